@@ -1,0 +1,139 @@
+"""The configuration: one frozen model per section, every key with its meaning; all other modules receive it ready."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+ByteCount = Annotated[int, Field(gt=0, description="bytes")]
+
+
+class Section(BaseModel):
+    """Unknown keys are errors: a typing mistake must never silently mean the default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Source(Section):
+    uri: str = Field(min_length=1)
+    """Folder of the raw files, local or s3://; below it year=/month=/day=/hour= folders or any other layout."""
+    glob: str = "*"
+    """Only files whose name matches are read (names starting with _ or . never are)."""
+    max_files_per_batch: int | None = Field(default=None, gt=0)
+    """Bound a micro-batch by files; not together with max_bytes_per_batch."""
+    max_bytes_per_batch: ByteCount | None = None
+    """Bound a micro-batch by stored bytes; 1 GiB where neither bound is given."""
+
+
+class Sink(Section):
+    uri: str = Field(min_length=1)
+    """Tables are at <uri>/<table>/, local or s3://."""
+
+
+class Checkpoint(Section):
+    uri: str | None = None
+    """Where the streams keep their progress; <sink>/_checkpoints/ where absent."""
+
+
+class App(Section):
+    transformer: str = Field(min_length=1)
+    """Name of a built-in or installed transformer, or package.module:Class."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Passed to the transformer's class as keyword arguments."""
+
+
+class Rules(Section):
+    freshness_hours: float = Field(default=72, gt=0)
+    """Events older than this at ingest time are quarantined as too_late."""
+    clock_correction: bool = True
+    """Shift events of clients whose clock is wrong by what their upload time tells."""
+    clock_threshold_minutes: float = Field(default=10, ge=0)
+    """A client clock that is off by no more than this is trusted."""
+    always_fresh: tuple[str, ...] = ("_first_open", "_first_visit", "_profile_set")
+    """Events kept whatever their age: they carry first touches and user attributes."""
+
+
+class Sessions(Section):
+    timeout_minutes: float = Field(default=30, gt=0)
+    """Inactivity that ends a session which the client gave no id."""
+    max_days: int = Field(default=3, gt=0)
+    """A session id that comes back after more days than this starts a session row of its own."""
+
+
+class Dedupe(Section):
+    neighbour_days: int = Field(default=1, ge=0)
+    """An event id is compared with the days of the new events and this many days before and after."""
+
+
+class LimitsSection(Section):
+    max_line_bytes: ByteCount = 20_000_000
+    """A longer raw line is quarantined as too_large."""
+    max_payload_bytes: ByteCount = 10_000_000
+    """A payload that would be larger after gunzip is quarantined as too_large; decompression stops there."""
+    max_events_per_request: int = Field(default=10_000, gt=0)
+    """A request with more events is quarantined as too_large."""
+    max_items_per_event: int = Field(default=1_000, gt=0)
+    """Further items of one event stay in its process_info."""
+    max_depth: int = Field(default=64, gt=0)
+    """Parameters nested deeper make the event too_large."""
+    max_quarantine_bytes: ByteCount = 1_000_000
+    """Longer raw text in quarantine is cut there; file and line tell where the whole is."""
+
+
+class S3(Section):
+    endpoint: str | None = None
+    """An endpoint other than AWS's, for example http://127.0.0.1:5000."""
+    region: str | None = None
+    """Region of the buckets; the environment's where absent."""
+
+
+class Spark(Section):
+    master: str | None = None
+    """Spark master; where absent the one that spark-submit gave, else all cores of this machine."""
+    driver_memory: str = "1g"
+    """Memory of the JVM on one machine; ignored where the JVM already runs."""
+    conf: dict[str, str] = Field(default_factory=dict)
+    """Further Spark settings, stronger than the application's own."""
+
+
+class Config(Section):
+    """One pipeline: where raw files are, which apps they belong to, where tables go."""
+
+    project_id: str = Field(min_length=1, max_length=255)
+    """Written to every row."""
+    source: Source
+    sink: Sink
+    checkpoint: Checkpoint = Checkpoint()
+    apps: dict[str, App] = Field(min_length=1)
+    """App id to transformer; events of other apps are quarantined as unknown_app."""
+    enrichers: tuple[dict[str, dict[str, Any]], ...] = ()
+    """In order: a name or package.module:Class, and its options."""
+    rules: Rules = Rules()
+    sessions: Sessions = Sessions()
+    dedupe: Dedupe = Dedupe()
+    limits: LimitsSection = LimitsSection()
+    s3: S3 = S3()
+    spark: Spark = Spark()
+
+    @field_validator("enrichers")
+    @classmethod
+    def _one_name_each(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for position, entry in enumerate(value):
+            if len(entry) != 1:
+                raise ValueError(f"entry {position} must be one name with its options, for example `- user_agent: {{}}`")
+        return value
+
+    @field_validator("source")
+    @classmethod
+    def _one_bound(cls, value: Source) -> Source:
+        if value.max_files_per_batch and value.max_bytes_per_batch:
+            raise ValueError("give max_files_per_batch or max_bytes_per_batch, not both (Spark accepts one bound)")
+        return value
+
+    def table_uri(self, table: str) -> str:
+        return f"{self.sink.uri.rstrip('/')}/{table}"
+
+    def checkpoint_uri(self, query: str) -> str:
+        root = self.checkpoint.uri or f"{self.sink.uri.rstrip('/')}/_checkpoints"
+        return f"{root.rstrip('/')}/{query}"

@@ -1,0 +1,20 @@
+"""One micro-batch, as the driver and its workers know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streaming_app.config.model import Config
+from streaming_app.storage import Storage
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``created_ms`` is when it began, epoch ms; ``stream_id`` names the checkpoint that counts ``batch_id``."""
+
+    config: Config
+    storage: Storage
+    stream_id: str
+    batch_id: int
+    job_id: str
+    created_ms: int

@@ -1,0 +1,84 @@
+"""From typed rows to Arrow: one conversion per column, then the rules that hold for whole columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.ingest.shorten import shorten_text
+from streaming_app.model.coerce import COERCE
+from streaming_app.model.columns import Column
+
+_PYTHON_TYPES = {"string": str, "bigint": int, "int": int, "double": float, "boolean": bool}
+
+
+def to_columns(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column]) -> list[pa.Array]:
+    """Arrays for the first ``len(columns)`` positions of each row; a value that does not fit its type becomes null."""
+    return [_array(values, column) for values, column in zip(zip(*rows, strict=True), columns, strict=False)]
+
+
+def _array(values: Sequence[Any], column: Column) -> pa.Array:
+    try:
+        array = pa.array(values, column.arrow)
+    except (pa.ArrowException, OverflowError, UnicodeError):
+        array = pa.array([_fitted(value, column) for value in values], column.arrow)
+    if column.max_bytes is not None and not column.is_json:
+        array = shorten_text(array, column.max_bytes)
+    return array
+
+
+def _fitted(value: Any, column: Column) -> Any:
+    """The value if it fits, read tolerantly if it can be, else None."""
+    read = COERCE[_PYTHON_TYPES[column.type]](value)
+    if isinstance(read, str):
+        read = read.encode("utf-8", "replace").decode()
+    try:
+        pa.scalar(read, column.arrow)
+    except (pa.ArrowException, OverflowError):
+        return None
+    return read
+
+
+def as_timestamp(epoch_ms: pa.Array) -> pa.Array:
+    """Epoch milliseconds as a UTC timestamp in microseconds."""
+    return epoch_ms.cast(pa.timestamp("ms", tz="UTC")).cast(pa.timestamp("us", tz="UTC"))
+
+
+def drop_largest(text: str, max_bytes: int) -> tuple[str, list[str]]:
+    """A JSON object without its largest values, so that it fits; and the names of what was dropped."""
+    fields = msgspec.json.decode(text)
+    sizes = sorted(fields, key=lambda name: len(msgspec.json.encode(fields[name])), reverse=True)
+    dropped = []
+    for name in sizes:
+        if len(text.encode()) <= max_bytes:
+            break
+        dropped.append(name)
+        del fields[name]
+        text = msgspec.json.encode(fields).decode()
+    return text, dropped
+
+
+def fit_json(table: dict[str, pa.Array], columns: Sequence[Column]) -> None:
+    """Shorten JSON text that is too long in place; what was dropped is named in ``process_info`` of the same row."""
+    for column in columns:
+        if not column.is_json or column.max_bytes is None or column.name == "process_info":
+            continue
+        lengths = pc.binary_length(table[column.name])
+        if (pc.max(lengths).as_py() or 0) > column.max_bytes:
+            _fit_column(table, column, lengths)
+
+
+def _fit_column(table: dict[str, pa.Array], column: Column, lengths: pa.Array) -> None:
+    texts, infos = table[column.name].to_pylist(), table["process_info"].to_pylist()
+    for row, length in enumerate(lengths.to_pylist()):
+        if length is not None and length > (column.max_bytes or 0):
+            texts[row], dropped = drop_largest(texts[row], column.max_bytes or 0)
+            info = msgspec.json.decode(infos[row]) if infos[row] else {}
+            info.setdefault("dropped", {})[column.name] = [name[:255] for name in dropped]
+            infos[row] = msgspec.json.encode(info).decode()
+    table[column.name] = pa.array(texts, pa.string())
+    table["process_info"] = pa.array(infos, pa.string())

@@ -1,0 +1,184 @@
+"""Accepted events and their items: typed rows to Arrow tables, through the enrichers, to Parquet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.ingest.columns import as_timestamp, fit_json, to_columns
+from streaming_app.ingest.parquet import PartitionWriter
+from streaming_app.ingest.report import WrittenFile
+from streaming_app.model.columns import columns_of, text
+from streaming_app.model.event import Event
+from streaming_app.model.item import Item
+from streaming_app.model.request import Request
+from streaming_app.model.tables import EVENT, ITEM, Table
+from streaming_app.registry import make_enricher
+
+if TYPE_CHECKING:
+    from streaming_app.ingest.batch import Batch
+
+FLUSH_ROWS = 16_384
+_astuple = msgspec.structs.astuple
+_encode = msgspec.json.Encoder().encode
+_EVENT_COLUMNS = tuple(columns_of(Event))
+_ITEM_COLUMNS = tuple(columns_of(Item))
+_KNOWN = {column.name: column for column in EVENT.columns}
+_ITEM_HEAD = (_KNOWN["event_time_msec"], *(_KNOWN[n] for n in ("event_id", "event_name", "platform", "user_pseudo_id", "user_id", "app_id")))
+_REQUEST_COLUMNS = (
+    _KNOWN["ingest_time_msec"],
+    _KNOWN["device_ua"],
+    _KNOWN["process_info"],
+    text("user agent", 2_048),
+    text("address", 2_048),
+)
+
+
+class EventRows:
+    """Collects events request by request; ``duplicate`` counts those that were in one request twice."""
+
+    def __init__(self, batch: Batch, task: str) -> None:
+        config = batch.config
+        self._batch = batch
+        self._writers = {
+            table.name: PartitionWriter(table, config.table_uri(table.name), batch.storage, task) for table in (EVENT, ITEM)
+        }
+        self._enrichers = [make_enricher(name, options) for entry in config.enrichers for name, options in entry.items()]
+        for enricher in self._enrichers:
+            enricher.open()
+        self._run_info = {
+            "process_job_id": batch.job_id,
+            "process_time": _iso(batch.created_ms),
+        }
+        self._rows: list[tuple[Any, ...]] = []
+        self._requests: list[tuple[Any, ...]] = []
+        self._sizes: list[int] = []
+        self._infos: dict[int, str] = {}
+        self._items: list[tuple[Any, ...]] = []
+        self.duplicate = 0
+
+    def add(self, request: Request, events: list[Event]) -> None:
+        """Take the accepted events of one request."""
+        if len(events) > 1 and len({event.event_id for event in events}) < len(events):
+            events = self._without_twins(events)
+        info = self._request_info(request)
+        info_text = _encode(info).decode()
+        for event in events:
+            own_text = info_text
+            if event.notes:
+                own_text = self._infos[len(self._rows)] = _encode({**info, **event.notes}).decode()
+            self._rows.append(_astuple(event))
+            if event.items:
+                self._add_items(event, own_text)
+        agent = _encode({"string": request.ua}).decode() if request.ua else None
+        self._requests.append((request.ingest_time, agent, info_text, request.ua, request.ip))
+        self._sizes.append(len(events))
+        if len(self._rows) >= FLUSH_ROWS:
+            self._flush()
+
+    def close(self) -> list[WrittenFile]:
+        """Write what is left; returns every file."""
+        self._flush()
+        return [file for writer in self._writers.values() for file in writer.close()]
+
+    def _without_twins(self, events: list[Event]) -> list[Event]:
+        """One event per id: the earliest, of equally early ones the first in the payload."""
+        best: dict[str | None, Event] = {}
+        for event in events:
+            rival = best.get(event.event_id)
+            if rival is None or (event.event_time_msec or 0) < (rival.event_time_msec or 0):
+                best[event.event_id] = event
+        self.duplicate += len(events) - len(best)
+        return list(best.values())
+
+    def _request_info(self, request: Request) -> dict[str, Any]:
+        """Lineage of a request: where it came from and what the server knew of it."""
+        info = {
+            "rid": request.rid,
+            "ingest_time": _iso(request.ingest_time),
+            "upload_time": _iso(request.upload_time),
+            "source_ip": request.ip,
+            "input_file_name": request.source_file,
+            "input_file_line": request.source_line,
+        }
+        return {key: value for key, value in info.items() if value is not None} | self._run_info
+
+    def _add_items(self, event: Event, info: str) -> None:
+        head = (
+            event.event_time_msec,
+            event.event_id,
+            event.event_name,
+            event.platform,
+            event.user_pseudo_id,
+            event.user_id,
+            event.app_id,
+        )
+        for index, item in enumerate(event.items or ()):
+            self._items.append((*head, *_astuple(item), info, index))
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._write(EVENT, self._event_columns())
+            self._rows, self._requests, self._sizes, self._infos = [], [], [], {}
+        if self._items:
+            self._write(ITEM, self._item_columns())
+            self._items = []
+
+    def _event_columns(self) -> dict[str, pa.Array]:
+        arrays = to_columns(self._rows, (*_EVENT_COLUMNS, _REQUEST_COLUMNS[3], _REQUEST_COLUMNS[4]))
+        table = dict(zip([column.name for column in _EVENT_COLUMNS] + ["ua", "ip"], arrays, strict=True))
+        which = pa.array(np.repeat(np.arange(len(self._sizes)), self._sizes))
+        shared = (array.take(which) for array in to_columns(self._requests, _REQUEST_COLUMNS))
+        ingest, agent, info, ua, ip = shared
+        table["ingest_time_msec"], table["process_info"] = ingest, self._with_own_infos(info)
+        table["ua"], table["ip"] = pc.coalesce(table["ua"], ua), pc.coalesce(table["ip"], ip)
+        table["device_ua"] = pc.coalesce(table["device_ua"], agent)
+        table["project_id"] = pa.repeat(self._batch.config.project_id, len(self._rows))
+        return self._enriched(table)
+
+    def _with_own_infos(self, infos: pa.Array) -> pa.Array:
+        """The lineage of each event: that of its request unless it has something of its own to tell."""
+        if not self._infos:
+            return infos
+        mask = np.zeros(len(infos), dtype=bool)
+        mask[list(self._infos)] = True
+        return pc.replace_with_mask(infos, mask, pa.array(self._infos.values(), pa.string()))
+
+    def _enriched(self, table: dict[str, pa.Array]) -> dict[str, pa.Array]:
+        events = pa.table(table)
+        for enricher in self._enrichers:
+            events = enricher.enrich(events)
+        return {name: events[name].combine_chunks() for name in events.column_names}
+
+    def _item_columns(self) -> dict[str, pa.Array]:
+        columns = (*_ITEM_HEAD, *_ITEM_COLUMNS, _KNOWN["process_info"], ITEM_INDEX)
+        return dict(zip([column.name for column in columns], to_columns(self._items, columns), strict=True))
+
+    def _write(self, table: Table, columns: dict[str, pa.Array]) -> None:
+        fit_json(columns, table.columns)
+        time = as_timestamp(columns["event_time_msec"])
+        columns["event_timestamp"] = time
+        columns["year"], columns["month"], columns["day"] = (
+            part(time).cast(pa.int32()) for part in (pc.year, pc.month, pc.day)
+        )
+        columns["created_time"] = as_timestamp(pa.repeat(pa.scalar(self._batch.created_ms, pa.int64()), len(time)))
+        self._writers[table.name].add(pa.table([columns[name] for name in table.schema.names], schema=table.schema))
+
+
+ITEM_INDEX = next(column for column in ITEM.columns if column.name == "item_index")
+
+
+def _iso(epoch_ms: int | None) -> str | None:
+    """An instant as ISO 8601 in UTC; the fraction is shown only where there is one."""
+    if epoch_ms is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(epoch_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return str(epoch_ms)
+    return f"{moment}.{epoch_ms % 1000:03d}Z" if epoch_ms % 1000 else f"{moment}Z"

@@ -1,0 +1,64 @@
+"""What a task of the pass tells the driver: the files it wrote and what it counted. Travels as JSON text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+
+class WrittenFile(msgspec.Struct, frozen=True):
+    """A Parquet file that is not committed yet; ``path`` is relative to its table, ``stats`` is Delta's JSON."""
+
+    table: str
+    path: str
+    partition: dict[str, str]
+    size: int
+    rows: int
+    stats: str
+
+
+class Counts(msgspec.Struct):
+    """Counters of a task or a batch; times are epoch ms."""
+
+    files: int = 0
+    decoded_bytes: int = 0
+    lines: int = 0
+    received: int = 0
+    duplicate: int = 0
+    filtered: int = 0
+    quarantined: dict[str, int] = msgspec.field(default_factory=dict)
+    first_ingest_ms: int | None = None
+    last_ingest_ms: int | None = None
+    cpu_seconds: float = 0.0
+
+    def saw(self, ingest_ms: int | None) -> None:
+        if ingest_ms is not None:
+            self.first_ingest_ms = ingest_ms if self.first_ingest_ms is None else min(self.first_ingest_ms, ingest_ms)
+            self.last_ingest_ms = ingest_ms if self.last_ingest_ms is None else max(self.last_ingest_ms, ingest_ms)
+
+    def add(self, other: Counts) -> None:
+        for name in ("files", "decoded_bytes", "lines", "received", "duplicate", "filtered", "cpu_seconds"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for reason, count in other.quarantined.items():
+            self.quarantined[reason] = self.quarantined.get(reason, 0) + count
+        self.saw(other.first_ingest_ms)
+        self.saw(other.last_ingest_ms)
+
+
+class Report(msgspec.Struct):
+    """One task's, or by :func:`merged` a whole batch's, result."""
+
+    files: list[WrittenFile]
+    counts: Counts
+
+    def of(self, table: str) -> list[WrittenFile]:
+        return [file for file in self.files if file.table == table]
+
+
+def merged(reports: Iterable[Report]) -> Report:
+    whole = Report([], Counts())
+    for report in reports:
+        whole.files.extend(report.files)
+        whole.counts.add(report.counts)
+    return whole

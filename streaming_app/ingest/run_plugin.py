@@ -1,0 +1,49 @@
+"""Calling a transformer so that nothing it does can take a sibling of a bad element along."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streaming_app.errors import InputError, Reason
+from streaming_app.model.event import Event
+from streaming_app.model.request import Request
+from streaming_app.transformers.base import Rejected, Transformer
+from streaming_app.transformers.payload import payload_bytes
+from streaming_app.transformers.split import split_elements
+
+
+def transform(transformer: Transformer, request: Request, max_bytes: int) -> list[Event | Rejected]:
+    """Everything the transformer makes of a request; an exception becomes a :class:`Rejected` in its element's place."""
+    try:
+        return list(transformer.transform(request))
+    except InputError as error:
+        return [Rejected(error.reason, str(error), error_class=type(error).__name__)]
+    except Exception as error:
+        parts = raw_elements(request, max_bytes)
+        return _one_by_one(transformer, request, parts) if len(parts) > 1 else [_failed(error, None)]
+
+
+def _one_by_one(transformer: Transformer, request: Request, parts: list[str]) -> list[Event | Rejected]:
+    results: list[Event | Rejected] = []
+    for position, part in enumerate(parts):
+        single = msgspec.structs.replace(request, data=part, first_position=position)
+        try:
+            results.extend(transformer.transform(single))
+        except InputError as error:
+            results.append(Rejected(error.reason, str(error), position, type(error).__name__))
+        except Exception as error:
+            results.append(_failed(error, position))
+    return results
+
+
+def _failed(error: Exception, position: int | None) -> Rejected:
+    return Rejected(Reason.TRANSFORMER_ERROR, f"{type(error).__name__}: {error}", position, type(error).__name__)
+
+
+def raw_elements(request: Request, max_bytes: int) -> list[str]:
+    """The raw text of each element of a request's payload; [] where it cannot be told."""
+    try:
+        payload = payload_bytes(request.data, request.uri, max_bytes)
+    except InputError:
+        return []
+    return [part.decode("utf-8", "backslashreplace") for part in split_elements(payload)]

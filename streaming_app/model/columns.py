@@ -1,0 +1,82 @@
+"""One column of a table: its type, its meaning, its limits. Everything else about a schema is derived from these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "int": pa.int32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    # UTC and zone-aware, in microseconds: a naive timestamp would switch on a table feature that Athena may not read.
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's contract.
+
+    ``type`` is a key of :data:`ARROW_TYPES` (Spark SQL and Athena spell them alike); ``max_bytes`` is the longest UTF-8
+    text kept; ``is_json`` marks text that must stay parseable when it is shortened; ``stats`` asks for min and max in
+    the Delta log (only for what people filter by).
+    """
+
+    type: str
+    meaning: str
+    max_bytes: int | None = None
+    is_json: bool = False
+    stats: bool = False
+    name: str = ""
+
+    @property
+    def arrow(self) -> pa.DataType:
+        return ARROW_TYPES[self.type]
+
+
+def text(meaning: str, max_bytes: int = 255, *, stats: bool = False) -> Column:
+    """A string cut to ``max_bytes`` of UTF-8 (limits: those of the reference system's tables)."""
+    return Column("string", meaning, max_bytes=max_bytes, stats=stats)
+
+
+def json_text(meaning: str, max_bytes: int = 65_535) -> Column:
+    """JSON as text; when longer than ``max_bytes`` its largest values are dropped, so it always parses."""
+    return Column("string", meaning, max_bytes=max_bytes, is_json=True)
+
+
+def bigint(meaning: str, *, stats: bool = False) -> Column:
+    return Column("bigint", meaning, stats=stats)
+
+
+def integer(meaning: str) -> Column:
+    return Column("int", meaning)
+
+
+def double(meaning: str) -> Column:
+    return Column("double", meaning)
+
+
+def boolean(meaning: str) -> Column:
+    return Column("boolean", meaning)
+
+
+def timestamp(meaning: str, *, stats: bool = False) -> Column:
+    return Column("timestamp", meaning, stats=stats)
+
+
+def date(meaning: str) -> Column:
+    return Column("date", meaning)
+
+
+def columns_of(struct: type[Any]) -> Iterator[Column]:
+    """The columns that a typed row class declares with ``Annotated[…, column]``, in order; other fields are transient."""
+    for name, hint in get_type_hints(struct, include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            yield from (replace(meta, name=name) for meta in get_args(hint)[1:] if isinstance(meta, Column))

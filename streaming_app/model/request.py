@@ -1,0 +1,66 @@
+"""One raw line as the ingestion endpoint wrote it (a JSON object per request), read tolerantly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from streaming_app.errors import MalformedLine
+from streaming_app.model.coerce import as_int, as_text
+
+
+class Request(msgspec.Struct, gc=False):
+    """A request: payload and envelope. Times are epoch ms; ``source_line`` counts from 1 in ``source_file``."""
+
+    data: str | None = None
+    app_id: str | None = msgspec.field(default=None, name="appId")
+    ip: str | None = None
+    ua: str | None = None
+    uri: str | None = None
+    rid: str | None = None
+    ingest_time: int | None = None
+    client_timestamp: int | None = None
+    upload_timestamp: int | None = None
+    source_file: str = ""
+    source_line: int = 0
+    first_position: int = 0
+    """Position of the payload's first element, other than 0 where the pass hands a payload over in parts."""
+
+    @property
+    def upload_time(self) -> int | None:
+        """When the client sent it, by the client's clock."""
+        return self.client_timestamp if self.client_timestamp is not None else self.upload_timestamp
+
+
+_ENVELOPE = {"app_id": "appId", "ip": "ip", "ua": "ua", "uri": "uri", "rid": "rid"}
+_TIMES = ("ingest_time", "client_timestamp", "upload_timestamp")
+# "lax": numeric text is accepted for numbers, as real endpoints send client_timestamp as a string of digits.
+_decoder = msgspec.json.Decoder(Request, strict=False)
+
+
+def parse_request(line: bytes) -> Request:
+    """Read one raw line.
+
+    Unknown keys are ignored, numbers are accepted as text and the other way round, what cannot be read is null.
+
+    Raises:
+        MalformedLine: the line is not a JSON object in UTF-8.
+    """
+    try:
+        return _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _parse_leniently(line)
+
+
+def _parse_leniently(line: bytes) -> Request:
+    """The slow way, for lines in which some value has a type of its own."""
+    try:
+        raw = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedLine(str(error)) from None
+    if not isinstance(raw, dict):
+        raise MalformedLine("not a JSON object")
+    fields: dict[str, Any] = {name: as_text(raw.get(key)) for name, key in _ENVELOPE.items()}
+    fields |= {name: as_int(raw.get(name)) for name in _TIMES}
+    return Request(data=as_text(raw.get("data")), **fields)

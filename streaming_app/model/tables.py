@@ -1,0 +1,202 @@
+"""The contract of every table: its columns in order, its partitions, its key. Schemas and documentation come from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+from streaming_app.model.columns import Column, bigint, boolean, columns_of, date, double, integer, json_text, text, timestamp
+from streaming_app.model.event import LONG, URL, Event
+from streaming_app.model.item import Item
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Delta table: ``key`` is what makes a row unique (empty for append-only logs)."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    partition_by: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of a whole row."""
+        return pa.schema([pa.field(column.name, column.arrow) for column in self.columns])
+
+    @cached_property
+    def file_schema(self) -> pa.Schema:
+        """Arrow schema of a data file: partition values are in the Delta log only."""
+        return pa.schema([field for field in self.schema if field.name not in self.partition_by])
+
+    @cached_property
+    def stats_columns(self) -> tuple[str, ...]:
+        """Columns with min and max in the Delta log: those people filter by, because statistics cost."""
+        return tuple(column.name for column in self.columns if column.stats)
+
+
+def _named(**columns: Column) -> tuple[Column, ...]:
+    return tuple(Column(c.type, c.meaning, c.max_bytes, c.is_json, c.stats, name) for name, c in columns.items())
+
+
+def _of(*names: str) -> tuple[Column, ...]:
+    """Columns of ``event`` that another table repeats."""
+    known = {column.name: column for column in columns_of(Event)}
+    return tuple(known[name] for name in names)
+
+
+_DAY = _named(
+    year=integer("year of event_timestamp, UTC"),
+    month=integer("month of event_timestamp, UTC"),
+    day=integer("day of event_timestamp, UTC"),
+)
+_TIME = _named(event_timestamp=timestamp("event time, UTC", stats=True))
+_CREATED = _named(created_time=timestamp("when the micro-batch that wrote the row began, UTC"))
+_USER = _of("app_id", "user_pseudo_id", "user_id")
+_PER_DAY = ("app_id", "year", "month", "day")
+
+EVENT = Table(
+    "event",
+    "One row per event: the source of truth.",
+    _TIME + tuple(columns_of(Event)) + _CREATED + _DAY,
+    partition_by=_PER_DAY,
+    key=("app_id", "event_id"),
+)
+
+ITEM = Table(
+    "item",
+    "One row per item of an event.",
+    _TIME
+    + _of("event_id", "event_name", "platform", "user_pseudo_id", "user_id", "app_id")
+    + _named(item_index=integer("position of the item in its event, from 0"))
+    + tuple(columns_of(Item))
+    + _of("process_info")
+    + _CREATED
+    + _DAY,
+    partition_by=_PER_DAY,
+    key=("app_id", "event_id", "item_index"),
+)
+
+TRAFFIC = ("source", "medium", "campaign", "content", "term", "campaign_id", "clid_platform", "clid", "channel_group", "category")
+"""Suffixes of the ten ``traffic_source_*`` columns of ``event``."""
+
+_LONG_TRAFFIC = {"content", "term", "clid"}
+
+
+def _traffic(prefix: str, renamed: dict[str, str], meaning: str) -> tuple[Column, ...]:
+    return tuple(
+        Column("string", f"{suffix} of {meaning}", LONG if suffix in _LONG_TRAFFIC else 255, name=prefix + renamed.get(suffix, suffix))
+        for suffix in TRAFFIC
+    )
+
+
+USER_TRAFFIC = _traffic("first_traffic_", {}, "the earliest event with a source")
+SESSION_TRAFFIC = _traffic(
+    "session_", {"category": "source_category"}, "the earliest event with a source that is not Direct, else of the earliest"
+)
+_AS_OF = "which event supplied it: '<event time, epoch ms> <event_id>'; decides which of two wins"
+
+USER = Table(
+    "user",
+    "One row per user_pseudo_id of an app.",
+    _named(event_timestamp=timestamp("latest event of the user, UTC", stats=True))
+    + _USER
+    + _named(
+        user_id_as_of=text("user_id: " + _AS_OF, 512),
+        user_properties_json_str=json_text("user attributes, {name: {value, set_time_msec}}; the newest of each wins"),
+        first_touch_time_msec=bigint("smallest first touch time seen in any event, epoch ms"),
+        first_visit_date=date("day of first_touch_time_msec, UTC"),
+        first_referrer=text("page referrer of the earliest event that has one", URL),
+        first_referrer_as_of=text("first_referrer: " + _AS_OF, 512),
+    )
+    + USER_TRAFFIC
+    + _named(
+        first_traffic_as_of=text("first_traffic_*: " + _AS_OF, 512),
+        first_app_install_source=text("install source of the earliest event that has one"),
+        first_app_install_source_as_of=text("first_app_install_source: " + _AS_OF, 512),
+    )
+    + _named(created_time=timestamp("when the row was last written, UTC")),
+    partition_by=("app_id",),
+    key=("app_id", "user_pseudo_id"),
+)
+
+SESSION = Table(
+    "session",
+    "One row per session: all its events.",
+    _named(event_timestamp=timestamp("first event of the session, UTC", stats=True))
+    + _of("app_id", "user_pseudo_id")
+    + _named(
+        session_id=text("the client's session id; of an inferred session its start in the same format", 255),
+        is_inferred=boolean("the client sent no session id: delimited by inactivity"),
+    )
+    + _of("user_id")
+    + _named(
+        session_number=bigint("ordinal of the session as the client counts it"),
+        session_start_time_msec=bigint("earliest event, or the client's own start where earlier, epoch ms"),
+        session_start=timestamp("session_start_time_msec as a timestamp, UTC"),
+        session_end=timestamp("latest event, UTC", stats=True),
+        session_duration_msec=bigint("from session_start to session_end, ms"),
+        event_count=bigint("events"),
+        page_view_count=bigint("page and screen views"),
+        engagement_time_msec=bigint("engaged time, ms: sum of _user_engagement"),
+        entry_page_url=text("page URL (or screen name) of the first page or screen view", URL),
+        exit_page_url=text("page URL (or screen name) of the last page or screen view", URL),
+        is_bounce=boolean("one page or screen view at most, less than 10 s engaged"),
+    )
+    + SESSION_TRAFFIC
+    + _of("platform", "geo_country", "device_ua_device_category", "process_info")
+    + _CREATED
+    + _named(start_date=date("day of the first event, UTC")),
+    partition_by=("app_id", "start_date"),
+    key=("app_id", "user_pseudo_id", "session_id"),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    "One row per element that could not be used, with its reason; nothing is lost.",
+    _named(
+        reason=text("malformed_line, malformed_payload, malformed_event, unknown_app, too_late, in_future, too_large, transformer_error"),
+        stage=text("file, request, transform or rules"),
+        error_class=text("class of the error"),
+        message=text("what was wrong", LONG),
+        raw=Column("string", "the element's raw text"),
+        envelope=Column("string", "the raw request without its payload, JSON object; null for a broken line"),
+        app_id=text("app, where known"),
+        source_file=text("raw file", LONG),
+        source_line=bigint("line in the raw file, from 1"),
+        ingest_time_msec=bigint("server's receive time, epoch ms"),
+        batch_id=bigint("micro-batch that first met it"),
+        created_time=timestamp("when that micro-batch began, UTC", stats=True),
+    ),
+)
+
+RUN_METRICS = Table(
+    "run_metrics",
+    "One row per micro-batch of ingest: received = written + duplicate + filtered + quarantined.",
+    _named(
+        job_id=text("run that processed the batch"),
+        batch_id=bigint("micro-batch, counted by the checkpoint"),
+        created_time=timestamp("when the batch began, UTC", stats=True),
+        files=bigint("raw files"),
+        bytes=bigint("their stored size, bytes"),
+        decoded_bytes=bigint("their size after gunzip, bytes"),
+        lines=bigint("raw lines"),
+        received=bigint("elements: events, and each line, payload or part of a file that could not be told apart"),
+        written=bigint("events added to event"),
+        duplicate=bigint("events that are there already, or came twice"),
+        filtered=bigint("events left out by configuration"),
+        quarantined=bigint("rows added to quarantine"),
+        quarantined_by_reason=json_text("rows added to quarantine by reason"),
+        items=bigint("rows added to item"),
+        first_ingest_time=timestamp("earliest receive time of a request in the batch, UTC"),
+        last_ingest_time=timestamp("latest receive time of a request in the batch, UTC"),
+        pass_seconds=double("wall seconds of the pass"),
+        pass_cpu_seconds=double("CPU-seconds of the workers in the pass"),
+        commit_seconds=double("wall seconds of dedupe and commit"),
+    ),
+)
+
+TABLES = {table.name: table for table in (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS)}

@@ -1,0 +1,96 @@
+"""Local paths and s3:// URIs alike, for the three that touch them: pyarrow (files), deltalake (tables), Spark (streams)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyarrow import fs
+
+from streaming_app.errors import ConfigError
+
+
+def is_s3(uri: str) -> bool:
+    return uri.startswith(("s3://", "s3a://"))
+
+
+def absolute(uri: str) -> str:
+    """A URI that means the same from any working directory; ``file://`` is dropped."""
+    if is_s3(uri):
+        return "s3://" + uri.partition("://")[2].rstrip("/")
+    if "://" in uri and not uri.startswith("file://"):
+        raise ConfigError(f"{uri}: only local paths and s3:// URIs are supported")
+    return os.path.abspath(uri.removeprefix("file://"))
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How to reach the objects of one pipeline; credentials come from the environment or the job's role."""
+
+    endpoint: str | None = None
+    region: str | None = None
+
+    def filesystem(self, uri: str) -> tuple[fs.FileSystem, str]:
+        """The file system of a URI and the path in it."""
+        if not is_s3(uri):
+            return fs.LocalFileSystem(), absolute(uri)
+        scheme, _, host = (self.endpoint or "").rpartition("://")
+        s3 = fs.S3FileSystem(region=self.region, endpoint_override=host or None, scheme=scheme or "https")
+        return s3, uri.partition("://")[2]
+
+    def delta_options(self) -> dict[str, str]:
+        """Options for deltalake; its S3 store commits by conditional put, so two writers cannot both win."""
+        options = {}
+        if self.region:
+            options["AWS_REGION"] = self.region
+        if self.endpoint:
+            options["AWS_ENDPOINT_URL"] = self.endpoint
+            options["AWS_ALLOW_HTTP"] = str(self.endpoint.startswith("http://")).lower()
+        return options
+
+    def spark_conf(self) -> dict[str, str]:
+        """Hadoop settings: s3:// is served by S3A, as on EMR."""
+        conf = {"spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem"}
+        if self.region:
+            conf["spark.hadoop.fs.s3a.endpoint.region"] = self.region
+        if self.endpoint:
+            conf["spark.hadoop.fs.s3a.endpoint"] = self.endpoint
+            conf["spark.hadoop.fs.s3a.path.style.access"] = "true"
+            conf["spark.hadoop.fs.s3a.connection.ssl.enabled"] = str(self.endpoint.startswith("https")).lower()
+        return conf
+
+    def read_text(self, uri: str) -> str:
+        system, path = self.filesystem(uri)
+        with system.open_input_stream(path) as stream:
+            return bytes(stream.read()).decode()
+
+    def write_text(self, uri: str, text: str) -> None:
+        """Write a small file so that a reader sees all of it or nothing."""
+        system, path = self.filesystem(uri)
+        if is_s3(uri):
+            with system.open_output_stream(path) as stream:
+                stream.write(text.encode())
+            return
+        system.create_dir(str(Path(path).parent), recursive=True)
+        with system.open_output_stream(f"{path}.tmp") as stream:
+            stream.write(text.encode())
+        system.move(f"{path}.tmp", path)
+
+    def list_files(self, uri: str) -> list[str]:
+        """URIs of the files directly in a folder, sorted; [] where there is no such folder."""
+        system, path = self.filesystem(uri)
+        found = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+        prefix = "s3://" if is_s3(uri) else ""
+        return sorted(prefix + info.path for info in found if info.type == fs.FileType.File)
+
+    def delete(self, uri: str) -> None:
+        """Delete a file; one that is gone already is no error."""
+        system, path = self.filesystem(uri)
+        if system.get_file_info(path).type == fs.FileType.File:
+            system.delete_file(path)
+
+
+def read_text(uri: str) -> str:
+    """A text file by path or URI, reached with the environment's own settings."""
+    return Storage(endpoint=os.environ.get("AWS_ENDPOINT_URL")).read_text(uri)

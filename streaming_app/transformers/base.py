@@ -1,0 +1,45 @@
+"""The transformer contract: what a built-in and a user's own class alike must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from streaming_app.errors import Reason
+from streaming_app.model.event import Event
+from streaming_app.model.request import Request
+
+
+class Rejected(msgspec.Struct):
+    """An element that is no event: it goes to ``quarantine`` alone, its siblings go on."""
+
+    reason: Reason
+    message: str
+    position: int | None = None
+    """Which element of the payload; the payload as a whole where absent."""
+    error_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds a transformer must respect while it reads (bytes, counts)."""
+
+    max_payload_bytes: int = 10_000_000
+    max_events_per_request: int = 10_000
+    max_depth: int = 64
+    max_items_per_event: int = 1_000
+
+
+@runtime_checkable
+class Transformer(Protocol):
+    """Plain Python, made once per worker as ``Class(limits)``.
+
+    ``transform`` yields events in the client's own time and raises :class:`~streaming_app.errors.InputError` for a payload
+    that cannot be read at all. The pass corrects clocks and applies the freshness and app rules. After any other exception
+    it calls again, element by element with ``first_position`` set, and quarantines only the element that raises.
+    """
+
+    def transform(self, request: Request) -> Iterable[Event | Rejected]: ...

@@ -1,0 +1,26 @@
+"""The nesting limit, checked without recursion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streaming_app.errors import TooLarge
+
+
+def check_depth(value: Any, max_depth: int) -> None:
+    """Refuse objects and arrays nested deeper than ``max_depth``; plain values cost one look.
+
+    Raises:
+        TooLarge: nested too deep.
+    """
+    level = [value]
+    for _ in range(max_depth):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if child.__class__ in (dict, list)
+        ]
+        if not level:
+            return
+    raise TooLarge(f"nested deeper than {max_depth} levels")

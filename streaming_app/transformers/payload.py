@@ -1,0 +1,135 @@
+"""The payload of a request: from the text in ``data`` (or in the URI) to JSON elements, one bad one at a time."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+import pybase64
+from isal import isal_zlib
+
+from streaming_app.errors import InputError, MalformedPayload, TooLarge
+from streaming_app.transformers.base import Limits
+from streaming_app.transformers.split import split_elements
+
+GZIP_OR_ZLIB = 15 + 32
+"""zlib's window bits: the largest window, format told from the header."""
+
+_decode = msgspec.json.Decoder().decode
+
+
+def payload_bytes(data: str | None, uri: str | None, max_bytes: int) -> bytes:
+    """The JSON text of a request: plain, or base64(gzip(…)); of a GET request the ``data`` parameter of its URI.
+
+    Raises:
+        MalformedPayload: empty, or neither JSON nor base64(gzip(JSON)).
+        TooLarge: more than ``max_bytes`` after decompression, which stops there.
+    """
+    text = (data or "").strip() or _data_parameter(uri)
+    if not text:
+        raise MalformedPayload("the request has no data")
+    if text[0] in "[{":
+        plain = text.encode("utf-8", "surrogatepass")
+        if len(plain) > max_bytes:
+            raise TooLarge(f"payload of {len(plain)} bytes, allowed are {max_bytes}")
+        return plain
+    try:
+        packed = pybase64.b64decode(text, validate=False)
+    except ValueError as error:
+        raise MalformedPayload(f"neither JSON nor base64: {error}") from None
+    return gunzip(packed, max_bytes)
+
+
+def gunzip(packed: bytes, max_bytes: int) -> bytes:
+    """Decompress one gzip (or zlib) stream, never making more than ``max_bytes`` of it.
+
+    Raises:
+        MalformedPayload: not such a stream, or cut short.
+        TooLarge: it would become larger.
+    """
+    stream = isal_zlib.decompressobj(GZIP_OR_ZLIB)
+    try:
+        plain = stream.decompress(packed, max_bytes + 1)
+    except isal_zlib.IsalError as error:
+        raise MalformedPayload(f"neither JSON nor base64(gzip): {error}") from None
+    if len(plain) > max_bytes:
+        raise TooLarge(f"payload larger than {max_bytes} bytes after decompression")
+    if not stream.eof:
+        raise MalformedPayload("the gzip stream is cut short")
+    return bytes(plain)
+
+
+def _data_parameter(uri: str | None) -> str:
+    """``data`` of the query string, decoded once; a ``+`` that base64 meant is put back."""
+    if not uri or "data=" not in uri:
+        return ""
+    values = parse_qs(uri.partition("?")[2]).get("data", [""])
+    text = values[0].strip()
+    return text if text[:1] in ("[", "{") else text.replace(" ", "+")
+
+
+def elements(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:
+    """The elements of a JSON array, or the one of a single object; what is wrong with an element in its place.
+
+    Raises:
+        MalformedPayload: neither an array nor an object.
+        TooLarge: more than ``limits.max_events_per_request`` elements.
+    """
+    try:
+        decoded = _decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        yield from _salvage(payload, limits)
+        return
+    found = decoded if isinstance(decoded, list) else [decoded]
+    _check_count(len(found), limits)
+    for element in found:
+        yield element if isinstance(element, dict) else InputError("not a JSON object")
+
+
+def _salvage(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:
+    """The same, element by element, for a payload in which at least one is broken."""
+    parts = split_elements(payload)
+    if not parts:
+        raise MalformedPayload("neither a JSON array nor a JSON object")
+    _check_count(len(parts), limits)
+    for part in parts:
+        try:
+            yield decode_tolerantly(part)
+        except InputError as error:
+            yield error
+
+
+def _check_count(count: int, limits: Limits) -> None:
+    if count > limits.max_events_per_request:
+        raise TooLarge(f"{count} events in one request, allowed are {limits.max_events_per_request}")
+
+
+def decode_tolerantly(part: bytes) -> dict[str, Any]:
+    """One JSON object, also where strict JSON ends: NaN, infinities and lone surrogates become null or U+FFFD.
+
+    Raises:
+        InputError: not a JSON object all the same.
+    """
+    try:
+        text = part.decode()
+        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_finite_int)
+        clean = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        value = _decode(clean)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError("not a JSON object")
+    return value
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _finite_int(digits: str) -> int | float | None:
+    return int(digits) if len(digits) < 20 else _finite(digits)

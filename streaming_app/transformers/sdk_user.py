@@ -1,0 +1,47 @@
+"""The ``user`` object of a Clickstream SDK event: {name: {value, set_timestamp}}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from streaming_app.model.coerce import as_int, as_text
+from streaming_app.model.event import Event
+
+_encode = msgspec.json.Encoder().encode
+_FIELDS = Event.__struct_fields__
+_USER_ID, _FIRST_TOUCH = _FIELDS.index("user_id"), _FIELDS.index("user_first_touch_time_msec")
+_PROPERTIES = _FIELDS.index("user_properties_json_str")
+
+
+def read_user(row: list[Any], user: dict[str, Any], unreadable: dict[str, Any]) -> None:
+    """Fill user id, first touch and the properties as sent: name to value and set time (epoch ms, null if unknown)."""
+    properties = {name: _property(value) for name, value in user.items() if value is not None}
+    if "_user_id" in properties:
+        row[_USER_ID] = as_text(properties["_user_id"]["value"])
+    if "_user_first_touch_timestamp" in properties:
+        sent = properties["_user_first_touch_timestamp"]["value"]
+        row[_FIRST_TOUCH] = as_int(sent)
+        if row[_FIRST_TOUCH] is None:
+            unreadable["_user_first_touch_timestamp"] = sent
+    for name in TYPED & properties.keys():
+        number = as_int(properties[name]["value"])
+        if number is not None:
+            properties[name]["value"] = number
+    if properties:
+        row[_PROPERTIES] = _encode(properties).decode()
+
+
+TYPED = frozenset({"_user_age", "_user_first_touch_timestamp"})
+"""Properties that are whole numbers; what cannot be read as one stays as it was sent."""
+
+
+def _property(sent: Any) -> dict[str, Any]:
+    if not isinstance(sent, dict):
+        return {"value": sent, "set_time_msec": None}
+    value = sent.get("value")
+    if value is None:
+        return {"value": sent, "set_time_msec": None}
+    set_time = sent.get("set_timestamp")
+    return {"value": value, "set_time_msec": set_time if set_time.__class__ is int else as_int(set_time)}
