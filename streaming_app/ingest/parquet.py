@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 import pyarrow as pa
@@ -20,6 +20,7 @@ ROW_GROUP_ROWS = 65_536
 _PENDING_ROWS = 2 * ROW_GROUP_ROWS
 # Written once and never alike within a file: a dictionary would be built and thrown away.
 _UNIQUE = frozenset({"event_id", "raw"})
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 Partition = tuple[tuple[str, str], ...]
 
@@ -68,7 +69,8 @@ class PartitionWriter:
         file.stats.append(column_stats(rows, self._table.stats_columns))
 
     def _create(self, partition: Partition) -> _OpenFile:
-        folders = "".join(f"{name}={quote(value, safe='')}/" for name, value in partition)
+        # Readers take partition values from the Delta log; the folder is for people, so it needs no escapes.
+        folders = "".join(f"{name}={_UNSAFE.sub('_', value)}/" for name, value in partition)
         path = f"{folders}{self._name}-{uuid.uuid4()}.zstd.parquet"
         full = f"{self._path}/{path}"
         if not is_s3(self._root):

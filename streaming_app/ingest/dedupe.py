@@ -1,0 +1,145 @@
+"""Exactly once: which copies of an event stay, decided before the commit.
+
+An event is ``(app_id, event_id)``. Copies are compared within the batch and with the table's files of the touched days;
+the copy with the smallest (event time, ingest time, request id) stays. Nothing depends on which file or task a copy was
+in, so any split and order of the input keeps the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from streaming_app.ingest.report import WrittenFile
+from streaming_app.storage import Storage
+from streaming_app.tables.delta import LiveFile
+
+_ORDER = ("event_time_msec", "ingest_time_msec", "rid", "stored_first", "place")
+_DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id"]
+_RID = r'"rid":"(?P<rid>[^"]*)"'
+_PLACE = r'"input_file_name":"(?P<place>(?:[^"\\]|\\.)*","input_file_line":\d+)'
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A Parquet file of one table, new or committed; ``path`` is relative to ``root``."""
+
+    root: str
+    path: str
+    app_id: str
+    is_new: bool
+
+
+@dataclass
+class Losers:
+    """Copies that do not stay: of ``file``, these rows."""
+
+    file: DataFile
+    rows: pa.Table
+    """Among others event_id and place (raw file and line): together they name a copy; and row, its position."""
+
+
+@dataclass
+class Verdict:
+    """The losing copies, file by file; ``changed_users`` lost a committed copy to a new one."""
+
+    new: list[Losers] = field(default_factory=list)
+    stored: list[Losers] = field(default_factory=list)
+    changed_users: set[tuple[str, str]] = field(default_factory=set)
+
+
+def touched(files: Iterable[WrittenFile], stored: Iterable[LiveFile], neighbour_days: int) -> list[LiveFile]:
+    """The committed files in which a copy of a new event can be: same app, same or a neighbouring day."""
+    near = {
+        (file.partition["app_id"], _day(file.partition) + timedelta(days=shift))
+        for file in files
+        for shift in range(-neighbour_days, neighbour_days + 1)
+    }
+    return [file for file in stored if (file.partition["app_id"], _day(file.partition)) in near]
+
+
+def _day(partition: dict[str, str]) -> date:
+    return date(int(partition["year"]), int(partition["month"]), int(partition["day"]))
+
+
+def judge(new: list[DataFile], stored: list[DataFile], storage: Storage) -> Verdict:
+    """Compare all copies of all apps."""
+    verdict = Verdict()
+    for app_id in sorted({file.app_id for file in new}):
+        of_app = [file for file in new if file.app_id == app_id]
+        _judge_app(of_app, [file for file in stored if file.app_id == app_id], storage, verdict)
+    return verdict
+
+
+def _judge_app(new: list[DataFile], stored: list[DataFile], storage: Storage, verdict: Verdict) -> None:
+    ids = pa.chunked_array([chunk for file in new for chunk in _read(file, ["event_id"], storage)["event_id"].chunks])
+    distinct = pc.unique(ids)
+    twice = [_repeated(ids)] if len(distinct) < len(ids) else []
+    holders = []
+    for file in stored:
+        known = _read(file, ["event_id"], storage)["event_id"]
+        again = known.filter(pc.is_in(known, distinct))
+        if len(again):
+            twice.append(again.combine_chunks())
+            holders.append(file)
+    if twice:
+        suspects = pc.unique(pa.chunked_array(twice))
+        _compare([*new, *holders], suspects, storage, verdict)
+
+
+def _repeated(ids: pa.ChunkedArray) -> pa.Array:
+    counts = pa.table({"id": ids}).group_by("id").aggregate([("id", "count")])
+    return counts.filter(pc.greater(counts["id_count"], 1))["id"].combine_chunks()
+
+
+def _compare(files: list[DataFile], suspects: pa.Array, storage: Storage, verdict: Verdict) -> None:
+    """Order the copies of each suspect; all but the first lose."""
+    copies = pa.concat_tables(_copies(files, suspects, storage))
+    copies = copies.sort_by([("event_id", "ascending"), *((name, "ascending") for name in _ORDER)])
+    same_as_before = pc.equal(copies["event_id"][1:], copies["event_id"][:-1])
+    losing = pa.concat_arrays([pa.array([False]), same_as_before.combine_chunks()])
+    lost, won = copies.filter(losing), copies.filter(pc.invert(losing))
+    replaced: list[str] = []
+    for number in pc.unique(lost["file"]).to_pylist():
+        rows = lost.filter(pc.equal(lost["file"], number))
+        file = files[number]
+        (verdict.new if file.is_new else verdict.stored).append(Losers(file, rows))
+        if not file.is_new:
+            replaced += rows["event_id"].to_pylist()
+            verdict.changed_users |= _users(file.app_id, rows)
+    if replaced:
+        winners = won.filter(pc.is_in(won["event_id"], pa.array(replaced)))
+        verdict.changed_users |= _users(files[0].app_id, winners)
+
+
+def _copies(files: list[DataFile], suspects: pa.Array, storage: Storage) -> Iterator[pa.Table]:
+    for number, file in enumerate(files):
+        rows = _read(file, _DETAILS, storage)
+        rows = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
+        rows = rows.filter(pc.is_in(rows["event_id"], suspects))
+        yield (
+            rows.append_column("rid", pc.struct_field(pc.extract_regex(rows["process_info"], _RID), "rid"))
+            .append_column("place", places(rows["process_info"]))
+            .append_column("file", pa.repeat(number, rows.num_rows))
+            .append_column("stored_first", pa.repeat(int(file.is_new), rows.num_rows))
+            .combine_chunks()
+        )
+
+
+def places(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Raw file and line of each row, as one text: within one of them an event id occurs once."""
+    return pc.struct_field(pc.extract_regex(process_info, _PLACE), "place")
+
+
+def _users(app_id: str, rows: pa.Table) -> set[tuple[str, str]]:
+    return {(app_id, user) for user in rows["user_pseudo_id"].to_pylist() if user is not None}
+
+
+def _read(file: DataFile, columns: list[str], storage: Storage) -> pa.Table:
+    system, root = storage.filesystem(file.root)
+    return pq.read_table(f"{root}/{file.path}", columns=columns, filesystem=system, partitioning=None)

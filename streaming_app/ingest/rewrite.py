@@ -1,0 +1,33 @@
+"""Writing a Parquet file again without some of its rows: the only way a copy leaves a file."""
+
+from __future__ import annotations
+
+import uuid
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from streaming_app.ingest.parquet import PartitionWriter
+from streaming_app.ingest.report import WrittenFile
+from streaming_app.model.tables import Table
+from streaming_app.storage import Storage
+
+
+def without_rows(
+    table: Table, root: str, path: str, partition: dict[str, str], lost: pa.Array, storage: Storage
+) -> list[WrittenFile]:
+    """The file's rows but for those where ``lost`` is true, in a new file; [] where nothing is left."""
+    system, base = storage.filesystem(root)
+    rows = pq.read_table(f"{base}/{path}", filesystem=system, partitioning=None)
+    kept = rows.filter(pc.invert(lost))
+    for name in table.partition_by:
+        kept = kept.append_column(name, pa.repeat(pa.scalar(partition[name]).cast(table.schema.field(name).type), len(kept)))
+    writer = PartitionWriter(table, root, storage, f"rewrite-{uuid.uuid4().hex[:8]}")
+    writer.add(kept.select(table.schema.names).cast(table.schema))
+    return writer.close()
+
+
+def row_mask(rows: int, positions: pa.Array) -> pa.Array:
+    """True at the given positions."""
+    return pc.is_in(pa.array(range(rows), pa.int64()), positions.cast(pa.int64()))

@@ -1,0 +1,1 @@
+"""The Delta tables: how they are made, appended to and merged."""

@@ -1,0 +1,146 @@
+"""Delta tables without the JVM: create, look up files, and commit files that are written already, once per micro-batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from streaming_app.errors import SinkError
+from streaming_app.ingest.report import WrittenFile
+from streaming_app.model.tables import TABLES, Table
+from streaming_app.storage import Storage
+
+FORMAT_VERSION = "1"
+FORMAT_KEY = "clickstream.formatVersion"
+
+
+@dataclass(frozen=True)
+class Sink:
+    """The tables of one pipeline, below ``root``."""
+
+    root: str
+    storage: Storage
+
+    def uri(self, table: Table) -> str:
+        return f"{self.root.rstrip('/')}/{table.name}"
+
+    def open(self, table: Table) -> DeltaTable:
+        """The table at its newest version.
+
+        Raises:
+            SinkError: it is not there or cannot be read.
+        """
+        try:
+            return DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
+        except TableNotFoundError:
+            raise SinkError(f"{self.uri(table)}: there is no such table yet", "run the job first: clickstream run") from None
+        except (DeltaError, OSError) as error:
+            raise SinkError(f"{self.uri(table)}: cannot be read: {error}", "check the path and your rights on it") from None
+
+    def create_all(self) -> None:
+        """Make the tables that are missing, empty, so that every reader finds all of them from the first run on."""
+        for table in TABLES.values():
+            self.create(table)
+
+    def create(self, table: Table) -> None:
+        """Make one table where it is missing.
+
+        No table feature beyond reader version 1: Athena must read every table.
+        """
+        options = self.storage.delta_options()
+        if DeltaTable.is_deltatable(self.uri(table), options):
+            return
+        try:
+            DeltaTable.create(
+                self.uri(table),
+                table.schema,
+                mode="ignore",
+                partition_by=list(table.partition_by) or None,
+                name=table.name,
+                description=table.meaning,
+                configuration={
+                    "delta.dataSkippingStatsColumns": ",".join(table.stats_columns),
+                    # The log is read at every start: a checkpoint every 10 commits keeps that short.
+                    "delta.checkpointInterval": "10",
+                    FORMAT_KEY: FORMAT_VERSION,
+                },
+                storage_options=options,
+                raise_if_key_not_exists=False,
+            )
+        except (DeltaError, OSError) as error:
+            raise SinkError(f"{self.uri(table)}: cannot be made: {error}", "check the path and your rights on it") from None
+
+
+@dataclass(frozen=True)
+class LiveFile:
+    """A data file of a table's newest version; ``path`` is relative to the table."""
+
+    path: str
+    partition: dict[str, str]
+    size: int
+
+
+def live_files(table: DeltaTable) -> list[LiveFile]:
+    """The data files of the table's version, in no order."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    keys = [name for name in actions.column_names if name.startswith(_PARTITION)]
+    columns = (actions[name].to_pylist() for name in ("path", "size_bytes", *keys))
+    return [
+        LiveFile(path, {key.removeprefix(_PARTITION): str(value) for key, value in zip(keys, values, strict=True)}, size)
+        for path, size, *values in zip(*columns, strict=True)
+    ]
+
+
+_PARTITION = "partition."
+
+
+def committed(table: DeltaTable, stream_id: str, batch_id: int) -> bool:
+    """Whether this micro-batch is in the table already."""
+    version = table.transaction_version(stream_id)
+    return version is not None and version >= batch_id
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one micro-batch does to one table.
+
+    ``added`` are new rows; ``removed`` files give way to ``rewritten`` ones that hold the same rows but for those that a
+    new row replaces: to a stream that reads the table only ``added`` is news.
+    """
+
+    added: list[WrittenFile]
+    removed: list[LiveFile]
+    rewritten: list[WrittenFile]
+
+
+def commit(table: DeltaTable, contract: Table, change: Change, stream_id: str, batch_id: int) -> bool:
+    """Commit a micro-batch's change in one transaction; False if this batch is in the table already.
+
+    The Delta protocol records the transaction id but nothing enforces it: it is compared here, which is safe because a
+    pipeline has one writer at a time.
+    """
+    if committed(table, stream_id, batch_id):
+        return False
+    actions: list[AddAction | RemoveAction] = [*_adds(change.added, news=True), *_adds(change.rewritten, news=False)]
+    now = int(time.time() * 1000)
+    actions += [RemoveAction(file.path, False, now, file.size, file.partition) for file in change.removed]
+    table.create_write_transaction(
+        actions,
+        mode="append",
+        schema=contract.schema,
+        partition_by=list(contract.partition_by) or None,
+        commit_properties=CommitProperties(app_transactions=[Transaction(stream_id, batch_id)]),
+    )
+    return True
+
+
+def _adds(files: Iterable[WrittenFile], *, news: bool) -> Iterator[AddAction]:
+    now = int(time.time() * 1000)
+    for file in files:
+        yield AddAction(file.path, file.size, file.partition, now, news, file.stats)
