@@ -97,7 +97,7 @@ USER_TRAFFIC = _traffic("first_traffic_", {}, "the earliest event with a source"
 SESSION_TRAFFIC = _traffic(
     "session_", {"category": "source_category"}, "the earliest event with a source that is not Direct, else of the earliest"
 )
-_AS_OF = "which event supplied it: '<event time, epoch ms> <event_id>'; decides which of two wins"
+_AS_OF = "which event supplied it: event time (15 digits, epoch ms), event_id and event name; decides which of two wins"
 
 USER = Table(
     "user",
@@ -105,20 +105,22 @@ USER = Table(
     _named(event_timestamp=timestamp("latest event of the user, UTC", stats=True))
     + _USER
     + _named(
-        user_id_as_of=text("user_id: " + _AS_OF, 512),
+        user_id_as_of=text("user_id: " + _AS_OF, LONG),
         user_properties_json_str=json_text("user attributes, {name: {value, set_time_msec}}; the newest of each wins"),
+        user_properties_as_of=text("the newest user_properties: " + _AS_OF, LONG),
         first_touch_time_msec=bigint("smallest first touch time seen in any event, epoch ms"),
         first_visit_date=date("day of first_touch_time_msec, UTC"),
         first_referrer=text("page referrer of the earliest event that has one", URL),
-        first_referrer_as_of=text("first_referrer: " + _AS_OF, 512),
+        first_referrer_as_of=text("first_referrer: " + _AS_OF, LONG),
     )
     + USER_TRAFFIC
     + _named(
-        first_traffic_as_of=text("first_traffic_*: " + _AS_OF, 512),
+        first_traffic_as_of=text("first_traffic_*: " + _AS_OF, LONG),
         first_app_install_source=text("install source of the earliest event that has one"),
-        first_app_install_source_as_of=text("first_app_install_source: " + _AS_OF, 512),
-    )
-    + _named(created_time=timestamp("when the row was last written, UTC")),
+        first_app_install_source_as_of=text("first_app_install_source: " + _AS_OF, LONG),
+        process_info=json_text("lineage: names of the events that supplied first_traffic_* and user_properties, job"),
+        created_time=timestamp("when the row was last written, UTC"),
+    ),
     partition_by=("app_id",),
     key=("app_id", "user_pseudo_id"),
 )
@@ -129,11 +131,10 @@ SESSION = Table(
     _named(event_timestamp=timestamp("first event of the session, UTC", stats=True))
     + _of("app_id", "user_pseudo_id")
     + _named(
-        session_id=text("the client's session id; of an inferred session its start in the same format", 255),
+        session_id=text("the client's session id; of an inferred session its start in the same format"),
         is_inferred=boolean("the client sent no session id: delimited by inactivity"),
-    )
-    + _of("user_id")
-    + _named(
+        user_id=text("latest login id in the session"),
+        user_id_as_of=text("user_id: " + _AS_OF, LONG),
         session_number=bigint("ordinal of the session as the client counts it"),
         session_start_time_msec=bigint("earliest event, or the client's own start where earlier, epoch ms"),
         session_start=timestamp("session_start_time_msec as a timestamp, UTC"),
@@ -141,17 +142,24 @@ SESSION = Table(
         session_duration_msec=bigint("from session_start to session_end, ms"),
         event_count=bigint("events"),
         page_view_count=bigint("page and screen views"),
-        engagement_time_msec=bigint("engaged time, ms: sum of _user_engagement"),
-        entry_page_url=text("page URL (or screen name) of the first page or screen view", URL),
-        exit_page_url=text("page URL (or screen name) of the last page or screen view", URL),
-        is_bounce=boolean("one page or screen view at most, less than 10 s engaged"),
+        engagement_time_msec=bigint("engaged time, ms: sum over _user_engagement"),
+        entry_page_url=text("URL, or screen name, of the first page or screen view", URL),
+        entry_as_of=text("entry_page_url: " + _AS_OF, LONG),
+        exit_page_url=text("URL, or screen name, of the last page or screen view", URL),
+        exit_as_of=text("exit_page_url: " + _AS_OF, LONG),
+        is_bounce=boolean("at most one page or screen view and less than 10 s engaged"),
     )
     + SESSION_TRAFFIC
-    + _of("platform", "geo_country", "device_ua_device_category", "process_info")
-    + _CREATED
-    + _named(start_date=date("day of the first event, UTC")),
+    + _of("process_info")
+    + _named(traffic_as_of=text("session_* traffic fields and process_info: 0 or 1 (no source, or Direct), then " + _AS_OF, LONG))
+    + _of("platform", "geo_country", "device_ua_device_category")
+    + _named(
+        first_event_as_of=text("platform, geo_country, device_ua_device_category: " + _AS_OF, LONG),
+        created_time=timestamp("when the row was last written, UTC"),
+        start_date=date("day of the first event, UTC"),
+    ),
     partition_by=("app_id", "start_date"),
-    key=("app_id", "user_pseudo_id", "session_id"),
+    key=("app_id", "user_pseudo_id", "session_id", "start_date"),
 )
 
 QUARANTINE = Table(

@@ -1,0 +1,15 @@
+"""Running the rules' SQL over Arrow tables: one DuckDB connection per call, one thread, no files, no extensions."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+
+def query(sql: str, **tables: pa.Table) -> pa.Table:
+    """The result of ``sql``, in which each keyword is a table."""
+    # One thread: Spark runs one task per core already.
+    with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        return connection.sql(sql).to_arrow_table()

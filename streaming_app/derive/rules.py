@@ -1,0 +1,117 @@
+"""The merge rules of user and session, as one table each, and the SQL they make.
+
+Every event is a small state of its session and of its user; states of one key are combined by rules that are commutative
+and associative, so any split, order or grouping of the events ends in the same rows. The SQL runs in DuckDB, inside
+Spark's tasks: it sees Arrow tables, never Spark.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streaming_app.model.tables import SESSION_TRAFFIC, TRAFFIC, USER_TRAFFIC
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Columns taken together from one event: the one with the smallest ("first") or largest ("last") ``as_of``.
+
+    ``columns`` maps a column of the table to its expression over an event; only events for which ``where`` holds take
+    part; ``rank`` is an expression that sorts before the time.
+    """
+
+    as_of: str
+    how: str
+    columns: dict[str, str]
+    where: str = "true"
+    rank: str = ""
+
+
+Fold = dict[str, tuple[str, str]]
+"""Column to (min, max or sum; its expression over an event)."""
+
+# 15 digits hold every time up to the year 9999; text sorts like the number then. A tab sorts before all printable text.
+EVENT_ORDER = "printf('%015d', event_time_msec) || chr(9) || event_id || chr(9) || event_name"
+
+
+def _traffic(columns: tuple[str, ...]) -> dict[str, str]:
+    return {column: f"traffic_source_{suffix}" for column, suffix in zip(columns, TRAFFIC, strict=True)}
+
+
+_SOURCE = "coalesce(traffic_source_source, '') <> ''"
+
+USER_FOLDS: Fold = {
+    "last_msec": ("max", "event_time_msec"),
+    "first_touch_time_msec": ("min", "user_first_touch_time_msec"),
+}
+USER_PICKS = (
+    Pick("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),
+    Pick("first_referrer_as_of", "first", {"first_referrer": "page_view_page_referrer"}, "coalesce(page_view_page_referrer, '') <> ''"),
+    Pick("first_traffic_as_of", "first", _traffic(tuple(c.name for c in USER_TRAFFIC)), _SOURCE),
+    Pick(
+        "first_app_install_source_as_of",
+        "first",
+        {"first_app_install_source": "app_install_source"},
+        "coalesce(app_install_source, '') <> ''",
+    ),
+)
+
+_VIEW = "event_name IN ('_page_view', '_screen_view')"
+_PAGE = "coalesce(page_view_page_url, screen_view_screen_name)"
+
+SESSION_FOLDS: Fold = {
+    "first_msec": ("min", "event_time_msec"),
+    "last_msec": ("max", "event_time_msec"),
+    "session_start_time_msec": ("min", "least(event_time_msec, session_start_time_msec)"),
+    "session_number": ("min", "session_number"),
+    "event_count": ("sum", "1"),
+    "page_view_count": ("sum", f"CASE WHEN {_VIEW} THEN 1 ELSE 0 END"),
+    "engagement_time_msec": ("sum", "coalesce(user_engagement_time_msec, 0)"),
+}
+SESSION_PICKS = (
+    Pick("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),
+    Pick("entry_as_of", "first", {"entry_page_url": _PAGE}, f"{_VIEW} AND {_PAGE} IS NOT NULL"),
+    Pick("exit_as_of", "last", {"exit_page_url": _PAGE}, f"{_VIEW} AND {_PAGE} IS NOT NULL"),
+    Pick(
+        "traffic_as_of",
+        "first",
+        {
+            **_traffic(tuple(c.name for c in SESSION_TRAFFIC)),
+            "process_info": "process_info",
+        },
+        rank=f"CASE WHEN {_SOURCE} AND lower(traffic_source_source) <> 'direct' THEN '0' ELSE '1' END",
+    ),
+    Pick(
+        "first_event_as_of",
+        "first",
+        {name: name for name in ("platform", "geo_country", "device_ua_device_category")},
+    ),
+)
+
+
+def unit_columns(folds: Fold, picks: tuple[Pick, ...]) -> str:
+    """SELECT list that turns one event into a state."""
+    parts = [f"{expression} AS {column}" for column, (_, expression) in folds.items()]
+    for pick in picks:
+        order = f"{pick.rank} || {EVENT_ORDER}" if pick.rank else EVENT_ORDER
+        parts.append(f"CASE WHEN {pick.where} THEN {order} END AS {pick.as_of}")
+        parts += [f"{expression} AS {column}" for column, expression in pick.columns.items()]
+    return ", ".join(parts)
+
+
+def combine(states: str, keys: str, folds: Fold, picks: tuple[Pick, ...], extra: str = "", kept: str = "") -> str:
+    """Query that combines the states of each group of ``keys`` into one.
+
+    ``extra`` are further aggregates, ``kept`` the names under which they come out (each after a comma).
+    """
+    aggregates = [f"{how}({column}) AS {column}" for column, (how, _) in folds.items()]
+    unpacked = []
+    for number, pick in enumerate(picks):
+        least, at = ("min", "arg_min") if pick.how == "first" else ("max", "arg_max")
+        packed = ", ".join(f"{column} := {column}" for column in pick.columns)
+        aggregates.append(f"{least}({pick.as_of}) AS {pick.as_of}")
+        aggregates.append(f"{at}(struct_pack({packed}), {pick.as_of}) FILTER ({pick.as_of} IS NOT NULL) AS pick_{number}")
+        unpacked.append(pick.as_of)
+        unpacked += [f"pick_{number}.{column} AS {column}" for column in pick.columns]
+    columns = ", ".join([keys, *folds, *unpacked])
+    return f"SELECT {columns}{kept} FROM (SELECT {keys}, {', '.join(aggregates)}{extra} FROM ({states}) GROUP BY {keys})"

@@ -1,0 +1,50 @@
+"""Java for a developer's machine: the one that is there, else one fetched by cjdk."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import cjdk
+
+from streaming_app.errors import EnvironmentProblem
+
+SUPPORTED = (17, 21)
+"""Versions that Spark 4.1 runs on."""
+
+
+def ensure_java() -> None:
+    """Make ``JAVA_HOME`` (or ``java`` on the PATH) a Java that Spark runs on.
+
+    Raises:
+        EnvironmentProblem: none is there and none can be fetched.
+    """
+    home = os.environ.get("JAVA_HOME")
+    found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if found and java_version(found) in SUPPORTED:
+        return
+    try:
+        os.environ["JAVA_HOME"] = str(cjdk.java_home(vendor="temurin", version=str(SUPPORTED[0])))
+    except Exception as error:  # whatever keeps it from being fetched, the remedy is the same
+        there = f"Java {java_version(found)} is there" if found else "no Java is there"
+        raise EnvironmentProblem(
+            f"{there} and none could be fetched ({error})",
+            f"install Java {SUPPORTED[0]}, for example: apt-get install openjdk-{SUPPORTED[0]}-jre-headless",
+        ) from None
+
+
+def java_version(executable: str) -> int | None:
+    """Feature version of a java executable, None if it does not run.
+
+    >>> java_version("/nowhere/java") is None
+    True
+    """
+    try:
+        shown = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=60, check=True).stderr
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.search(r'version "(\d+)', shown)
+    return int(match.group(1)) if match else None

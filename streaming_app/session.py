@@ -1,0 +1,88 @@
+"""The Spark session of the job: settings with the reason for each."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyspark.sql import SparkSession
+
+from streaming_app.config.model import Config
+from streaming_app.errors import EnvironmentProblem
+from streaming_app.java import ensure_java
+from streaming_app.resources import conf_file
+from streaming_app.storage import Storage, is_s3
+
+DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.2.0"
+S3A_PACKAGE = "org.apache.hadoop:hadoop-aws:3.4.2"
+"""Jars of the same open-source versions as EMR Serverless emr-spark-8.1.0; there the image has its own."""
+
+SETTINGS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    # The interface server costs a second of start and nobody looks at a batch of a minute; EMR keeps the event log.
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # Delta reads its log with this many tasks (50 by default): tables of this job have few files per version.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "64",
+    # A worker that is reused has its libraries imported already.
+    "spark.python.worker.reuse": "true",
+    # One checkpoint file per batch is kept long enough to look at what happened.
+    "spark.sql.streaming.minBatchesToRetain": "20",
+    "spark.sql.streaming.stopActiveRunOnRestart": "true",
+}
+
+LOCAL_SETTINGS = {
+    # Few and small shuffles on one machine: 200 partitions would be 200 tasks of a few rows.
+    "spark.sql.shuffle.partitions": "4",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+}
+
+# A job of a minute ends before the optimising compiler has paid for itself, and one thread collects a small heap best.
+SHORT_JOB_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xss4m"
+
+
+def get_session(config: Config, storage: Storage) -> SparkSession:
+    """The session to run with: the one that spark-submit set up, or a local one.
+
+    Raises:
+        EnvironmentProblem: Java or a jar is missing.
+    """
+    on_a_cluster = "SPARK_ENV_LOADED" in os.environ and config.spark.master is None
+    builder = SparkSession.builder.appName(f"clickstream-{config.project_id}")
+    for key, value in SETTINGS.items():
+        builder = builder.config(key, value)
+    if not on_a_cluster:
+        ensure_java()
+        # Workers must run this very interpreter, not whatever "python3" is on the PATH.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = builder.master(config.spark.master or "local[*]")
+        for key, value in {**LOCAL_SETTINGS, **_local_jvm(config), **_packages(config)}.items():
+            builder = builder.config(key, value)
+    if uses_s3(config):
+        for key, value in storage.spark_conf().items():
+            builder = builder.config(key, value)
+    for key, value in config.spark.conf.items():
+        builder = builder.config(key, value)
+    try:
+        session = builder.getOrCreate()
+    except Exception as error:  # py4j has no narrower class for a JVM that does not come up
+        raise EnvironmentProblem(f"Spark does not start: {error}", "see the lines above; JAVA_HOME must be Java 17 or 21") from error
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def uses_s3(config: Config) -> bool:
+    return any(is_s3(uri) for uri in (config.source.uri, config.sink.uri, config.checkpoint.uri or ""))
+
+
+def _local_jvm(config: Config) -> dict[str, str]:
+    return {"spark.driver.memory": config.spark.driver_memory, "spark.driver.extraJavaOptions": SHORT_JOB_JVM}
+
+
+def _packages(config: Config) -> dict[str, str]:
+    packages = [DELTA_PACKAGE, *([S3A_PACKAGE] if uses_s3(config) else [])]
+    return {"spark.jars.packages": ",".join(packages), "spark.jars.ivySettings": str(conf_file("spark/ivysettings.xml"))}
