@@ -77,6 +77,10 @@ class Storage:
             stream.write(text.encode())
         system.move(f"{path}.tmp", path)
 
+    def is_folder(self, uri: str) -> bool:
+        system, path = self.filesystem(uri)
+        return bool(system.get_file_info(path.rstrip("/")).type == fs.FileType.Directory)
+
     def list_files(self, uri: str) -> list[str]:
         """URIs of the files directly in a folder, sorted; [] where there is no such folder."""
         system, path = self.filesystem(uri)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -42,11 +41,12 @@ def parse_config(text: str, name: str = "configuration") -> Config:
         raise ConfigError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{name}: must be a mapping of keys", "see conf/pipeline.minimal.yaml")
+    problems = [_placed(document, path, message) for path, message in plugin_problems(document)]
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
-        raise _config_error(name, [_problem(document, each) for each in error.errors()]) from None
-    if problems := [_placed(document, path, message) for path, message in plugin_problems(config)]:
+        raise _config_error(name, [_problem(document, each) for each in error.errors()] + problems) from None
+    if problems:
         raise _config_error(name, problems)
     return config
 

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from streaming_app.config.model import Config
+from pydantic import TypeAdapter, ValidationError
+
+from streaming_app.config.model import App, LimitsSection
 from streaming_app.errors import ClickstreamError
 from streaming_app.registry import make_enricher, make_transformer
 
 Problem = tuple[tuple[str | int, ...], str]
 
 
-def plugin_problems(config: Config) -> Iterator[Problem]:
-    """Path in the configuration and what is wrong there, for each plugin that cannot be made."""
-    for app_id, app in config.apps.items():
-        try:
-            make_transformer(app, config.limits)
-        except ClickstreamError as error:
-            yield ("apps", app_id, "transformer"), str(error)
-    for position, entry in enumerate(config.enrichers):
-        [(name, options)] = entry.items()
-        try:
-            make_enricher(name, options)
-        except ClickstreamError as error:
-            yield ("enrichers", position, name), str(error)
+def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Path in the configuration and what is wrong there, for each plugin that cannot be made.
+
+    Looks at the document as it was read, so that these problems show together with those of the model; a section that
+    does not fit the model is the model's business.
+    """
+    limits = _read(LimitsSection, document.get("limits", {})) or LimitsSection()
+    for app_id, app in (_read(dict[str, App], document.get("apps")) or {}).items():
+        if problem := _problem(lambda app=app: make_transformer(app, limits)):
+            yield ("apps", app_id, "transformer"), problem
+    for position, entry in enumerate(_read(list[dict[str, dict[str, Any]]], document.get("enrichers", [])) or []):
+        for name, options in entry.items():
+            if problem := _problem(lambda name=name, options=options: make_enricher(name, options)):
+                yield ("enrichers", position, name), problem
+
+
+def _read(kind: Any, section: Any) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(section)
+    except ValidationError:
+        return None
+
+
+def _problem(make: Callable[[], object]) -> str | None:
+    try:
+        make()
+    except ClickstreamError as error:
+        return str(error)
+    return None

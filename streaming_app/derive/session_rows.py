@@ -54,8 +54,8 @@ _STATE_TYPES = {"first_msec": pa.int64(), "last_msec": pa.int64(), "is_inferred"
 STATE_SCHEMA = pa.schema(
     [(name, _STATE_TYPES.get(name) or SESSION.schema.field(name).type) for name in STATE_COLUMNS]
 )
-STORED = ("stored_id", "stored_msec")
-"""Of a state that is a row of ``session`` already: its session_id and its first event, epoch ms."""
+STORED_SCHEMA = pa.schema([*STATE_SCHEMA, ("stored_id", pa.string()), ("stored_msec", pa.int64())])
+"""A state and, if it is a row of ``session`` already, that row's session_id and first event (epoch ms)."""
 MERGE_SCHEMA = SESSION.schema.append(pa.field("match_id", pa.string())).append(
     pa.field("match_start", pa.timestamp("us", tz="UTC"))
 ).append(pa.field("is_gone", pa.bool_()))
@@ -79,8 +79,14 @@ def states_of(events: pa.Table, sessions: Sessions) -> pa.Table:
     return query(sql, events=events).select(STATE_COLUMNS).cast(STATE_SCHEMA)
 
 
+def with_stored(states: pa.Table) -> pa.Table:
+    """New states in the schema that stored ones share."""
+    nothing = [pa.nulls(len(states), pa.string()), pa.nulls(len(states), pa.int64())]
+    return pa.table([*states.columns, *nothing], schema=STORED_SCHEMA)
+
+
 def rows_of(states: pa.Table, sessions: Sessions, created_ms: int) -> pa.Table:
-    """Rows for the upsert (:data:`MERGE_SCHEMA`) from states with the columns :data:`STORED`.
+    """Rows for the upsert (:data:`MERGE_SCHEMA`) from states, new and stored (:data:`STORED_SCHEMA`).
 
     Sessions that no new state belongs to are left out.
     """

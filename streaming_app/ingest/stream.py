@@ -18,7 +18,7 @@ from streaming_app.ingest.commit import Timing, commit_batch, is_committed
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import Report, merged
 from streaming_app.source import raw_files
-from streaming_app.storage import absolute
+from streaming_app.streams import run_available_now
 from streaming_app.tables.delta import Sink
 
 OnBatch = Callable[[dict[str, Any]], None]
@@ -30,21 +30,12 @@ def ingest(spark: SparkSession, config: Config, sink: Sink, job_id: str, on_batc
     ``on_batch`` is called after each commit with the batch's row of ``run_metrics``.
     """
 
-    def process(files: DataFrame, batch_id: int) -> None:
-        batch = Batch(config, sink.storage, _stream_id(files.sparkSession), batch_id, job_id, int(time.time() * 1000))
-        if is_committed(batch, sink):
-            return
-        metrics = process_batch(batch, files, sink)
-        on_batch(metrics)
+    def process(files: DataFrame, stream_id: str, batch_id: int) -> None:
+        batch = Batch(config, sink.storage, stream_id, batch_id, job_id, int(time.time() * 1000))
+        if not is_committed(batch, sink):
+            on_batch(process_batch(batch, files, sink))
 
-    query = (
-        raw_files(spark, config)
-        .writeStream.foreachBatch(process)
-        .option("checkpointLocation", absolute(config.checkpoint_uri("ingest")))
-        .trigger(availableNow=True)
-        .start()
-    )
-    query.awaitTermination()
+    run_available_now(raw_files(spark, config), config.checkpoint_uri("ingest"), process)
 
 
 def process_batch(batch: Batch, files: DataFrame, sink: Sink) -> dict[str, Any]:
@@ -82,7 +73,3 @@ def local_uri(uri: str) -> str:
     path = unquote(parts.path)
     return path if parts.scheme in ("", "file") else f"s3://{parts.netloc}{path}"
 
-
-def _stream_id(spark: SparkSession) -> str:
-    """The id of the running query: it belongs to the checkpoint, so a new checkpoint counts its batches anew."""
-    return spark.sparkContext.getLocalProperty("sql.streaming.queryId") or ""

@@ -17,7 +17,6 @@ from streaming_app.tables.delta import Sink
 from streaming_app.tables.upsert import Transaction, idempotent, target
 
 _USER = ["app_id", "user_pseudo_id"]
-_WITH_STORED = pa.schema([*session_rows.STATE_SCHEMA, ("stored_id", pa.string()), ("stored_msec", pa.int64())])
 
 
 def upsert_sessions(
@@ -71,12 +70,12 @@ def as_states(sessions: DataFrame) -> DataFrame:
     first, last = F.unix_millis("event_timestamp"), F.unix_millis("session_end")
     columns = {"first_msec": first, "last_msec": last, "stored_id": F.col("session_id"), "stored_msec": first}
     client_id = F.when(~F.col("is_inferred"), F.col("session_id"))
-    return sessions.withColumns(columns).withColumn("session_id", client_id).select(*_WITH_STORED.names)
+    return sessions.withColumns(columns).withColumn("session_id", client_id).select(*session_rows.STORED_SCHEMA.names)
 
 
 def _rows(sessions: Sessions, created_ms: int) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        states = pa.Table.from_batches(batches, schema=_WITH_STORED)
+        states = pa.Table.from_batches(batches, schema=session_rows.STORED_SCHEMA)
         yield from session_rows.rows_of(states, sessions, created_ms).to_batches()
 
     return run

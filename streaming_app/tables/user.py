@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -45,7 +45,7 @@ def as_states(users: DataFrame) -> DataFrame:
     return users.withColumn("last_msec", F.unix_millis("event_timestamp")).select(*user_rows.STATE_COLUMNS)
 
 
-def _rows(job_id: str, created_ms: int):  # type: ignore[no-untyped-def]
+def _rows(job_id: str, created_ms: int) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         states = pa.Table.from_batches(batches, schema=user_rows.STATE_SCHEMA)
         yield from user_rows.rows_of(user_rows.combine_states(states), job_id, created_ms).to_batches()

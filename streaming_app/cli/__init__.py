@@ -1,0 +1,71 @@
+"""The command line: thin commands over the functions of the other packages.
+
+Exit codes: 0 done; 1 unexpected error; 2 bad configuration or query; 3 source unreadable; 4 table or checkpoint unusable;
+5 something missing on this machine; 6 a batch's counts did not add up.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+
+from streaming_app import __version__
+from streaming_app.cli.config_commands import config_app
+from streaming_app.cli.demo_command import demo
+from streaming_app.cli.look_commands import inspect, sql
+from streaming_app.cli.run_command import run
+from streaming_app.cli.table_commands import tables_app
+from streaming_app.errors import ClickstreamError
+
+app = App(
+    name="clickstream",
+    help="Raw clickstream requests become Delta tables: exactly once, replayable.",
+    help_epilogue=(__doc__ or "").partition("\n\n")[2],
+    version=__version__,
+)
+app.command(run)
+app.command(demo)
+app.command(inspect)
+app.command(sql)
+app.command(config_app)
+app.command(tables_app)
+
+
+def main() -> None:
+    """Entry point of the ``clickstream`` script. ``--debug`` anywhere shows tracebacks and debug logs."""
+    arguments = [each for each in sys.argv[1:] if each != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("clickstream").setLevel(logging.DEBUG if debug else logging.INFO)
+    sys.exit(_exit_code(arguments, debug))
+
+
+def _exit_code(arguments: list[str], debug: bool) -> int:
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+    except CycloptsError:
+        return 2
+    except ClickstreamError as error:
+        if debug:
+            errors.print_exception()
+        _complain(errors, str(error), error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _complain(errors, "interrupted", "what was committed stays; the next run goes on from there")
+        return 130
+    except Exception as error:
+        if debug:
+            errors.print_exception()
+        _complain(errors, f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}", "--debug shows where")
+        return 1
+    return 0
+
+
+def _complain(errors: Console, message: str, hint: str) -> None:
+    errors.print(f"error: {message}", style="red", markup=False)
+    if hint:
+        errors.print(f"hint: {hint}", markup=False)

@@ -1,0 +1,77 @@
+"""``clickstream inspect`` and ``clickstream sql``: a look at the tables in a second, without Spark."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table as Grid
+
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
+from streaming_app.tables.read import query
+
+TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics"]
+JsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
+_LONGEST_CELL = 60
+
+
+def inspect(
+    table: TableName,
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    where: Annotated[str | None, Parameter(help="SQL condition on the table's columns")] = None,
+    limit: Annotated[int, Parameter(help="rows to show")] = 5,
+    json: JsonOption = False,
+) -> None:
+    """Show rows of a table, newest first where it has times; one row a block, columns without a value left out.
+
+    Example: clickstream inspect quarantine --where "reason = 'too_late'"
+    """
+    condition = f"WHERE {where}" if where else ""
+    newest = "created_time" if table in ("quarantine", "run_metrics") else "event_timestamp"
+    name = f'"{table}"'
+    rows = query(sink_of(config), f"SELECT * FROM (SELECT * FROM {name} {condition}) ORDER BY {newest} DESC LIMIT {limit}")
+    total = query(sink_of(config), f"SELECT count(*) AS n FROM (SELECT * FROM {name} {condition})")["n"][0].as_py()
+    if json:
+        return print_json(rows)
+    console = Console(soft_wrap=True)
+    console.print(f"{table}: {total:,} rows, {rows.num_rows} shown", style="bold")
+    for row in rows.to_pylist():
+        console.print()
+        for column, value in row.items():
+            if value is not None:
+                console.print(f"  {column:<42}{cell(value)}", markup=False, highlight=False)
+
+
+def sql(select: str, config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -> None:
+    """Run a SELECT over the tables event, item, user, session, quarantine and run_metrics.
+
+    Example: clickstream sql "SELECT event_name, count(*) FROM event GROUP BY ALL ORDER BY 2 DESC"
+    """
+    rows = query(sink_of(config), select)
+    if json:
+        return print_json(rows)
+    show(rows, Console())
+
+
+def show(rows: pa.Table, console: Console) -> None:
+    """Rows as a grid."""
+    grid = Grid(*rows.column_names)
+    for row in rows.to_pylist():
+        grid.add_row(*(cell(value) for value in row.values()))
+    console.print(grid)
+
+
+def print_json(rows: pa.Table) -> None:
+    import msgspec
+
+    for row in rows.to_pylist():
+        print(msgspec.json.encode(row).decode())
+
+
+def cell(value: Any) -> str:
+    """A value in at most 60 characters."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"

@@ -1,0 +1,45 @@
+"""``clickstream run``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.config import load_config
+from streaming_app.progress import progress_for
+from streaming_app.summary import Summary
+
+
+def run(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    json: Annotated[bool, Parameter(negative="", help="print the summary as one JSON line")] = False,
+    job_id: Annotated[str | None, Parameter(help="name of the run in process_info and run_metrics")] = None,
+) -> None:
+    """Process every raw file that is unprocessed, once; then bring user and session along.
+
+    Example: clickstream run --config conf/pipeline.yaml
+    """
+    from streaming_app import pipeline  # imports PySpark: half a second that other commands need not pay
+
+    console = Console(stderr=True)
+    loaded = load_config(config)
+    with progress_for(console) as progress:
+        summary = pipeline.run(loaded, progress, job_id)
+    print(summary.as_json() if json else describe(summary))
+
+
+def describe(summary: Summary) -> str:
+    """A summary for people."""
+    if not summary.batches:
+        return "nothing new to process"
+    seconds = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in summary.seconds.items())
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(summary.quarantined_by_reason.items()))
+    lines = [
+        f"{summary.counts['files']:,} files in {summary.batches} micro-batches ({seconds})",
+        f"balance: {summary.balance()}",
+    ]
+    return "\n".join([*lines, *([f"quarantined: {reasons}"] if reasons else [])])

@@ -1,0 +1,44 @@
+"""The whole job on one screen: source → ingest → derive → summary."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from streaming_app.config.model import Config
+from streaming_app.derive.stream import derive
+from streaming_app.errors import SourceError
+from streaming_app.ingest.stream import ingest
+from streaming_app.progress import Progress
+from streaming_app.session import get_session
+from streaming_app.storage import Storage
+from streaming_app.summary import Summary
+from streaming_app.tables.delta import Sink
+
+
+def run(config: Config, progress: Progress, job_id: str | None = None) -> Summary:
+    """Process every raw file that is unprocessed now, once, and bring user and session along.
+
+    Raises:
+        ClickstreamError: with a hint; whatever was committed stays, the next run goes on from there.
+    """
+    summary = Summary(job_id or f"{config.project_id}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    storage = Storage(config.s3.endpoint, config.s3.region)
+    sink = Sink(config.sink.uri, storage)
+
+    def batch_done(metrics: dict[str, Any]) -> None:
+        summary.add(metrics)
+        progress.batch(metrics)
+
+    progress.phase("start")
+    with summary.timed("start"):
+        if not storage.is_folder(config.source.uri):
+            raise SourceError(f"{config.source.uri}: there is no such folder", "check source.uri and your rights on it")
+        sink.create_all()
+        spark = get_session(config, storage)
+    progress.phase("ingest")
+    ingest(spark, config, sink, summary.job_id, batch_done)
+    progress.phase("derive")
+    with summary.timed("derive"):
+        derive(spark, config, sink, summary.job_id)
+    return summary

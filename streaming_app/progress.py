@@ -1,0 +1,83 @@
+"""What a run tells while it works: a bar for people at a terminal, one log line per micro-batch elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+log = logging.getLogger("clickstream")
+
+PHASES = ("start", "ingest", "derive")
+_MEANING = {"start": "starting Spark", "ingest": "reading raw files", "derive": "updating user and session"}
+
+
+class Progress(Protocol):
+    """Where a run reports to; a context manager around the run."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def phase(self, name: str) -> None:
+        """One of :data:`PHASES` begins."""
+
+    def batch(self, metrics: dict[str, Any]) -> None:
+        """A micro-batch was committed; ``metrics`` is its row of ``run_metrics``."""
+
+
+class LogLines:
+    """One line per phase and micro-batch, for log files."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def phase(self, name: str) -> None:
+        log.info("%s", _MEANING[name])
+
+    def batch(self, metrics: dict[str, Any]) -> None:
+        log.info("%s", describe(metrics))
+
+
+class TerminalBar:
+    """A bar that moves on with each phase and shows what has been processed."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}"), TimeElapsedColumn())
+        self._bar = Bar(*columns, console=console)
+        self._task = self._bar.add_task("", total=len(PHASES), shown="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._bar.update(self._task, completed=len(PHASES), description="done")
+        self._bar.stop()
+
+    def phase(self, name: str) -> None:
+        self._bar.update(self._task, completed=PHASES.index(name), description=_MEANING[name])
+
+    def batch(self, metrics: dict[str, Any]) -> None:
+        self._bar.update(self._task, shown=describe(metrics))
+
+
+def progress_for(console: Console) -> Progress:
+    return TerminalBar(console) if console.is_terminal else LogLines()
+
+
+def describe(metrics: dict[str, Any]) -> str:
+    """One micro-batch in one line."""
+    return (
+        f"batch {metrics['batch_id']}: {metrics['files']:,} files, {metrics['received']:,} received, "
+        f"{metrics['written']:,} written, {metrics['duplicate']:,} duplicate, {metrics['quarantined']:,} quarantined, "
+        f"{metrics['pass_seconds'] + metrics['commit_seconds']:.1f} s"
+    )

@@ -1,0 +1,49 @@
+"""Running a streaming query over everything that is available now, and ending with the error that it really met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession
+
+from streaming_app.errors import ClickstreamError, SinkError
+from streaming_app.storage import absolute
+
+Process = Callable[[DataFrame, str, int], None]
+"""Takes a micro-batch, the id of its stream and its number."""
+
+
+def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Process) -> None:
+    """Process what was there at the start in micro-batches; each is recorded in the checkpoint when ``process`` returns.
+
+    Raises:
+        ClickstreamError: what ``process`` raised, or what went wrong around it.
+    """
+    failures: list[ClickstreamError] = []
+
+    def for_each_batch(batch: DataFrame, batch_id: int) -> None:
+        try:
+            process(batch, stream_id(batch.sparkSession), batch_id)
+        except ClickstreamError as error:
+            failures.append(error)
+            raise
+
+    query = (
+        frame.writeStream.foreachBatch(for_each_batch)
+        .option("checkpointLocation", absolute(checkpoint_uri))
+        .trigger(availableNow=True)
+        .start()
+    )
+    try:
+        query.awaitTermination()
+    except StreamingQueryException as error:
+        if failures:
+            raise failures[0] from error
+        first_line = str(error).strip().partition("\n")[0]
+        raise SinkError(f"the stream failed: {first_line}", "the next run goes on where this one stopped; --debug shows more") from error
+
+
+def stream_id(spark: SparkSession) -> str:
+    """The id of the running query: it belongs to the checkpoint, so a new checkpoint counts its batches anew."""
+    return spark.sparkContext.getLocalProperty("sql.streaming.queryId") or ""

@@ -1,0 +1,55 @@
+"""What a run did: sums over its micro-batches and wall seconds by phase."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import msgspec
+
+COUNTED = ("files", "bytes", "received", "written", "duplicate", "filtered", "quarantined", "items")
+
+
+@dataclass
+class Summary:
+    """Counts as in ``run_metrics``; ``seconds`` by phase: start, ingest, commit, derive."""
+
+    job_id: str
+    batches: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    quarantined_by_reason: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, metrics: dict[str, Any]) -> None:
+        """Count one micro-batch, given as its row of ``run_metrics``."""
+        self.batches += 1
+        for name in COUNTED:
+            self.counts[name] += metrics[name]
+        for reason, count in msgspec.json.decode(metrics["quarantined_by_reason"]).items():
+            self.quarantined_by_reason[reason] = self.quarantined_by_reason.get(reason, 0) + count
+        self._spent("ingest", metrics["pass_seconds"])
+        self._spent("commit", metrics["commit_seconds"])
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the wall time of the block to a phase."""
+        began = time.monotonic()
+        yield
+        self._spent(phase, time.monotonic() - began)
+
+    def _spent(self, phase: str, seconds: float) -> None:
+        self.seconds[phase] = round(self.seconds.get(phase, 0.0) + seconds, 3)
+
+    def balance(self) -> str:
+        """The balance as one line for people."""
+        c = self.counts
+        return (
+            f"received {c['received']:,} = written {c['written']:,} + duplicate {c['duplicate']:,} "
+            f"+ filtered {c['filtered']:,} + quarantined {c['quarantined']:,}"
+        )
+
+    def as_json(self) -> str:
+        return msgspec.json.encode(asdict(self)).decode()
