@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import psutil
 
@@ -33,7 +34,7 @@ class Usage:
         return sum(seconds for each, seconds in self.cpu_by_process.values() if each == kind)
 
 
-def measure(command: list[str], **popen: object) -> Usage:
+def measure(command: list[str], **popen: Any) -> Usage:
     """Run a command to its end and add up what its processes used."""
     began, usage = time.monotonic(), Usage()
     process = psutil.Popen(command, **popen)

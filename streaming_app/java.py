@@ -43,7 +43,8 @@ def java_version(executable: str) -> int | None:
     True
     """
     try:
-        shown = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=60, check=True).stderr
+        command = [executable, "-version"]
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stderr  # noqa: S603 - java
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r'version "(\d+)', shown)

@@ -50,7 +50,13 @@ class TerminalBar:
     """A bar that moves on with each phase and shows what has been processed."""
 
     def __init__(self, console: Console) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}"), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[shown]}"),
+            TimeElapsedColumn(),
+        )
         self._bar = Bar(*columns, console=console)
         self._task = self._bar.add_task("", total=len(PHASES), shown="")
 

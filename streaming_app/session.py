@@ -70,7 +70,9 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     try:
         session = builder.getOrCreate()
     except Exception as error:  # py4j has no narrower class for a JVM that does not come up
-        raise EnvironmentProblem(f"Spark does not start: {error}", "see the lines above; JAVA_HOME must be Java 17 or 21") from error
+        raise EnvironmentProblem(
+            f"Spark does not start: {error}", "see the lines above; JAVA_HOME must be Java 17 or 21"
+        ) from error
     session.sparkContext.setLogLevel("ERROR")
     return session
 

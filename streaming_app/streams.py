@@ -41,7 +41,9 @@ def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Process) -
         if failures:
             raise failures[0] from error
         first_line = str(error).strip().partition("\n")[0]
-        raise SinkError(f"the stream failed: {first_line}", "the next run goes on where this one stopped; --debug shows more") from error
+        raise SinkError(
+            f"the stream failed: {first_line}", "the next run goes on where this one stopped; --debug shows more"
+        ) from error
 
 
 def stream_id(spark: SparkSession) -> str:

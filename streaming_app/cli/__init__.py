@@ -38,7 +38,9 @@ def main() -> None:
     """Entry point of the ``clickstream`` script. ``--debug`` anywhere shows tracebacks and debug logs."""
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     logging.getLogger("clickstream").setLevel(logging.DEBUG if debug else logging.INFO)
     sys.exit(_exit_code(arguments, debug))
 

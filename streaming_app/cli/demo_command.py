@@ -1,2 +1,4 @@
 """``clickstream demo``."""
+
+
 def demo() -> None: ...

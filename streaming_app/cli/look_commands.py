@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 import pyarrow as pa
 from cyclopts import Parameter
 from rich.console import Console
@@ -31,11 +32,12 @@ def inspect(
     """
     condition = f"WHERE {where}" if where else ""
     newest = "created_time" if table in ("quarantine", "run_metrics") else "event_timestamp"
-    name = f'"{table}"'
-    rows = query(sink_of(config), f"SELECT * FROM (SELECT * FROM {name} {condition}) ORDER BY {newest} DESC LIMIT {limit}")
-    total = query(sink_of(config), f"SELECT count(*) AS n FROM (SELECT * FROM {name} {condition})")["n"][0].as_py()
+    sink, chosen = sink_of(config), f'SELECT * FROM "{table}" {condition}'
+    rows = query(sink, f"SELECT * FROM ({chosen}) ORDER BY {newest} DESC LIMIT {limit}")
+    total = query(sink, f"SELECT count(*) AS n FROM ({chosen})")["n"][0].as_py()
     if json:
-        return print_json(rows)
+        print_json(rows)
+        return
     console = Console(soft_wrap=True)
     console.print(f"{table}: {total:,} rows, {rows.num_rows} shown", style="bold")
     for row in rows.to_pylist():
@@ -52,8 +54,9 @@ def sql(select: str, config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption 
     """
     rows = query(sink_of(config), select)
     if json:
-        return print_json(rows)
-    show(rows, Console())
+        print_json(rows)
+    else:
+        show(rows, Console())
 
 
 def show(rows: pa.Table, console: Console) -> None:
@@ -65,8 +68,7 @@ def show(rows: pa.Table, console: Console) -> None:
 
 
 def print_json(rows: pa.Table) -> None:
-    import msgspec
-
+    """Rows as one JSON object a line."""
     for row in rows.to_pylist():
         print(msgspec.json.encode(row).decode())
 

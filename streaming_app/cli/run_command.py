@@ -23,7 +23,7 @@ def run(
 
     Example: clickstream run --config conf/pipeline.yaml
     """
-    from streaming_app import pipeline  # imports PySpark: half a second that other commands need not pay
+    from streaming_app import pipeline  # noqa: PLC0415 - PySpark takes half a second that other commands need not pay
 
     console = Console(stderr=True)
     loaded = load_config(config)

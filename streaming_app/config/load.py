@@ -52,10 +52,12 @@ def parse_config(text: str, name: str = "configuration") -> Config:
 
 
 def _config_error(name: str, problems: list[str]) -> ConfigError:
-    return ConfigError("\n".join(f"{name}:{each}" for each in problems), "every key is explained by: clickstream config init --full")
+    return ConfigError(
+        "\n".join(f"{name}:{each}" for each in problems), "every key is explained by: clickstream config init --full"
+    )
 
 
-def _problem(document: CommentedMap, error: Any) -> str:
+def _problem(document: Any, error: Any) -> str:
     path = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
         return _placed(document, path, f"unknown key{_suggestion(path)}")

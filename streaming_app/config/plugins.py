@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -22,11 +23,11 @@ def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     """
     limits = _read(LimitsSection, document.get("limits", {})) or LimitsSection()
     for app_id, app in (_read(dict[str, App], document.get("apps")) or {}).items():
-        if problem := _problem(lambda app=app: make_transformer(app, limits)):
+        if problem := _problem(partial(make_transformer, app, limits)):
             yield ("apps", app_id, "transformer"), problem
     for position, entry in enumerate(_read(list[dict[str, dict[str, Any]]], document.get("enrichers", [])) or []):
         for name, options in entry.items():
-            if problem := _problem(lambda name=name, options=options: make_enricher(name, options)):
+            if problem := _problem(partial(make_enricher, name, options)):
                 yield ("enrichers", position, name), problem
 
 

@@ -46,7 +46,12 @@ USER_FOLDS: Fold = {
 }
 USER_PICKS = (
     Pick("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),
-    Pick("first_referrer_as_of", "first", {"first_referrer": "page_view_page_referrer"}, "coalesce(page_view_page_referrer, '') <> ''"),
+    Pick(
+        "first_referrer_as_of",
+        "first",
+        {"first_referrer": "page_view_page_referrer"},
+        "coalesce(page_view_page_referrer, '') <> ''",
+    ),
     Pick("first_traffic_as_of", "first", _traffic(tuple(c.name for c in USER_TRAFFIC)), _SOURCE),
     Pick(
         "first_app_install_source_as_of",

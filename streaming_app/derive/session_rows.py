@@ -51,14 +51,14 @@ STATE_COLUMNS = (
 )
 
 _STATE_TYPES = {"first_msec": pa.int64(), "last_msec": pa.int64(), "is_inferred": pa.bool_()}
-STATE_SCHEMA = pa.schema(
-    [(name, _STATE_TYPES.get(name) or SESSION.schema.field(name).type) for name in STATE_COLUMNS]
-)
+STATE_SCHEMA = pa.schema([(name, _STATE_TYPES.get(name) or SESSION.schema.field(name).type) for name in STATE_COLUMNS])
 STORED_SCHEMA = pa.schema([*STATE_SCHEMA, ("stored_id", pa.string()), ("stored_msec", pa.int64())])
 """A state and, if it is a row of ``session`` already, that row's session_id and first event (epoch ms)."""
-MERGE_SCHEMA = SESSION.schema.append(pa.field("match_id", pa.string())).append(
-    pa.field("match_start", pa.timestamp("us", tz="UTC"))
-).append(pa.field("is_gone", pa.bool_()))
+MERGE_SCHEMA = (
+    SESSION.schema.append(pa.field("match_id", pa.string()))
+    .append(pa.field("match_start", pa.timestamp("us", tz="UTC")))
+    .append(pa.field("is_gone", pa.bool_()))
+)
 """Rows for the upsert: the target row that each replaces, if any, and whether that is only to be deleted."""
 
 
@@ -90,11 +90,14 @@ def rows_of(states: pa.Table, sessions: Sessions, created_ms: int) -> pa.Table:
 
     Sessions that no new state belongs to are left out.
     """
-    stored = ", list(struct_pack(id := stored_id, at := stored_msec) ORDER BY stored_msec) FILTER (stored_id IS NOT NULL) AS stored"
+    stored = (
+        ", list(struct_pack(id := stored_id, at := stored_msec) ORDER BY stored_msec) FILTER (stored_id IS NOT NULL) AS stored"
+    )
     news = ", bool_or(stored_id IS NULL) AS has_news"
     islands = _islands("SELECT * FROM states", sessions)
     combined = combine(islands, f"{KEYS}, island", SESSION_FOLDS, SESSION_PICKS, stored + news, ", stored, has_news")
-    name = "CASE WHEN is_inferred THEN right(user_pseudo_id, 8) || strftime(make_timestamp(first_msec * 1000), '-%Y%m%d-%H%M%S%g') ELSE session_id END"
+    start = "strftime(make_timestamp(first_msec * 1000), '-%Y%m%d-%H%M%S%g')"
+    name = f"CASE WHEN is_inferred THEN right(user_pseudo_id, 8) || {start} ELSE session_id END"
     changed = f"SELECT * REPLACE ({name} AS session_id) FROM ({combined}) WHERE has_news"
     upserts = f"SELECT *, stored[1].id AS match_id, stored[1].at AS match_msec, false AS is_gone FROM ({changed})"
     # Rows that were joined into another one: all columns but the key and the match are beside the point.
@@ -107,9 +110,7 @@ def rows_of(states: pa.Table, sessions: Sessions, created_ms: int) -> pa.Table:
 
 def _islands(states: str, sessions: Sessions) -> str:
     """The states, numbered so that those of one session share a number."""
-    pause = (
-        f"CASE WHEN is_inferred THEN {int(sessions.timeout_minutes * 60_000)} ELSE {sessions.max_days * 86_400_000} END"
-    )
+    pause = f"CASE WHEN is_inferred THEN {int(sessions.timeout_minutes * 60_000)} ELSE {sessions.max_days * 86_400_000} END"
     same = f"PARTITION BY {KEYS} ORDER BY first_msec, last_msec ROWS BETWEEN UNBOUNDED PRECEDING AND"
     reached = f"SELECT *, max(last_msec) OVER ({same} 1 PRECEDING) AS reached FROM ({states})"
     starts = f"CASE WHEN first_msec - reached > {pause} THEN 1 ELSE 0 END"

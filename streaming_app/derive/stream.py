@@ -58,9 +58,7 @@ def update(events: DataFrame, config: Config, sink: Sink, job_id: str, transacti
         frame.unpersist()
 
 
-def states(
-    files: DataFrame, sink: Sink, columns: tuple[str, ...], states_of: States, schema: pa.Schema
-) -> DataFrame:
+def states(files: DataFrame, sink: Sink, columns: tuple[str, ...], states_of: States, schema: pa.Schema) -> DataFrame:
     """The states of all events in some files of ``event``; computed in the workers, file by file."""
     storage = sink.storage
 
@@ -73,4 +71,3 @@ def states(
                 yield from states_of(events).to_batches()
 
     return files.mapInArrow(run, from_arrow_schema(schema)).persist()
-

@@ -91,9 +91,7 @@ def _change(
         added += _without(table, file, lost[file.path]["row"], sink) if file.path in lost else [file]
     removed = [stored[losers.file.path] for losers in lost_stored]
     kept = [
-        file
-        for old, losers in zip(removed, lost_stored, strict=True)
-        for file in _without(table, old, losers.rows["row"], sink)
+        file for old, losers in zip(removed, lost_stored, strict=True) for file in _without(table, old, losers.rows["row"], sink)
     ]
     return Change(added, removed, kept)
 
@@ -131,9 +129,7 @@ def _copy_key(event_id: pa.ChunkedArray, place: pa.ChunkedArray) -> pa.ChunkedAr
     return pc.binary_join_element_wise(event_id, place, "\n")
 
 
-def _metrics(
-    batch: Batch, report: Report, timing: Timing, events: Change, items: Change, verdict: Verdict
-) -> dict[str, Any]:
+def _metrics(batch: Batch, report: Report, timing: Timing, events: Change, items: Change, verdict: Verdict) -> dict[str, Any]:
     counts = report.counts
     replaced = sum(len(losers.rows) for losers in verdict.stored)
     return {

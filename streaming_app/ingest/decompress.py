@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from isal import isal_zlib
+
+# The stubs declare an instance where the module has a class.
+IsalError = cast("type[Exception]", isal_zlib.error)
 
 _READ = 1 << 20
 _BLOCK = 1 << 22
@@ -37,7 +40,7 @@ def _gunzipped(head: bytes, raw: Any) -> Iterator[bytes]:
     while packed:
         try:
             block = member.decompress(packed, _BLOCK)
-        except isal_zlib.IsalError as error:
+        except IsalError as error:
             raise BrokenFile(error) from None
         if block:
             yield block

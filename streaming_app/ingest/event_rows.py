@@ -29,7 +29,10 @@ _encode = msgspec.json.Encoder().encode
 _EVENT_COLUMNS = tuple(columns_of(Event))
 _ITEM_COLUMNS = tuple(columns_of(Item))
 _KNOWN = {column.name: column for column in EVENT.columns}
-_ITEM_HEAD = (_KNOWN["event_time_msec"], *(_KNOWN[n] for n in ("event_id", "event_name", "platform", "user_pseudo_id", "user_id", "app_id")))
+_ITEM_HEAD = (
+    _KNOWN["event_time_msec"],
+    *(_KNOWN[n] for n in ("event_id", "event_name", "platform", "user_pseudo_id", "user_id", "app_id")),
+)
 _REQUEST_COLUMNS = (
     _KNOWN["ingest_time_msec"],
     _KNOWN["device_ua"],
@@ -163,9 +166,7 @@ class EventRows:
         fit_json(columns, table.columns)
         time = as_timestamp(columns["event_time_msec"])
         columns["event_timestamp"] = time
-        columns["year"], columns["month"], columns["day"] = (
-            part(time).cast(pa.int32()) for part in (pc.year, pc.month, pc.day)
-        )
+        columns["year"], columns["month"], columns["day"] = (part(time).cast(pa.int32()) for part in (pc.year, pc.month, pc.day))
         columns["created_time"] = as_timestamp(pa.repeat(pa.scalar(self._batch.created_ms, pa.int64()), len(time)))
         self._writers[table.name].add(pa.table([columns[name] for name in table.schema.names], schema=table.schema))
 

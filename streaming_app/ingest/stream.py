@@ -72,4 +72,3 @@ def local_uri(uri: str) -> str:
     parts = urlsplit(uri)
     path = unquote(parts.path)
     return path if parts.scheme in ("", "file") else f"s3://{parts.netloc}{path}"
-

@@ -81,9 +81,7 @@ class TimeRules:
             skew = ingest_ms - upload_ms
             if abs(skew) > self._threshold_ms or (ahead and abs(skew) >= INGEST_RESOLUTION_MS):
                 shift = skew
-                reasons.append(
-                    f"ingestTimestamp is {skew} millis ahead of uploadTimestamp, isFutureEvent: {str(ahead).lower()}"
-                )
+                reasons.append(f"ingestTimestamp is {skew} millis ahead of uploadTimestamp, isFutureEvent: {str(ahead).lower()}")
         beyond = sent + shift - ingest_ms
         if beyond >= INGEST_RESOLUTION_MS and (beyond <= self._threshold_ms or event.event_name in self._always_fresh):
             shift = ingest_ms - sent

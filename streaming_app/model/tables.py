@@ -88,7 +88,12 @@ _LONG_TRAFFIC = {"content", "term", "clid"}
 
 def _traffic(prefix: str, renamed: dict[str, str], meaning: str) -> tuple[Column, ...]:
     return tuple(
-        Column("string", f"{suffix} of {meaning}", LONG if suffix in _LONG_TRAFFIC else 255, name=prefix + renamed.get(suffix, suffix))
+        Column(
+            "string",
+            f"{suffix} of {meaning}",
+            LONG if suffix in _LONG_TRAFFIC else 255,
+            name=prefix + renamed.get(suffix, suffix),
+        )
         for suffix in TRAFFIC
     )
 
@@ -166,7 +171,9 @@ QUARANTINE = Table(
     "quarantine",
     "One row per element that could not be used, with its reason; nothing is lost.",
     _named(
-        reason=text("malformed_line, malformed_payload, malformed_event, unknown_app, too_late, in_future, too_large, transformer_error"),
+        reason=text(
+            "malformed_line, malformed_payload, malformed_event, unknown_app, too_late, in_future, too_large, transformer_error"
+        ),
         stage=text("file, request, transform or rules"),
         error_class=text("class of the error"),
         message=text("what was wrong", LONG),

@@ -129,7 +129,7 @@ def commit(table: DeltaTable, contract: Table, change: Change, stream_id: str, b
         return False
     actions: list[AddAction | RemoveAction] = [*_adds(change.added, news=True), *_adds(change.rewritten, news=False)]
     now = int(time.time() * 1000)
-    actions += [RemoveAction(file.path, False, now, file.size, file.partition) for file in change.removed]
+    actions += [RemoveAction(file.path, False, now, file.size, dict(file.partition)) for file in change.removed]
     table.create_write_transaction(
         actions,
         mode="append",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -19,9 +19,7 @@ from streaming_app.tables.upsert import Transaction, idempotent, target
 _USER = ["app_id", "user_pseudo_id"]
 
 
-def upsert_sessions(
-    states: DataFrame, config: Config, sink: Sink, created_ms: int, transaction: Transaction | None
-) -> None:
+def upsert_sessions(states: DataFrame, config: Config, sink: Sink, created_ms: int, transaction: Transaction | None) -> None:
     """Combine new states with the sessions they extend or join, and write those that have news."""
     spark = states.sparkSession
     reach = timedelta(days=config.sessions.max_days, minutes=config.sessions.timeout_minutes)
@@ -47,7 +45,7 @@ def upsert_sessions(
 def write_sessions(rows: DataFrame, sink: Sink, near: str, transaction: Transaction | None) -> None:
     """Write rows of :data:`~streaming_app.derive.session_rows.MERGE_SCHEMA`; ``near`` holds for every row they replace."""
     spark = rows.sparkSession
-    columns = {name: f"s.{name}" for name in SESSION.schema.names}
+    columns: dict[str, str | Column] = {name: f"s.{name}" for name in SESSION.schema.names}
     on = (
         "t.app_id = s.app_id AND t.user_pseudo_id = s.user_pseudo_id "
         "AND t.session_id = s.match_id AND t.event_timestamp = s.match_start AND "

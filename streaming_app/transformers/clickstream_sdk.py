@@ -83,8 +83,8 @@ class ClickstreamSdk:
         nested = _fill(row, element, _TOP, _LATER_IN_TOP, custom, unreadable)
         _check_required(row)
         if attributes := _object(nested.get("attributes")):
-            if deferred := _fill(row, attributes, _ATTRIBUTES, _LATER_IN_ATTRIBUTES, custom, unreadable):
-                _finish_attributes(row, deferred, custom, unreadable)
+            deferred = _fill(row, attributes, _ATTRIBUTES, _LATER_IN_ATTRIBUTES, custom, unreadable)
+            _finish_attributes(row, deferred, unreadable)
         if row[_ZONE] is not None:
             row[_ZONE] = int(row[_ZONE] / 1000)  # milliseconds, cut towards zero
         if row[_PLATFORM] is None:
@@ -153,15 +153,13 @@ def _check_required(row: list[Any]) -> None:
         raise InputError(f"{', '.join(missing)} missing or unreadable")
 
 
-def _finish_attributes(row: list[Any], deferred: dict[str, Any], custom: dict[str, Any], unreadable: dict[str, Any]) -> None:
+def _finish_attributes(row: list[Any], deferred: dict[str, Any], unreadable: dict[str, Any]) -> None:
     """Attributes whose column depends on the event's name, and those that only help where another is missing."""
     for key, column in _BY_EVENT.get(row[_NAME], {}).items():
         if (value := deferred.get(key)) is not None:
             row[column] = _coerced(keys.DEFERRED[key], key, value, unreadable)
     if (entrances := deferred.get("_entrances")) is not None:
-        row[_AT["page_view_entrances"]] = row[_AT["screen_view_entrances"]] = _coerced(
-            bool, "_entrances", entrances, unreadable
-        )
+        row[_AT["page_view_entrances"]] = row[_AT["screen_view_entrances"]] = _coerced(bool, "_entrances", entrances, unreadable)
     if (click := deferred.get("_gclid")) and row[_CLICK_ID] is None:
         row[_CLICK_ID] = _encode({"type": "gclid", "value": as_text(click)}).decode()
 

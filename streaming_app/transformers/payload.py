@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import msgspec
@@ -15,6 +15,9 @@ from isal import isal_zlib
 from streaming_app.errors import InputError, MalformedPayload, TooLarge
 from streaming_app.transformers.base import Limits
 from streaming_app.transformers.split import split_elements
+
+# The stubs declare an instance where the module has a class.
+IsalError = cast("type[Exception]", isal_zlib.error)
 
 GZIP_OR_ZLIB = 15 + 32
 """zlib's window bits: the largest window, format told from the header."""
@@ -54,7 +57,7 @@ def gunzip(packed: bytes, max_bytes: int) -> bytes:
     stream = isal_zlib.decompressobj(GZIP_OR_ZLIB)
     try:
         plain = stream.decompress(packed, max_bytes + 1)
-    except isal_zlib.IsalError as error:
+    except IsalError as error:
         raise MalformedPayload(f"neither JSON nor base64(gzip): {error}") from None
     if len(plain) > max_bytes:
         raise TooLarge(f"payload larger than {max_bytes} bytes after decompression")

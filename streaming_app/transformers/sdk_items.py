@@ -14,11 +14,8 @@ from streaming_app.transformers.depth import check_depth
 _encode = msgspec.json.Encoder().encode
 _NUMBERS = {"price", "quantity"}
 _ALIASES = {"id": "item_id", "item_name": "name"}
-_KEYS: dict[str, tuple[str, type]] = {
-    name: (name, float if name in _NUMBERS else str)
-    for name in Item.__struct_fields__
-    if name != "custom_parameters_json_str"
-} | {alias: (name, str) for alias, name in _ALIASES.items()}
+_COLUMNS = {name: name for name in Item.__struct_fields__ if name != "custom_parameters_json_str"} | _ALIASES
+_KEYS: dict[str, tuple[str, type]] = {key: (name, float if name in _NUMBERS else str) for key, name in _COLUMNS.items()}
 
 
 def items_of(sent: Any, limits: Limits, unreadable: dict[str, Any]) -> list[Item]:

@@ -1,0 +1,40 @@
+# Two commands are enough: `make demo` and `make test`. Everything else they need, they fetch.
+UV := $(or $(shell command -v uv),.uv/bin/uv)
+RUN := $(UV) run --frozen --quiet
+export UV_COMPILE_BYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clean
+
+help: ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: env ## run the main job on generated data
+	@$(RUN) clickstream demo
+
+test: env ## run all tests
+	@$(RUN) pytest
+
+check: env ## lint, format and types
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+
+format: env ## mend what lint and format can mend
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+bench: env ## measure 1,000,000 and 4,000,000 events
+	@$(RUN) python -m benchmarks.run
+
+clean: ## remove what was made here
+	rm -rf .venv .uv .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: env
+env: $(if $(filter .uv/%,$(UV)),.uv/bin/uv)
+	@$(UV) sync --frozen --quiet
+
+.uv/bin/uv:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	@python3 -m venv .uv
+	@.uv/bin/pip install --quiet --disable-pip-version-check uv
