@@ -1,0 +1,32 @@
+"""Where the recorded fixtures are, and how to read them. They lie beside the repository and are never copied into it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
+"""``<repository>/../shared/fixtures``."""
+
+Row = dict[str, Any]
+"""A row of a table: column to value."""
+
+needs_fixtures = pytest.mark.skipif(
+    not FIXTURES.is_dir(),
+    reason=f"the recorded fixtures are not there: {FIXTURES} (expected beside the repository, they are not part of it)",
+)
+
+
+@cache
+def load_json(path: str) -> Any:
+    """A JSON file below the fixtures' folder; callers must not change what they get."""
+    return json.loads((FIXTURES / path).read_text(encoding="utf-8"))
+
+
+def load_lines(path: str) -> list[Row]:
+    """The rows of an NDJSON file below the fixtures' folder."""
+    return [json.loads(line) for line in (FIXTURES / path).read_text(encoding="utf-8").splitlines() if line.strip()]

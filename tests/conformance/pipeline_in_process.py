@@ -1,0 +1,147 @@
+"""The pure-Python parts of the pipeline in one process: pass over raw files, dedupe, and the rows of user and session.
+
+No JVM and no Delta log: what a run writes is read back from its Parquet files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from streaming_app.config import load
+from streaming_app.config.model import Config
+from streaming_app.derive import session_rows, user_rows
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.dedupe import DataFile, judge
+from streaming_app.ingest.file_pass import FilePass
+from streaming_app.ingest.report import Report, WrittenFile
+from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, TABLES, Table
+from streaming_app.storage import Storage
+
+from .fixture_files import Row
+
+JOB_ID = "test-job"
+CREATED_MS = 1_700_000_000_000
+"""When the runs began: any fixed time, no rule looks at it."""
+
+ENRICHERS: list[dict[str, object]] = []
+"""The enrichers of every run; once the traffic source enricher is here, ``deviations.NOT_YET`` can be emptied."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a case configures; ``apps`` are ids, all of the Clickstream SDK's transformer."""
+
+    apps: tuple[str, ...]
+    project: str = "test_project_id_01"
+    clock_correction: bool = True
+    freshness_hours: float = 72
+
+    def config(self, sink: Path) -> Config:
+        """By way of the text of a configuration, as a user gives it (YAML is a superset of JSON)."""
+        document = {
+            "project_id": self.project,
+            "source": {"uri": str(sink / "unused")},
+            "sink": {"uri": str(sink)},
+            "apps": {app: {"transformer": "clickstream_sdk"} for app in self.apps},
+            "rules": {"clock_correction": self.clock_correction, "freshness_hours": self.freshness_hours},
+            "enrichers": ENRICHERS,
+        }
+        return load.parse_config(json.dumps(document))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run wrote."""
+
+    config: Config
+    report: Report
+
+    def written(self, table: Table) -> pa.Table:
+        """All rows as the pass wrote them, duplicates between requests included, with their partition columns."""
+        return self._read(table, {})
+
+    @cached_property
+    def events(self) -> pa.Table:
+        """The rows of ``event`` that the commit would keep."""
+        return self._read(EVENT, self._losing_rows())
+
+    @cached_property
+    def rows(self) -> dict[str, list[Row]]:
+        """Rows of every table as they would be committed."""
+        kept = {(row["app_id"], row["event_id"], _place(row)) for row in self.events.to_pylist()}
+        items = [row for row in self.written(ITEM).to_pylist() if (row["app_id"], row["event_id"], _place(row)) in kept]
+        return {
+            "event": self.events.to_pylist(),
+            "item": items,
+            "quarantine": self.written(QUARANTINE).to_pylist(),
+            "user": users_of(self.events).to_pylist(),
+            "session": sessions_of(self.events, self.config).to_pylist(),
+        }
+
+    @property
+    def duplicates(self) -> int:
+        """Copies left out: within a request by the pass, between requests by the comparison before the commit."""
+        return self.report.counts.duplicate + sum(len(rows) for rows in self._losing_rows().values())
+
+    def _losing_rows(self) -> dict[str, list[int]]:
+        root = self.config.table_uri("event")
+        files = [DataFile(root, file.path, file.partition["app_id"], True) for file in self.report.of("event")]
+        return {lost.file.path: lost.rows["row"].to_pylist() for lost in judge(files, [], Storage()).new}
+
+    def _read(self, table: Table, without: dict[str, list[int]]) -> pa.Table:
+        parts = [self._read_file(table, file, without.get(file.path, [])) for file in self.report.of(table.name)]
+        return pa.concat_tables([table.schema.empty_table(), *parts])
+
+    def _read_file(self, table: Table, file: WrittenFile, without: list[int]) -> pa.Table:
+        rows = pq.read_table(f"{self.config.table_uri(table.name)}/{file.path}", partitioning=None)
+        assert rows.schema.equals(table.file_schema), f"{table.name}: the file's schema is not the contract's"
+        rows = rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows)), pa.int64()), pa.array(without, pa.int64()))))
+        for name in table.partition_by:
+            value = pa.scalar(file.partition[name]).cast(table.schema.field(name).type)
+            rows = rows.append_column(name, pa.repeat(value, len(rows)))
+        return rows.select(table.schema.names)
+
+
+def run(files: Iterable[Path], setting: Setting, sink: Path) -> Run:
+    """One task's pass over some raw files."""
+    config = setting.config(sink)
+    batch = Batch(config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS)
+    return Run(config, FilePass(batch, "t").run(sorted(str(file) for file in files)))
+
+
+def users_of(events: pa.Table) -> pa.Table:
+    """Rows of ``user``, from one state per event: harder on the merge rules than one state per file."""
+    states = [user_rows.states_of(event) for event in _one_by_one(events)]
+    merged = pa.concat_tables([user_rows.STATE_SCHEMA.empty_table(), *reversed(states)])
+    return user_rows.rows_of(user_rows.combine_states(merged), JOB_ID, CREATED_MS)
+
+
+def sessions_of(events: pa.Table, config: Config) -> pa.Table:
+    """Rows of ``session``, from one state per event and none stored."""
+    states = [session_rows.states_of(event, config.sessions) for event in _one_by_one(events)]
+    merged = pa.concat_tables([session_rows.STATE_SCHEMA.empty_table(), *reversed(states)])
+    rows = session_rows.rows_of(session_rows.with_stored(merged), config.sessions, CREATED_MS)
+    return rows.select(TABLES["session"].schema.names)
+
+
+def reasons(quarantine: list[Row]) -> dict[str, int]:
+    """Quarantined rows by reason."""
+    return dict(Counter(row["reason"] for row in quarantine))
+
+
+def _one_by_one(events: pa.Table) -> Iterator[pa.Table]:
+    return (events.slice(at, 1) for at in range(len(events)))
+
+
+def _place(row: Row) -> tuple[str, int]:
+    info = json.loads(row["process_info"])
+    return info["input_file_name"], info["input_file_line"]

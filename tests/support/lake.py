@@ -1,0 +1,78 @@
+"""Running the job's parts on a temporary lake and reading its tables back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from streaming_app.config import Config, parse_config
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.commit import Timing, commit_batch, is_committed
+from streaming_app.ingest.file_pass import FilePass
+from streaming_app.ingest.report import merged
+from streaming_app.model.tables import TABLES
+from streaming_app.storage import Storage
+from streaming_app.tables.delta import Sink
+from streaming_app.tables.read import query
+
+# What differs between two runs over the same requests, however they are split: where a copy was read, and when.
+LINEAGE = {"process_info", "created_time"}
+
+
+def config_for(folder: Path, extra: str = "") -> Config:
+    """A configuration for ``folder/raw`` and ``folder/lake``; ``extra`` is further YAML."""
+    return parse_config(
+        f"project_id: test\nsource: {{uri: {folder}/raw}}\nsink: {{uri: {folder}/lake}}\n"
+        f"apps:\n  shop: {{transformer: clickstream_sdk}}\n{extra}"
+    )
+
+
+@dataclass
+class Lake:
+    """The ingest half of a pipeline without Spark: the real pass and the real commit, files handed over by the test."""
+
+    folder: Path
+    extra: str = ""
+    stream_id: str = "test-stream"
+    created_ms: int = 1_780_000_100_000
+    _batch: int = field(default=-1, init=False)
+
+    def __post_init__(self) -> None:
+        self.config = config_for(self.folder, self.extra)
+        self.sink = Sink(self.config.sink.uri, Storage())
+        self.sink.create_all()
+
+    def ingest(self, *paths: Path, tasks: int = 1) -> dict[str, Any]:
+        """One micro-batch over some files, spread over ``tasks`` tasks."""
+        self._batch += 1
+        return self.ingest_again(*paths, tasks=tasks)
+
+    def ingest_again(self, *paths: Path, tasks: int = 1) -> dict[str, Any]:
+        """The same micro-batch number once more, as after a crash."""
+        batch = Batch(self.config, self.sink.storage, self.stream_id, self._batch, "test-job", self.created_ms)
+        if is_committed(batch, self.sink):
+            return {}
+        parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]
+        report = merged(FilePass(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
+        return commit_batch(batch, report, Timing(0.0, 0), self.sink)
+
+    def rows(self, table: str, order: str = "ALL", where: str = "true") -> list[dict[str, Any]]:
+        """Rows of a table without lineage, ordered."""
+        found = query(self.sink, f'SELECT * FROM "{table}" WHERE {where} ORDER BY {order}')
+        kept = [name for name in found.column_names if name not in LINEAGE]
+        rows: list[dict[str, Any]] = found.select(kept).to_pylist()
+        return rows
+
+    def query(self, sql: str) -> pa.Table:
+        return query(self.sink, sql)
+
+
+def balance(metrics: dict[str, Any]) -> tuple[int, int]:
+    """Both sides of a batch's balance."""
+    return metrics["received"], sum(metrics[name] for name in ("written", "duplicate", "filtered", "quarantined"))
+
+
+ALL_TABLES = tuple(TABLES)
