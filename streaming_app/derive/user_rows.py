@@ -11,6 +11,7 @@ from streaming_app.derive.engine import query
 from streaming_app.derive.rules import EVENT_ORDER, USER_FOLDS, USER_PICKS, combine, unit_columns
 from streaming_app.ingest.columns import as_timestamp, drop_largest
 from streaming_app.model.tables import TRAFFIC, USER
+from streaming_app.model.times import iso_time
 
 KEYS = "app_id, user_pseudo_id"
 PROFILE_EVENTS = ("_profile_set",)
@@ -104,14 +105,17 @@ def rows_of(states: pa.Table, job_id: str, created_ms: int) -> pa.Table:
     columns["event_timestamp"], columns["created_time"] = as_timestamp(states["last_msec"]), as_timestamp(created)
     columns["first_visit_date"] = as_timestamp(touched).cast(pa.timestamp("us")).cast(pa.date32())
     orders = zip(states["first_traffic_as_of"].to_pylist(), states["user_properties_as_of"].to_pylist(), strict=True)
-    columns["process_info"] = pa.array([_process_info(first, latest, job_id) for first, latest in orders], pa.string())
+    columns["process_info"] = pa.array(
+        [_process_info(first, latest, job_id, created_ms) for first, latest in orders], pa.string()
+    )
     return pa.table([columns[column.name] for column in USER.columns], schema=USER.schema)
 
 
-def _process_info(first: str | None, latest: str | None, job_id: str) -> str:
+def _process_info(first: str | None, latest: str | None, job_id: str, created_ms: int) -> str:
     info = {
         "first_event_name": first and first.rpartition("\t")[2],
         "latest_event_name": latest and latest.rpartition("\t")[2],
         "process_job_id": job_id,
+        "process_time": iso_time(created_ms),
     }
     return msgspec.json.encode(info).decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +17,7 @@ from streaming_app.model.event import Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT, ITEM, Table
+from streaming_app.model.times import iso_time
 from streaming_app.registry import make_enricher
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class EventRows:
             enricher.open()
         self._run_info = {
             "process_job_id": batch.job_id,
-            "process_time": _iso(batch.created_ms),
+            "process_time": iso_time(batch.created_ms),
         }
         self._rows: list[tuple[Any, ...]] = []
         self._requests: list[tuple[Any, ...]] = []
@@ -103,8 +103,8 @@ class EventRows:
         """Lineage of a request: where it came from and what the server knew of it."""
         info = {
             "rid": request.rid,
-            "ingest_time": _iso(request.ingest_time),
-            "upload_time": _iso(request.upload_time),
+            "ingest_time": iso_time(request.ingest_time),
+            "upload_time": iso_time(request.upload_time),
             "source_ip": request.ip,
             "input_file_name": request.source_file,
             "input_file_line": request.source_line,
@@ -172,14 +172,3 @@ class EventRows:
 
 
 ITEM_INDEX = next(column for column in ITEM.columns if column.name == "item_index")
-
-
-def _iso(epoch_ms: int | None) -> str | None:
-    """An instant as ISO 8601 in UTC; the fraction is shown only where there is one."""
-    if epoch_ms is None:
-        return None
-    try:
-        moment = datetime.fromtimestamp(epoch_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    except (OverflowError, ValueError, OSError):
-        return str(epoch_ms)
-    return f"{moment}.{epoch_ms % 1000:03d}Z" if epoch_ms % 1000 else f"{moment}Z"

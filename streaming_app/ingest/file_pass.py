@@ -90,7 +90,8 @@ class FilePass:
     def _accepted(self, request: Request, transformer: Transformer) -> list[Event]:
         """The request's events that pass the rules; everything else goes to quarantine."""
         accepted = []
-        earliest, latest = self._rules.ordinary_range(request.ingest_time, request.upload_time)
+        ingest, upload = request.ingest_time, request.upload_time
+        earliest, latest = self._rules.ordinary_range(ingest, upload)
         results = transform(transformer, request, self._limits.max_payload_bytes)
         self._counts.received += len(results)
         for result in results:
@@ -101,7 +102,7 @@ class FilePass:
                 self._quarantine.add(request, Rejected(Reason.UNKNOWN_APP, message, result.position), "rules")
             elif earliest <= (result.event_time_msec or -1) <= latest:
                 accepted.append(result)
-            elif refused := self._rules.judge(result, request.ingest_time, request.upload_time):
+            elif refused := self._rules.judge(result, ingest, upload):
                 self._quarantine.add(request, Rejected(refused.reason, refused.message, result.position), "rules")
             else:
                 accepted.append(result)

@@ -60,6 +60,7 @@ class TimeRules:
 
     def judge(self, event: Event, ingest_ms: int | None, upload_ms: int | None) -> Verdict | None:
         """Correct the event's times in place where its clock was wrong; returns why it is refused, or None."""
+        sent = event.event_time_msec or 0
         if ingest_ms is not None and self._correct:
             self._correct_clock(event, ingest_ms, upload_ms)
         time = event.event_time_msec
@@ -67,7 +68,7 @@ class TimeRules:
             return Verdict(Reason.MALFORMED_EVENT, f"event time {time} is no time between 1970 and 9999")
         if ingest_ms is None or event.event_name in self._always_fresh:
             return None
-        if time >= ingest_ms + INGEST_RESOLUTION_MS:
+        if _ahead(time, ingest_ms) and sent - ingest_ms > self._threshold_ms:
             return Verdict(Reason.IN_FUTURE, f"event time {time} is {time - ingest_ms} ms after ingest time {ingest_ms}")
         if time < ingest_ms - self._freshness_ms:
             return Verdict(Reason.TOO_LATE, f"event time {time} is {ingest_ms - time} ms before ingest time {ingest_ms}")
@@ -75,7 +76,7 @@ class TimeRules:
 
     def _correct_clock(self, event: Event, ingest_ms: int, upload_ms: int | None) -> None:
         sent = event.event_time_msec or 0
-        ahead = sent >= ingest_ms + INGEST_RESOLUTION_MS
+        ahead = _ahead(sent, ingest_ms)
         shift, reasons = 0, []
         if upload_ms is not None:
             skew = ingest_ms - upload_ms
@@ -83,11 +84,19 @@ class TimeRules:
                 shift = skew
                 reasons.append(f"ingestTimestamp is {skew} millis ahead of uploadTimestamp, isFutureEvent: {str(ahead).lower()}")
         beyond = sent + shift - ingest_ms
-        if beyond >= INGEST_RESOLUTION_MS and (beyond <= self._threshold_ms or event.event_name in self._always_fresh):
+        # What was hardly ahead before its correction is not taken for ahead because of it.
+        made_so = shift != 0 and sent - ingest_ms <= self._threshold_ms
+        small = beyond <= self._threshold_ms or event.event_name in self._always_fresh
+        if beyond >= INGEST_RESOLUTION_MS and small and not made_so:
             shift = ingest_ms - sent
             reasons.append("eventTimestamp is in the future, set to ingestTimestamp")
         if reasons:
             _shift(event, sent, shift, "|".join(reasons))
+
+
+def _ahead(time_ms: int, ingest_ms: int) -> bool:
+    """Later than the server could have received it."""
+    return time_ms >= ingest_ms + INGEST_RESOLUTION_MS
 
 
 def _shift(event: Event, sent: int, shift: int, reason: str) -> None:

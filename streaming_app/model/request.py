@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -29,8 +30,12 @@ class Request(msgspec.Struct, gc=False):
 
     @property
     def upload_time(self) -> int | None:
-        """When the client sent it, by the client's clock."""
-        return self.client_timestamp if self.client_timestamp is not None else self.upload_timestamp
+        """When the client sent it, by the client's clock; from the URI where the endpoint did not note it."""
+        if self.client_timestamp is not None:
+            return self.client_timestamp
+        if self.upload_timestamp is None and self.uri and "upload_timestamp=" in self.uri:
+            return as_int(parse_qs(self.uri.partition("?")[2]).get("upload_timestamp", [None])[0])
+        return self.upload_timestamp
 
 
 _ENVELOPE = {"app_id": "appId", "ip": "ip", "ua": "ua", "uri": "uri", "rid": "rid"}

@@ -35,9 +35,15 @@ def split_url(url: str) -> UrlParts:
     try:
         parsed = can_ada.parse(url)
         query = parsed.search
-        return UrlParts(parsed.hostname or None, unquote(parsed.pathname) or None, _params(query[1:]) if query else None)
+        path = unquote(parsed.pathname) if _has_path(url) else ""
+        return UrlParts(parsed.hostname or None, path, _params(query[1:]) if query else None)
     except ValueError:
         return _NOTHING
+
+
+def _has_path(url: str) -> bool:
+    """Whether anything follows the authority: the URL rules themselves show an absent path as a slash."""
+    return "/" in url.partition("://")[2].partition("?")[0].partition("#")[0]
 
 
 def _params(query: str) -> str | None:

@@ -87,18 +87,17 @@ def _parsed(value: Any) -> Any:
 
 def _like(ours: Any, recorded: Any) -> Any:
     """Our value in the notation of the recorded one."""
-    if recorded in _MASKS if isinstance(recorded, str) else False:
-        return recorded if ours is not None else None  # not compared, but it must be there
+    if isinstance(recorded, str) and recorded in _MASKS:
+        return None if ours is None else recorded  # its value is not compared, but there must be one
     if isinstance(ours, datetime):
-        if isinstance(recorded, int):
-            return (ours - _EPOCH) // timedelta(milliseconds=1)
-        return ours.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        in_ms = (ours - _EPOCH) // timedelta(milliseconds=1)
+        return in_ms if isinstance(recorded, int) else ours.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(ours, date):
-        if isinstance(recorded, int):  # the parser shows the day by a moment in it
+        if isinstance(recorded, int):  # format J shows a day by a moment in it
             return recorded if ours == (_EPOCH + timedelta(milliseconds=recorded)).date() else ours
         return ours.isoformat()
-    if isinstance(recorded, str) and recorded.endswith(".json") and isinstance(ours, str):
-        # The parser was given a base name; files from its folder got a prefix when they were recorded here.
+    if isinstance(ours, str) and isinstance(recorded, str) and recorded.endswith(".json"):
+        # The parser was given a base name; files from its folder got a prefix when they were recorded.
         return PurePath(ours).name.removeprefix("parser_")
     return ours
 

@@ -15,10 +15,14 @@ FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
 Row = dict[str, Any]
 """A row of a table: column to value."""
 
-needs_fixtures = pytest.mark.skipif(
-    not FIXTURES.is_dir(),
-    reason=f"the recorded fixtures are not there: {FIXTURES} (expected beside the repository, they are not part of it)",
-)
+needs_fixtures = [
+    pytest.mark.conformance,
+    pytest.mark.skipif(
+        not FIXTURES.is_dir(),
+        reason=f"the recorded fixtures are not there: {FIXTURES} (expected beside the repository, they are not part of it)",
+    ),
+]
+"""Marks of every module here."""
 
 
 @cache

@@ -6,9 +6,8 @@ No JVM and no Delta log: what a run writes is read back from its Parquet files.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.dedupe import DataFile, judge
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import Report, WrittenFile
-from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, TABLES, Table
+from streaming_app.model.tables import EVENT, TABLES, Table
 from streaming_app.storage import Storage
 
 from .fixture_files import Row
@@ -64,6 +63,7 @@ class Run:
 
     config: Config
     report: Report
+    _rows: dict[str, list[Row]] = field(default_factory=dict)
 
     def written(self, table: Table) -> pa.Table:
         """All rows as the pass wrote them, duplicates between requests included, with their partition columns."""
@@ -74,18 +74,28 @@ class Run:
         """The rows of ``event`` that the commit would keep."""
         return self._read(EVENT, self._losing_rows())
 
-    @cached_property
-    def rows(self) -> dict[str, list[Row]]:
-        """Rows of every table as they would be committed."""
+    def rows(self, table: str) -> list[Row]:
+        """Rows of a table as they would be committed, as dictionaries."""
+        if table not in self._rows:
+            self._rows[table] = self._make(table).to_pylist()
+        return self._rows[table]
+
+    def _make(self, table: str) -> pa.Table:
+        if table == "event":
+            return self.events
+        if table == "user":
+            return users_of(self.events)
+        if table == "session":
+            return sessions_of(self.events, self.config)
+        rows = self.written(TABLES[table])
+        return self._with_events(rows) if table == "item" else rows
+
+    def _with_events(self, items: pa.Table) -> pa.Table:
+        """The items whose event is kept: of two copies each has its own."""
         kept = {(row["app_id"], row["event_id"], _place(row)) for row in self.events.to_pylist()}
-        items = [row for row in self.written(ITEM).to_pylist() if (row["app_id"], row["event_id"], _place(row)) in kept]
-        return {
-            "event": self.events.to_pylist(),
-            "item": items,
-            "quarantine": self.written(QUARANTINE).to_pylist(),
-            "user": users_of(self.events).to_pylist(),
-            "session": sessions_of(self.events, self.config).to_pylist(),
-        }
+        return items.filter(
+            pa.array([(row["app_id"], row["event_id"], _place(row)) in kept for row in items.to_pylist()], pa.bool_())
+        )
 
     @property
     def duplicates(self) -> int:
@@ -119,27 +129,21 @@ def run(files: Iterable[Path], setting: Setting, sink: Path) -> Run:
 
 
 def users_of(events: pa.Table) -> pa.Table:
-    """Rows of ``user``, from one state per event: harder on the merge rules than one state per file."""
-    states = [user_rows.states_of(event) for event in _one_by_one(events)]
-    merged = pa.concat_tables([user_rows.STATE_SCHEMA.empty_table(), *reversed(states)])
-    return user_rows.rows_of(user_rows.combine_states(merged), JOB_ID, CREATED_MS)
+    """Rows of ``user``, by way of the states of several parts of the events."""
+    states = pa.concat_tables([user_rows.states_of(part) for part in _parts(events)])
+    return user_rows.rows_of(user_rows.combine_states(states), JOB_ID, CREATED_MS)
 
 
 def sessions_of(events: pa.Table, config: Config) -> pa.Table:
-    """Rows of ``session``, from one state per event and none stored."""
-    states = [session_rows.states_of(event, config.sessions) for event in _one_by_one(events)]
-    merged = pa.concat_tables([session_rows.STATE_SCHEMA.empty_table(), *reversed(states)])
-    rows = session_rows.rows_of(session_rows.with_stored(merged), config.sessions, CREATED_MS)
+    """Rows of ``session``, by way of the states of several parts of the events; none is stored yet."""
+    states = pa.concat_tables([session_rows.states_of(part, config.sessions) for part in _parts(events)])
+    rows = session_rows.rows_of(session_rows.with_stored(states), config.sessions, CREATED_MS)
     return rows.select(TABLES["session"].schema.names)
 
 
-def reasons(quarantine: list[Row]) -> dict[str, int]:
-    """Quarantined rows by reason."""
-    return dict(Counter(row["reason"] for row in quarantine))
-
-
-def _one_by_one(events: pa.Table) -> Iterator[pa.Table]:
-    return (events.slice(at, 1) for at in range(len(events)))
+def _parts(events: pa.Table) -> Iterator[pa.Table]:
+    """Every third event, the latest part first: the merge rules must not depend on how events are split, or their order."""
+    return (events.take(pa.array(range(first, len(events), 3), pa.int64())) for first in (2, 1, 0))
 
 
 def _place(row: Row) -> tuple[str, int]:

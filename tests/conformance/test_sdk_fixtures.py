@@ -1,4 +1,4 @@
-"""The cases sdk-01 to sdk-17 and sdk-p1 to sdk-p5 of the fixtures' README: input and output of the reference system's SDK part."""
+"""Cases sdk-01 to sdk-17 and sdk-p1 to sdk-p5 of the fixtures' README: what the reference system's SDK part read and wrote."""
 
 from __future__ import annotations
 
@@ -135,11 +135,14 @@ def run_case(tmp_path_factory: pytest.TempPathFactory) -> RunCase:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_case(case: Case, run_case: RunCase) -> None:
     done = run_case(case.input, case.setting)
-    found = [line for fixture, table, recorded in recorded_rows(case.shown) for line in _compared(case, done, fixture, table, recorded)]
-    counted = {table: len(done.rows[table]) for table in case.rows}
-    quarantined = tuple(row["reason"] for row in done.rows["quarantine"])
+    found = [
+        line for fixture, table, recorded in recorded_rows(case.shown) for line in _compared(case, done, fixture, table, recorded)
+    ]
+    counted = {table: len(done.rows(table)) for table in case.rows}
+    quarantined = tuple(row["reason"] for row in done.rows("quarantine"))
     assert not found, "\n".join(found)
     assert (counted, quarantined) == (case.rows, case.quarantined)
+    assert done.report.counts.received == len(done.rows("event")) + done.duplicates + len(quarantined)
     if case.before_dedupe is not None:
         assert done.written(EVENT).num_rows == case.before_dedupe
 
@@ -159,11 +162,11 @@ def recorded_rows(shown: dict[str, str]) -> list[tuple[str, str, Row]]:
 
 
 def _compared(case: Case, done: Run, fixture: str, table: str, recorded: Row) -> list[str]:
-    rows = _users_per_event(done) if table == "user" and case.per_event else done.rows[table]
+    rows = _users_per_event(done) if table == "user" and case.per_event else done.rows(table)
     matching = [row for row in rows if all(row[key] == recorded[key] for key in _KEYS[table] if key in recorded)]
     if len(matching) != 1:
         keys = {key: recorded.get(key) for key in _KEYS[table]}
-        return [f"{fixture}: {len(matching)} rows of {table} instead of one are {keys}; quarantined: {done.rows['quarantine']}"]
+        return [f"{fixture}: {len(matching)} rows of {table} instead of one are {keys}; quarantined: {done.rows('quarantine')}"]
     return differences(fixture, table, expected_row(recorded, table), actual_row(matching[0]))
 
 
@@ -180,7 +183,7 @@ def _users_per_event(done: Run) -> list[Row]:
 def test_raw_payload_is_kept_in_quarantine(run_case: RunCase) -> None:
     """sdk-14: what could not be decoded can be looked at, and replayed."""
     [line] = load_lines("sdk/input/original_data_with_error.json")
-    [kept] = run_case("original_data_with_error", UBA).rows["quarantine"]
+    [kept] = run_case("original_data_with_error", UBA).rows("quarantine")
     assert kept["raw"] == line["data"]
 
 

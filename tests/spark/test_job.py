@@ -1,0 +1,178 @@
+"""The job end to end on real Spark and real Delta: first run, second run, later runs, and second readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from streaming_app.errors import SourceError
+from tests.spark.job import Job
+from tests.support.raw import NOW, event, line, write
+from tests.support.requests import requests, splits
+
+MINUTE = 60_000
+TABLES = ("event", "item", "user", "session", "quarantine", "run_metrics")
+
+
+def test_runs_one_after_the_other(spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    login = {"_user_id": {"value": "me"}}
+    write(tmp_path / "raw", "a.gz", line(event("a"), event("b", timestamp=NOW - 5 * MINUTE)), b"broken")
+    first = job.run()
+    assert (first.counts["written"], first.counts["quarantined"], first.batches) == (2, 1, 1)
+    assert [row["event_count"] for row in job.rows("session")] == [2]
+    second = job.run()
+    assert (second.batches, sum(second.counts.values())) == (0, 0)
+
+    earlier = event(
+        "c", timestamp=NOW - 20 * MINUTE, user=login, attributes={"_session_id": "s-1", "_traffic_source_source": "x"}
+    )
+    write(tmp_path / "raw", "b.gz", line(event("a"), earlier, rid="r-2"))
+    third = job.run()
+    assert (third.counts["written"], third.counts["duplicate"]) == (1, 1)
+    [session] = job.rows("session")
+    assert (session["event_count"], session["session_source"], session["user_id"]) == (3, "x", "me")
+    assert session["session_start_time_msec"] == NOW - 20 * MINUTE
+    [user] = job.rows("user")
+    assert (user["user_id"], user["first_traffic_source"]) == ("me", "x")
+    assert len(job.rows("event")) == 3
+
+
+def test_a_session_that_starts_on_another_day_moves(spark: SparkSession, tmp_path: Path) -> None:
+    midnight = 1_779_926_400_000
+    job = Job(tmp_path)
+    write(
+        tmp_path / "raw",
+        "a.gz",
+        line(event("a", timestamp=midnight + MINUTE), ingest_time=midnight + 2 * MINUTE, client_timestamp=None),
+    )
+    job.run()
+    write(
+        tmp_path / "raw",
+        "b.gz",
+        line(event("b", timestamp=midnight - MINUTE), ingest_time=midnight + 2 * MINUTE, client_timestamp=None),
+    )
+    job.run()
+    [session] = job.rows("session")
+    assert (session["event_count"], session["start_date"].day) == (2, 27)
+
+
+def test_inferred_sessions_that_a_later_run_joins(spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    moments = {"a": 0, "b": 50, "late": 25}
+    sent = {
+        name: line(event(name, timestamp=NOW - minutes * MINUTE, attributes={}), rid=name) for name, minutes in moments.items()
+    }
+    write(tmp_path / "raw", "a.gz", sent["a"], sent["b"])
+    job.run()
+    assert [row["event_count"] for row in job.rows("session")] == [1, 1]
+    write(tmp_path / "raw", "b.gz", sent["late"])
+    job.run()
+    [session] = job.rows("session")
+    assert (session["event_count"], session["is_inferred"], session["session_duration_msec"]) == (3, True, 50 * MINUTE)
+
+
+def test_bounded_batches_give_the_same_tables(spark: SparkSession, tmp_path: Path) -> None:
+    for number in range(5):
+        write(
+            tmp_path / "raw",
+            f"{number}.gz",
+            line(event(f"e-{number}", timestamp=NOW - number * MINUTE), event("again"), rid=f"{number}"),
+        )
+    bounded = Job(tmp_path, "source_bound: none".replace("source_bound: none", ""))
+    bounded.config = bounded.config.model_copy(
+        update={"source": bounded.config.source.model_copy(update={"max_files_per_batch": 2})}
+    )
+    summary = bounded.run()
+    assert summary.batches == 3
+    assert (summary.counts["written"], summary.counts["duplicate"]) == (6, 4)
+    assert [row["event_count"] for row in bounded.rows("session")] == [6]
+
+
+def test_an_empty_source_makes_empty_tables(spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    assert job.run().batches == 0
+    assert {table: job.rows(table) for table in TABLES} == {table: [] for table in TABLES}
+
+
+def test_a_missing_source_is_a_clear_error(spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    (tmp_path / "raw").rmdir()
+    with pytest.raises(SourceError, match="there is no such folder"):
+        job.run()
+
+
+def test_a_new_checkpoint_over_the_same_files_adds_nothing(spark: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path / "raw", "a.gz", line(event("a", items=[{"id": "i"}]), event("b")))
+    Job(tmp_path).run()
+    before = Job(tmp_path).four_tables()
+    again = Job(tmp_path, f"checkpoint: {{uri: {tmp_path}/other}}\n")
+    summary = again.run()
+    assert (summary.counts["written"], summary.counts["duplicate"]) == (0, 2)
+    after = again.four_tables()
+    assert [after["event"], after["item"], after["user"]] == [before["event"], before["item"], before["user"]]
+
+
+def test_second_readers_agree_with_spark(spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    for number in range(3):
+        purchase = event(f"p-{number}", event_type="purchase", attributes={"_value": 2.5}, items=[{"id": "i", "price": 1.25}])
+        write(
+            tmp_path / "raw",
+            f"{number}.gz",
+            b"broken",
+            line(event(f"e-{number}", unique_id=f"u-{number}"), purchase, rid=f"{number}"),
+        )
+        job.run()
+    sums = {
+        "event": "count(*), sum(event_value), max(event_time_msec)",
+        "item": "count(*), sum(price), max(item_index)",
+        "user": "count(*), count(user_id), max(length(user_pseudo_id))",
+        "session": "count(*), sum(event_count), sum(session_duration_msec)",
+        "quarantine": "count(*), sum(length(raw)), max(source_line)",
+        "run_metrics": "count(*), sum(received), sum(written)",
+    }
+    for table, expression in sums.items():
+        path = f"{tmp_path}/lake/{table}"
+        by_spark = tuple(spark.read.format("delta").load(path).selectExpr(*expression.split(", ")).first() or ())
+        by_duckdb = tuple(job.sink and job_query(job, f'SELECT {expression} FROM "{table}"'))
+        assert by_duckdb == by_spark
+        delta = DeltaTable(path)
+        assert by_spark[0] == delta.count() > 0
+        assert (delta.protocol().min_reader_version, delta.protocol().reader_features) == (1, None)
+        assert delta.protocol().min_writer_version == 2
+
+
+def job_query(job: Job, sql: str) -> tuple[object, ...]:
+    from streaming_app.tables.read import query
+
+    [row] = query(job.sink, sql).to_pylist()
+    return tuple(row.values())
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_any_split_gives_the_same_four_tables(
+    data: st.DataObject, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lines = data.draw(requests())
+    whole, parts = Job(tmp_path_factory.mktemp("whole")), Job(tmp_path_factory.mktemp("parts"))
+    write(whole.folder / "raw", "all.gz", *lines)
+    whole.run()
+    for number, files in enumerate(data.draw(splits(lines))):
+        for at, each in enumerate(files):
+            write(parts.folder / "raw", f"{number}-{at}.gz", *each)
+        summary = parts.run()
+        counts = summary.counts
+        assert counts["received"] == sum(counts[name] for name in ("written", "duplicate", "filtered", "quarantined"))
+    assert parts.four_tables() == whole.four_tables()
