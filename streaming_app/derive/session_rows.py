@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from streaming_app.config.model import Sessions
 from streaming_app.derive.engine import query
 from streaming_app.derive.rules import SESSION_FOLDS, SESSION_PICKS, combine, unit_columns
-from streaming_app.ingest.columns import as_timestamp
+from streaming_app.ingest.columns import as_epoch_ms, as_timestamp
 from streaming_app.model.tables import SESSION
 
 KEYS = "app_id, user_pseudo_id, session_id, is_inferred"
@@ -83,6 +83,17 @@ def with_stored(states: pa.Table) -> pa.Table:
     """New states in the schema that stored ones share."""
     nothing = [pa.nulls(len(states), pa.string()), pa.nulls(len(states), pa.int64())]
     return pa.table([*states.columns, *nothing], schema=STORED_SCHEMA)
+
+
+def as_states(rows: pa.Table) -> pa.Table:
+    """Rows of ``session`` as the states that they are, marked as stored."""
+    first = as_epoch_ms(rows["event_timestamp"])
+    columns = {name: rows[name] for name in rows.column_names}
+    columns |= {"first_msec": first, "last_msec": as_epoch_ms(rows["session_end"])}
+    columns |= {"stored_id": rows["session_id"], "stored_msec": first}
+    nothing = pa.scalar(None, pa.string())
+    columns["session_id"] = pc.if_else(rows["is_inferred"], nothing, rows["session_id"])
+    return pa.table([columns[name] for name in STORED_SCHEMA.names], schema=STORED_SCHEMA)
 
 
 def rows_of(states: pa.Table, sessions: Sessions, created_ms: int) -> pa.Table:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from streaming_app.derive.engine import query
 from streaming_app.derive.rules import EVENT_ORDER, USER_FOLDS, USER_PICKS, combine, unit_columns
-from streaming_app.ingest.columns import as_timestamp, drop_largest
+from streaming_app.ingest.columns import as_epoch_ms, as_timestamp, drop_largest
 from streaming_app.model.tables import TRAFFIC, USER
 from streaming_app.model.times import iso_time
 
@@ -71,6 +71,12 @@ def _combined(source: str, **tables: pa.Table) -> pa.Table:
     merged = [sent and merge_properties(sent) for sent in found["properties"].to_pylist()]
     found = found.append_column("user_properties_json_str", pa.array(merged, pa.string()))
     return found.select(STATE_COLUMNS).cast(STATE_SCHEMA)
+
+
+def as_states(rows: pa.Table) -> pa.Table:
+    """Rows of ``user`` as the states that they are."""
+    last = as_epoch_ms(rows["event_timestamp"])
+    return rows.append_column("last_msec", last).select(STATE_COLUMNS).cast(STATE_SCHEMA)
 
 
 def merge_properties(sent: list[str]) -> str:

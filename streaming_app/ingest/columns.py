@@ -48,6 +48,11 @@ def as_timestamp(epoch_ms: pa.Array) -> pa.Array:
     return epoch_ms.cast(pa.timestamp("ms", tz="UTC")).cast(pa.timestamp("us", tz="UTC"))
 
 
+def as_epoch_ms(time: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A timestamp as epoch milliseconds."""
+    return time.cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64())
+
+
 def drop_largest(text: str, max_bytes: int) -> tuple[str, list[str]]:
     """A JSON object without its largest values, so that it fits; and the names of what was dropped."""
     fields = msgspec.json.decode(text)

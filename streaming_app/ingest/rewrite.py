@@ -20,12 +20,17 @@ def without_rows(
     """The file's rows but for those where ``lost`` is true, in a new file; [] where nothing is left."""
     system, base = storage.filesystem(root)
     rows = pq.read_table(f"{base}/{path}", filesystem=system, partitioning=None)
-    kept = rows.filter(pc.invert(lost))
-    for name in table.partition_by:
-        kept = kept.append_column(name, pa.repeat(pa.scalar(partition[name]).cast(table.schema.field(name).type), len(kept)))
     writer = PartitionWriter(table, root, storage, f"rewrite-{uuid.uuid4().hex[:8]}")
-    writer.add(kept.select(table.schema.names).cast(table.schema))
+    writer.add(with_partition(rows.filter(pc.invert(lost)), table, partition))
     return writer.close()
+
+
+def with_partition(rows: pa.Table, table: Table, partition: dict[str, str]) -> pa.Table:
+    """Rows of a data file with their partition columns, in the table's schema."""
+    for name in table.partition_by:
+        value = pa.scalar(partition[name]).cast(table.schema.field(name).type)
+        rows = rows.append_column(name, pa.repeat(value, len(rows)))
+    return rows.select(table.schema.names).cast(table.schema)
 
 
 def row_mask(rows: int, positions: pa.Array) -> pa.Array:

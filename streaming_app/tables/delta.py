@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -79,25 +80,32 @@ class Sink:
 
 @dataclass(frozen=True)
 class LiveFile:
-    """A data file of a table's newest version; ``path`` is relative to the table."""
+    """A data file of a table's newest version; ``path`` is relative to the table, ``least`` and ``most`` are statistics."""
 
     path: str
     partition: dict[str, str]
     size: int
+    least: dict[str, Any] = field(default_factory=dict)
+    most: dict[str, Any] = field(default_factory=dict)
 
 
 def live_files(table: DeltaTable) -> list[LiveFile]:
     """The data files of the table's version, in no order."""
-    actions = pa.table(table.get_add_actions(flatten=True))
-    keys = [name for name in actions.column_names if name.startswith(_PARTITION)]
-    columns = (actions[name].to_pylist() for name in ("path", "size_bytes", *keys))
+    actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [
-        LiveFile(path, {key.removeprefix(_PARTITION): str(value) for key, value in zip(keys, values, strict=True)}, size)
-        for path, size, *values in zip(*columns, strict=True)
+        LiveFile(
+            action["path"],
+            {name: str(value) for name, value in _under("partition.", action)},
+            action["size_bytes"],
+            dict(_under("min.", action)),
+            dict(_under("max.", action)),
+        )
+        for action in actions
     ]
 
 
-_PARTITION = "partition."
+def _under(prefix: str, action: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name.removeprefix(prefix), value) for name, value in action.items() if name.startswith(prefix))
 
 
 def committed(table: DeltaTable, stream_id: str, batch_id: int) -> bool:
@@ -111,12 +119,13 @@ class Change:
     """What one micro-batch does to one table.
 
     ``added`` are new rows; ``removed`` files give way to ``rewritten`` ones that hold the same rows but for those that a
-    new row replaces: to a stream that reads the table only ``added`` is news.
+    new row replaces. If ``silent``, a stream that reads the table is shown only what was added.
     """
 
     added: list[WrittenFile]
     removed: list[LiveFile]
     rewritten: list[WrittenFile]
+    silent: bool = True
 
 
 def commit(table: DeltaTable, contract: Table, change: Change, stream_id: str, batch_id: int) -> bool:
@@ -129,7 +138,7 @@ def commit(table: DeltaTable, contract: Table, change: Change, stream_id: str, b
         return False
     actions: list[AddAction | RemoveAction] = [*_adds(change.added, news=True), *_adds(change.rewritten, news=False)]
     now = int(time.time() * 1000)
-    actions += [RemoveAction(file.path, False, now, file.size, dict(file.partition)) for file in change.removed]
+    actions += [RemoveAction(file.path, not change.silent, now, file.size, dict(file.partition)) for file in change.removed]
     table.create_write_transaction(
         actions,
         mode="append",

@@ -1,41 +1,78 @@
-"""MERGE into a Delta table, once per micro-batch."""
+"""Upsert by Arrow: rows that are replaced leave their files, new rows join them, and one Delta commit makes it so.
+
+What Delta calls copy-on-write, without the JVM: only files that hold a replaced row are written again, and what is left of
+them is written together with the new rows, so that a table that changes often does not fall into ever smaller files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from delta.tables import DeltaTable
-from pyspark.sql import SparkSession
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from streaming_app.ingest.parquet import PartitionWriter
+from streaming_app.ingest.rewrite import with_partition
 from streaming_app.model.tables import Table
-from streaming_app.storage import absolute
-from streaming_app.tables.delta import Sink
+from streaming_app.tables.delta import Change, LiveFile, Sink, commit, committed, live_files
 
 Transaction = tuple[str, int]
-"""Id of the stream and number of its micro-batch."""
-
-_APP_ID, _VERSION = "spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion"
+"""Id of a stream and number of its micro-batch."""
 
 
-@contextmanager
-def idempotent(spark: SparkSession, transaction: Transaction | None) -> Iterator[None]:
-    """Inside, a write that was committed under this transaction before does nothing.
+@dataclass(frozen=True)
+class Held:
+    """A file that holds rows of interest: all its rows, and which of them are of interest."""
 
-    The settings are the session's and would hit every later write: they are always taken back.
-    """
-    if transaction is None:
-        yield
+    file: LiveFile
+    rows: pa.Table
+    wanted: pa.Array
+
+
+def hold(
+    sink: Sink, table: Table, key: str, values: dict[str, pa.Array], near: Callable[[LiveFile], bool] = lambda _: True
+) -> list[Held]:
+    """The files in which ``key`` is one of ``values`` of their app; others are ruled out by one column."""
+    system, root = sink.storage.filesystem(sink.uri(table))
+    held = []
+    for file in live_files(sink.open(table)):
+        wanted = values.get(file.partition["app_id"])
+        if wanted is None or not near(file):
+            continue
+        path = f"{root}/{file.path}"
+        keys = pq.read_table(path, columns=[key], filesystem=system, partitioning=None)[key]
+        mask = pc.is_in(keys, wanted)
+        if pc.any(mask).as_py():
+            rows = pq.read_table(path, filesystem=system, partitioning=None)
+            held.append(Held(file, with_partition(rows, table, file.partition), mask.combine_chunks()))
+    return held
+
+
+def wanted_rows(table: Table, held: Iterable[Held]) -> pa.Table:
+    """The rows of interest of all files."""
+    return pa.concat_tables([table.schema.empty_table(), *(each.rows.filter(each.wanted) for each in held)])
+
+
+def replace(sink: Sink, table: Table, going: Iterable[Held], new: pa.Table, transaction: Transaction) -> None:
+    """Commit ``new`` in place of the wanted rows of some files; nothing happens if the transaction was committed."""
+    target = sink.open(table)
+    if committed(target, *transaction):
         return
-    stream_id, batch_id = transaction
-    spark.conf.set(_APP_ID, stream_id)
-    spark.conf.set(_VERSION, str(batch_id))
-    try:
-        yield
-    finally:
-        spark.conf.unset(_APP_ID)
-        spark.conf.unset(_VERSION)
+    writer = PartitionWriter(table, sink.uri(table), sink.storage, f"upsert-{transaction[1]}")
+    removed = []
+    for each in going:
+        removed.append(each.file)
+        writer.add(each.rows.filter(pc.invert(each.wanted)))
+    writer.add(new)
+    if removed or len(new):
+        commit(target, table, Change(writer.close(), removed, [], silent=False), *transaction)
 
 
-def target(spark: SparkSession, sink: Sink, table: Table) -> DeltaTable:
-    return DeltaTable.forPath(spark, absolute(sink.uri(table)))
+def values_by_app(rows: pa.Table, column: str) -> dict[str, pa.Array]:
+    """The distinct values of a column in each app."""
+    return {
+        app_id: pc.unique(rows.filter(pc.equal(rows["app_id"], app_id))[column])
+        for app_id in pc.unique(rows["app_id"]).to_pylist()
+    }
