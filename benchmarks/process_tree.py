@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 INTERVAL_SECONDS = 0.1
+KINDS = ("driver", "jvm", "worker")
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Usage:
     wall: float = 0.0
     peak_bytes: int = 0
     exit_code: int = 0
+    shares_at_peak: dict[str, int] = field(default_factory=dict)
     cpu_by_process: dict[tuple[int, float], tuple[str, float]] = field(default_factory=dict)
 
     @property
@@ -46,7 +48,7 @@ def measure(command: list[str], **popen: Any) -> Usage:
 
 
 def _sample(root: psutil.Popen, usage: Usage) -> None:
-    resident = 0
+    resident, shares = 0, dict.fromkeys(KINDS, 0)
     for process in [root, *_descendants(root)]:
         try:
             times, memory = process.cpu_times(), process.memory_info().rss
@@ -54,9 +56,11 @@ def _sample(root: psutil.Popen, usage: Usage) -> None:
             kind = _kind(process)  # asked each time: a shell becomes a JVM by exec
             usage.cpu_by_process[key] = (kind, times.user + times.system)
             resident += memory
+            shares[kind] += memory
         except psutil.Error:
             continue
-    usage.peak_bytes = max(usage.peak_bytes, resident)
+    if resident > usage.peak_bytes:
+        usage.peak_bytes, usage.shares_at_peak = resident, shares
 
 
 def _descendants(root: psutil.Popen) -> list[psutil.Process]:
@@ -75,5 +79,6 @@ if __name__ == "__main__":
     import sys
 
     used = measure(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    shares = {kind: round(used.cpu_of(kind), 1) for kind in ("driver", "jvm", "worker")}
-    print(f"wall {used.wall:.1f}s cpu {used.cpu:.1f}s {shares} peak {used.peak_bytes / 1e9:.2f} GB exit {used.exit_code}")
+    shares = {kind: round(used.cpu_of(kind), 1) for kind in KINDS}
+    memory = {kind: round(size / 1e9, 2) for kind, size in used.shares_at_peak.items()}
+    print(f"wall {used.wall:.1f}s cpu {used.cpu:.1f}s {shares} peak {used.peak_bytes / 1e9:.2f} GB {memory} exit {used.exit_code}")

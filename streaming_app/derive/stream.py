@@ -25,31 +25,41 @@ from streaming_app.tables.user import upsert_users
 BATCH_BYTES = 256 << 20
 """Size of the event files in one micro-batch: a few million events, whose states fit the driver many times over."""
 
+CHUNK_ROWS = 1 << 17
+
 COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVENT_COLUMNS)))
 
 
 def derive(spark: SparkSession, config: Config, sink: Sink, job_id: str) -> None:
     """Run the query until user and session know every event that was there at its start."""
 
-    def process(events: DataFrame, stream_id: str, batch_id: int) -> None:
-        update(events, config, sink, job_id, (stream_id, batch_id))
+    def process(files: DataFrame, stream_id: str, batch_id: int) -> None:
+        update(_spread(files.distinct()), config, sink, job_id, (stream_id, batch_id))
 
-    events = (
+    files = (
         spark.readStream.format("delta")
         # A commit that takes events away (an erasure, a rebuild) is no news: it brings user and session along itself.
         .option("skipChangeCommits", "true")
         .option("maxBytesPerTrigger", BATCH_BYTES)
         .load(absolute(sink.uri(EVENT)))
+        # Spark says which files are new, the workers read them. Selected here, no other column is read by the JVM.
+        .select(F.input_file_name().alias("path"), "app_id")
     )
-    run_available_now(events, config.checkpoint_uri("derive"), process)
+    run_available_now(files, config.checkpoint_uri("derive"), process)
     rebuild_stale_users(config, sink, job_id)
 
 
-def update(events: DataFrame, config: Config, sink: Sink, job_id: str, transaction: Transaction) -> None:
-    """Bring the events of one micro-batch into both tables, each in one transaction that happens once."""
+def _spread(files: DataFrame) -> DataFrame:
+    """The same few rows, dealt out one by one: left to hashing, two files often meet in one task while a core idles."""
+    spark = files.sparkSession
+    rows = files.collect()
+    tasks = max(1, min(len(rows), 2 * spark.sparkContext.defaultParallelism))
+    return spark.createDataFrame(rows, files.schema).repartition(tasks)
+
+
+def update(files: DataFrame, config: Config, sink: Sink, job_id: str, transaction: Transaction) -> None:
+    """Bring the events of some files into both tables, each in one transaction that happens once."""
     created_ms = int(time.time() * 1000)
-    # Spark says which files are new, the workers read them: no event passes through the JVM.
-    files = events.select(F.input_file_name().alias("path"), "app_id").distinct()
     found = files.mapInArrow(_worker(sink.storage, config.sessions), "users binary, sessions binary").collect()
     upsert_users(sink, _joined(found, "users", user_rows.STATE_SCHEMA), job_id, created_ms, transaction)
     sessions = _joined(found, "sessions", session_rows.STATE_SCHEMA)
@@ -62,16 +72,23 @@ def _worker(storage: Storage, sessions: Sessions) -> Callable[[Iterable[pa.Recor
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                system, path = storage.filesystem(local_uri(row["path"]))
-                events = pq.read_table(path, columns=list(COLUMNS), filesystem=system, partitioning=None)
-                events = events.append_column("app_id", pa.repeat(row["app_id"], len(events)))
-                states = {
-                    "users": to_ipc(user_rows.states_of(events)),
-                    "sessions": to_ipc(session_rows.states_of(events, sessions)),
-                }
-                yield pa.RecordBatch.from_pylist([states])
+                for events in _chunks(storage, local_uri(row["path"]), row["app_id"]):
+                    states = {
+                        "users": to_ipc(user_rows.states_of(events)),
+                        "sessions": to_ipc(session_rows.states_of(events, sessions)),
+                    }
+                    yield pa.RecordBatch.from_pylist([states])
 
     return run
+
+
+def _chunks(storage: Storage, uri: str, app_id: str) -> Iterator[pa.Table]:
+    """The events of one file, as many at a time as fit a worker's memory easily."""
+    system, path = storage.filesystem(uri)
+    with pq.ParquetFile(path, filesystem=system) as file:
+        for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=list(COLUMNS)):
+            events = pa.Table.from_batches([batch])
+            yield events.append_column("app_id", pa.repeat(app_id, len(events)))
 
 
 def to_ipc(table: pa.Table) -> bytes:
