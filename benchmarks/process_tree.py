@@ -81,4 +81,6 @@ if __name__ == "__main__":
     used = measure(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     shares = {kind: round(used.cpu_of(kind), 1) for kind in KINDS}
     memory = {kind: round(size / 1e9, 2) for kind, size in used.shares_at_peak.items()}
-    print(f"wall {used.wall:.1f}s cpu {used.cpu:.1f}s {shares} peak {used.peak_bytes / 1e9:.2f} GB {memory} exit {used.exit_code}")
+    print(
+        f"wall {used.wall:.1f}s cpu {used.cpu:.1f}s {shares} peak {used.peak_bytes / 1e9:.2f} GB {memory} exit {used.exit_code}"
+    )

@@ -1,4 +1,99 @@
-"""``clickstream demo``."""
+"""``clickstream demo``: the whole job on generated data, on this machine, in a minute."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from streaming_app.cli.look_commands import show
+from streaming_app.cli.run_command import describe
+from streaming_app.config import Config, load_config
+from streaming_app.demo.generate import Generated, generate
+from streaming_app.errors import ConfigError
+from streaming_app.progress import progress_for
+from streaming_app.storage import Storage
+from streaming_app.tables.delta import Sink
+from streaming_app.tables.read import query
+
+_MARK = ".clickstream-demo"
+_CONFIG = """# Written by `clickstream demo`.
+project_id: demo
+source: {{uri: {folder}/raw}}
+sink:   {{uri: {folder}/lake}}
+apps:
+  shop: {{transformer: clickstream_sdk}}
+"""
+
+LOOKS = {
+    "event": "SELECT event_timestamp, event_name, user_pseudo_id, session_id, platform, event_value FROM event ORDER BY 1 DESC, event_id",
+    "item": "SELECT event_name, item_id, name, price, quantity, category FROM item ORDER BY event_timestamp DESC, event_id, item_index",
+    "user": 'SELECT user_pseudo_id, user_id, first_visit_date, first_traffic_source, first_referrer FROM "user" ORDER BY user_id, 1',
+    "session": "SELECT session_start, user_pseudo_id, event_count, page_view_count, engagement_time_msec, is_bounce, session_source "
+    "FROM session ORDER BY event_count DESC, 1, 2",
+    "quarantine": "SELECT reason, stage, message FROM quarantine ORDER BY reason, source_file, source_line",
+    "run_metrics": "SELECT batch_id, files, received, written, duplicate, filtered, quarantined, pass_cpu_seconds FROM run_metrics",
+}
+"""What is shown of each table."""
 
 
-def demo() -> None: ...
+def demo(
+    *,
+    events: Annotated[int, Parameter(help="distinct good events to generate")] = 10_000,
+    folder: Annotated[Path, Parameter(help="where to put raw files, tables and the configuration")] = Path(".demo"),
+    rows: Annotated[int, Parameter(help="rows to show of each table")] = 3,
+) -> None:
+    """Generate raw files, run the job on them twice, and show what is in the tables.
+
+    Example: clickstream demo --events 50000
+    """
+    console = Console()
+    folder = folder.absolute()
+    _clear(folder)
+    made = generate(folder / "raw", events)
+    console.print(_describe(made, folder), highlight=False)
+    config_path = folder / "pipeline.yaml"
+    config_path.write_text(_CONFIG.format(folder=folder))
+    config = load_config(str(config_path))
+    for title in ("first run", "second run, nothing new"):
+        _run(config, title, console)
+    _show_tables(Sink(config.sink.uri, Storage()), rows, console)
+    console.print(f"\nlook closer: clickstream sql -c {config_path} 'SELECT …'", highlight=False, markup=False, soft_wrap=True)
+
+
+def _clear(folder: Path) -> None:
+    """Empty the folder of an earlier demo; never one that holds anything else."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise ConfigError(f"{folder} is there and is no folder of an earlier demo", "choose another one with --folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / _MARK).touch()
+
+
+def _describe(made: Generated, folder: Path) -> str:
+    dirt = ", ".join(f"{count:,} {reason}" for reason, count in sorted(made.broken.items()))
+    return (
+        f"generated {made.files} raw files ({made.stored_bytes / 1e6:.1f} MB) in {folder / 'raw'}: {made.events:,} events, "
+        f"{made.resent:,} sent again, and on purpose {dirt}"
+    )
+
+
+def _run(config: Config, title: str, console: Console) -> None:
+    from streaming_app import pipeline  # noqa: PLC0415 - PySpark takes half a second that other commands need not pay
+
+    console.print(f"\n[bold]{title}[/bold]")
+    began = time.monotonic()
+    with progress_for(Console(stderr=True)) as progress:
+        summary = pipeline.run(config, progress)
+    console.print(f"{describe(summary)}\n{time.monotonic() - began:.1f} s", highlight=False)
+
+
+def _show_tables(sink: Sink, rows: int, console: Console) -> None:
+    for table, select in LOOKS.items():
+        count = query(sink, f'SELECT count(*) AS n FROM "{table}"')["n"][0].as_py()
+        console.print(f"\n[bold]{table}[/bold]: {count:,} rows", highlight=False)
+        show(query(sink, f"{select} LIMIT {rows}"), console)

@@ -38,5 +38,9 @@ class Job:
         rows: list[dict[str, Any]] = found.select([name for name in found.column_names if name not in LINEAGE]).to_pylist()
         return rows
 
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = query(self.sink, sql).to_pylist()
+        return rows
+
     def four_tables(self) -> dict[str, list[dict[str, Any]]]:
         return {table: self.rows(table) for table in ("event", "item", "user", "session")}

@@ -1,0 +1,84 @@
+"""The driver is killed at every boundary of a run; the next run ends in the same tables as a run without the crash."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.spark.crash_driver import MOMENTS
+from tests.spark.job import Job
+from tests.support.raw import NOW, event, line, write
+
+MINUTE = 60_000
+WRONG_CLOCK = NOW + 40 * 24 * 60 * MINUTE
+QUARANTINE = "SELECT reason, source_line, raw FROM quarantine ORDER BY ALL"
+BALANCE = "SELECT sum(received) r, sum(written) w, sum(duplicate) d, sum(quarantined) q, count(*) batches FROM run_metrics"
+
+
+def write_first(raw: Path) -> None:
+    """What an undisturbed run processes: sessions with and without id, and one copy of an event with a wrong clock."""
+    shifted = line(event("moved", timestamp=WRONG_CLOCK), rid="r-9", client_timestamp=WRONG_CLOCK)
+    no_id = [event(f"n-{n}", timestamp=NOW - n * 50 * MINUTE, attributes={}) for n in range(3)]
+    write(raw, "a.gz", line(event("a"), event("b", items=[{"id": "i"}])), line(*no_id, rid="r-2"), shifted)
+
+
+def write_second(raw: Path) -> None:
+    """What the run that crashes processes: new and resent events, items, dirt, joined sessions, and a copy that replaces."""
+    earlier = line(event("moved", timestamp=WRONG_CLOCK), rid="r-8", ingest_time=NOW - 1_000, client_timestamp=WRONG_CLOCK)
+    between = [event(f"m-{n}", timestamp=NOW - (n * 50 + 25) * MINUTE, attributes={}) for n in range(2)]
+    sent = line(event("a"), event("c", items=[{"id": "j"}, {"id": "k"}]), {"bad": 1}, rid="r-3")
+    for number in range(4):
+        write(raw, f"b{number}.gz", b"broken", sent, line(*between, rid="r-4"), earlier)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    job = Job(tmp_path_factory.mktemp("undisturbed"))
+    write_first(job.folder / "raw")
+    job.run()
+    write_second(job.folder / "raw")
+    job.run()
+    return job
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+def test_crash(moment: str, undisturbed: Job, spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    write_first(tmp_path / "raw")
+    job.run()
+    write_second(tmp_path / "raw")
+    config = tmp_path / "pipeline.yaml"
+    config.write_text(
+        f"project_id: test\nsource: {{uri: {tmp_path}/raw}}\nsink: {{uri: {tmp_path}/lake}}\n"
+        "apps: {shop: {transformer: clickstream_sdk}}\nspark: {master: 'local[2]'}\n"
+    )
+    command = [sys.executable, "-m", "tests.spark.crash_driver", str(config), moment]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
+    job.run()
+    assert job.four_tables() == undisturbed.four_tables()
+    assert job.query(QUARANTINE) == undisturbed.query(QUARANTINE)
+    assert job.query(BALANCE) == undisturbed.query(BALANCE)
+    [balance] = job.query(BALANCE)
+    assert balance["r"] == balance["w"] + balance["d"] + balance["q"]
+    assert balance["w"] == len(job.rows("event"))
+
+
+def test_what_a_crash_leaves_behind_is_invisible_and_vacuumed(spark: SparkSession, tmp_path: Path) -> None:
+    from deltalake import DeltaTable
+
+    job = Job(tmp_path)
+    write_first(tmp_path / "raw")
+    job.run()
+    table = DeltaTable(f"{tmp_path}/lake/event")
+    orphan = Path(table.file_uris()[0]).with_name("part-00009-orphan.zstd.parquet")
+    orphan.write_bytes(Path(table.file_uris()[0]).read_bytes())
+    assert len(job.rows("event")) == 6
+    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+    assert not orphan.exists()
+    assert len(job.rows("event")) == 6
