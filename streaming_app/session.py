@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -16,6 +21,8 @@ from streaming_app.storage import Storage, is_s3
 DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.2.0"
 S3A_PACKAGE = "org.apache.hadoop:hadoop-aws:3.4.2"
 """Jars of the same open-source versions as EMR Serverless emr-spark-8.1.0; there the image has its own."""
+
+JVM_LOG = Path(tempfile.gettempdir()) / f"clickstream-jvm-{os.getpid()}.log"
 
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -68,13 +75,34 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     for key, value in config.spark.conf.items():
         builder = builder.config(key, value)
     try:
-        session = builder.getOrCreate()
+        with jvm_output_to(JVM_LOG):
+            session = builder.getOrCreate()
     except Exception as error:  # py4j has no narrower class for a JVM that does not come up
-        raise EnvironmentProblem(
-            f"Spark does not start: {error}", "see the lines above; JAVA_HOME must be Java 17 or 21"
-        ) from error
+        raise EnvironmentProblem(f"Spark does not start: {error}", f"{JVM_LOG} says more; Java must be 17 or 21") from error
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+@contextmanager
+def jvm_output_to(path: Path) -> Iterator[None]:
+    """What a JVM started inside prints, then and later, goes to a file: our output is for people and for pipes.
+
+    On a cluster the JVM is there already and keeps its own logs. Shown on the terminal with ``--debug``.
+    """
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1), os.dup(2)
+    with path.open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            for number, saved in enumerate(kept, start=1):
+                os.dup2(saved, number)
+                os.close(saved)
 
 
 def uses_s3(config: Config) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from streaming_app.cli.look_commands import show
+from streaming_app.cli.look_commands import console_for_grids, show
 from streaming_app.cli.run_command import describe
 from streaming_app.config import Config, load_config
 from streaming_app.demo.generate import Generated, generate
@@ -30,13 +30,13 @@ apps:
 """
 
 LOOKS = {
-    "event": "SELECT event_timestamp, event_name, user_pseudo_id, session_id, platform, event_value FROM event ORDER BY 1 DESC, event_id",
-    "item": "SELECT event_name, item_id, name, price, quantity, category FROM item ORDER BY event_timestamp DESC, event_id, item_index",
-    "user": 'SELECT user_pseudo_id, user_id, first_visit_date, first_traffic_source, first_referrer FROM "user" ORDER BY user_id, 1',
-    "session": "SELECT session_start, user_pseudo_id, event_count, page_view_count, engagement_time_msec, is_bounce, session_source "
-    "FROM session ORDER BY event_count DESC, 1, 2",
-    "quarantine": "SELECT reason, stage, message FROM quarantine ORDER BY reason, source_file, source_line",
-    "run_metrics": "SELECT batch_id, files, received, written, duplicate, filtered, quarantined, pass_cpu_seconds FROM run_metrics",
+    "event": "event_timestamp, event_name, user_pseudo_id, session_id, platform FROM event ORDER BY 1 DESC, event_id",
+    "item": "event_name, item_id, name, price, quantity FROM item ORDER BY event_timestamp DESC, event_id, item_index",
+    "user": 'user_pseudo_id, user_id, first_visit_date, first_traffic_source, first_referrer FROM "user" ORDER BY user_id, 1',
+    "session": "session_start, user_pseudo_id, event_count, page_view_count AS views, engagement_time_msec AS engaged, "
+    "is_bounce, session_source FROM session ORDER BY event_count DESC, 1, 2",
+    "quarantine": "reason, stage, message FROM quarantine ORDER BY reason, source_file, source_line",
+    "run_metrics": "batch_id, files, received, written, duplicate, filtered, quarantined, pass_cpu_seconds FROM run_metrics",
 }
 """What is shown of each table."""
 
@@ -51,7 +51,7 @@ def demo(
 
     Example: clickstream demo --events 50000
     """
-    console = Console()
+    console = console_for_grids()
     folder = folder.absolute()
     _clear(folder)
     made = generate(folder / "raw", events)
@@ -62,7 +62,7 @@ def demo(
     for title in ("first run", "second run, nothing new"):
         _run(config, title, console)
     _show_tables(Sink(config.sink.uri, Storage()), rows, console)
-    console.print(f"\nlook closer: clickstream sql -c {config_path} 'SELECT …'", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\nlook closer: clickstream sql -c {config_path} 'SELECT …'", highlight=False, markup=False)
 
 
 def _clear(folder: Path) -> None:
@@ -96,4 +96,4 @@ def _show_tables(sink: Sink, rows: int, console: Console) -> None:
     for table, select in LOOKS.items():
         count = query(sink, f'SELECT count(*) AS n FROM "{table}"')["n"][0].as_py()
         console.print(f"\n[bold]{table}[/bold]: {count:,} rows", highlight=False)
-        show(query(sink, f"{select} LIMIT {rows}"), console)
+        show(query(sink, f"SELECT {select} LIMIT {rows}"), console)

@@ -8,6 +8,7 @@ import msgspec
 import pyarrow as pa
 from cyclopts import Parameter
 from rich.console import Console
+from rich.table import Column
 from rich.table import Table as Grid
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
@@ -56,12 +57,18 @@ def sql(select: str, config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption 
     if json:
         print_json(rows)
     else:
-        show(rows, Console())
+        show(rows, console_for_grids())
+
+
+def console_for_grids() -> Console:
+    """As wide as the terminal; where there is none, wide enough for what a file or a pipe takes."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=200)
 
 
 def show(rows: pa.Table, console: Console) -> None:
     """Rows as a grid."""
-    grid = Grid(*rows.column_names)
+    grid = Grid(*(Column(name, no_wrap=True) for name in rows.column_names))
     for row in rows.to_pylist():
         grid.add_row(*(cell(value) for value in row.values()))
     console.print(grid)

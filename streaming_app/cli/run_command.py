@@ -39,7 +39,7 @@ def describe(summary: Summary) -> str:
     seconds = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in summary.seconds.items())
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(summary.quarantined_by_reason.items()))
     lines = [
-        f"{summary.counts['files']:,} files in {summary.batches} micro-batches ({seconds})",
+        f"{summary.counts['files']:,} files, micro-batches: {summary.batches} ({seconds})",
         f"balance: {summary.balance()}",
     ]
     return "\n".join([*lines, *([f"quarantined: {reasons}"] if reasons else [])])

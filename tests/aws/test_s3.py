@@ -1,0 +1,89 @@
+"""Every path on s3://, against moto's server: configuration, raw files, tables and checkpoints; then all readers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from streaming_app.storage import Storage
+from streaming_app.tables.delta import Sink
+from streaming_app.tables.read import query
+from tests.support.raw import event, line, write
+
+REGION, BUCKET = "us-east-1", "clickstream-test"
+CONFIG = f"""
+project_id: test
+source: {{uri: s3://{BUCKET}/raw/}}
+sink:   {{uri: s3://{BUCKET}/lake/}}
+apps:   {{shop: {{transformer: clickstream_sdk}}}}
+s3:     {{endpoint: "%s", region: {REGION}}}
+spark:  {{master: "local[2]"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """A real S3 protocol on this machine, and the environment that leads every client there."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    settings = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION, "AWS_ENDPOINT_URL": url}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        yield url
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3(endpoint: str) -> Any:
+    client = boto3.client("s3", endpoint_url=endpoint, region_name=REGION)
+    client.create_bucket(Bucket=BUCKET)
+    client.put_object(Bucket=BUCKET, Key="pipeline.yaml", Body=CONFIG % endpoint)
+    return client
+
+
+def put(s3: Any, path: Path, root: Path) -> None:
+    s3.put_object(Bucket=BUCKET, Key=f"raw/{path.relative_to(root)}", Body=path.read_bytes())
+
+
+def clickstream(*arguments: str) -> str:
+    command = [str(Path(sys.executable).with_name("clickstream")), *arguments, "--config", f"s3://{BUCKET}/pipeline.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=os.environ)
+    assert done.returncode == 0, done.stderr[-3_000:]
+    return done.stdout
+
+
+def test_everything_on_s3(s3: Any, endpoint: str, tmp_path: Path) -> None:
+    purchase = event(
+        "p", event_type="purchase", items=[{"id": "i", "price": 1.5}], attributes={"_session_id": "s-1", "_value": 3}
+    )
+    put(s3, write(tmp_path, "a.gz", b"broken", line(event("a"), purchase)), tmp_path)
+    first = json.loads(clickstream("run", "--json"))
+    assert (first["counts"]["written"], first["counts"]["quarantined"]) == (2, 1)
+    put(s3, write(tmp_path, "b.gz", line(event("a"), event("b"), rid="r-2")), tmp_path)
+    second = json.loads(clickstream("run", "--json"))
+    assert (second["counts"]["written"], second["counts"]["duplicate"], second["counts"]["files"]) == (1, 1, 1)
+
+    sink = Sink(f"s3://{BUCKET}/lake", Storage(endpoint, REGION))
+    [counts] = query(
+        sink,
+        'SELECT (SELECT count(*) FROM event) e, (SELECT count(*) FROM item) i, (SELECT count(*) FROM "user") u, '
+        "(SELECT sum(event_count) FROM session) s, (SELECT count(*) FROM run_metrics) m",
+    ).to_pylist()
+    assert counts == {"e": 3, "i": 1, "u": 1, "s": 3, "m": 2}
+    assert json.loads(clickstream("inspect", "quarantine", "--json"))["raw"] == "broken"
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
+    assert any(key.startswith("lake/_checkpoints/ingest/commits/") for key in keys)
