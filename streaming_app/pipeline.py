@@ -39,6 +39,5 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
     progress.phase("ingest")
     ingest(spark, config, sink, summary.job_id, batch_done)
     progress.phase("derive")
-    with summary.timed("derive"):
-        derive(spark, config, sink, summary.job_id)
+    derive(spark, config, sink, summary)
     return summary

@@ -15,7 +15,7 @@ COUNTED = ("files", "bytes", "received", "written", "duplicate", "filtered", "qu
 
 @dataclass
 class Summary:
-    """Counts as in ``run_metrics``; ``seconds`` by phase: start, ingest, commit, derive."""
+    """Counts as in ``run_metrics``; ``seconds`` by phase: start, ingest, commit, derive states, derive user, derive session."""
 
     job_id: str
     batches: int = 0

@@ -17,6 +17,7 @@ from streaming_app.ingest.stream import local_uri
 from streaming_app.model.tables import EVENT
 from streaming_app.storage import Storage, absolute
 from streaming_app.streams import run_available_now
+from streaming_app.summary import Summary
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.session import upsert_sessions
 from streaming_app.tables.upsert import Transaction
@@ -30,11 +31,11 @@ CHUNK_ROWS = 1 << 17
 COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVENT_COLUMNS)))
 
 
-def derive(spark: SparkSession, config: Config, sink: Sink, job_id: str) -> None:
+def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) -> None:
     """Run the query until user and session know every event that was there at its start."""
 
     def process(files: DataFrame, stream_id: str, batch_id: int) -> None:
-        update(_spread(files.distinct()), config, sink, job_id, (stream_id, batch_id))
+        update(_spread(files.distinct()), config, sink, summary, (stream_id, batch_id))
 
     files = (
         spark.readStream.format("delta")
@@ -46,7 +47,8 @@ def derive(spark: SparkSession, config: Config, sink: Sink, job_id: str) -> None
         .select(F.input_file_name().alias("path"), "app_id")
     )
     run_available_now(files, config.checkpoint_uri("derive"), process)
-    rebuild_stale_users(config, sink, job_id)
+    with summary.timed("rebuild"):
+        rebuild_stale_users(config, sink, summary.job_id)
 
 
 def _spread(files: DataFrame) -> DataFrame:
@@ -57,13 +59,17 @@ def _spread(files: DataFrame) -> DataFrame:
     return spark.createDataFrame(rows, files.schema).repartition(tasks)
 
 
-def update(files: DataFrame, config: Config, sink: Sink, job_id: str, transaction: Transaction) -> None:
+def update(files: DataFrame, config: Config, sink: Sink, summary: Summary, transaction: Transaction) -> None:
     """Bring the events of some files into both tables, each in one transaction that happens once."""
     created_ms = int(time.time() * 1000)
-    found = files.mapInArrow(_worker(sink.storage, config.sessions), "users binary, sessions binary").collect()
-    upsert_users(sink, _joined(found, "users", user_rows.STATE_SCHEMA), job_id, created_ms, transaction)
-    sessions = _joined(found, "sessions", session_rows.STATE_SCHEMA)
-    upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)
+    with summary.timed("derive states"):
+        found = files.mapInArrow(_worker(sink.storage, config.sessions), "users binary, sessions binary").collect()
+    with summary.timed("derive user"):
+        users = _joined(found, "users", user_rows.STATE_SCHEMA)
+        upsert_users(sink, users, summary.job_id, created_ms, transaction)
+    with summary.timed("derive session"):
+        sessions = _joined(found, "sessions", session_rows.STATE_SCHEMA)
+        upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)
 
 
 def _worker(storage: Storage, sessions: Sessions) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

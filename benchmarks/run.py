@@ -1,0 +1,106 @@
+"""``make bench``: what a run costs, as a whole process tree, on generated data of two sizes.
+
+    python -m benchmarks.run [EVENTS …]     (default: 1000000 4000000)
+
+The raw files are made once and kept in .bench/; results go to .bench/results.json, and the next run prints its ratios to
+them. Seconds of wall time say little on a shared machine: compare CPU-seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.process_tree import KINDS, Usage, measure
+from streaming_app.demo.generate import generate
+
+FOLDER = Path(".bench")
+SIZES = (1_000_000, 4_000_000)
+# A fixed end of the data: every result is about the same bytes.
+UNTIL = datetime(2026, 11, 22, 12, tzinfo=UTC)
+CONFIG = """
+project_id: bench
+source: {{uri: {raw}}}
+sink:   {{uri: {lake}}}
+apps:   {{shop: {{transformer: clickstream_sdk}}}}
+"""
+
+
+def raw_files(events: int) -> tuple[Path, dict[str, Any]]:
+    """The raw files of a size and what is in them; made once."""
+    folder, note = FOLDER / f"raw-{events}", FOLDER / f"raw-{events}.json"
+    if not note.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        made = generate(folder, events, until=UNTIL, processes=2)
+        note.write_text(json.dumps(asdict(made)))
+    return folder, json.loads(note.read_text())
+
+
+def run_once(events: int) -> dict[str, Any]:
+    """One run into an empty lake: what it used, and its own summary."""
+    raw, made = raw_files(events)
+    lake, config = FOLDER / "lake", FOLDER / "pipeline.yaml"
+    shutil.rmtree(lake, ignore_errors=True)
+    config.write_text(CONFIG.format(raw=raw.absolute(), lake=lake.absolute()))
+    with (FOLDER / "run.json").open("w") as out, (FOLDER / "run.log").open("w") as log:
+        command = [str(Path(sys.executable).with_name("clickstream")), "run", "--json", "--config", str(config)]
+        used = measure(command, stdout=out, stderr=log)
+    if used.exit_code:
+        raise subprocess.CalledProcessError(used.exit_code, command, stderr=(FOLDER / "run.log").read_text())
+    summary = json.loads((FOLDER / "run.json").read_text())
+    if summary["counts"]["written"] != made["events"]:
+        raise AssertionError(f"{summary['counts']['written']} events written, {made['events']} generated")
+    return result(events, made, used, summary)
+
+
+def result(events: int, made: dict[str, Any], used: Usage, summary: dict[str, Any]) -> dict[str, Any]:
+    """The figures of one run."""
+    return {
+        "events": events,
+        "wall_s": round(used.wall, 1),
+        "cpu_s": round(used.cpu, 1),
+        **{f"cpu_{kind}_s": round(used.cpu_of(kind), 1) for kind in KINDS},
+        "peak_gb": round(used.peak_bytes / 1e9, 2),
+        "events_per_cpu_s": round(events / used.cpu),
+        "decoded_mb_per_cpu_s": round(made["decoded_bytes"] / 1e6 / used.cpu, 1),
+        **{f"{phase} (wall s)": round(seconds, 1) for phase, seconds in summary["seconds"].items()},
+    }
+
+
+def show(results: list[dict[str, Any]], before: dict[str, dict[str, Any]]) -> None:
+    """One column per size; beside each figure its ratio to the run before, where there is one."""
+    grid = Table("", *(f"{each['events']:,} events" for each in results))
+    for name in results[-1]:
+        cells = []
+        for each in results:
+            value, old = each.get(name), before.get(str(each["events"]), {}).get(name)
+            ratio = f"  (x{value / old:.2f})" if value and old and name != "events" else ""
+            cells.append(f"{value}{ratio}")
+        grid.add_row(name, *cells)
+    Console(width=100).print(grid)
+    if len(results) > 1:
+        small, large = results[0], results[-1]
+        extra = (large["cpu_s"] - small["cpu_s"]) / (large["events"] - small["events"]) * 1e6
+        print(f"beyond the first {small['events']:,} events: {extra:.1f} CPU-s per million")
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    kept = FOLDER / "results.json"
+    before = json.loads(kept.read_text()) if kept.exists() else {}
+    results = [run_once(events) for events in (map(int, sys.argv[1:]) if len(sys.argv) > 1 else SIZES)]
+    show(results, before)
+    kept.write_text(json.dumps({**before, **{str(each["events"]): each for each in results}}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
