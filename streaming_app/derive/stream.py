@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from streaming_app.config.model import Config, Sessions
@@ -22,6 +23,7 @@ from streaming_app.tables.delta import Sink
 from streaming_app.tables.session import upsert_sessions
 from streaming_app.tables.upsert import Transaction
 from streaming_app.tables.user import upsert_users
+from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
 
 BATCH_BYTES = 256 << 20
 """Size of the event files in one micro-batch: a few million events, whose states fit the driver many times over."""
@@ -35,7 +37,7 @@ def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) ->
     """Run the query until user and session know every event that was there at its start."""
 
     def process(files: DataFrame, stream_id: str, batch_id: int) -> None:
-        update(_spread(files.distinct()), config, sink, summary, (stream_id, batch_id))
+        update(files.distinct(), config, sink, summary, (stream_id, batch_id))
 
     files = (
         spark.readStream.format("delta")
@@ -51,41 +53,31 @@ def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) ->
         rebuild_stale_users(config, sink, summary.job_id)
 
 
-def _spread(files: DataFrame) -> DataFrame:
-    """The same few rows, dealt out one by one: left to hashing, two files often meet in one task while a core idles."""
-    spark = files.sparkSession
-    rows = files.collect()
-    tasks = max(1, min(len(rows), 2 * spark.sparkContext.defaultParallelism))
-    return spark.createDataFrame(rows, files.schema).repartition(tasks)
-
-
 def update(files: DataFrame, config: Config, sink: Sink, summary: Summary, transaction: Transaction) -> None:
     """Bring the events of some files into both tables, each in one transaction that happens once."""
     created_ms = int(time.time() * 1000)
     with summary.timed("derive states"):
-        found = files.mapInArrow(_worker(sink.storage, config.sessions), "users binary, sessions binary").collect()
+        spark = files.sparkSession
+        found = [SizedFile(local_uri(row["path"]), 1, row["app_id"]) for row in files.collect()]
+        groups = grouped(found, spark.sparkContext.defaultParallelism)
+        made = run_tasks(spark, groups, partial(_states, sink.storage, config.sessions))
     with summary.timed("derive user"):
-        users = _joined(found, "users", user_rows.STATE_SCHEMA)
+        users = _joined(made, _USERS, user_rows.STATE_SCHEMA)
         upsert_users(sink, users, summary.job_id, created_ms, transaction)
     with summary.timed("derive session"):
-        sessions = _joined(found, "sessions", session_rows.STATE_SCHEMA)
+        sessions = _joined(made, _SESSIONS, session_rows.STATE_SCHEMA)
         upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)
 
 
-def _worker(storage: Storage, sessions: Sessions) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What each task runs: the states of all events of its files, file by file, as Arrow streams."""
+def _states(storage: Storage, sessions: Sessions, group: Group) -> Iterator[bytes]:
+    """What each task runs: the states of all events of its files, a chunk at a time."""
+    for file in group:
+        for events in _chunks(storage, file.uri, file.tag):
+            yield _USERS + to_ipc(user_rows.states_of(events))
+            yield _SESSIONS + to_ipc(session_rows.states_of(events, sessions))
 
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for row in batch.to_pylist():
-                for events in _chunks(storage, local_uri(row["path"]), row["app_id"]):
-                    states = {
-                        "users": to_ipc(user_rows.states_of(events)),
-                        "sessions": to_ipc(session_rows.states_of(events, sessions)),
-                    }
-                    yield pa.RecordBatch.from_pylist([states])
 
-    return run
+_USERS, _SESSIONS = b"u", b"s"
 
 
 def _chunks(storage: Storage, uri: str, app_id: str) -> Iterator[pa.Table]:
@@ -105,5 +97,7 @@ def to_ipc(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _joined(rows: Iterable[Row], name: str, schema: pa.Schema) -> pa.Table:
-    return pa.concat_tables([schema.empty_table(), *(pa.ipc.open_stream(row[name]).read_all() for row in rows)])
+def _joined(streams: Iterable[bytes], kind: bytes, schema: pa.Schema) -> pa.Table:
+    """The tables of one kind as one."""
+    tables = (pa.ipc.open_stream(pa.py_buffer(each).slice(1)).read_all() for each in streams if each[:1] == kind)
+    return pa.concat_tables([schema.empty_table(), *tables])

@@ -1,8 +1,8 @@
 """Exactly once: which copies of an event stay, decided before the commit.
 
 An event is ``(app_id, event_id)``. Copies are compared within the batch and with the table's files of the touched days;
-the copy with the smallest (event time, ingest time, request id) stays. Nothing depends on which file or task a copy was
-in, so any split and order of the input keeps the same one.
+the copy with the smallest (event time, ingest time) stays, so that any split and order of the input ends in the same row.
+Of copies received in the same second, which differ in lineage only, a committed one stays, else the first by file and line.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from streaming_app.ingest.report import WrittenFile
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import LiveFile
 
-_ORDER = ("event_time_msec", "ingest_time_msec", "rid", "stored_first", "place")
+_ORDER = ("event_time_msec", "ingest_time_msec", "stored_first", "place")
 _DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id"]
-_RID = r'"rid":"(?P<rid>[^"]*)"'
 _PLACE = r'"input_file_name":"(?P<place>(?:[^"\\]|\\.)*","input_file_line":\d+)'
 
 
@@ -119,16 +118,27 @@ def _compare(files: list[DataFile], suspects: pa.Array, storage: Storage, verdic
 
 def _copies(files: list[DataFile], suspects: pa.Array, storage: Storage) -> Iterator[pa.Table]:
     for number, file in enumerate(files):
-        rows = _read(file, _DETAILS, storage)
-        rows = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
-        rows = rows.filter(pc.is_in(rows["event_id"], suspects))
-        yield (
-            rows.append_column("rid", pc.struct_field(pc.extract_regex(rows["process_info"], _RID), "rid"))
-            .append_column("place", places(rows["process_info"]))
-            .append_column("file", pa.repeat(number, rows.num_rows))
-            .append_column("stored_first", pa.repeat(int(file.is_new), rows.num_rows))
-            .combine_chunks()
-        )
+        for rows in _suspect_rows(file, suspects, storage):
+            yield (
+                rows.append_column("place", places(rows["process_info"]))
+                .append_column("file", pa.repeat(number, rows.num_rows))
+                .append_column("stored_first", pa.repeat(int(file.is_new), rows.num_rows))
+                .combine_chunks()
+            )
+
+
+def _suspect_rows(file: DataFile, suspects: pa.Array, storage: Storage) -> Iterator[pa.Table]:
+    """Rows of the suspects with their position; the wide columns are read only where a row group holds one."""
+    system, root = storage.filesystem(file.root)
+    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
+        first = 0
+        for group in range(parquet.num_row_groups):
+            mask = pc.is_in(parquet.read_row_group(group, columns=["event_id"])["event_id"], suspects)
+            rows = len(mask)
+            if group == 0 or pc.any(mask).as_py():
+                table = parquet.read_row_group(group, columns=_DETAILS)
+                yield table.append_column("row", pa.array(range(first, first + rows), pa.int64())).filter(mask)
+            first += rows
 
 
 def places(process_info: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -43,7 +44,7 @@ _REQUEST_COLUMNS = (
 
 
 class EventRows:
-    """Collects events request by request; ``duplicate`` counts those that were in one request twice."""
+    """Collects events request by request; ``duplicate`` counts the copies that lost to one met before."""
 
     def __init__(self, batch: Batch, task: str) -> None:
         config = batch.config
@@ -63,12 +64,16 @@ class EventRows:
         self._sizes: list[int] = []
         self._infos: dict[int, str] = {}
         self._items: list[tuple[Any, ...]] = []
+        self._seen: dict[str | None, dict[str | None, tuple[Any, int]]] = defaultdict(dict)
         self.duplicate = 0
 
     def add(self, request: Request, events: list[Event]) -> None:
         """Take the accepted events of one request."""
         if len(events) > 1 and len({event.event_id for event in events}) < len(events):
             events = self._without_twins(events)
+        events = self._unseen(request, events)
+        if not events:
+            return
         info = self._request_info(request)
         info_text = _encode(info).decode()
         for event in events:
@@ -98,6 +103,19 @@ class EventRows:
                 best[event.event_id] = event
         self.duplicate += len(events) - len(best)
         return list(best.values())
+
+    def _unseen(self, request: Request, events: list[Event]) -> list[Event]:
+        """Without copies that lose to one this task has met; a copy that wins is kept beside it, for the commit to tell."""
+        kept = []
+        for event in events:
+            seen = self._seen[event.app_id]
+            order = (event.event_time_msec, request.ingest_time or 0)
+            best = seen.get(event.event_id)
+            if best is None or order < best:
+                seen[event.event_id] = order
+                kept.append(event)
+        self.duplicate += len(events) - len(kept)
+        return kept
 
     def _request_info(self, request: Request) -> dict[str, Any]:
         """Lineage of a request: where it came from and what the server knew of it."""

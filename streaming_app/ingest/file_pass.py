@@ -6,8 +6,11 @@ No byte of data enters the JVM. Bad input never raises out of here: it becomes a
 from __future__ import annotations
 
 import gc
+import heapq
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
 
 from streaming_app.errors import InputError, Reason
 from streaming_app.ingest.batch import Batch
@@ -22,6 +25,19 @@ from streaming_app.model.request import Request, parse_request
 from streaming_app.registry import make_transformer
 from streaming_app.transformers.base import Rejected, Transformer
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
+
+_OPEN_FILES = 32
+"""Files read side by side; each holds a few MB of decompressed text."""
+
+
+class _Record(NamedTuple):
+    """A request in a file, or what stands in its place; ``received`` orders the records of several files, epoch ms."""
+
+    received: int
+    request: Request
+    rejected: Rejected | None = None
+    stage: str = ""
+    raw: bytes = b""
 
 
 class FilePass:
@@ -43,8 +59,8 @@ class FilePass:
         gc.disable()  # rows make no cycles: the collector would only walk millions of live objects
         began = time.process_time()
         try:
-            for uri in uris:
-                self._file(uri)
+            for _, members in groupby(sorted(uris), key=lambda uri: uri.rpartition("/")[0]):
+                self._folder(list(members))
             files = self._events.close() + self._quarantine.close()
         finally:
             gc.enable()
@@ -53,28 +69,42 @@ class FilePass:
         self._counts.cpu_seconds = time.process_time() - began
         return Report(files, self._counts)
 
-    def _file(self, uri: str) -> None:
+    def _folder(self, uris: list[str]) -> None:
+        """The files of one folder side by side, in the order in which the server received their requests.
+
+        The first copy of an event that is met is then the one that stays: the later ones are never written at all.
+        """
+        for start in range(0, len(uris), _OPEN_FILES):
+            streams = (self._records(uri) for uri in uris[start : start + _OPEN_FILES])
+            for record in heapq.merge(*streams, key=lambda record: record.received):
+                if record.rejected is None:
+                    self._request(record.request)
+                else:
+                    self._counts.received += 1
+                    raw = record.raw.decode("utf-8", "backslashreplace")
+                    self._quarantine.add(record.request, record.rejected, record.stage, raw)
+
+    def _records(self, uri: str) -> Iterator[_Record]:
+        """What one file holds, line by line; what is no request takes the time of the one before it."""
         reader = LineReader(self._batch.storage, uri, self._limits.max_line_bytes)
+        received = 0
         for number, line in reader:
+            place = Request(source_file=uri, source_line=number)
             if isinstance(line, BadPart):
-                self._reject_line(uri, number, line.raw, Rejected(line.reason, line.message), "file")
+                yield _Record(received, place, Rejected(line.reason, line.message), "file", line.raw)
                 continue
             self._counts.lines += 1
             try:
                 request = parse_request(line)
             except InputError as error:
                 rejected = Rejected(error.reason, str(error), error_class=type(error).__name__)
-                self._reject_line(uri, number, line, rejected, "request")
+                yield _Record(received, place, rejected, "request", line)
                 continue
             request.source_file, request.source_line = uri, number
-            self._request(request)
+            received = request.ingest_time or received
+            yield _Record(received, request)
         self._counts.files += 1
         self._counts.decoded_bytes += reader.bytes_read
-
-    def _reject_line(self, uri: str, number: int, raw: bytes, rejected: Rejected, stage: str) -> None:
-        self._counts.received += 1
-        place = Request(source_file=uri, source_line=number)
-        self._quarantine.add(place, rejected, stage, raw.decode("utf-8", "backslashreplace"))
 
     def _request(self, request: Request) -> None:
         self._counts.saw(request.ingest_time)

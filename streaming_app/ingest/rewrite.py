@@ -19,9 +19,14 @@ def without_rows(
 ) -> list[WrittenFile]:
     """The file's rows but for those where ``lost`` is true, in a new file; [] where nothing is left."""
     system, base = storage.filesystem(root)
-    rows = pq.read_table(f"{base}/{path}", filesystem=system, partitioning=None)
     writer = PartitionWriter(table, root, storage, f"rewrite-{uuid.uuid4().hex[:8]}")
-    writer.add(with_partition(rows.filter(pc.invert(lost)), table, partition))
+    with pq.ParquetFile(f"{base}/{path}", filesystem=system) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group)
+            kept = rows.filter(pc.invert(lost.slice(first, len(rows))))
+            writer.add(with_partition(kept, table, partition))
+            first += len(rows)
     return writer.close()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.config.model import Config
@@ -20,6 +20,7 @@ from streaming_app.ingest.report import Report, merged
 from streaming_app.source import raw_files
 from streaming_app.streams import run_available_now
 from streaming_app.tables.delta import Sink
+from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
 
 OnBatch = Callable[[dict[str, Any]], None]
 
@@ -41,26 +42,19 @@ def ingest(spark: SparkSession, config: Config, sink: Sink, job_id: str, on_batc
 def process_batch(batch: Batch, files: DataFrame, sink: Sink) -> dict[str, Any]:
     """Pass and commit of one micro-batch."""
     began = time.monotonic()
-    rows = files.mapInArrow(_worker(batch), "report string, stored_bytes bigint").collect()
-    report = merged(msgspec.json.decode(row.report, type=Report) for row in rows)
-    timing = Timing(time.monotonic() - began, sum(row.stored_bytes for row in rows))
+    found = [SizedFile(local_uri(row["path"]), row["length"]) for row in files.collect()]
+    spark = files.sparkSession
+    groups = grouped(found, spark.sparkContext.defaultParallelism)
+    reports = run_tasks(spark, groups, partial(_pass, batch))
+    report = merged(msgspec.json.decode(each, type=Report) for each in reports)
+    timing = Timing(time.monotonic() - began, sum(file.size for file in found))
     return commit_batch(batch, report, timing, sink)
 
 
-def _worker(batch: Batch) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What each task runs: the pass over its files, which yields one report."""
-
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        files = pa.Table.from_batches(batches) if (batches := list(batches)) else None
-        if files is None or not files.num_rows:
-            return
-        uris = sorted(local_uri(uri) for uri in files["path"].to_pylist())
-        task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
-        report = FilePass(batch, task).run(uris)
-        stored = sum(files["length"].to_pylist())
-        yield pa.RecordBatch.from_pylist([{"report": msgspec.json.encode(report).decode(), "stored_bytes": stored}])
-
-    return run
+def _pass(batch: Batch, group: Group) -> Iterator[bytes]:
+    """What each task runs: the pass over its files, which makes one report."""
+    task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
+    yield msgspec.json.encode(FilePass(batch, task).run(file.uri for file in group))
 
 
 def local_uri(uri: str) -> str:
