@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-ByteCount = Annotated[int, Field(gt=0, description="bytes")]
+ByteCount = Annotated[int, Field(gt=0)]
 
 
 class Section(BaseModel):

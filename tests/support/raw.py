@@ -28,10 +28,8 @@ def event(event_id: str, **fields: Any) -> dict[str, Any]:
 
 def line(*events: Any, packed: bool = False, **envelope: Any) -> bytes:
     """A request of some events (JSON values, or one str or bytes taken as the payload as it is)."""
-    if len(events) == 1 and isinstance(events[0], str | None):
-        data = events[0]
-    else:
-        data = json.dumps(list(events))
+    as_it_is = len(events) == 1 and isinstance(events[0], str | None)
+    data = events[0] if as_it_is else json.dumps(list(events))
     if packed:
         data = base64.b64encode(gzip.compress((data or "").encode(), mtime=0)).decode()
     basis = {"appId": "shop", "data": data, "ip": "203.0.113.7", "rid": "r-1", "ua": "Mozilla/5.0", "uri": "/collect?appId=shop"}

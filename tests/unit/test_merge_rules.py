@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -27,6 +28,11 @@ def events(*rows: dict[str, Any]) -> pa.Table:
 
 def at(minutes: float, **columns: Any) -> dict[str, Any]:
     return {"event_time_msec": START + int(minutes * MINUTE), **columns}
+
+
+def profile(minutes: float, properties: str) -> dict[str, Any]:
+    """A ``_profile_set`` event with user properties."""
+    return at(minutes, event_name="_profile_set", user_properties_json_str=properties)
 
 
 def stored(rows: pa.Table) -> pa.Table:
@@ -150,7 +156,10 @@ def test_a_late_event_joins_two_inferred_sessions() -> None:
 
 USER_CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "latest login": ([at(1, user_id="new"), at(0, user_id="old"), at(2, user_id="")], {"user_id": "new"}),
-    "smallest first touch": ([at(0, user_first_touch_time_msec=5), at(1, user_first_touch_time_msec=3)], {"first_touch_time_msec": 3}),
+    "smallest first touch": (
+        [at(0, user_first_touch_time_msec=5), at(1, user_first_touch_time_msec=3)],
+        {"first_touch_time_msec": 3},
+    ),
     "earliest event with a referrer": (
         [at(0, page_view_page_referrer=""), at(2, page_view_page_referrer="b"), at(1, page_view_page_referrer="a")],
         {"first_referrer": "a"},
@@ -169,17 +178,17 @@ USER_CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     ),
     "properties: the newest of each": (
         [
-            at(1, event_name="_profile_set", user_properties_json_str='{"x":{"value":1,"set_time_msec":9},"y":{"value":1,"set_time_msec":5}}'),
-            at(0, event_name="_profile_set", user_properties_json_str='{"x":{"value":"2","set_time_msec":8},"y":{"value":2,"set_time_msec":6}}'),
+            profile(1, '{"x":{"value":1,"set_time_msec":9},"y":{"value":1,"set_time_msec":5}}'),
+            profile(0, '{"x":{"value":"2","set_time_msec":8},"y":{"value":2,"set_time_msec":6}}'),
             at(5, user_properties_json_str='{"x":{"value":"not a profile event","set_time_msec":99}}'),
         ],
         {"user_properties_json_str": '{"x":{"value":1,"set_time_msec":9},"y":{"value":2,"set_time_msec":6}}'},
     ),
     "a property without a time was set at its event": (
-        [at(0, event_name="_profile_set", user_properties_json_str='{"x":{"value":1,"set_time_msec":null}}')],
+        [profile(0, '{"x":{"value":1,"set_time_msec":null}}')],
         {"user_properties_json_str": f'{{"x":{{"value":1,"set_time_msec":{START}}}}}'},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", USER_CASES, ids=str)
@@ -221,6 +230,6 @@ def test_any_grouping_and_order_gives_the_same_rows(table: pa.Table, seed: int) 
     dice = random.Random(seed)
     order = dice.sample(range(len(table)), len(table))
     cuts = sorted({0, len(table), *(dice.randrange(len(table) + 1) for _ in range(4))})
-    parts = [table.take(order[start:end]) for start, end in zip(cuts, cuts[1:], strict=False)]
+    parts = [table.take(order[start:end]) for start, end in pairwise(cuts)]
     assert sessions_of(table) == sessions_of(*parts)
     assert users_of(table) == users_of(*parts)
