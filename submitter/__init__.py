@@ -1,0 +1,1 @@
+"""The Lambda that starts the job when there is something to process."""

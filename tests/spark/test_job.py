@@ -94,6 +94,21 @@ def test_bounded_batches_give_the_same_tables(spark: SparkSession, tmp_path: Pat
     assert [row["event_count"] for row in bounded.rows("session")] == [6]
 
 
+def test_a_batch_that_replaces_a_copy_still_brings_its_news(spark: SparkSession, tmp_path: Path) -> None:
+    wrong = NOW + 40 * 24 * 60 * MINUTE
+    copies = [line(event("moved", timestamp=wrong), ingest_time=NOW - late, client_timestamp=wrong) for late in (0, 1_000)]
+    job = Job(tmp_path)
+    write(tmp_path / "raw", "a.gz", copies[0])
+    job.run()
+    write(tmp_path / "raw", "b.gz", copies[1], line(event("news", unique_id="u-2")))
+    summary = job.run()
+    assert (summary.counts["written"], summary.counts["duplicate"]) == (1, 1)
+    assert [row["event_time_msec"] for row in job.rows("event", "event_id = 'moved'")] == [NOW - 1_000]
+    sessions = {row["user_pseudo_id"]: (row["event_count"], row["session_start_time_msec"]) for row in job.rows("session")}
+    assert sessions == {"u-1": (1, NOW - 1_000), "u-2": (1, NOW - 1_000)}
+    assert not list((tmp_path / "lake/_checkpoints/stale_users").iterdir())
+
+
 def test_an_empty_source_makes_empty_tables(spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path)
     assert job.run().batches == 0
