@@ -59,7 +59,7 @@ def _load(group: str, name: str) -> Any:
         module, _, attribute = name.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
+        except (ImportError, AttributeError, ValueError, TypeError) as error:
             raise ConfigError(f"cannot import {name}: {error}") from None
     found = {each.name: each for each in entry_points(group=group)}
     if name not in found:

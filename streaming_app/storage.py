@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pyarrow import fs
 
@@ -93,6 +94,17 @@ class Storage:
         system, path = self.filesystem(uri)
         if system.get_file_info(path).type == fs.FileType.File:
             system.delete_file(path)
+
+
+def local_uri(uri: str) -> str:
+    """A path or s3:// URI from what Spark calls a file.
+
+    >>> local_uri("file:/data/a%20b.gz"), local_uri("s3a://bucket/a.gz")
+    ('/data/a b.gz', 's3://bucket/a.gz')
+    """
+    parts = urlsplit(uri)
+    path = unquote(parts.path)
+    return path if parts.scheme in ("", "file") else f"s3://{parts.netloc}{path}"
 
 
 def read_text(uri: str) -> str:

@@ -24,7 +24,7 @@ def load_config(uri: str) -> Config:
     """
     try:
         text = read_text(uri)
-    except (OSError, ClickstreamError) as error:
+    except (OSError, UnicodeError, ClickstreamError) as error:
         raise ConfigError(f"{uri}: cannot be read: {error}", "make one with: clickstream config init") from None
     return parse_config(text, uri)
 

@@ -44,18 +44,18 @@ class App(Section):
 
 
 class Rules(Section):
-    freshness_hours: float = Field(default=72, gt=0)
+    freshness_hours: float = Field(default=72, gt=0, allow_inf_nan=False)
     """Events older than this at ingest time are quarantined as too_late."""
     clock_correction: bool = True
     """Shift events of clients whose clock is wrong by what their upload time tells."""
-    clock_threshold_minutes: float = Field(default=10, ge=0)
+    clock_threshold_minutes: float = Field(default=10, ge=0, allow_inf_nan=False)
     """A client clock that is off by no more than this is trusted."""
     always_fresh: tuple[str, ...] = ("_first_open", "_first_visit", "_profile_set")
     """Events kept whatever their age: they carry first touches and user attributes."""
 
 
 class Sessions(Section):
-    timeout_minutes: float = Field(default=30, gt=0)
+    timeout_minutes: float = Field(default=30, gt=0, allow_inf_nan=False)
     """Inactivity that ends a session which the client gave no id."""
     max_days: int = Field(default=3, gt=0)
     """A session id that comes back after more days than this starts a session row of its own."""

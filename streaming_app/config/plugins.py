@@ -22,11 +22,14 @@ def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     does not fit the model is the model's business.
     """
     limits = _read(LimitsSection, document.get("limits", {})) or LimitsSection()
-    for app_id, app in (_read(dict[str, App], document.get("apps")) or {}).items():
-        if problem := _problem(partial(make_transformer, app, limits)):
+    apps = document.get("apps")
+    for app_id, section in apps.items() if isinstance(apps, Mapping) else ():
+        app = _read(App, section)
+        if app and (problem := _problem(partial(make_transformer, app, limits))):
             yield ("apps", app_id, "transformer"), problem
-    for position, entry in enumerate(_read(list[dict[str, dict[str, Any]]], document.get("enrichers", [])) or []):
-        for name, options in entry.items():
+    enrichers = document.get("enrichers")
+    for position, section in enumerate(enrichers if isinstance(enrichers, list) else ()):
+        for name, options in (_read(dict[str, dict[str, Any]], section) or {}).items():
             if problem := _problem(partial(make_enricher, name, options)):
                 yield ("enrichers", position, name), problem
 

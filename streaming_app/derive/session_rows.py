@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from streaming_app.config.model import Sessions
 from streaming_app.derive.engine import query
 from streaming_app.derive.rules import SESSION_FOLDS, SESSION_PICKS, combine, unit_columns
-from streaming_app.ingest.columns import as_epoch_ms, as_timestamp
+from streaming_app.model.arrow import as_epoch_ms, as_timestamp
 from streaming_app.model.tables import SESSION
 
 KEYS = "app_id, user_pseudo_id, session_id, is_inferred"

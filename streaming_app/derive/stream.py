@@ -14,9 +14,8 @@ from pyspark.sql import functions as F
 from streaming_app.config.model import Config, Sessions
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.ingest.stream import local_uri
 from streaming_app.model.tables import EVENT
-from streaming_app.storage import Storage, absolute
+from streaming_app.storage import Storage, absolute, local_uri
 from streaming_app.streams import run_available_now
 from streaming_app.summary import Summary
 from streaming_app.tables.delta import Sink

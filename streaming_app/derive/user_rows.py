@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from streaming_app.derive.engine import query
 from streaming_app.derive.rules import EVENT_ORDER, USER_FOLDS, USER_PICKS, combine, unit_columns
-from streaming_app.ingest.columns import as_epoch_ms, as_timestamp, drop_largest
+from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
 from streaming_app.model.tables import TRAFFIC, USER
 from streaming_app.model.times import iso_time
 

@@ -20,11 +20,12 @@ from streaming_app.derive.stale import mark_stale
 from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.dedupe import DataFile, Losers, Verdict, judge, places, touched
-from streaming_app.ingest.parquet import PartitionWriter
-from streaming_app.ingest.report import Report, WrittenFile
-from streaming_app.ingest.rewrite import row_mask, without_rows
+from streaming_app.ingest.report import Report
 from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, Table
-from streaming_app.tables.delta import Change, LiveFile, Sink, commit, committed, live_files
+from streaming_app.tables.delta import Change, Sink, commit, committed, live_files
+from streaming_app.tables.files import LiveFile, WrittenFile
+from streaming_app.tables.parquet import PartitionWriter
+from streaming_app.tables.rewrite import row_mask, without_rows
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.ingest.report import WrittenFile
 from streaming_app.storage import Storage
-from streaming_app.tables.delta import LiveFile
+from streaming_app.tables.files import LiveFile, WrittenFile
 
 _ORDER = ("event_time_msec", "ingest_time_msec", "stored_first", "place")
 _DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id"]

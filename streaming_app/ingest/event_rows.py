@@ -10,9 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.columns import as_timestamp, fit_json, to_columns
-from streaming_app.ingest.parquet import PartitionWriter
-from streaming_app.ingest.report import WrittenFile
+from streaming_app.model.arrow import as_timestamp, fit_json, to_columns
 from streaming_app.model.columns import columns_of, text
 from streaming_app.model.event import Event
 from streaming_app.model.item import Item
@@ -20,6 +18,8 @@ from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT, ITEM, Table
 from streaming_app.model.times import iso_time
 from streaming_app.registry import make_enricher
+from streaming_app.tables.files import WrittenFile
+from streaming_app.tables.parquet import PartitionWriter
 
 if TYPE_CHECKING:
     from streaming_app.ingest.batch import Batch

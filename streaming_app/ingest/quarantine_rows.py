@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 
-from streaming_app.ingest.columns import as_timestamp, to_columns
-from streaming_app.ingest.parquet import PartitionWriter
-from streaming_app.ingest.report import WrittenFile
 from streaming_app.ingest.run_plugin import raw_elements
-from streaming_app.ingest.shorten import cut
+from streaming_app.model.arrow import as_timestamp, to_columns
 from streaming_app.model.request import Request
+from streaming_app.model.shorten import cut
 from streaming_app.model.tables import QUARANTINE
+from streaming_app.tables.files import WrittenFile
+from streaming_app.tables.parquet import PartitionWriter
 from streaming_app.transformers.base import Rejected
 
 if TYPE_CHECKING:

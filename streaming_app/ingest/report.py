@@ -6,16 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-
-class WrittenFile(msgspec.Struct, frozen=True):
-    """A Parquet file that is not committed yet; ``path`` is relative to its table, ``stats`` is Delta's JSON."""
-
-    table: str
-    path: str
-    partition: dict[str, str]
-    size: int
-    rows: int
-    stats: str
+from streaming_app.tables.files import WrittenFile
 
 
 class Counts(msgspec.Struct):

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
@@ -18,6 +17,7 @@ from streaming_app.ingest.commit import Timing, commit_batch, is_committed
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import Report, merged
 from streaming_app.source import raw_files
+from streaming_app.storage import local_uri
 from streaming_app.streams import run_available_now
 from streaming_app.tables.delta import Sink
 from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
@@ -55,14 +55,3 @@ def _pass(batch: Batch, group: Group) -> Iterator[bytes]:
     """What each task runs: the pass over its files, which makes one report."""
     task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
     yield msgspec.json.encode(FilePass(batch, task).run(file.uri for file in group))
-
-
-def local_uri(uri: str) -> str:
-    """A path or s3:// URI from what Spark calls a file.
-
-    >>> local_uri("file:/data/a%20b.gz"), local_uri("s3a://bucket/a.gz")
-    ('/data/a b.gz', 's3://bucket/a.gz')
-    """
-    parts = urlsplit(uri)
-    path = unquote(parts.path)
-    return path if parts.scheme in ("", "file") else f"s3://{parts.netloc}{path}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -13,9 +13,9 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from streaming_app.errors import SinkError
-from streaming_app.ingest.report import WrittenFile
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage import Storage
+from streaming_app.tables.files import LiveFile, WrittenFile
 
 FORMAT_VERSION = "1"
 FORMAT_KEY = "clickstream.formatVersion"
@@ -76,17 +76,6 @@ class Sink:
             )
         except (DeltaError, OSError) as error:
             raise SinkError(f"{self.uri(table)}: cannot be made: {error}", "check the path and your rights on it") from None
-
-
-@dataclass(frozen=True)
-class LiveFile:
-    """A data file of a table's newest version; ``path`` is relative to the table, ``least`` and ``most`` are statistics."""
-
-    path: str
-    partition: dict[str, str]
-    size: int
-    least: dict[str, Any] = field(default_factory=dict)
-    most: dict[str, Any] = field(default_factory=dict)
 
 
 def live_files(table: DeltaTable) -> list[LiveFile]:

@@ -9,9 +9,10 @@ import pyarrow.compute as pc
 
 from streaming_app.config.model import Sessions
 from streaming_app.derive import session_rows
-from streaming_app.ingest.columns import as_timestamp
+from streaming_app.model.arrow import as_timestamp
 from streaming_app.model.tables import SESSION
-from streaming_app.tables.delta import LiveFile, Sink
+from streaming_app.tables.delta import Sink
+from streaming_app.tables.files import LiveFile
 from streaming_app.tables.upsert import Held, Transaction, hold, replace, values_by_app, wanted_rows
 
 _KEY = "user_pseudo_id"

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.ingest.parquet import PartitionWriter
-from streaming_app.ingest.rewrite import with_partition
 from streaming_app.model.tables import Table
-from streaming_app.tables.delta import Change, LiveFile, Sink, commit, committed, live_files
+from streaming_app.tables.delta import Change, Sink, commit, committed, live_files
+from streaming_app.tables.files import LiveFile
+from streaming_app.tables.parquet import PartitionWriter
+from streaming_app.tables.rewrite import with_partition
 
 Transaction = tuple[str, int]
 """Id of a stream and number of its micro-batch."""

@@ -21,9 +21,10 @@ from streaming_app.derive import session_rows, user_rows
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.dedupe import DataFile, judge
 from streaming_app.ingest.file_pass import FilePass
-from streaming_app.ingest.report import Report, WrittenFile
+from streaming_app.ingest.report import Report
 from streaming_app.model.tables import EVENT, TABLES, Table
 from streaming_app.storage import Storage
+from streaming_app.tables.files import WrittenFile
 
 from .fixture_files import Row
 

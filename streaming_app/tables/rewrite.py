@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.ingest.parquet import PartitionWriter
-from streaming_app.ingest.report import WrittenFile
 from streaming_app.model.tables import Table
 from streaming_app.storage import Storage
+from streaming_app.tables.files import WrittenFile
+from streaming_app.tables.parquet import PartitionWriter
 
 
 def without_rows(

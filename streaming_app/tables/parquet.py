@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.ingest.report import WrittenFile
 from streaming_app.model.tables import Table
 from streaming_app.storage import Storage, is_s3
+from streaming_app.tables.files import WrittenFile
 
 ROW_GROUP_ROWS = 65_536
 _PENDING_ROWS = 2 * ROW_GROUP_ROWS

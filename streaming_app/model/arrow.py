@@ -9,9 +9,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.shorten import shorten_text
 from streaming_app.model.coerce import COERCE
 from streaming_app.model.columns import Column
+from streaming_app.model.shorten import shorten_text
 
 _PYTHON_TYPES = {"string": str, "bigint": int, "int": int, "double": float, "boolean": bool}
 

@@ -1,0 +1,30 @@
+"""Data files of a Delta table, before and after their commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+
+class WrittenFile(msgspec.Struct, frozen=True):
+    """A Parquet file that is not committed yet; ``path`` is relative to its table, ``stats`` is Delta's JSON."""
+
+    table: str
+    path: str
+    partition: dict[str, str]
+    size: int
+    rows: int
+    stats: str
+
+
+@dataclass(frozen=True)
+class LiveFile:
+    """A data file of a table's newest version; ``path`` is relative to the table, ``least`` and ``most`` are statistics."""
+
+    path: str
+    partition: dict[str, str]
+    size: int
+    least: dict[str, Any] = field(default_factory=dict)
+    most: dict[str, Any] = field(default_factory=dict)
