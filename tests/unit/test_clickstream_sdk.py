@@ -82,14 +82,21 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
         {"timestamp": str(NOW), "screen_width": " 1080 ", "screen_height": "1080.9", "event_value": "1e2"},
         {"device_screen_width": 1080, "device_screen_height": 1080, "event_value": 100.0, "event_value_currency": "USD"},
     ),
-    "fractions are cut towards zero": ({"screen_width": 99.9, "screen_height": -0.9}, {"device_screen_width": 99, "device_screen_height": 0}),
+    "fractions are cut towards zero": (
+        {"screen_width": 99.9, "screen_height": -0.9},
+        {"device_screen_width": 99, "device_screen_height": 0},
+    ),
     "numbers and booleans as text": (
         {"os_version": 14, "app_version": 1.5, "carrier": True, "app_title": ["a", 1]},
         {"device_operating_system_version": "14", "app_version": "1.5", "device_carrier": "true", "app_title": '["a",1]'},
     ),
     "large integers as text keep their digits": (attributes(_session_number=str(2**53 + 1)), {"session_number": 2**53 + 1}),
     "unreadable": (
-        {"screen_width": "wide", "zone_offset": [], **attributes(_session_number="first", _outbound="maybe", _value={"amount": 1})},
+        {
+            "screen_width": "wide",
+            "zone_offset": [],
+            **attributes(_session_number="first", _outbound="maybe", _value={"amount": 1}),
+        },
         unreadable(screen_width="wide", zone_offset=[], _session_number="first", _outbound="maybe", _value={"amount": 1}),
     ),
     "empty and null text are nothing": (
@@ -99,7 +106,8 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
     "not finite": ({"event_value": "nan", "screen_width": "-inf"}, unreadable(event_value="nan", screen_width="-inf")),
     **{
         f"boolean {sent!r}": (attributes(_outbound=sent), {"outbound_link": meant})
-        for sent, meant in ((True, True), (1, True), ("1", True), ("TRUE", True), (False, False), (0, False), ("0", False), ("false", False))
+        for meant, spellings in ((True, (True, 1, "1", "TRUE")), (False, (False, 0, "0", "false")))
+        for sent in spellings
     },
     # Money
     "money": (attributes(_value=9.5, _currency="EUR"), {"event_value": 9.5, "event_value_currency": "EUR"}),
@@ -188,7 +196,10 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
     ),
     "scroll": (event_type("_scroll", _engagement_time_msec=7), {"event_name": "_scroll", "scroll_engagement_time_msec": 7}),
     "app start": (event_type("_app_start", _is_first_time="1"), {"event_name": "_app_start", "app_start_is_first_time": True}),
-    "any other event": (event_type("buy", _is_first_time=True, _engagement_time_msec=7, _previous_timestamp=5), {"event_name": "buy"}),
+    "any other event": (
+        event_type("buy", _is_first_time=True, _engagement_time_msec=7, _previous_timestamp=5),
+        {"event_name": "buy"},
+    ),
     "unreadable there": (
         event_type("_scroll", _engagement_time_msec="long", _entrances="some"),
         {"event_name": "_scroll", **unreadable(_engagement_time_msec="long", _entrances="some")},
@@ -255,7 +266,16 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
         },
     ),
     "forms of a property": (
-        {"user": {"a": {"value": "x"}, "b": "bare", "c": {"no": "value"}, "d": [1], "e": None, "f": {"value": True, "set_timestamp": "?"}}},
+        {
+            "user": {
+                "a": {"value": "x"},
+                "b": "bare",
+                "c": {"no": "value"},
+                "d": [1],
+                "e": None,
+                "f": {"value": True, "set_timestamp": "?"},
+            }
+        },
         {
             "user_properties_json_str": {
                 "a": prop("x"),
@@ -273,14 +293,15 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
             **unreadable(_user_first_touch_timestamp="once"),
         },
     ),
-    "a user id that was taken back": (
-        {"user": {"_user_id": {"value": None, "set_timestamp": 5}, "_user_first_touch_timestamp": {"value": None}}},
-        {},
-    ),
     # Items
     "items": (
         {"items": [{"id": "a", "name": "A", "price": "1.5", "quantity": 2, "category2": "c"}, {"item_id": 7, "item_name": "B"}]},
-        {"items": [{"item_id": "a", "name": "A", "price": 1.5, "quantity": 2.0, "category2": "c"}, {"item_id": "7", "name": "B"}]},
+        {
+            "items": [
+                {"item_id": "a", "name": "A", "price": 1.5, "quantity": 2.0, "category2": "c"},
+                {"item_id": "7", "name": "B"},
+            ]
+        },
     ),
     "own keys of an item": (
         {"items": [{"id": "a", "colour": "red", "size": [1], "price": "cheap", "brand": None}]},
@@ -296,12 +317,12 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
     ),
     "no list of items": ({"items": {"id": "a"}}, {"items": [], **unreadable(items={"id": "a"})}),
     "no items": ({"items": []}, {}),
-}  # fmt: skip
+}
 
 DEFECTS = {
     "unreadable money leaves the readable": "the unreadable value is written over the readable one, which is lost",
     "attributes that are none": "attributes and user that are no objects vanish without a note",
-    "a user id that was taken back": "user_id becomes the JSON text of the object around the null",
+    "packed text": "text is taken for an element that is no object, though the payload has no elements",
     "an id that is empty or zero": "an empty alias overwrites the id, and 0 is taken for no id",
 }
 
@@ -311,7 +332,20 @@ def test_columns(case: str, request: pytest.FixtureRequest) -> None:
     if case in DEFECTS:
         request.applymarker(pytest.mark.xfail(strict=True, reason=DEFECTS[case]))
     sent, columns = CASES[case]
-    assert filled(read({**LEAST, **sent})) == {**BASIS, **columns}
+    assert_same(filled(read({**LEAST, **sent})), {**BASIS, **columns})
+
+
+def assert_same(found: Columns, wanted: Columns) -> None:
+    """The same values in the same types: true is not 1, and 3.0 is not 3."""
+    assert found == wanted
+    assert json.dumps(found, sort_keys=True) == json.dumps(wanted, sort_keys=True)
+
+
+@pytest.mark.xfail(strict=True, reason="user_id becomes the JSON text of the object around the null")
+def test_null_is_no_user_id() -> None:
+    user = {"_user_id": {"value": None, "set_timestamp": 5}, "_user_first_touch_timestamp": {"value": None}}
+    event = read({**LEAST, "user": user})
+    assert (event.user_id, event.user_first_touch_time_msec, event.notes) == (None, None, None)
 
 
 def one_of(kind: type) -> tuple[Any, Any]:
@@ -326,7 +360,7 @@ def test_every_key_fills_its_own_column() -> None:
     wanted = {column: one_of(kind)[1] for column, kind in [*sdk_fields.TOP.values(), *sdk_fields.ATTRIBUTES.values()]}
     wanted |= {"app_id": "shop", "device_time_zone_offset_seconds": 12}
     event = msgspec.structs.asdict(read({**top, "attributes": reserved}))
-    assert {name: event[name] for name in wanted} == wanted
+    assert_same({name: event[name] for name in wanted}, wanted)
     assert (event["custom_parameters_json_str"], event["notes"]) == (None, None)
 
 
@@ -373,10 +407,10 @@ def test_parts_of_the_page_url(url: str) -> None:
     assert (None if found is None else json.loads(found)) == params
 
 
-PLUS = "???>>>~~~"
-"""Text whose base64 has the letters that a query string must escape."""
-PAYLOAD = json.dumps([{**LEAST, "app_title": PLUS}], ensure_ascii=False)
-PACKED = base64.b64encode(gzip.compress(PAYLOAD.encode(), mtime=0)).decode()
+TITLE = "+?????>>>>>"
+PAYLOAD = json.dumps([{**LEAST, "app_title": TITLE}])
+# Stored, not compressed: so the title's base64 has both letters, + and /, that an address must escape.
+PACKED = base64.b64encode(gzip.compress(PAYLOAD.encode(), compresslevel=0, mtime=0)).decode()
 
 # name: (data, uri)
 REQUESTS: dict[str, tuple[str | None, str | None]] = {
@@ -396,8 +430,7 @@ REQUESTS: dict[str, tuple[str | None, str | None]] = {
 def test_payloads(case: str) -> None:
     data, uri = REQUESTS[case]
     events = list(ClickstreamSdk().transform(Request(data=data, uri=uri)))
-    assert [(each.event_id, each.app_title) for each in events if isinstance(each, Event)] == [("e", PLUS)]
-    assert "+" in PACKED or "/" in PACKED
+    assert [(each.event_id, each.app_title) for each in events if isinstance(each, Event)] == [("e", TITLE)]
 
 
 SMALL = Limits(max_payload_bytes=10_000, max_events_per_request=2, max_depth=3, max_items_per_event=2)
@@ -407,16 +440,22 @@ REFUSED: dict[str, tuple[str | None, type[InputError], str]] = {
     "nothing": (None, MalformedPayload, "the request has no data"),
     "blank": (" \n", MalformedPayload, "the request has no data"),
     "a text": ('"text"', MalformedPayload, "neither JSON nor base64"),
-    "packed text": (base64.b64encode(gzip.compress(b'"text"')).decode(), MalformedPayload, "neither a JSON array nor a JSON object"),
+    "packed text": (
+        base64.b64encode(gzip.compress(b'"text"')).decode(),
+        MalformedPayload,
+        "neither a JSON array nor a JSON object",
+    ),
     "not packed": (base64.b64encode(PAYLOAD.encode()).decode(), MalformedPayload, "neither JSON nor base64"),
     "large": (json.dumps([LEAST] * 2 + ["x" * 10_000]), TooLarge, "allowed are 10000"),
     "large when unpacked": (base64.b64encode(gzip.compress(b"[" + b" " * 10_000)).decode(), TooLarge, "larger than 10000"),
     "many events": (json.dumps([LEAST] * 3), TooLarge, "3 events in one request, allowed are 2"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_payloads_that_are_refused(case: str) -> None:
+def test_payloads_that_are_refused(case: str, request: pytest.FixtureRequest) -> None:
+    if case in DEFECTS:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=DEFECTS[case]))
     data, error, words = REFUSED[case]
     with pytest.raises(error, match=words):
         list(ClickstreamSdk(SMALL).transform(Request(data=data)))
