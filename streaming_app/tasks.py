@@ -41,16 +41,22 @@ def grouped(files: Iterable[SizedFile], cores: int) -> list[Group]:
     total = sum(file.size for file in ordered)
     count = min(len(ordered), max(cores, math.ceil(total / TASK_BYTES)))
     groups: list[Group] = []
-    size = 0.0
+    share = 0.0  # of the group at hand: 1 is its fair part of all bytes
     for file in ordered:
-        full = size / (total / count) if total else 0
-        new_folder = bool(groups) and groups[-1][-1].folder != file.folder
-        if not groups or (len(groups) < count and (full >= 1 + _SLACK or (full >= 1 - _SLACK and new_folder))):
+        own = file.size / total * count if total else 0.0
+        if not groups or (len(groups) < count and _is_full(groups[-1][-1], share, file, own)):
             groups.append([])
-            size = 0.0
+            share = 0.0
         groups[-1].append(file)
-        size += file.size
+        share += own
     return groups
+
+
+def _is_full(last: SizedFile, share: float, file: SizedFile, own: float) -> bool:
+    """Whether a group that ends with ``last`` is better left without ``file``."""
+    if last.folder != file.folder:
+        return share >= 1 - _SLACK
+    return share >= 1 / 2 and share + own > 1 + _SLACK
 
 
 def run_tasks(spark: SparkSession, groups: Sequence[Group], work: Callable[[Group], Iterable[bytes]]) -> list[bytes]:

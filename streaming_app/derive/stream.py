@@ -24,8 +24,8 @@ from streaming_app.tables.upsert import Transaction
 from streaming_app.tables.user import upsert_users
 from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
 
-BATCH_BYTES = 256 << 20
-"""Size of the event files in one micro-batch: a few million events, whose states fit the driver many times over."""
+BATCH_BYTES = 128 << 20
+"""Size of the event files in one micro-batch: about two million events, whose states (some 150 MB) the driver combines."""
 
 CHUNK_ROWS = 1 << 17
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.model.arrow import as_timestamp, fit_json, to_columns
+from streaming_app.model.arrow import as_timestamp, drop_largest, fit_json, to_columns
 from streaming_app.model.columns import columns_of, text
-from streaming_app.model.event import Event
+from streaming_app.model.event import URL, Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT, ITEM, Table
@@ -79,7 +79,7 @@ class EventRows:
         for event in events:
             own_text = info_text
             if event.notes:
-                own_text = self._infos[len(self._rows)] = _encode({**info, **event.notes}).decode()
+                own_text = self._infos[len(self._rows)] = drop_largest(_encode({**info, **event.notes}).decode(), URL)[0]
             self._rows.append(_astuple(event))
             if event.items:
                 self._add_items(event, own_text)

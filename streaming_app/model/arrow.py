@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from streaming_app.model.coerce import COERCE
 from streaming_app.model.columns import Column
-from streaming_app.model.shorten import shorten_text
+from streaming_app.model.shorten import cut, shorten_text
 
 _PYTHON_TYPES = {"string": str, "bigint": int, "int": int, "double": float, "boolean": bool}
 
@@ -54,17 +54,25 @@ def as_epoch_ms(time: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def drop_largest(text: str, max_bytes: int) -> tuple[str, list[str]]:
-    """A JSON object without its largest values, so that it fits; and the names of what was dropped."""
-    fields = msgspec.json.decode(text)
-    sizes = sorted(fields, key=lambda name: len(msgspec.json.encode(fields[name])), reverse=True)
+    """A JSON object without its largest values, so that it fits; and the names of what was dropped.
+
+    Linear in the size of the text (but for one sort), however many small values have to go.
+    """
+    size = len(text.encode())
+    if size <= max_bytes:
+        return text, []
+    fields = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in msgspec.json.decode(text).items()}
     dropped = []
-    for name in sizes:
-        if len(text.encode()) <= max_bytes:
+    for name in sorted(fields, key=lambda each: len(bytes(fields[each])), reverse=True):
+        if size <= max_bytes:
             break
         dropped.append(name)
-        del fields[name]
-        text = msgspec.json.encode(fields).decode()
-    return text, dropped
+        size -= len(msgspec.json.encode(name)) + len(bytes(fields.pop(name))) + len(":,")
+    return msgspec.json.encode(fields).decode(), dropped
+
+
+_NAMED = 20
+"""So many of the dropped values are named; a hostile event may have thousands."""
 
 
 def fit_json(table: dict[str, pa.Array], columns: Sequence[Column]) -> None:
@@ -83,7 +91,10 @@ def _fit_column(table: dict[str, pa.Array], column: Column, lengths: pa.Array) -
         if length is not None and length > (column.max_bytes or 0):
             texts[row], dropped = drop_largest(texts[row], column.max_bytes or 0)
             info = msgspec.json.decode(infos[row]) if infos[row] else {}
-            info.setdefault("dropped", {})[column.name] = [name[:255] for name in dropped]
+            info.setdefault("dropped", {})[column.name] = {
+                "count": len(dropped),
+                "names": [cut(name, 255) for name in dropped[:_NAMED]],
+            }
             infos[row] = msgspec.json.encode(info).decode()
     table[column.name] = pa.array(texts, pa.string())
     table["process_info"] = pa.array(infos, pa.string())

@@ -1,0 +1,45 @@
+"""Files are dealt to tasks whole, each once, in about equal shares, and those of one folder together where that is fair."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming_app.tasks import TASK_BYTES, SizedFile, grouped
+
+MB = 1 << 20
+
+
+def names(groups: list[list[SizedFile]]) -> list[list[str]]:
+    return [[file.uri for file in group] for group in groups]
+
+
+CASES: dict[str, tuple[list[tuple[str, int]], int, list[list[str]]]] = {
+    "nothing": ([], 2, []),
+    "one file": ([("h/a", 5)], 8, [["h/a"]]),
+    "a folder stays together": ([("h1/a", 5), ("h1/b", 5), ("h2/a", 5), ("h2/b", 5)], 2, [["h1/a", "h1/b"], ["h2/a", "h2/b"]]),
+    "not at any price": ([("h1/a", 50), ("h1/b", 50), ("h2/a", 1)], 2, [["h1/a"], ["h1/b", "h2/a"]]),
+    "empty files": ([("h/a", 0), ("h/b", 0)], 2, [["h/a", "h/b"]]),
+    "more tasks than cores for much data": ([(f"h{n}/a", TASK_BYTES) for n in range(3)], 1, [["h0/a"], ["h1/a"], ["h2/a"]]),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_grouped(case: str) -> None:
+    files, cores, expected = CASES[case]
+    assert names(grouped([SizedFile(uri, size) for uri, size in files], cores)) == expected
+
+
+@given(
+    sizes=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200 * MB)), max_size=40),
+    cores=st.integers(1, 16),
+)
+def test_every_file_once_and_no_empty_group(sizes: list[tuple[int, int]], cores: int) -> None:
+    files = [SizedFile(f"hour={folder}/{number}", size) for number, (folder, size) in enumerate(sizes)]
+    groups = grouped(files, cores)
+    assert Counter(file for group in groups for file in group) == Counter(files)
+    assert all(groups)
+    assert len(groups) <= max(len(files), 0)
