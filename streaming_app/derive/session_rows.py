@@ -135,7 +135,7 @@ def _as_rows(found: pa.Table, created_ms: int) -> pa.Table:
     columns["event_timestamp"], columns["session_end"] = as_timestamp(first), as_timestamp(last)
     columns["session_start"] = as_timestamp(start)
     columns["start_date"] = columns["event_timestamp"].cast(pa.timestamp("us")).cast(pa.date32())
-    columns["session_duration_msec"] = pc.subtract(last, start)
+    columns["duration_msec"] = pc.subtract(last, start)
     columns["is_bounce"] = pc.and_(
         pc.less_equal(columns["page_view_count"], 1), pc.less(columns["engagement_time_msec"], BOUNCE_ENGAGEMENT_MS)
     )

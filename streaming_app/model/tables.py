@@ -144,7 +144,7 @@ SESSION = Table(
         session_start_time_msec=bigint("earliest event, or the client's own start where earlier, epoch ms"),
         session_start=timestamp("session_start_time_msec as a timestamp, UTC"),
         session_end=timestamp("latest event, UTC", stats=True),
-        session_duration_msec=bigint("from session_start to session_end, ms"),
+        duration_msec=bigint("from session_start to session_end, ms"),
         event_count=bigint("events"),
         page_view_count=bigint("page and screen views"),
         engagement_time_msec=bigint("engaged time, ms: sum over _user_engagement"),

@@ -74,7 +74,7 @@ def test_inferred_sessions_that_a_later_run_joins(spark: SparkSession, tmp_path:
     write(tmp_path / "raw", "b.gz", sent["late"])
     job.run()
     [session] = job.rows("session")
-    assert (session["event_count"], session["is_inferred"], session["session_duration_msec"]) == (3, True, 50 * MINUTE)
+    assert (session["event_count"], session["is_inferred"], session["duration_msec"]) == (3, True, 50 * MINUTE)
 
 
 def test_bounded_batches_give_the_same_tables(spark: SparkSession, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_second_readers_agree_with_spark(spark: SparkSession, tmp_path: Path) ->
         "event": "count(*), sum(event_value), max(event_time_msec)",
         "item": "count(*), sum(price), max(item_index)",
         "user": "count(*), count(user_id), max(length(user_pseudo_id))",
-        "session": "count(*), sum(event_count), sum(session_duration_msec)",
+        "session": "count(*), sum(event_count), sum(duration_msec)",
         "quarantine": "count(*), sum(length(raw)), max(source_line)",
         "run_metrics": "count(*), sum(received), sum(written)",
     }

@@ -82,11 +82,11 @@ def users_of(*batches: pa.Table) -> list[dict[str, Any]]:
 SESSION_CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
     "one client session": (
         [at(0, session_id="s"), at(50, session_id="s", event_name="_scroll"), at(70, session_id="s")],
-        [{"session_id": "s", "event_count": 3, "page_view_count": 2, "session_duration_msec": 70 * MINUTE, "is_inferred": False}],
+        [{"session_id": "s", "event_count": 3, "page_view_count": 2, "duration_msec": 70 * MINUTE, "is_inferred": False}],
     ),
     "client's earlier start wins": (
         [at(5, session_id="s", session_start_time_msec=START)],
-        [{"session_start_time_msec": START, "session_duration_msec": 5 * MINUTE}],
+        [{"session_start_time_msec": START, "duration_msec": 5 * MINUTE}],
     ),
     "client's later start does not": (
         [at(5, session_id="s", session_start_time_msec=START + 6 * MINUTE)],
@@ -151,7 +151,7 @@ def test_a_late_event_joins_two_inferred_sessions() -> None:
     assert [row["event_count"] for row in sessions_of(events(at(0), at(50)))] == [1, 1]
     later = events(at(25, event_id="late"))
     [joined] = sessions_of(events(at(0), at(50)), later)
-    assert (joined["event_count"], joined["session_duration_msec"]) == (3, 50 * MINUTE)
+    assert (joined["event_count"], joined["duration_msec"]) == (3, 50 * MINUTE)
 
 
 USER_CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
