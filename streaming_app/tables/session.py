@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from streaming_app.config.model import Sessions
 from streaming_app.derive import session_rows
-from streaming_app.model.arrow import as_timestamp
+from streaming_app.model.arrow import as_epoch_ms, as_timestamp
 from streaming_app.model.tables import SESSION
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.files import LiveFile
@@ -25,15 +25,13 @@ def upsert_sessions(sink: Sink, states: pa.Table, sessions: Sessions, created_ms
     if not len(states):
         return
     reach = timedelta(days=sessions.max_days, minutes=sessions.timeout_minutes)
-    times = as_timestamp(
-        pa.chunked_array([pa.array([pc.min(states["first_msec"]).as_py(), pc.max(states["last_msec"]).as_py()])])
-    )
-    earliest, latest = (time.as_py() for time in times)
+    earliest = pc.min(as_timestamp(states["first_msec"])).as_py() - reach
+    latest = pc.max(as_timestamp(states["last_msec"])).as_py() + reach
 
     def near(file: LiveFile) -> bool:
         """A session that ends before, or begins after, cannot be joined; the log's statistics tell so file by file."""
         ends, begins = file.most.get("session_end"), file.least.get("event_timestamp")
-        return (ends is None or ends >= earliest - reach) and (begins is None or begins <= latest + reach)
+        return (ends is None or ends >= earliest) and (begins is None or begins <= latest)
 
     held = hold(sink, SESSION, _KEY, values_by_app(states, _KEY), near)
     stored = session_rows.as_states(wanted_rows(SESSION, held))
@@ -56,7 +54,7 @@ def _matched(held: list[Held], changes: pa.Table) -> list[Held]:
 
 
 def _row_key(rows: pa.Table, names: tuple[str, str, str]) -> pa.Array:
-    """One text per row; a tab is in none of its parts but at the end of an id, where it cannot make two keys alike."""
+    """One text per row; with the session id's length in it, no two rows' parts run into the same text."""
     user, session, time = (rows[name] for name in names)
-    milliseconds = time.cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).cast(pa.string())
-    return pc.binary_join_element_wise(milliseconds, session, user, "\t").combine_chunks()
+    length = pc.binary_length(session).cast(pa.string())
+    return pc.binary_join_element_wise(as_epoch_ms(time).cast(pa.string()), length, session, user, " ").combine_chunks()
