@@ -34,6 +34,12 @@ class ConfigError(ClickstreamError):
     exit_code = 2
 
 
+class QueryError(ClickstreamError):
+    """A table or a query that cannot be understood."""
+
+    exit_code = 2
+
+
 class SourceError(ClickstreamError):
     """The source cannot be read at all (a single unreadable file is quarantined instead)."""
 

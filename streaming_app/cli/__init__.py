@@ -25,6 +25,7 @@ app = App(
     help="Raw clickstream requests become Delta tables: exactly once, replayable.",
     help_epilogue=(__doc__ or "").partition("\n\n")[2],
     version=__version__,
+    suppress_keyboard_interrupt=False,  # it has an exit code of its own, below
 )
 app.command(run)
 app.command(demo)

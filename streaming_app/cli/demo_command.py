@@ -67,7 +67,8 @@ def demo(
 
 def _clear(folder: Path) -> None:
     """Empty the folder of an earlier demo; never one that holds anything else."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+    foreign = folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).exists())
+    if foreign:
         raise ConfigError(f"{folder} is there and is no folder of an earlier demo", "choose another one with --folder")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

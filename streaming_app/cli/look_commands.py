@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Column
 from rich.table import Table as Grid
+from rich.text import Text
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
 from streaming_app.tables.read import query
@@ -70,14 +71,15 @@ def show(rows: pa.Table, console: Console) -> None:
     """Rows as a grid."""
     grid = Grid(*(Column(name, no_wrap=True) for name in rows.column_names))
     for row in rows.to_pylist():
-        grid.add_row(*(cell(value) for value in row.values()))
+        grid.add_row(*(Text(cell(value)) for value in row.values()))
     console.print(grid)
 
 
 def print_json(rows: pa.Table) -> None:
     """Rows as one JSON object a line."""
+    encoder = msgspec.json.Encoder(decimal_format="number")  # DuckDB's sums of integers are decimals
     for row in rows.to_pylist():
-        print(msgspec.json.encode(row).decode())
+        print(encoder.encode(row).decode())
 
 
 def cell(value: Any) -> str:

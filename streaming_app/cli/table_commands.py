@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
+from streaming_app.errors import QueryError
 from streaming_app.model.tables import TABLES, Table
 
 tables_app = App(name="tables", help="What the tables are.")
@@ -15,7 +16,9 @@ def describe(table: str | None = None) -> None:
 
     Example: clickstream tables describe session
     """
-    chosen = [TABLES[table]] if table in TABLES else list(TABLES.values())
+    if table is not None and table not in TABLES:
+        raise QueryError(f"there is no table {table!r}", f"tables are {', '.join(TABLES)}")
+    chosen = TABLES.values() if table is None else [TABLES[table]]
     print("\n\n".join(markdown(each) for each in chosen))
 
 

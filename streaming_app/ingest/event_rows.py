@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.model.arrow import as_timestamp, drop_largest, fit_json, to_columns
-from streaming_app.model.columns import columns_of, text
+from streaming_app.model.columns import Column, columns_of, text
 from streaming_app.model.event import URL, Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
+from streaming_app.model.shorten import shorten_text
 from streaming_app.model.tables import EVENT, ITEM, Table
 from streaming_app.model.times import iso_time
 from streaming_app.registry import make_enricher
@@ -174,7 +175,12 @@ class EventRows:
         events = pa.table(table)
         for enricher in self._enrichers:
             events = enricher.enrich(events)
-        return {name: events[name].combine_chunks() for name in events.column_names}
+        columns = {name: events[name].combine_chunks() for name in events.column_names}
+        return (
+            {name: _cut(column, _KNOWN[name]) for name, column in columns.items() if name in _KNOWN}
+            if self._enrichers
+            else columns
+        )
 
     def _item_columns(self) -> dict[str, pa.Array]:
         columns = (*_ITEM_HEAD, *_ITEM_COLUMNS, _KNOWN["process_info"], ITEM_INDEX)
@@ -187,6 +193,12 @@ class EventRows:
         columns["year"], columns["month"], columns["day"] = (part(time).cast(pa.int32()) for part in (pc.year, pc.month, pc.day))
         columns["created_time"] = as_timestamp(pa.repeat(pa.scalar(self._batch.created_ms, pa.int64()), len(time)))
         self._writers[table.name].add(pa.table([columns[name] for name in table.schema.names], schema=table.schema))
+
+
+def _cut(values: pa.Array, column: Column) -> pa.Array:
+    """Values of an enricher in their column's type and size."""
+    values = values.cast(column.arrow)
+    return values if column.max_bytes is None or column.is_json else shorten_text(values, column.max_bytes)
 
 
 ITEM_INDEX = next(column for column in ITEM.columns if column.name == "item_index")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from streaming_app.errors import InputError, Reason
+from streaming_app.ingest.check_plugin import checked
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.transformers.base import Rejected, Transformer
@@ -14,6 +15,16 @@ from streaming_app.transformers.split import split_elements
 
 def transform(transformer: Transformer, request: Request, max_bytes: int) -> list[Event | Rejected]:
     """Everything the transformer makes of a request; an exception becomes a :class:`Rejected` in its element's place."""
+    results = _results(transformer, request, max_bytes)
+    if type(transformer).__module__.startswith(_OWN):
+        return results
+    return [checked(result) for result in results]
+
+
+_OWN = "streaming_app.transformers."
+
+
+def _results(transformer: Transformer, request: Request, max_bytes: int) -> list[Event | Rejected]:
     try:
         return list(transformer.transform(request))
     except InputError as error:

@@ -6,15 +6,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from streaming_app.errors import ClickstreamError
+from streaming_app.errors import QueryError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.tables.delta import Sink, live_files
-
-
-class QueryError(ClickstreamError):
-    """A query that DuckDB does not understand."""
-
-    exit_code = 2
 
 
 def dataset(sink: Sink, table: Table) -> ds.Dataset:
@@ -43,11 +37,14 @@ def query(sink: Sink, sql: str) -> pa.Table:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
+        hint = f"tables are {', '.join(TABLES)}; the dialect is DuckDB's"
         try:
-            return connection.sql(sql).to_arrow_table()
-        except (duckdb.Error, AttributeError) as error:
-            first_line = str(error).partition("\n")[0]
-            raise QueryError(f"{first_line}", f"tables are {', '.join(TABLES)}; the dialect is DuckDB's") from None
+            rows = connection.sql(sql)
+        except duckdb.Error as error:
+            raise QueryError(str(error).partition("\n")[0], hint) from None
+        if rows is None:
+            raise QueryError("that selects nothing", hint)
+        return rows.to_arrow_table()
 
 
 def row_count(sink: Sink, table: Table) -> int:

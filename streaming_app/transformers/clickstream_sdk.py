@@ -82,7 +82,7 @@ class ClickstreamSdk:
         unreadable: dict[str, Any] = {}
         nested = _fill(row, element, _TOP, _LATER_IN_TOP, custom, unreadable)
         _check_required(row)
-        if attributes := _object(nested.get("attributes")):
+        if attributes := _object("attributes", nested, unreadable):
             deferred = _fill(row, attributes, _ATTRIBUTES, _LATER_IN_ATTRIBUTES, custom, unreadable)
             _finish_attributes(row, deferred, unreadable)
         if row[_ZONE] is not None:
@@ -94,7 +94,7 @@ class ClickstreamSdk:
         if row[_VALUE] is not None and row[_CURRENCY] is None:
             row[_CURRENCY] = "USD"
         _fill_urls(row)
-        if user := _object(nested.get("user")):
+        if user := _object("user", nested, unreadable):
             read_user(row, user, unreadable)
         if items := nested.get("items"):
             row[_ITEMS] = items_of(items, self._limits, unreadable)
@@ -126,8 +126,8 @@ def _fill(
             position, kind = slot
             if value.__class__ is kind:
                 row[position] = value
-            elif value is not None:
-                row[position] = _coerced(kind, key, value, unreadable)
+            elif value is not None and (read := _coerced(kind, key, value, unreadable)) is not None:
+                row[position] = read
         elif key in later:
             deferred[key] = value
         else:
@@ -175,14 +175,19 @@ def _fill_urls(row: list[Any]) -> None:
         row[_REFERRER_HOST] = split_url(row[_REFERRER]).host
 
 
-def _object(value: Any) -> dict[str, Any] | None:
-    """An object, also where it was sent as JSON text."""
+def _object(key: str, source: dict[str, Any], unreadable: dict[str, Any]) -> dict[str, Any]:
+    """An object, also where it was sent as JSON text; {} and a note where it is something else."""
+    sent = value = source.get(key)
     if isinstance(value, str) and value[:1] == "{":
         try:
             value = msgspec.json.decode(value)
         except (msgspec.MsgspecError, RecursionError):
-            return None
-    return value if isinstance(value, dict) else None
+            value = None
+    if isinstance(value, dict):
+        return value
+    if sent not in (None, ""):
+        unreadable[key] = sent
+    return {}
 
 
 def _bundle_sequence_id(uri: str | None) -> int | None:

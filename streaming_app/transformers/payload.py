@@ -87,6 +87,8 @@ def elements(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputE
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         yield from _salvage(payload, limits)
         return
+    if not isinstance(decoded, list | dict):
+        raise MalformedPayload("neither a JSON array nor a JSON object")
     found = decoded if isinstance(decoded, list) else [decoded]
     _check_count(len(found), limits)
     for element in found:

@@ -30,7 +30,7 @@ def items_of(sent: Any, limits: Limits, unreadable: dict[str, Any]) -> list[Item
 
 
 def _has_id(sent: Any) -> bool:
-    return isinstance(sent, dict) and (sent.get("id") or sent.get("item_id")) not in (None, "")
+    return isinstance(sent, dict) and any(sent.get(key) not in (None, "") for key in ("id", "item_id"))
 
 
 def _item(sent: Any, limits: Limits) -> Item | None:
@@ -47,7 +47,7 @@ def _item(sent: Any, limits: Limits) -> Item | None:
             read = value if value.__class__ is kind else COERCE[kind](value)
             if read is None:
                 custom[key] = value  # not a number after all: kept as it was sent
-            else:
+            elif read != "" or name not in fields:  # an empty alias says nothing about the other's value
                 fields[name] = read
     if custom:
         check_depth(custom, limits.max_depth)

@@ -23,7 +23,7 @@ def read_user(row: list[Any], user: dict[str, Any], unreadable: dict[str, Any]) 
     if "_user_first_touch_timestamp" in properties:
         sent = properties["_user_first_touch_timestamp"]["value"]
         row[_FIRST_TOUCH] = as_int(sent)
-        if row[_FIRST_TOUCH] is None:
+        if row[_FIRST_TOUCH] is None and sent is not None:
             unreadable["_user_first_touch_timestamp"] = sent
     for name in TYPED & properties.keys():
         number = as_int(properties[name]["value"])
@@ -40,8 +40,7 @@ TYPED = frozenset({"_user_age", "_user_first_touch_timestamp"})
 def _property(sent: Any) -> dict[str, Any]:
     if not isinstance(sent, dict):
         return {"value": sent, "set_time_msec": None}
-    value = sent.get("value")
-    if value is None:
+    if "value" not in sent:
         return {"value": sent, "set_time_msec": None}
     set_time = sent.get("set_timestamp")
-    return {"value": value, "set_time_msec": set_time if set_time.__class__ is int else as_int(set_time)}
+    return {"value": sent["value"], "set_time_msec": set_time if set_time.__class__ is int else as_int(set_time)}
