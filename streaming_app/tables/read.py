@@ -43,7 +43,7 @@ def query(sink: Sink, sql: str) -> pa.Table:
         except duckdb.Error as error:
             raise QueryError(str(error).partition("\n")[0], hint) from None
         if rows is None:
-            raise QueryError("that selects nothing", hint)
+            raise QueryError("Query Error: that selects nothing", hint)
         return rows.to_arrow_table()
 
 

@@ -147,9 +147,12 @@ BAD: dict[str, tuple[str, list[str]]] = {
             f"8: enrichers.0.zzz: there is no enricher 'zzz', installed are: {installed(ENRICHERS)}",
         ],
     ),
-    "no such enricher": (
-        good("enrichers:", "", "  - zzz: {}"),
-        [f"8: enrichers.0.zzz: there is no enricher 'zzz', installed are: {installed(ENRICHERS)}"],
+    "no such enrichers": (
+        good("enrichers:", "", "  - zzz: {}", f"  - '{__name__}:Own': {{}}"),
+        [
+            f"8: enrichers.0.zzz: there is no enricher 'zzz', installed are: {installed(ENRICHERS)}",
+            f"9: enrichers.1.{__name__}:Own: cannot import {__name__}:Own: module '{__name__}' has no attribute 'Own'",
+        ],
     ),
     "everything at once": (
         good("rules: {freshness_hours: 0}", "", "limits:", "  max_deph: 3", clickstream_sdk="no_such_module:Own", demo="[1]"),
