@@ -69,7 +69,7 @@ def console_for_grids() -> Console:
 
 def show(rows: pa.Table, console: Console) -> None:
     """Rows as a grid."""
-    grid = Grid(*(Column(name, no_wrap=True) for name in rows.column_names))
+    grid = Grid(*(Column(Text(name), no_wrap=True) for name in rows.column_names))
     for row in rows.to_pylist():
         grid.add_row(*(Text(cell(value)) for value in row.values()))
     console.print(grid)

@@ -40,11 +40,12 @@ def query(sink: Sink, sql: str) -> pa.Table:
         hint = f"tables are {', '.join(TABLES)}; the dialect is DuckDB's"
         try:
             rows = connection.sql(sql)
+            found = None if rows is None else rows.to_arrow_table()
         except duckdb.Error as error:
             raise QueryError(str(error).partition("\n")[0], hint) from None
-        if rows is None:
+        if found is None:
             raise QueryError("Query Error: that selects nothing", hint)
-        return rows.to_arrow_table()
+        return found
 
 
 def row_count(sink: Sink, table: Table) -> int:
