@@ -17,11 +17,10 @@ _JSON_COLUMNS = tuple(column.name for column in columns_of(Event) if column.is_j
 def checked(result: Any) -> Event | Rejected:
     """The result itself where it keeps the contract, else why it is rejected. Costs some 20 µs, so built-ins are trusted."""
     if isinstance(result, Rejected):
-        known = result.reason in set(Reason)
-        return result if known else Rejected(Reason.TRANSFORMER_ERROR, str(result.message), result.position)
+        return _cleaned(result)
     if not isinstance(result, Event):
         return _wrong(f"the transformer yielded a {type(result).__name__}, not an Event", None)
-    position = result.position if isinstance(result.position, int) else None
+    position = _position(result.position)
     try:
         msgspec.convert(msgspec.structs.asdict(result), Event)
         for item in result.items or ():
@@ -35,6 +34,18 @@ def checked(result: Any) -> Event | Rejected:
     if missing := [name for name in REQUIRED if getattr(result, name) in (None, "")]:
         return Rejected(Reason.MALFORMED_EVENT, f"{', '.join(missing)} missing", position)
     return result
+
+
+def _cleaned(rejected: Rejected) -> Rejected:
+    """The same with values that fit ``quarantine``."""
+    known = isinstance(rejected.reason, str) and rejected.reason in set(Reason)
+    reason = Reason(rejected.reason) if known else Reason.TRANSFORMER_ERROR
+    error_class = None if rejected.error_class is None else str(rejected.error_class)
+    return Rejected(reason, str(rejected.message), _position(rejected.position), error_class)
+
+
+def _position(value: Any) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 def _wrong(message: str, position: int | None) -> Rejected:

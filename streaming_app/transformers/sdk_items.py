@@ -23,8 +23,9 @@ def items_of(sent: Any, limits: Limits, unreadable: dict[str, Any]) -> list[Item
     if not isinstance(sent, list):
         unreadable["items"] = sent
         return []
-    items = [item for each in sent[: limits.max_items_per_event] if (item := _item(each, limits))]
-    if left := [each for each in sent if not _has_id(each)] + sent[limits.max_items_per_event :]:
+    within, beyond = sent[: limits.max_items_per_event], sent[limits.max_items_per_event :]
+    items = [item for each in within if (item := _item(each, limits))]
+    if left := [each for each in within if not _has_id(each)] + beyond:
         unreadable["items"] = left
     return items
 

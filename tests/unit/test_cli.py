@@ -278,7 +278,6 @@ def test_sql_for_people(clickstream: Clickstream) -> None:
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["b", TITLE, "3.5", "long" * 14 + "lon…"]
 
 
-@pytest.mark.xfail(strict=True, reason="the names of columns are still taken for markup: Column(Text(name))")
 def test_names_of_columns_are_shown_as_they_are(clickstream: Clickstream) -> None:
     shown = clickstream.output("sql", 'SELECT 1 AS "[red]"', "-c", "{}/c.yaml")
     assert "[red]" in shown

@@ -338,9 +338,7 @@ def assert_same(found: Columns, wanted: Columns) -> None:
     "sent",
     [
         {"value": None, "set_timestamp": 5},
-        pytest.param(
-            {"set_timestamp": 5}, marks=pytest.mark.xfail(strict=True, reason="user_id becomes the JSON text of the object")
-        ),
+        {"set_timestamp": 5},
     ],
     ids=str,
 )
@@ -519,9 +517,7 @@ def test_one_bad_element_takes_none_along() -> None:
     [
         ("0123", "01", "23"),
         ("0-12", "0", "-12"),
-        pytest.param(
-            "01-2", "01", "-2", marks=pytest.mark.xfail(strict=True, reason="what has no id beyond the limit is kept twice")
-        ),
+        ("01-2", "01", "-2"),
     ],
 )
 def test_items_beyond_the_limit_are_kept_as_sent(sent: str, items: str, left: str) -> None:
