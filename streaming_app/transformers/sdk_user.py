@@ -19,11 +19,9 @@ def read_user(row: list[Any], user: dict[str, Any], unreadable: dict[str, Any]) 
     """Fill user id, first touch and the properties as sent: name to value and set time (epoch ms, null if unknown)."""
     properties = {name: _property(value) for name, value in user.items() if value is not None}
     if "_user_id" in properties:
-        sent = properties["_user_id"]["value"]
-        if isinstance(sent, dict | list):
-            unreadable["_user_id"] = sent  # no id: it stays in the properties as it was sent
-        else:
-            row[_USER_ID] = as_text(sent)
+        login = properties["_user_id"]["value"]
+        if not isinstance(login, dict | list):  # no id then: it stays in the properties as it was sent
+            row[_USER_ID] = as_text(login)
     if "_user_first_touch_timestamp" in properties:
         sent = properties["_user_first_touch_timestamp"]["value"]
         row[_FIRST_TOUCH] = as_int(sent)
