@@ -57,15 +57,15 @@ def arm(moment: str, lake: Path) -> None:
     if moment == "in the pass":
         threading.Thread(target=_die_when_a_file_appears, args=(lake,), daemon=True).start()
     elif moment == "files written":
-        ingest_stream.commit_batch = lambda *_: die()  # type: ignore[assignment]
+        ingest_stream.commit_batch = lambda *_: die()
     elif moment == "states made":
         from streaming_app.derive import stream
 
-        stream.upsert_users = lambda *_: die()  # type: ignore[assignment]
+        stream.upsert_users = lambda *_: die()
     elif table in ("user", "session"):
-        upsert.commit = dying(upsert.commit, table, after=what == "committed")  # type: ignore[assignment]
+        upsert.commit = dying(upsert.commit, table, after=what == "committed")
     else:
-        ingest_commit.commit = dying(ingest_commit.commit, table, after=True)  # type: ignore[assignment]
+        ingest_commit.commit = dying(ingest_commit.commit, table, after=True)
 
 
 def _die_when_a_file_appears(lake: Path) -> None:
