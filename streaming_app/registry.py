@@ -6,12 +6,14 @@ import importlib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from streaming_app.config.model import App, LimitsSection
 from streaming_app.enrichers.base import Enricher
 from streaming_app.errors import ConfigError
 from streaming_app.transformers.base import Limits, Transformer
+
+if TYPE_CHECKING:  # the configuration checks its plugins by this module
+    from streaming_app.config.model import App, LimitsSection
 
 TRANSFORMERS, ENRICHERS = "clickstream.transformers", "clickstream.enrichers"
 """Entry point groups of installed packages, this one included."""

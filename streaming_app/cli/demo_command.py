@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 from rich.console import Console
 
 from streaming_app.cli.look_commands import console_for_grids, show
@@ -43,7 +43,7 @@ LOOKS = {
 
 def demo(
     *,
-    events: Annotated[int, Parameter(help="distinct good events to generate")] = 10_000,
+    events: Annotated[int, Parameter(help="distinct good events to generate", validator=validators.Number(gte=1))] = 10_000,
     folder: Annotated[Path, Parameter(help="where to put raw files, tables and the configuration")] = Path(".demo"),
     rows: Annotated[int, Parameter(help="rows to show of each table")] = 3,
 ) -> None:

@@ -15,7 +15,7 @@ from streaming_app.model.columns import Column, columns_of, text
 from streaming_app.model.event import URL, Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
-from streaming_app.model.shorten import shorten_text
+from streaming_app.model.shorten import cut, shorten_text
 from streaming_app.model.tables import EVENT, ITEM, Table
 from streaming_app.model.times import iso_time
 from streaming_app.registry import make_enricher
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from streaming_app.ingest.batch import Batch
 
 FLUSH_ROWS = 16_384
+ID_BYTES = 255
 _astuple = msgspec.structs.astuple
 _encode = msgspec.json.Encoder().encode
 _EVENT_COLUMNS = tuple(columns_of(Event))
@@ -121,10 +122,10 @@ class EventRows:
     def _request_info(self, request: Request) -> dict[str, Any]:
         """Lineage of a request: where it came from and what the server knew of it."""
         info = {
-            "rid": request.rid,
+            "rid": request.rid and cut(request.rid, ID_BYTES),
             "ingest_time": iso_time(request.ingest_time),
             "upload_time": iso_time(request.upload_time),
-            "source_ip": request.ip,
+            "source_ip": request.ip and cut(request.ip, ID_BYTES),  # a header that clients can fill
             "input_file_name": request.source_file,
             "input_file_line": request.source_line,
         }

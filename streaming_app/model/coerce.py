@@ -41,8 +41,8 @@ def as_float(value: Any) -> float | None:
     """Finite numbers and their decimal text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
-        return None
+    if isinstance(value, str) and (len(value) > _LONGEST_NUMBER or "_" in value):
+        return None  # Python alone reads 1_000 as a number
     try:
         number = float(value)
     except (ValueError, OverflowError):

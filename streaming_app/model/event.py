@@ -133,8 +133,8 @@ class Event(msgspec.Struct, gc=False):
     ua: str | None = None
     ip: str | None = None
     items: list[Item] | None = None
-    position: int = 0
-    """Which element of the payload it came from: tells quarantine which raw text to keep."""
+    position: int | None = None
+    """Which element of the payload it came from: tells quarantine which raw text to keep; the whole payload if unknown."""
     notes: dict[str, Any] | None = None
     """What a transformer wants kept in ``process_info``, for example values that it could not read."""
 
