@@ -11,9 +11,8 @@ from streaming_app.errors import SourceError
 from streaming_app.ingest.stream import ingest
 from streaming_app.progress import Progress
 from streaming_app.session import get_session
-from streaming_app.storage import Storage
 from streaming_app.summary import Summary
-from streaming_app.tables.delta import Sink
+from streaming_app.tables.delta import sink_for
 
 
 def run(config: Config, progress: Progress, job_id: str | None = None) -> Summary:
@@ -23,8 +22,8 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
         ClickstreamError: with a hint; whatever was committed stays, the next run goes on from there.
     """
     summary = Summary(job_id or f"{config.project_id}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    storage = Storage(config.s3.endpoint, config.s3.region)
-    sink = Sink(config.sink.uri, storage)
+    sink = sink_for(config)
+    storage = sink.storage
 
     def batch_done(metrics: dict[str, Any]) -> None:
         summary.add(metrics)

@@ -16,8 +16,7 @@ from streaming_app.config import Config, load_config
 from streaming_app.demo.generate import Generated, generate
 from streaming_app.errors import ConfigError
 from streaming_app.progress import progress_for
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
+from streaming_app.tables.delta import Sink, sink_for
 from streaming_app.tables.read import query
 
 _MARK = ".clickstream-demo"
@@ -61,7 +60,7 @@ def demo(
     config = load_config(str(config_path))
     for title in ("first run", "second run, nothing new"):
         _run(config, title, console)
-    _show_tables(Sink(config.sink.uri, Storage()), rows, console)
+    _show_tables(sink_for(config), rows, console)
     console.print(f"\nlook closer: clickstream sql -c {config_path} 'SELECT …'", highlight=False, markup=False)
 
 

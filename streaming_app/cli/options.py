@@ -6,9 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from streaming_app.config import Config, load_config
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
+from streaming_app.config import load_config
+from streaming_app.tables.delta import Sink, sink_for
 
 DEFAULT_CONFIG = "conf/pipeline.yaml"
 
@@ -17,9 +16,4 @@ ConfigOption = Annotated[str, Parameter(name=["--config", "-c"], help="configura
 
 def sink_of(config_uri: str) -> Sink:
     """The tables that a configuration names."""
-    config = load_config(config_uri)
-    return Sink(config.sink.uri, storage_of(config))
-
-
-def storage_of(config: Config) -> Storage:
-    return Storage(config.s3.endpoint, config.s3.region)
+    return sink_for(load_config(config_uri))

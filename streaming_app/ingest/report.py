@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from streaming_app.ingest.time_rules import LATEST_MS
 from streaming_app.tables.files import WrittenFile
 
 
@@ -24,7 +25,7 @@ class Counts(msgspec.Struct):
     cpu_seconds: float = 0.0
 
     def saw(self, ingest_ms: int | None) -> None:
-        if ingest_ms is not None:
+        if ingest_ms is not None and 0 <= ingest_ms <= LATEST_MS:  # a time that is none must not fail the batch
             self.first_ingest_ms = ingest_ms if self.first_ingest_ms is None else min(self.first_ingest_ms, ingest_ms)
             self.last_ingest_ms = ingest_ms if self.last_ingest_ms is None else max(self.last_ingest_ms, ingest_ms)
 

@@ -12,6 +12,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
+from streaming_app.config.model import Config
 from streaming_app.errors import SinkError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage import Storage
@@ -101,6 +102,11 @@ def committed(table: DeltaTable, stream_id: str, batch_id: int) -> bool:
     """Whether this micro-batch is in the table already."""
     version = table.transaction_version(stream_id)
     return version is not None and version >= batch_id
+
+
+def sink_for(config: Config) -> Sink:
+    """The tables that a configuration names."""
+    return Sink(config.sink.uri, Storage(config.s3.endpoint, config.s3.region))
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,3 @@ def query(sink: Sink, sql: str) -> pa.Table:
         if found is None:
             raise QueryError("Query Error: that selects nothing", hint)
         return found
-
-
-def row_count(sink: Sink, table: Table) -> int:
-    """Rows of a table, by the Delta log's statistics where they are complete."""
-    return int(dataset(sink, table).count_rows())

@@ -62,6 +62,8 @@ CASES: dict[str, tuple[list[bytes], list[str], list[str]]] = {
     "too late": ([line(event("x", timestamp=NOW - 73 * 3_600_000))], [], ["too_late"]),
     "in the future": ([line(event("x", timestamp=NOW + 86_400_000))], [], ["in_future"]),
     "no time at all": ([line(event("x", timestamp=-5), ingest_time=None)], [], ["malformed_event"]),
+    "a receipt beyond all calendars": ([line(event("x"), ingest_time=2**62), GOOD], ["good"], ["malformed_event"]),
+    "a receipt before all calendars": ([line(event("x"), ingest_time=-(2**62)), GOOD], ["good"], ["malformed_event"]),
     "a time beyond all calendars": ([line(event("x", timestamp=10**17), ingest_time=None)], [], ["malformed_event"]),
 }
 
