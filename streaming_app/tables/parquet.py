@@ -102,7 +102,7 @@ def split_by(rows: pa.Table, names: tuple[str, ...]) -> list[tuple[Partition, pa
         return []
     kept = rows.drop_columns(list(names))
     keys = rows.select(names)
-    if all(pc.min_max(column) == pc.min_max(column) and _constant(column) for column in keys.columns):
+    if all(map(_constant, keys.columns)):
         return [(_partition(keys.slice(0, 1)), kept)]
     codes = keys.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
     groups = codes.group_by(list(names), use_threads=False).aggregate([("row", "list")])
