@@ -46,7 +46,9 @@ class Event(msgspec.Struct, gc=False):
     device_ua_os: Annotated[str | None, text("operating system by user agent", LONG)] = None
     device_ua_os_version: Annotated[str | None, text("operating system version by user agent", LONG)] = None
     device_ua_device: Annotated[str | None, text("device by user agent")] = None
-    device_ua_device_category: Annotated[str | None, text("device category by user agent")] = None
+    device_ua_device_category: Annotated[str | None, text("Desktop, Mobile, Tablet, TV, Console, Bot or Other, by user agent")] = None
+    device_ua_device_brand: Annotated[str | None, text("device brand by user agent or client hints")] = None
+    device_ua_device_model: Annotated[str | None, text("device model by user agent or client hints")] = None
     device_ua: Annotated[str | None, json_text("user agent: its text and all that was read from it")] = None
     device_screen_width: Annotated[int | None, integer("screen width, px")] = None
     device_screen_height: Annotated[int | None, integer("screen height, px")] = None
@@ -55,9 +57,14 @@ class Event(msgspec.Struct, gc=False):
     geo_continent: Annotated[str | None, text("continent by IP")] = None
     geo_sub_continent: Annotated[str | None, text("sub-continent by IP")] = None
     geo_country: Annotated[str | None, text("country by IP")] = None
+    geo_country_code: Annotated[str | None, text("country by IP, ISO 3166-1 alpha-2", 2)] = None
     geo_region: Annotated[str | None, text("region by IP")] = None
     geo_metro: Annotated[str | None, text("metro area by IP")] = None
     geo_city: Annotated[str | None, text("city by IP")] = None
+    geo_latitude: Annotated[float | None, double("latitude by IP, degrees (where configured)")] = None
+    geo_longitude: Annotated[float | None, double("longitude by IP, degrees (where configured)")] = None
+    geo_asn: Annotated[int | None, bigint("autonomous system number by IP (where configured)")] = None
+    geo_organization: Annotated[str | None, text("organisation of the autonomous system by IP (where configured)")] = None
     geo_locale: Annotated[str | None, text("locale of the client")] = None
     traffic_source_source: Annotated[str | None, text("traffic source")] = None
     traffic_source_medium: Annotated[str | None, text("traffic medium")] = None
@@ -132,6 +139,8 @@ class Event(msgspec.Struct, gc=False):
 
     ua: str | None = None
     ip: str | None = None
+    client_hints: str | None = None
+    """The browser's own hints (Sec-CH-UA, navigator.userAgentData), JSON object."""
     items: list[Item] | None = None
     position: int | None = None
     """Which element of the payload it came from: tells quarantine which raw text to keep; the whole payload if unknown."""

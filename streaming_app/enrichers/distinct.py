@@ -1,0 +1,46 @@
+"""Distinct values of columns: enrichers look each of them up once, then take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+_LARGEST_KEY = 2**62
+
+
+def distinct(column: pa.ChunkedArray) -> tuple[list[Any], pa.Array]:
+    """The distinct values of a column, null being one, and for each row the place of its value among them.
+
+    >>> distinct(pa.chunked_array([["a", None, "a"]]))[0]
+    ['a', None]
+    """
+    encoded = _one_array(column).dictionary_encode(null_encoding="encode")
+    return encoded.dictionary.to_pylist(), encoded.indices
+
+
+def distinct_rows(columns: Sequence[pa.ChunkedArray]) -> tuple[list[tuple[Any, ...]], pa.Array]:
+    """The same for combinations of the values of several columns.
+
+    >>> rows, which = distinct_rows([pa.chunked_array([["a", "b", "a"]]), pa.chunked_array([[1, 1, 1]])])
+    >>> rows, which.to_pylist()
+    ([('a', 1), ('b', 1)], [0, 1, 0])
+    """
+    encoded = [_one_array(column).dictionary_encode(null_encoding="encode") for column in columns]
+    codes = [each.indices.to_numpy(zero_copy_only=False) for each in encoded]
+    key, size = codes[0].astype(np.int64), len(encoded[0].dictionary)
+    for code, each in zip(codes[1:], encoded[1:], strict=True):
+        width = len(each.dictionary)
+        if size * width > _LARGEST_KEY:
+            kinds, key = np.unique(key, return_inverse=True)
+            size = len(kinds)
+        key, size = key * width + code, size * max(width, 1)
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    values = [each.dictionary.take(pa.array(code[first])).to_pylist() for code, each in zip(codes, encoded, strict=True)]
+    return list(zip(*values, strict=True)), pa.array(which)
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
