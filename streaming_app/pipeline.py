@@ -7,6 +7,7 @@ from typing import Any
 
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
+from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.errors import SourceError
 from streaming_app.ingest.stream import ingest
 from streaming_app.progress import Progress
@@ -33,6 +34,7 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
     with summary.timed("start"):
         if not storage.is_folder(config.source.uri):
             raise SourceError(f"{config.source.uri}: there is no such folder", "check source.uri and your rights on it")
+        open_enrichers(config, storage)  # what is wrong with their files shows before any data is touched
         sink.create_all()
         spark = get_session(config, storage)
     progress.phase("ingest")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from streaming_app.enrichers.base import Enricher
+from pydantic import BaseModel, ValidationError
+
+from streaming_app.config.problems import Problem, problems_of
+from streaming_app.enrichers.base import Enricher, Files
 from streaming_app.errors import ConfigError
 from streaming_app.transformers.base import Limits, Transformer
 
@@ -31,29 +35,51 @@ def make_transformer(app: App, limits: LimitsSection) -> Transformer:
         max_depth=limits.max_depth,
         max_items_per_event=limits.max_items_per_event,
     )
-    made: Transformer = _make(TRANSFORMERS, app.transformer, {"limits": bounds, **app.options}, "transform")
+    made: Transformer = _make(TRANSFORMERS, app.transformer, app.options, "transform", limits=bounds)
     return made
 
 
-def make_enricher(name: str, options: Mapping[str, Any]) -> Enricher:
+def make_enricher(name: str, options: Mapping[str, Any], files: Files) -> Enricher:
     """An enricher from its name and options, not yet opened.
 
     Raises:
         ConfigError: no such class, it cannot be imported, or it refuses its options.
     """
-    made: Enricher = _make(ENRICHERS, name, options, "enrich")
+    made: Enricher = _make(ENRICHERS, name, options, "enrich", files=files)
     return made
 
 
-def _make(group: str, name: str, options: Mapping[str, Any], method: str) -> Any:
+class OptionsError(ConfigError):
+    """A plugin's own model refuses its options; ``problems`` has the path of each in them."""
+
+    def __init__(self, name: str, problems: list[Problem]) -> None:
+        super().__init__(f"{name} refuses its options: " + "; ".join(f"{path}: {message}" for path, message in problems))
+        self.problems = problems
+
+
+def _make(group: str, name: str, options: Mapping[str, Any], method: str, **offered: Any) -> Any:
+    """An instance; of what is offered its constructor gets what it asks for by name."""
     cls = _load(group, name)
+    model = getattr(cls, "Options", None)
     try:
-        made = cls(**options)
+        wanted = inspect.signature(cls).parameters
+        given = {key: value for key, value in offered.items() if key in wanted}
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            made = cls(_options(name, model, options), **given)
+        else:
+            made = cls(**{**given, **options})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{name} refuses its options: {error}") from None
     if not callable(getattr(made, method, None)):
         raise ConfigError(f"{name} has no method {method}()")
     return made
+
+
+def _options(name: str, model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
+    try:
+        return model.model_validate(options)
+    except ValidationError as error:
+        raise OptionsError(name, problems_of(error, model)) from None
 
 
 def _load(group: str, name: str) -> Any:

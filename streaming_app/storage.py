@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -20,9 +23,21 @@ def absolute(uri: str) -> str:
     """A URI that means the same from any working directory; ``file://`` is dropped."""
     if is_s3(uri):
         return "s3://" + uri.partition("://")[2].rstrip("/")
-    if "://" in uri and not uri.startswith("file://"):
-        raise ConfigError(f"{uri}: only local paths and s3:// URIs are supported")
-    return os.path.abspath(uri.removeprefix("file://"))
+    try:
+        return os.path.abspath(checked_uri(uri).removeprefix("file://"))
+    except ValueError as error:
+        raise ConfigError(f"{uri}: {error}") from None
+
+
+def checked_uri(uri: str) -> str:
+    """The URI itself.
+
+    Raises:
+        ValueError: neither a local path nor an s3:// URI.
+    """
+    if "://" in uri and not uri.startswith("file://") and not is_s3(uri):
+        raise ValueError("only local paths and s3:// URIs are supported")
+    return uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,28 @@ class Storage:
         with system.open_input_stream(path) as stream:
             return bytes(stream.read()).decode()
 
+    def local_copy(self, uri: str) -> Path:
+        """A local file with the object's content: fetched once per machine and version of the object, gunzipped if *.gz.
+
+        Raises:
+            OSError: there is none, or it cannot be read.
+        """
+        system, path = self.filesystem(uri)
+        found = system.get_file_info(path)
+        if found.type != fs.FileType.File:
+            raise FileNotFoundError(f"{uri}: there is no such file")
+        if not is_s3(uri) and not uri.endswith(".gz"):
+            return Path(path)
+        version = hashlib.sha256(f"{self.endpoint} {uri} {found.size} {found.mtime_ns}".encode()).hexdigest()[:32]
+        copy = Path(tempfile.gettempdir(), f"clickstream-{os.getuid()}", version, Path(path).name.removesuffix(".gz"))
+        if not copy.exists():
+            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Several workers may fetch it at once: each writes its own and moves it into place as a whole.
+            with tempfile.NamedTemporaryFile(dir=copy.parent, delete=False) as out, system.open_input_stream(path) as stream:
+                shutil.copyfileobj(stream, out)
+            Path(out.name).replace(copy)
+        return copy
+
     def write_text(self, uri: str, text: str) -> None:
         """Write a small file so that a reader sees all of it or nothing."""
         system, path = self.filesystem(uri)
@@ -84,10 +121,17 @@ class Storage:
 
     def list_files(self, uri: str) -> list[str]:
         """URIs of the files directly in a folder, sorted; [] where there is no such folder."""
+        return self._list(uri, fs.FileType.File)
+
+    def list_folders(self, uri: str) -> list[str]:
+        """The same of the folders in it."""
+        return self._list(uri, fs.FileType.Directory)
+
+    def _list(self, uri: str, kind: fs.FileType) -> list[str]:
         system, path = self.filesystem(uri)
-        found = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+        found = system.get_file_info(fs.FileSelector(path.rstrip("/"), allow_not_found=True))
         prefix = "s3://" if is_s3(uri) else ""
-        return sorted(prefix + info.path for info in found if info.type == fs.FileType.File)
+        return sorted(prefix + info.path for info in found if info.type == kind)
 
     def delete(self, uri: str) -> None:
         """Delete a file; one that is gone already is no error."""

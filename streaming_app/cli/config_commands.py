@@ -10,8 +10,10 @@ from cyclopts import App, Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.config import Config, load_config
+from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.errors import ConfigError
 from streaming_app.resources import conf_file
+from streaming_app.tables.delta import sink_for
 
 config_app = App(name="config", help="Make, check and show the configuration.")
 
@@ -37,8 +39,9 @@ def init(
 
 @config_app.command
 def validate(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Check a configuration; shows every problem with its line, its path and what to do."""
-    load_config(config)
+    """Check a configuration and the files it names; shows every problem with its place and what to do."""
+    checked = load_config(config)
+    open_enrichers(checked, sink_for(checked).storage)
     print(f"{config}: valid")
 
 

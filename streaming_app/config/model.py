@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from streaming_app.storage import checked_uri
 
 ByteCount = Annotated[int, Field(gt=0)]
+Uri = Annotated[str, Field(min_length=1), AfterValidator(checked_uri)]
+"""A local path, or an s3:// URI."""
 
 
 class Section(BaseModel):
@@ -16,7 +20,7 @@ class Section(BaseModel):
 
 
 class Source(Section):
-    uri: str = Field(min_length=1)
+    uri: Uri
     """Folder of the raw files, local or s3://; below it year=/month=/day=/hour= folders or any other layout."""
     glob: str = "*"
     """Only files whose name matches are read (names starting with _ or . never are)."""
@@ -27,12 +31,12 @@ class Source(Section):
 
 
 class Sink(Section):
-    uri: str = Field(min_length=1)
+    uri: Uri
     """Tables are at <uri>/<table>/, local or s3://."""
 
 
 class Checkpoint(Section):
-    uri: str | None = None
+    uri: Uri | None = None
     """Where the streams keep their progress; <sink>/_checkpoints/ where absent."""
 
 
@@ -81,6 +85,20 @@ class LimitsSection(Section):
     """Longer raw text in quarantine is cut there; file and line tell where the whole is."""
 
 
+class Privacy(Section):
+    ip: Literal["keep", "truncate", "hash", "drop"] = "keep"
+    """What is stored of client addresses, in process_info and quarantine alike, after they were looked up: all; the /24
+    (IPv4) or /48 (IPv6) network; a keyed hash; nothing."""
+    hash_key: SecretStr | None = Field(default=None, min_length=16)
+    """Key of the hash; who has it can test whether an address was here."""
+
+    @model_validator(mode="after")
+    def _keyed(self) -> Privacy:
+        if self.ip == "hash" and self.hash_key is None:
+            raise ValueError("ip: hash needs a hash_key of 16 characters or more")
+        return self
+
+
 class S3(Section):
     endpoint: str | None = None
     """An endpoint other than AWS's, for example http://127.0.0.1:5000."""
@@ -113,6 +131,7 @@ class Config(Section):
     sessions: Sessions = Sessions()
     dedupe: Dedupe = Dedupe()
     limits: LimitsSection = LimitsSection()
+    privacy: Privacy = Privacy()
     s3: S3 = S3()
     spark: Spark = Spark()
 

@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from streaming_app.config.model import App, LimitsSection
+from streaming_app.config.problems import Path, Problem
+from streaming_app.enrichers.base import Enricher
 from streaming_app.errors import ClickstreamError
-from streaming_app.registry import make_enricher, make_transformer
-
-Problem = tuple[tuple[str | int, ...], str]
+from streaming_app.registry import OptionsError, make_enricher, make_transformer
+from streaming_app.storage import Storage
 
 
 def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
@@ -24,14 +25,16 @@ def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     limits = _read(LimitsSection, document.get("limits", {})) or LimitsSection()
     apps = document.get("apps")
     for app_id, section in apps.items() if isinstance(apps, Mapping) else ():
-        app = _read(App, section)
-        if app and (problem := _problem(partial(make_transformer, app, limits))):
-            yield ("apps", app_id, "transformer"), problem
+        if app := _read(App, section):
+            place: Path = ("apps", app_id)
+            yield from _problems(partial(make_transformer, app, limits), (*place, "transformer"), (*place, "options"))
     enrichers = document.get("enrichers")
+    made: dict[Path, Enricher] = {}
     for position, section in enumerate(enrichers if isinstance(enrichers, list) else ()):
         for name, options in (_read(dict[str, dict[str, Any]], section) or {}).items():
-            if problem := _problem(partial(make_enricher, name, options)):
-                yield ("enrichers", position, name), problem
+            place = ("enrichers", position, name)
+            yield from _problems(partial(_make_into, made, place, name, options), place, place)
+    yield from _order_problems(made)
 
 
 def _read(kind: Any, section: Any) -> Any:
@@ -41,9 +44,26 @@ def _read(kind: Any, section: Any) -> Any:
         return None
 
 
-def _problem(make: Callable[[], object]) -> str | None:
+def _make_into(made: dict[Path, Enricher], place: Path, name: str, options: Mapping[str, Any]) -> None:
+    made[place] = make_enricher(name, options, Storage())
+
+
+def _problems(make: Callable[[], object], place: Path, options: Path) -> Iterator[Problem]:
     try:
         make()
+    except OptionsError as error:
+        yield from (((*options, *path), message) for path, message in error.problems)
     except ClickstreamError as error:
-        return str(error)
-    return None
+        yield place, str(error)
+
+
+def _order_problems(made: Mapping[Path, Enricher]) -> Iterator[Problem]:
+    """Enrichers that build on columns which only an enricher further down, or none, fills."""
+    filled: set[str] = set()
+    for place, enricher in made.items():
+        for column in getattr(enricher, "NEEDS", ()):
+            if column not in filled:
+                later = [path[-1] for path, each in made.items() if column in getattr(each, "FILLS", ())]
+                remedy = f"put it below {later[0]}" if later else "no enricher here fills that"
+                yield place, f"needs {column}: {remedy}"
+        filled |= set(getattr(enricher, "FILLS", ()))

@@ -14,7 +14,14 @@ class Files(Protocol):
     def local_copy(self, uri: str) -> Path:
         """A local file with the object's content: fetched once per machine and version of the object, then reused."""
 
-    def read_text(self, uri: str) -> str: ...
+    def read_text(self, uri: str) -> str:
+        """The content of a text file."""
+
+    def list_files(self, uri: str) -> list[str]:
+        """URIs of the files directly in a folder, sorted; [] where there is no such folder."""
+
+    def list_folders(self, uri: str) -> list[str]:
+        """The same of the folders in it."""
 
 
 @runtime_checkable
@@ -32,8 +39,9 @@ class Enricher(Protocol):
         the class is made as ``Class(options)``.
     ``files`` as a parameter of ``__init__``
         Receives a :class:`Files`.
-    ``NEEDS``
-        Names of columns that another enricher has to fill first; their order in the configuration is checked.
+    ``FILLS`` and ``NEEDS``
+        Names of columns: those that it fills, and those that another enricher has to fill first. The order in the
+        configuration is checked by them.
     ``info()``
         JSON-able facts about what it works with (a database's build date), for ``run_metrics``; called after ``open``.
     ``failed``

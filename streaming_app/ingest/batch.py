@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streaming_app.config.model import Config
+from streaming_app.enrichers.addresses import AddressPrivacy
 from streaming_app.storage import Storage
 
 
@@ -18,3 +19,9 @@ class Batch:
     batch_id: int
     job_id: str
     created_ms: int
+
+    @property
+    def address_privacy(self) -> AddressPrivacy:
+        """What the configuration allows to be stored of client addresses."""
+        privacy = self.config.privacy
+        return AddressPrivacy(privacy.ip, privacy.hash_key.get_secret_value() if privacy.hash_key else None)

@@ -154,6 +154,7 @@ def _metrics(batch: Batch, report: Report, timing: Timing, events: Change, items
         "pass_seconds": timing.pass_seconds,
         "pass_cpu_seconds": counts.cpu_seconds,
         "commit_seconds": 0.0,
+        "enrichers": msgspec.json.encode(report.enrichers, order="sorted").decode(),
     }
 
 

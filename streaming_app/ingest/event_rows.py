@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,15 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.enrichers.opened import worker_enrichers
+from streaming_app.ingest.copies import Copies, without_twins
+from streaming_app.ingest.enrich import Enrichment, Use
 from streaming_app.model.arrow import as_timestamp, drop_largest, fit_json, to_columns
-from streaming_app.model.columns import Column, columns_of, text
+from streaming_app.model.columns import columns_of, json_text, text
 from streaming_app.model.event import URL, Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
-from streaming_app.model.shorten import cut, shorten_text
+from streaming_app.model.shorten import cut
 from streaming_app.model.tables import EVENT, ITEM, Table
 from streaming_app.model.times import iso_time
-from streaming_app.registry import make_enricher
 from streaming_app.tables.files import WrittenFile
 from streaming_app.tables.parquet import PartitionWriter
 
@@ -43,6 +44,8 @@ _REQUEST_COLUMNS = (
     text("user agent", 2_048),
     text("address", 2_048),
 )
+_TRANSIENT = {"ua": _REQUEST_COLUMNS[3], "ip": _REQUEST_COLUMNS[4], "client_hints": json_text("client hints")}
+"""Fields of an event that follow its columns, in the order of the class."""
 
 
 class EventRows:
@@ -54,9 +57,8 @@ class EventRows:
         self._writers = {
             table.name: PartitionWriter(table, config.table_uri(table.name), batch.storage, task) for table in (EVENT, ITEM)
         }
-        self._enrichers = [make_enricher(name, options) for entry in config.enrichers for name, options in entry.items()]
-        for enricher in self._enrichers:
-            enricher.open()
+        self._enrichment = Enrichment(worker_enrichers(config, batch.storage, batch.job_id))
+        self._privacy = batch.address_privacy
         self._run_info = {
             "process_job_id": batch.job_id,
             "process_time": iso_time(batch.created_ms),
@@ -66,25 +68,24 @@ class EventRows:
         self._sizes: list[int] = []
         self._infos: dict[int, str] = {}
         self._items: list[tuple[Any, ...]] = []
-        self._seen: dict[str | None, dict[str | None, tuple[Any, int]]] = defaultdict(dict)
-        self.duplicate = 0
+        self._copies = Copies()
+        self.duplicate = self.filtered = 0
 
     def add(self, request: Request, events: list[Event]) -> None:
         """Take the accepted events of one request."""
         if len(events) > 1 and len({event.event_id for event in events}) < len(events):
-            events = self._without_twins(events)
-        events = self._unseen(request, events)
-        if not events:
-            return
+            kept = without_twins(events)
+            self.duplicate += len(events) - len(kept)
+            events = kept
         info = self._request_info(request)
         info_text = _encode(info).decode()
         for event in events:
             own_text = info_text
             if event.notes:
                 own_text = self._infos[len(self._rows)] = drop_largest(_encode({**info, **event.notes}).decode(), URL)[0]
-            self._rows.append(_astuple(event))
             if event.items:
                 self._add_items(event, own_text)
+            self._rows.append(_astuple(event))
         agent = _encode({"string": request.ua}).decode() if request.ua else None
         self._requests.append((request.ingest_time, agent, info_text, request.ua, request.ip))
         self._sizes.append(len(events))
@@ -96,28 +97,9 @@ class EventRows:
         self._flush()
         return [file for writer in self._writers.values() for file in writer.close()]
 
-    def _without_twins(self, events: list[Event]) -> list[Event]:
-        """One event per id: the earliest, of equally early ones the first in the payload."""
-        best: dict[str | None, Event] = {}
-        for event in events:
-            rival = best.get(event.event_id)
-            if rival is None or (event.event_time_msec or 0) < (rival.event_time_msec or 0):
-                best[event.event_id] = event
-        self.duplicate += len(events) - len(best)
-        return list(best.values())
-
-    def _unseen(self, request: Request, events: list[Event]) -> list[Event]:
-        """Without copies that lose to one this task has met; a copy that wins is kept beside it, for the commit to tell."""
-        kept = []
-        for event in events:
-            seen = self._seen[event.app_id]
-            order = (event.event_time_msec, request.ingest_time or 0)
-            best = seen.get(event.event_id)
-            if best is None or order < best:
-                seen[event.event_id] = order
-                kept.append(event)
-        self.duplicate += len(events) - len(kept)
-        return kept
+    def uses(self) -> dict[str, Use]:
+        """What each enricher did."""
+        return self._enrichment.close()
 
     def _request_info(self, request: Request) -> dict[str, Any]:
         """Lineage of a request: where it came from and what the server knew of it."""
@@ -125,11 +107,16 @@ class EventRows:
             "rid": request.rid and cut(request.rid, ID_BYTES),
             "ingest_time": iso_time(request.ingest_time),
             "upload_time": iso_time(request.upload_time),
-            "source_ip": request.ip and cut(request.ip, ID_BYTES),  # a header that clients can fill
+            "source_ip": self._source_ip(request.ip),
             "input_file_name": request.source_file,
             "input_file_line": request.source_line,
         }
         return {key: value for key, value in info.items() if value is not None} | self._run_info
+
+    def _source_ip(self, header: str | None) -> str | None:
+        """What may be kept of the address, cut: a header that clients can fill."""
+        address = self._privacy.apply(header)
+        return address and cut(address, ID_BYTES)
 
     def _add_items(self, event: Event, info: str) -> None:
         head = (
@@ -142,19 +129,33 @@ class EventRows:
             event.app_id,
         )
         for index, item in enumerate(event.items or ()):
-            self._items.append((*head, *_astuple(item), info, index))
+            self._items.append((*head, *_astuple(item), info, index, len(self._rows)))
 
     def _flush(self) -> None:
-        if self._rows:
-            self._write(EVENT, self._event_columns())
-            self._rows, self._requests, self._sizes, self._infos = [], [], [], {}
-        if self._items:
-            self._write(ITEM, self._item_columns())
-            self._items = []
+        if not self._rows:
+            return
+        events = self._enrichment.apply(self._event_table())
+        stay = self._staying(events)
+        events, which = events.filter(stay), stay.to_numpy(zero_copy_only=False)
+        self._write(EVENT, {name: events[name].combine_chunks() for name in events.column_names})
+        if items := [item for item in self._items if which[item[-1]]]:
+            self._write(ITEM, _item_columns(items))
+        self._rows, self._requests, self._sizes, self._infos, self._items = [], [], [], {}, []
 
-    def _event_columns(self) -> dict[str, pa.Array]:
-        arrays = to_columns(self._rows, (*_EVENT_COLUMNS, _REQUEST_COLUMNS[3], _REQUEST_COLUMNS[4]))
-        table = dict(zip([column.name for column in _EVENT_COLUMNS] + ["ua", "ip"], arrays, strict=True))
+    def _staying(self, events: pa.Table) -> pa.Array:
+        """Which rows are written: neither filtered by an enricher, nor a copy that lost. A filtered copy is no rival."""
+        stay = np.ones(len(events), dtype=bool)
+        if "is_filtered" in events.column_names:
+            stay = ~events["is_filtered"].to_numpy()
+            self.filtered += len(stay) - int(stay.sum())
+        better = self._copies.may_stay(events.filter(pa.array(stay)))
+        self.duplicate += len(better) - sum(better)
+        stay[stay] = better
+        return pa.array(stay)
+
+    def _event_table(self) -> pa.Table:
+        arrays = to_columns(self._rows, (*_EVENT_COLUMNS, *_TRANSIENT.values()))
+        table = dict(zip([*(column.name for column in _EVENT_COLUMNS), *_TRANSIENT], arrays, strict=True))
         which = pa.array(np.repeat(np.arange(len(self._sizes)), self._sizes))
         shared = (array.take(which) for array in to_columns(self._requests, _REQUEST_COLUMNS))
         ingest, agent, info, ua, ip = shared
@@ -162,7 +163,7 @@ class EventRows:
         table["ua"], table["ip"] = pc.coalesce(table["ua"], ua), pc.coalesce(table["ip"], ip)
         table["device_ua"] = pc.coalesce(table["device_ua"], agent)
         table["project_id"] = pa.repeat(self._batch.config.project_id, len(self._rows))
-        return self._enriched(table)
+        return pa.table(table)
 
     def _with_own_infos(self, infos: pa.Array) -> pa.Array:
         """The lineage of each event: that of its request unless it has something of its own to tell."""
@@ -171,21 +172,6 @@ class EventRows:
         mask = np.zeros(len(infos), dtype=bool)
         mask[list(self._infos)] = True
         return pc.replace_with_mask(infos, mask, pa.array(self._infos.values(), pa.string()))
-
-    def _enriched(self, table: dict[str, pa.Array]) -> dict[str, pa.Array]:
-        events = pa.table(table)
-        for enricher in self._enrichers:
-            events = enricher.enrich(events)
-        columns = {name: events[name].combine_chunks() for name in events.column_names}
-        return (
-            {name: _cut(column, _KNOWN[name]) for name, column in columns.items() if name in _KNOWN}
-            if self._enrichers
-            else columns
-        )
-
-    def _item_columns(self) -> dict[str, pa.Array]:
-        columns = (*_ITEM_HEAD, *_ITEM_COLUMNS, _KNOWN["process_info"], ITEM_INDEX)
-        return dict(zip([column.name for column in columns], to_columns(self._items, columns), strict=True))
 
     def _write(self, table: Table, columns: dict[str, pa.Array]) -> None:
         fit_json(columns, table.columns)
@@ -196,10 +182,9 @@ class EventRows:
         self._writers[table.name].add(pa.table([columns[name] for name in table.schema.names], schema=table.schema))
 
 
-def _cut(values: pa.Array, column: Column) -> pa.Array:
-    """Values of an enricher in their column's type and size."""
-    values = values.cast(column.arrow)
-    return values if column.max_bytes is None or column.is_json else shorten_text(values, column.max_bytes)
+def _item_columns(rows: list[tuple[Any, ...]]) -> dict[str, pa.Array]:
+    columns = (*_ITEM_HEAD, *_ITEM_COLUMNS, _KNOWN["process_info"], ITEM_INDEX)
+    return dict(zip([column.name for column in columns], to_columns(rows, columns), strict=True))
 
 
 ITEM_INDEX = next(column for column in ITEM.columns if column.name == "item_index")

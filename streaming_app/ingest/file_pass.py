@@ -64,10 +64,10 @@ class FilePass:
             files = self._events.close() + self._quarantine.close()
         finally:
             gc.enable()
-        self._counts.duplicate = self._events.duplicate
+        self._counts.duplicate, self._counts.filtered = self._events.duplicate, self._events.filtered
         self._counts.quarantined = self._quarantine.by_reason
         self._counts.cpu_seconds = time.process_time() - began
-        return Report(files, self._counts)
+        return Report(files, self._counts, self._events.uses())
 
     def _folder(self, uris: list[str]) -> None:
         """The files of one folder side by side, in the order in which the server received their requests.

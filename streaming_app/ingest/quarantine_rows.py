@@ -27,7 +27,7 @@ class QuarantineRows:
     """Collects rejected elements; ``by_reason`` counts them."""
 
     def __init__(self, batch: Batch, task: str) -> None:
-        self._batch = batch
+        self._batch, self._privacy = batch, batch.address_privacy
         self._writer = PartitionWriter(QUARANTINE, batch.config.table_uri("quarantine"), batch.storage, task)
         self._rows: list[tuple[Any, ...]] = []
         self._bytes = 0
@@ -39,7 +39,8 @@ class QuarantineRows:
         reason = str(rejected.reason)
         self.by_reason[reason] = self.by_reason.get(reason, 0) + 1
         whole_line = raw is not None
-        text = cut(_storable(raw if raw is not None else self._raw(request, rejected.position)), self._max_bytes)
+        text = self._privacy.scrub(raw if raw is not None else self._raw(request, rejected.position))
+        text = cut(_storable(text), self._max_bytes)
         self._rows.append(
             (
                 reason,
@@ -47,7 +48,7 @@ class QuarantineRows:
                 rejected.error_class,
                 _storable(rejected.message),
                 text,
-                None if whole_line else _envelope(request),
+                None if whole_line else self._envelope(request),
                 request.app_id,
                 request.source_file,
                 request.source_line,
@@ -76,6 +77,12 @@ class QuarantineRows:
         at = position - request.first_position
         return self._parts[1][at] if at < len(self._parts[1]) else request.data or ""
 
+    def _envelope(self, request: Request) -> str:
+        """The request without its payload: with an element's raw text it makes the request again."""
+        fields = msgspec.to_builtins(request) | {"ip": self._privacy.apply(request.ip)}
+        kept = {key: value for key, value in fields.items() if key != "data" and value is not None}
+        return _storable(msgspec.json.encode(kept).decode())
+
     def _flush(self) -> None:
         if not self._rows:
             return
@@ -88,9 +95,3 @@ class QuarantineRows:
 def _storable(text: str) -> str:
     """Text that is valid UTF-8: a lone surrogate is shown by its escape."""
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _envelope(request: Request) -> str:
-    """The request without its payload: with an element's raw text it makes the request again."""
-    fields = msgspec.to_builtins(request)
-    return _storable(msgspec.json.encode({k: v for k, v in fields.items() if k != "data" and v is not None}).decode())

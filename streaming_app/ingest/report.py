@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from streaming_app.ingest.enrich import Use
 from streaming_app.ingest.time_rules import LATEST_MS
 from streaming_app.tables.files import WrittenFile
 
@@ -39,10 +40,11 @@ class Counts(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """One task's, or by :func:`merged` a whole batch's, result."""
+    """One task's, or by :func:`merged` a whole batch's, result; ``enrichers`` by their names."""
 
     files: list[WrittenFile]
     counts: Counts
+    enrichers: dict[str, Use] = msgspec.field(default_factory=dict)
 
     def of(self, table: str) -> list[WrittenFile]:
         return [file for file in self.files if file.table == table]
@@ -53,4 +55,6 @@ def merged(reports: Iterable[Report]) -> Report:
     for report in reports:
         whole.files.extend(report.files)
         whole.counts.add(report.counts)
+        for name, use in report.enrichers.items():
+            whole.enrichers.setdefault(name, Use()).add(use)
     return whole

@@ -211,6 +211,10 @@ RUN_METRICS = Table(
         pass_seconds=double("wall seconds of the pass"),
         pass_cpu_seconds=double("CPU-seconds of the workers in the pass"),
         commit_seconds=double("wall seconds of dedupe and commit"),
+        enrichers=json_text(
+            "what each enricher did, {name: {cpu_seconds, failed, error, info}}: values it failed on, the first error, and "
+            "what it worked with (type and build date of databases)"
+        ),
     ),
 )
 

@@ -83,6 +83,7 @@ ATTRIBUTES: dict[str, Field] = {
     "_link_id": ("outbound_link_id", str),
     "_link_url": ("outbound_link_url", str),
     "_outbound": ("outbound_link", bool),
+    "_client_hints": ("client_hints", str),
     "_value": ("event_value", float),
     "_currency": ("event_value_currency", str),
     "_traffic_source_source": ("traffic_source_source", str),

@@ -1,4 +1,4 @@
-"""Every difference from the recorded values: wanted for good, allowed for now, or a matter of the contract. No other may be.
+"""Every difference from the recorded values: wanted for good, or a matter of the contract. No other may be.
 
 Keys are (file below ``sdk/expected`` without ``.json``, column); a key of ``process_info`` is the column ``process_info.<key>``.
 F-numbers and sections are those of the fixtures' README.
@@ -40,45 +40,6 @@ DEVIATIONS: dict[tuple[str, str], tuple[Any, str]] = {
     ("test_extract_session_from_event", "process_info.event_name"): ("_first_open", _WHOLE_SESSION),
 }
 """Column to (the value we want instead of the recorded one, the README's reason)."""
-
-NOT_YET_REASON = "enrichers: later"
-NOT_YET: dict[tuple[str, str], Any] = {
-    # The client sent source and medium, without channel group and category.
-    ("transform_v3_event", "traffic_source_channel_group"): None,
-    ("transform_v3_event", "traffic_source_category"): None,
-    ("transform_v3_gzip_event", "traffic_source_channel_group"): None,
-    ("transform_v3_gzip_event", "traffic_source_category"): None,
-    ("transform_v3_user", "first_traffic_channel_group"): None,
-    ("transform_v3_user", "first_traffic_category"): None,
-    ("transform_v3_user2", "first_traffic_channel_group"): None,
-    ("transform_v3_user2", "first_traffic_category"): None,
-    ("transform_v3_user_first_open", "first_traffic_channel_group"): None,
-    ("transform_v3_user_first_open", "first_traffic_category"): None,
-    ("transform_v3_traffic_source_session", "session_channel_group"): None,
-    ("transform_v3_traffic_source_session", "session_source_category"): None,
-    ("transform_v3_event_max_len2", "traffic_source_channel_group"): None,
-    ("transform_v3_event_max_len2", "traffic_source_category"): None,
-    ("transform_v3_user_max_len", "first_traffic_channel_group"): None,
-    ("transform_v3_user_max_len", "first_traffic_category"): None,
-    ("test_convert_data_v3", "traffic_source_channel_group"): None,
-    ("test_convert_data_v3", "traffic_source_category"): None,
-    ("test_convert_data_v3", "first_traffic_channel_group"): None,
-    ("test_convert_data_v3", "first_traffic_category"): None,
-    ("parser_test_parse_line_to_db_row_event_v2", "traffic_source_channel_group"): None,
-    ("parser_test_parse_line_to_db_row_event_v2", "traffic_source_category"): None,
-    ("parser_test_parse_line_to_db_row_zip_event_v2", "traffic_source_channel_group"): None,
-    ("parser_test_parse_line_to_db_row_zip_event_v2", "traffic_source_category"): None,
-    # The client sent no traffic source: it is inferred from the latest referrer.
-    ("parser_test_parse_line_to_db_row_event", "traffic_source_source"): None,
-    ("parser_test_parse_line_to_db_row_event", "traffic_source_medium"): None,
-    ("parser_test_parse_line_to_db_row_event", "traffic_source_channel_group"): None,
-    ("parser_test_parse_line_to_db_row_event", "traffic_source_category"): None,
-    ("parser_test_parse_line_to_db_row_user", "first_traffic_source"): None,
-    ("parser_test_parse_line_to_db_row_user", "first_traffic_medium"): None,
-    ("parser_test_parse_line_to_db_row_user", "first_traffic_channel_group"): None,
-    ("parser_test_parse_line_to_db_row_user", "first_traffic_category"): None,
-}
-"""Columns that only enrichers fill (:data:`NOT_YET_REASON`), with what is there without them. To be emptied."""
 
 REFERENCE_ONLY: dict[tuple[str, str], str] = {
     ("event", "custom_parameters"): "design: the duplicate map columns are not kept",

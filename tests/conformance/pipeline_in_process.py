@@ -26,14 +26,22 @@ from streaming_app.model.tables import EVENT, TABLES, Table
 from streaming_app.storage import Storage
 from streaming_app.tables.files import WrittenFile
 
-from .fixture_files import Row
+from .fixture_files import FIXTURES, Row
 
 JOB_ID = "test-job"
 CREATED_MS = 1_700_000_000_000
 """When the runs began: any fixed time, no rule looks at it."""
 
-ENRICHERS: list[dict[str, object]] = []
-"""The enrichers of every run; once the traffic source enricher is here, ``deviations.NOT_YET`` can be emptied."""
+_RULES = FIXTURES / "rules/input/app1"
+ENRICHERS = [
+    {
+        "traffic_source": {
+            "categories": str(_RULES / "traffic_source_category_rule_v1.json"),
+            "channels": str(_RULES / "traffic_source_channel_rule_v1.json"),
+        }
+    }
+]
+"""The enrichers of every run: the recorded values were made with these rules."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .compare import expected_row, same_value, wanted_value
-from .deviations import DEVIATIONS, NOT_YET
+from .compare import expected_row, same_value
+from .deviations import DEVIATIONS
 from .fixture_files import Row, load_json, needs_fixtures
 from .test_sdk_fixtures import CASES, recorded_rows
 
@@ -26,10 +26,3 @@ def test_deviation_differs_from_the_recorded_value(fixture: str, column: str) ->
     recorded = _recorded(fixture)
     assert column in recorded
     assert not same_value(DEVIATIONS[fixture, column][0], recorded[column])
-
-
-@pytest.mark.parametrize(("fixture", "column"), NOT_YET, ids="-".join)
-def test_what_is_not_there_yet_differs_from_what_is_wanted(fixture: str, column: str) -> None:
-    recorded = _recorded(fixture)
-    assert column in recorded
-    assert not same_value(NOT_YET[fixture, column], wanted_value(fixture, column, recorded[column]))

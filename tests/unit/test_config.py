@@ -85,8 +85,8 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "too long": (good(demo="x" * 256), [f"1: project_id: String should have at most 255 characters (given: '{'x' * 256}')"]),
     "number for text": (good(demo="7"), ["1: project_id: Input should be a valid string (given: 7)"]),
     "text for a number": (good("rules: {freshness_hours: long}"), [f"6: rules.freshness_hours: {NAN} (given: 'long')"]),
-    "text for a section": (good("s3: here"), ["6: s3: Input should be a valid dictionary or instance of S3 (given: 'here')"]),
-    "nothing in a section": (good("s3:"), ["6: s3: Input should be a valid dictionary or instance of S3"]),
+    "text for a section": (good("s3: here"), ["6: s3: Input should be a valid dictionary (given: 'here')"]),
+    "nothing in a section": (good("s3:"), ["6: s3: Input should be a valid dictionary"]),
     "out of bounds": (
         good("dedupe: {neighbour_days: -1}", "sessions:", "  max_days: 0"),
         [

@@ -1,0 +1,106 @@
+"""Where clients are, by their address: place, and if asked for coordinates and network."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.enrichers.addresses import client_address
+from streaming_app.enrichers.base import Files, Info
+from streaming_app.enrichers.distinct import distinct
+from streaming_app.enrichers.ip.databases import Database, open_databases
+from streaming_app.enrichers.ip.layouts import COORDINATES, LAYOUT, NETWORK, read_record
+from streaming_app.enrichers.ip.options import IpOptions
+from streaming_app.enrichers.ip.places import completed
+from streaming_app.model.columns import columns_of
+from streaming_app.model.event import Event
+
+log = logging.getLogger("clickstream.ip")
+
+PLACE = ("geo_continent", "geo_sub_continent", "geo_country", "geo_country_code", "geo_region", "geo_metro", "geo_city")
+_TYPES = {column.name: column.arrow for column in columns_of(Event)}
+_CACHED = 32_768
+"""Addresses whose look-up a worker remembers, some 300 bytes each."""
+_OF_NO_USE = "%s (%s) seems to have nothing for %s: name its `fields`, set `network` for AS numbers, or leave it out"
+
+
+class Ip:
+    """The ``ip`` enricher.
+
+    Column by column: what the databases say of the address, else the value that is there already. So where they know a
+    country but no city, a city that a client sent stays beside it, of whichever country it is.
+    """
+
+    Options = IpOptions
+
+    def __init__(self, options: IpOptions, files: Files) -> None:
+        self._options, self._files = options, files
+        self.FILLS = PLACE + (COORDINATES if options.coordinates else ()) + (NETWORK if options.network else ())
+        self._databases: list[Database] = []
+        self.failed = 0
+        self.look_up = lru_cache(_CACHED)(self._look_up)
+        """The values of :attr:`FILLS` that the databases have for an address in canonical text."""
+
+    def open(self) -> None:
+        wanted = [column for column in self.FILLS if column in LAYOUT]
+        self._databases = open_databases(self._options, wanted, self._files)
+        self.look_up.cache_clear()
+        if not self._databases:
+            log.warning("no database is configured (enrichers: ip: database): geo columns stay empty, or as clients sent them")
+        for info in (each.info for each in self._databases if not each.of_use):
+            log.warning(_OF_NO_USE, info["uri"], info["type"], ", ".join(wanted))
+
+    def info(self) -> Info:
+        """URI, type and build time (ISO 8601, UTC) of each database."""
+        return {"databases": [database.info for database in self._databases]}
+
+    def enrich(self, events: pa.Table) -> pa.Table:
+        headers, which = distinct(_column(events, "ip", pa.string()))
+        found = [self._found(header) for header in headers]
+        for number, name in enumerate(self.FILLS):
+            values = pa.array([each[number] for each in found], _TYPES[name]).take(which)
+            events = _with_column(events, name, pc.coalesce(values, _column(events, name, _TYPES[name])))
+        return events
+
+    def _found(self, header: str | None) -> tuple[Any, ...]:
+        address = client_address(header, self._options.trusted_proxies)
+        return (None,) * len(self.FILLS) if address is None else self.look_up(address)
+
+    def _look_up(self, address: str) -> tuple[Any, ...]:
+        found: dict[str, Any] = {}
+        for database in self._databases:
+            found = _joined(found, self._read(database, address))
+        found = completed(found)
+        return tuple(found.get(column) for column in self.FILLS)
+
+    def _read(self, database: Database, address: str) -> dict[str, Any]:
+        if ":" in address and not database.has_v6:
+            return {}
+        try:
+            return read_record(database.reader.get(address), database.fields)
+        except Exception:  # a file that is damaged further down: its other addresses are still of use
+            self.failed += 1
+            return {}
+
+
+def _joined(found: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
+    """The first value of each column; a database that has another country adds no place, which would be in both."""
+    code = "geo_country_code"
+    if found.get(code) and further.get(code) and found[code] != further[code]:
+        further = {column: value for column, value in further.items() if column in NETWORK}
+    return {**further, **found}
+
+
+def _column(events: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column in its type, of nulls where the table has none."""
+    return events[name].cast(kind) if name in events.column_names else pa.chunked_array([pa.nulls(len(events), kind)])
+
+
+def _with_column(events: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+    place = events.schema.get_field_index(name)
+    return events.append_column(name, values) if place < 0 else events.set_column(place, name, values)

@@ -1,0 +1,33 @@
+"""Countries by their code: what a database that has nothing but codes leaves to be known."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from typing import Any, NamedTuple
+
+from streaming_app.resources import conf_file
+
+
+class Country(NamedTuple):
+    """English names; ``sub_continent`` is the region of the UN's M49 standard."""
+
+    name: str
+    continent: str
+    sub_continent: str
+
+
+@cache
+def countries() -> dict[str, Country]:
+    """ISO 3166-1 alpha-2 code to country, from ``conf/geo/countries.csv``."""
+    with conf_file("geo/countries.csv").open(encoding="utf-8", newline="") as file:
+        return {row["code"]: Country(row["name"], row["continent"], row["sub_continent"]) for row in csv.DictReader(file)}
+
+
+def completed(found: dict[str, Any]) -> dict[str, Any]:
+    """What was found, and what follows from its country code; names in it stay. A code that nobody knows adds nothing."""
+    country = countries().get(found.get("geo_country_code", ""))
+    if country is None:
+        return found
+    known = {"geo_country": country.name, "geo_continent": country.continent}
+    return known | found | {"geo_sub_continent": country.sub_continent}

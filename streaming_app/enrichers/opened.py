@@ -1,0 +1,51 @@
+"""The configured enrichers, opened: in the driver to find what is wrong before any data is touched, in workers to work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streaming_app.config.model import Config
+from streaming_app.enrichers.base import Enricher, Files
+from streaming_app.errors import ClickstreamError, ConfigError
+from streaming_app.registry import make_enricher
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry of ``enrichers`` in the configuration."""
+
+    name: str
+    enricher: Enricher
+
+
+def open_enrichers(config: Config, files: Files) -> list[Step]:
+    """Every configured enricher in its order, opened.
+
+    Raises:
+        ConfigError: some cannot be; the message lists all their problems.
+    """
+    steps, problems = [], []
+    for position, entry in enumerate(config.enrichers):
+        for name, options in entry.items():
+            try:
+                step = Step(name, make_enricher(name, options, files))
+                step.enricher.open()
+            except (ClickstreamError, OSError) as error:
+                problems += [f"enrichers.{position}.{name}: {line}" for line in str(error).splitlines()]
+            else:
+                steps.append(step)
+    if problems:
+        raise ConfigError("\n".join(problems), "nothing was processed; mend the files, then: clickstream config validate")
+    return steps
+
+
+_OPEN: dict[str, list[Step]] = {}
+
+
+def worker_enrichers(config: Config, files: Files, run_id: str) -> list[Step]:
+    """The same, opened once per worker process and run: the next run sees a database that was replaced."""
+    key = f"{run_id} {files!r} {config.enrichers!r}"
+    if key not in _OPEN:
+        _OPEN.clear()
+        _OPEN[key] = open_enrichers(config, files)
+    return _OPEN[key]

@@ -1,0 +1,82 @@
+"""Web addresses by the WHATWG rules: their host, path and parameters; a broken one is none, and never raises."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+import can_ada
+from tldextract import TLDExtract
+
+# The list that comes with the library: a worker must never wait for a download.
+_suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+_CACHED = 8_192
+
+
+class WebAddress(NamedTuple):
+    """``query`` and ``fragment`` without their marks, not decoded; ``host`` in lower case."""
+
+    host: str
+    path: str
+    query: str
+    fragment: str
+
+
+def parse(url: str) -> WebAddress | None:
+    """A missing scheme counts as https; None without a host.
+
+    >>> parse("WWW.Example.com/a?b=1#c")
+    WebAddress(host='www.example.com', path='/a', query='b=1', fragment='c')
+    """
+    url = url.strip()
+    try:
+        parsed = can_ada.parse(url if "://" in url[:40] else f"https://{url.removeprefix('//')}")
+        host = parsed.hostname
+        if not host:
+            return None
+        return WebAddress(host.lower().rstrip("."), parsed.pathname, parsed.search[1:], parsed.hash[1:])
+    except (ValueError, UnicodeError):  # can_ada refuses it, or a lone surrogate
+        return None
+
+
+def parameters(query: str) -> list[tuple[str, str]]:
+    """Names, in lower case, and values, decoded once; empty values left out.
+
+    >>> parameters("UTM_Source=a%26b&x=")
+    [('utm_source', 'a&b')]
+    """
+    return [(name.lower(), value.strip()) for name, value in _pairs(query) if value.strip()]
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, max_num_fields=1_000)
+    except ValueError:  # too many to be a campaign's
+        return []
+
+
+@lru_cache(maxsize=_CACHED)
+def site_of(host: str) -> str:
+    """The registrable domain of a host, or the host itself where it has none (an address, a name of the local network).
+
+    >>> site_of("shop.example.co.uk"), site_of("me.github.io"), site_of("10.0.0.1")
+    ('example.co.uk', 'me.github.io', '10.0.0.1')
+    """
+    return _suffixes.extract_str(host).top_domain_under_public_suffix or host
+
+
+@lru_cache(maxsize=_CACHED)
+def name_of(host: str) -> str:
+    """The label below the public suffix: ``google`` of www.google.com.br; "" where there is no suffix."""
+    parts = _suffixes.extract_str(host)
+    return parts.domain if parts.suffix else ""
+
+
+def is_within(host: str, domains: frozenset[str]) -> bool:
+    """Whether the host is one of the domains or below one."""
+    while host:
+        if host in domains:
+            return True
+        host = host.partition(".")[2]
+    return False

@@ -1,0 +1,97 @@
+"""Which source a referrer is, of which category, and what was searched for there: by the category file."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from streaming_app.enrichers.traffic_source.addresses import WebAddress, name_of, parameters
+from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
+
+SEARCH = "Search"
+_NEUTRAL = frozenset({"www", "www1", "www2", "www3", "search", "mobile", "wap", "web", "amp", "image", "images", "cse"})
+"""Labels below which a search engine is still the search engine; two letters or fewer (``m``, ``de``) are neutral too.
+Other subdomains of these companies are something else: docs.google.com, news.yahoo.com."""
+_CACHED = 4_096
+
+
+class Found(NamedTuple):
+    """``terms`` are the distinct search terms in order, joined by a comma."""
+
+    source: str
+    category: str
+    terms: str | None = None
+
+
+class Categories:
+    """The category file, looked up without regard to case."""
+
+    def __init__(self, rules: Iterable[CategoryRule]) -> None:
+        rules = tuple(rules)
+        self._by_url = {rule.url.lower(): rule for rule in rules}  # of equal ones the last counts, as in the reference system
+        self._category = _category_by_source(rules)
+        self._hosts_with_paths = frozenset(url.partition("/")[0] for url in self._by_url if "/" in url)
+        self.of_source = lru_cache(_CACHED)(self._of_source)
+
+    def of_referrer(self, address: WebAddress) -> Found | None:
+        """What is known of a referrer: by host and path, host, a host above it, or its name under any public suffix."""
+        for rule in self._candidates(address.host, address.path):
+            return Found(rule.source, rule.category, _terms(address.query, rule.params))
+        return None
+
+    def _of_source(self, source: str) -> str | None:
+        """The category of a source that is known by its name or by its host (``utm_source=m.facebook.com``)."""
+        name = source.lower()
+        if known := self._category.get(name):
+            return known
+        rule = self._by_url.get(name) or ("." in name and next(self._candidates(name, ""), None)) or None
+        return rule and rule.category
+
+    def _candidates(self, host: str, path: str) -> Iterator[CategoryRule]:
+        """Rules from the most to the least specific."""
+        below: list[str] = []
+        rest = host
+        while rest:
+            yield from self._at(rest, path, below)
+            label, _, rest = rest.partition(".")
+            below.append(label)
+        name = name_of(host)
+        if name:
+            labels = host.split(".")
+            below = labels[: labels.index(name)]
+            # A file that knows no `google.*` still means all of Google's country domains by google.com.
+            for url in (f"{name}.*", "google.com" if name == "google" else ""):
+                if (rule := self._by_url.get(url)) and _same_service(rule, below):
+                    yield rule
+
+    def _at(self, host: str, path: str, below: list[str]) -> Iterator[CategoryRule]:
+        if host in self._hosts_with_paths:
+            parts = path.strip("/").split("/")
+            for count in range(len(parts), 0, -1):
+                if rule := self._by_url.get(f"{host}/{'/'.join(parts[:count])}"):
+                    yield rule
+        if (rule := self._by_url.get(host)) and _same_service(rule, below):
+            yield rule
+
+
+def _category_by_source(rules: Iterable[CategoryRule]) -> dict[str, str]:
+    """Source name to the category of most of its entries, of equally many the last."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for rule in rules:
+        counts[rule.source.lower()][rule.category] += 1
+    return {source: max(reversed(count), key=count.__getitem__) for source, count in counts.items()}
+
+
+def _same_service(rule: CategoryRule, below: Iterable[str]) -> bool:
+    return rule.category != SEARCH or all(len(label) <= 2 or label in _NEUTRAL for label in below)
+
+
+def _terms(query: str, params: tuple[str, ...]) -> str | None:
+    """A redirect's ``q`` holds the address that it leads to: no search term."""
+    if not params or not query:
+        return None
+    wanted = {param.lower() for param in params}
+    found = {value for name, value in parameters(query) if name in wanted and not value.startswith(("http://", "https://"))}
+    return ",".join(sorted(found)) or None

@@ -1,0 +1,71 @@
+"""Channel groups: an ordered list of rules over the traffic columns and the referrer, the first that matches counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from streaming_app.enrichers.traffic_source.rule_files import All, ChannelRule, Leaf, Some
+
+Fields = Mapping[str, str | None]
+"""Values by the field names of the rules, in lower case."""
+_Test = Callable[[Fields], bool]
+_EMPTY = "__empty__"
+
+
+class Channels:
+    """The channel file, ready to be asked."""
+
+    def __init__(self, rules: Iterable[ChannelRule]) -> None:
+        rules = tuple(rules)
+        self._rules = [(_test(rule.condition), rule.channel) for rule in rules]
+        self.look_at_urls = any(_looks_at_urls(rule.condition) for rule in rules)
+        """Whether a rule needs the whole address of a referrer, not only whether there is one."""
+
+    def first(self, fields: Fields) -> str | None:
+        """The channel of the first rule that holds; None where none does."""
+        lowered = {name: value and value.lower() for name, value in fields.items()}
+        return next((channel for holds, channel in self._rules if holds(lowered)), None)
+
+
+def _looks_at_urls(condition: All | Some | Leaf) -> bool:
+    if isinstance(condition, Leaf):
+        return condition.field == "page_view_latest_referrer" and condition.value != _EMPTY
+    return any(_looks_at_urls(part) for part in condition.parts)
+
+
+def _test(condition: All | Some | Leaf) -> _Test:
+    if isinstance(condition, Leaf):
+        return _leaf(condition)
+    parts = [_test(part) for part in condition.parts]
+    if isinstance(condition, All):
+        return lambda fields: all(part(fields) for part in parts)
+    return lambda fields: any(part(fields) for part in parts)
+
+
+def _leaf(leaf: Leaf) -> _Test:
+    """A comparison without regard to case. No value counts as empty text, but for ``in``, where it is in no list."""
+    name, operator = leaf.field, leaf.op.removeprefix("not_")
+    wanted = leaf.op == operator
+    if operator == "in":
+        values = frozenset(_operand(value) for value in leaf.values or ())
+        return lambda fields: (fields[name] in values) is wanted
+    compare = _comparison(operator, leaf.value or "")
+    return lambda fields: compare(fields[name] or "") is wanted
+
+
+def _comparison(operator: str, value: str) -> Callable[[str], bool]:
+    if operator == "match":
+        pattern = re.compile(value, re.IGNORECASE)
+        return lambda text: pattern.fullmatch(text) is not None
+    operand = _operand(value)
+    return {
+        "eq": lambda text: text == operand,
+        "contain": lambda text: operand in text,
+        "start_with": lambda text: text.startswith(operand),
+        "end_with": lambda text: text.endswith(operand),
+    }[operator]
+
+
+def _operand(value: str) -> str:
+    return "" if value == _EMPTY else value.lower()

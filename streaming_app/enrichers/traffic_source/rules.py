@@ -1,0 +1,57 @@
+"""Everything that the inference goes by, for one app: the rule files, and which referrers are no sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from streaming_app.enrichers.traffic_source.addresses import is_within, parse, site_of
+from streaming_app.enrichers.traffic_source.campaigns import CampaignReader
+from streaming_app.enrichers.traffic_source.categories import Categories
+from streaming_app.enrichers.traffic_source.channels import Channels
+from streaming_app.enrichers.traffic_source.traffic import Place
+
+# A page is seen by several events in a row; the bound keeps a worker's memory flat.
+_CACHED = 8_192
+
+
+@dataclass(frozen=True)
+class Domains:
+    """Hosts that stand for themselves and all below them: one's own, and those whose return pages are no sources."""
+
+    own: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, own: Iterable[str], ignored: Iterable[str]) -> Domains:
+        return cls(*(frozenset(host.lower().removeprefix("www.") for host in hosts) for hosts in (own, ignored)))
+
+
+class Rules:
+    """The rules of one app. Its answers depend on their arguments alone: its caches change no result."""
+
+    def __init__(self, categories: Categories, channels: Channels, campaigns: CampaignReader, domains: Domains) -> None:
+        self.categories, self.channels, self.campaigns = categories, channels, campaigns
+        self._domains = domains
+        self.place = lru_cache(_CACHED)(self._place)
+
+    def _place(self, url: str) -> Place | None:
+        """What matters of the address of a page or a referrer; None where it is broken."""
+        address = parse(url)
+        if address is None:
+            return None
+        campaign = self.campaigns.read(address)
+        found = self.categories.of_referrer(address)
+        source, category, term = found or (None, None, None)
+        shown = url if self.channels.look_at_urls else address.host
+        return Place(address.host, site_of(address.host), shown, source, category, term, campaign)
+
+    def is_foreign(self, referrer: Place, page: Place | None) -> bool:
+        """Whether a referrer can be a source: not the page's own site, nor one's own or an ignored domain."""
+        same_site = page is not None and referrer.site == page.site
+        return not (same_site or self.is_own(referrer, page) or is_within(referrer.host, self._domains.ignored))
+
+    def is_own(self, referrer: Place, page: Place | None) -> bool:
+        """Whether a referrer is a page of one's own."""
+        return (page is not None and referrer.site == page.site) or is_within(referrer.host, self._domains.own)

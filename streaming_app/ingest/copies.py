@@ -1,0 +1,42 @@
+"""Copies of one event that meet in a task: only those that may stay are written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pyarrow as pa
+
+from streaming_app.model.event import Event
+
+_Order = tuple[int, int]
+
+
+def without_twins(events: list[Event]) -> list[Event]:
+    """One event per id within a request: the earliest, of equally early ones the first in the payload."""
+    best: dict[str | None, Event] = {}
+    for event in events:
+        rival = best.get(event.event_id)
+        if rival is None or (event.event_time_msec or 0) < (rival.event_time_msec or 0):
+            best[event.event_id] = event
+    return list(best.values())
+
+
+class Copies:
+    """Remembers the best copy of each event that a task has met, by (event time, receive time)."""
+
+    def __init__(self) -> None:
+        self._best: dict[str, dict[str, _Order]] = defaultdict(dict)
+
+    def may_stay(self, events: pa.Table) -> list[bool]:
+        """Per row, whether it is better than all its copies met before; one that wins late is told apart by the commit."""
+        columns = ("app_id", "event_id", "event_time_msec", "ingest_time_msec")
+        rows = zip(*(events[name].to_pylist() for name in columns), strict=True)
+        return [self._is_better(app_id, event_id, (time, received or 0)) for app_id, event_id, time, received in rows]
+
+    def _is_better(self, app_id: str, event_id: str, order: _Order) -> bool:
+        seen = self._best[app_id]
+        best = seen.get(event_id)
+        if best is not None and order >= best:
+            return False
+        seen[event_id] = order
+        return True

@@ -1,0 +1,116 @@
+"""Calling enrichers so that nothing they do can lose a row: what fails is null and counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.enrichers.base import TRANSIENT
+from streaming_app.enrichers.opened import Step
+from streaming_app.model.shorten import shorten_text
+from streaming_app.model.tables import EVENT
+
+_KNOWN = {column.name: column for column in EVENT.columns}
+
+
+class Use(msgspec.Struct):
+    """What one enricher did in a task or a batch. ``failed`` counts values, ``error`` is the first one's message."""
+
+    cpu_seconds: float = 0.0
+    failed: int = 0
+    error: str | None = None
+    info: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    def add(self, other: Use) -> None:
+        self.cpu_seconds += other.cpu_seconds
+        self.failed += other.failed
+        self.error = self.error or other.error
+        self.info = self.info or other.info
+
+
+class Enrichment:
+    """Takes tables of events through the enrichers in order; ``uses`` tells what each did, by its name."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+        self._before = [_own_failures(step) for step in steps]
+        self.uses: dict[str, Use] = {}
+
+    def apply(self, events: pa.Table) -> pa.Table:
+        """The same rows with what the enrichers add, every column of the contract in its type and size."""
+        if not self._steps:
+            return events
+        for step in self._steps:
+            use, began = self.uses.setdefault(step.name, Use()), time.thread_time()
+            events = _enriched(step, events, use)
+            use.cpu_seconds += time.thread_time() - began
+        return pa.table({name: _shortened(name, events[name].combine_chunks()) for name in events.column_names})
+
+    def close(self) -> dict[str, Use]:
+        """What each enricher did, its own counters and facts included."""
+        for step, before in zip(self._steps, self._before, strict=True):
+            use = self.uses.setdefault(step.name, Use())
+            use.failed += _own_failures(step) - before
+            use.info = _info(step)
+        return self.uses
+
+
+def _info(step: Step) -> dict[str, Any]:
+    info = getattr(step.enricher, "info", None)
+    try:
+        facts: dict[str, Any] = msgspec.to_builtins(info()) if callable(info) else {}
+    except Exception as error:  # a fact that cannot be told is no reason to fail
+        return {"error": f"{type(error).__name__}: {error}"}
+    return facts
+
+
+def _own_failures(step: Step) -> int:
+    return int(getattr(step.enricher, "failed", 0))
+
+
+def _enriched(step: Step, events: pa.Table, use: Use) -> pa.Table:
+    """One step; a table that it fails on is halved until the failing rows are alone: these stay as they are."""
+    try:
+        return _fitted(step.enricher.enrich(events), events)
+    except Exception as error:
+        if len(events) <= 1:
+            use.failed += len(events)
+            use.error = use.error or f"{type(error).__name__}: {error}"
+            return events
+    half = len(events) // 2
+    parts = [_enriched(step, part, use) for part in (events.slice(0, half), events.slice(half))]
+    return pa.concat_tables(parts, promote_options="default").combine_chunks()
+
+
+def _fitted(made: Any, given: pa.Table) -> pa.Table:
+    """What an enricher returned, checked against the contract.
+
+    Raises:
+        TypeError, ValueError: it is no table of the same rows.
+        pa.ArrowException: a column does not fit its type.
+    """
+    if not isinstance(made, pa.Table):
+        raise TypeError(f"enrich() returned a {type(made).__name__}, not a table")
+    if len(made) != len(given):
+        raise ValueError(f"enrich() returned {len(made)} rows for {len(given)}")
+    if twice := {name for name in made.column_names if made.column_names.count(name) > 1}:
+        raise ValueError(f"enrich() returned columns twice: {', '.join(sorted(twice))}")
+    columns = {name: given[name] for name in given.column_names}
+    return pa.table(columns | {name: _cast(name, made[name]) for name in made.column_names})
+
+
+def _cast(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if name == "is_filtered":
+        return pc.fill_null(values.cast(pa.bool_()), False)
+    kind = _KNOWN[name].arrow if name in _KNOWN else pa.string() if name in TRANSIENT else values.type
+    return values.cast(kind)
+
+
+def _shortened(name: str, values: pa.Array) -> pa.Array:
+    column = _KNOWN.get(name)
+    return shorten_text(values, column.max_bytes) if column and column.max_bytes and not column.is_json else values
