@@ -28,7 +28,7 @@ APPS = (
     "Dalvik/1.6.0 (Linux; U; Android 4.4.2; GT-I9505 Build/KOT49H)",
     "Shop/1.0 CFNetwork/1496.0.7 Darwin/23.5.0",
     "com.example.shop/3.2.1 CFNetwork/1240.0.4 Darwin/20.6.0",
-    "Robot%20Vacuum/12 CFNetwork/1410.0.3 Darwin/22.6.0",
+    "Feedly/87 CFNetwork/1410.0.3 Darwin/22.6.0",
     "Shop/5.1 (iPhone; iOS 16.2; Scale/3.00)",
     "Shop/1.0 (com.example.Shop; build:1; iOS 17.5.1) Alamofire/5.9.1",
     "Dart/3.4 (dart:io)",
@@ -73,9 +73,7 @@ def main() -> None:
         grid.add_row(name, *(f"{count:,} ({count / total:.1%})" for count, total in found))
     console = Console(width=130)
     console.print(grid)
-    console.print(
-        f"patterns of {CRAWLERS}: {len(CRAWLER_USER_AGENTS_DATA):,}, of them too wide: {len(TOO_WIDE)}"
-    )
+    console.print(f"patterns of {CRAWLERS}: {len(CRAWLER_USER_AGENTS_DATA):,}, of them too wide: {len(TOO_WIDE)}")
     listed(console, "Bots that are missed", [agent for agent in corpora["bots"] if not by_source(agent)])
     wrong = [f"{agent}  ({bot_source(agent, parse(agent).device.family)})" for agent in corpora["browsers"] + corpora["apps"]]
     listed(console, "People taken for bots", [line for line in wrong if not line.endswith("(None)")])

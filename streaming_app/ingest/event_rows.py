@@ -1,4 +1,4 @@
-"""Accepted events and their items: typed rows to Arrow tables, through the enrichers, to Parquet."""
+"""Accepted events and their items: through the enrichers, without what must not be written, to Parquet."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 from streaming_app.enrichers.opened import worker_enrichers
 from streaming_app.ingest.copies import Copies, without_twins
 from streaming_app.ingest.enrich import Enrichment, Use
-from streaming_app.model.arrow import as_timestamp, drop_largest, fit_json, to_columns
-from streaming_app.model.columns import columns_of, json_text, text
-from streaming_app.model.event import URL, Event
+from streaming_app.ingest.event_table import EventTable
+from streaming_app.ingest.lineage import Lineage
+from streaming_app.model.arrow import as_timestamp, fit_json, to_columns
+from streaming_app.model.columns import columns_of
+from streaming_app.model.event import Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
-from streaming_app.model.shorten import cut
 from streaming_app.model.tables import EVENT, ITEM, Table
-from streaming_app.model.times import iso_time
 from streaming_app.tables.files import WrittenFile
 from streaming_app.tables.parquet import PartitionWriter
 
@@ -27,46 +27,25 @@ if TYPE_CHECKING:
     from streaming_app.ingest.batch import Batch
 
 FLUSH_ROWS = 16_384
-ID_BYTES = 255
 _astuple = msgspec.structs.astuple
-_encode = msgspec.json.Encoder().encode
-_EVENT_COLUMNS = tuple(columns_of(Event))
-_ITEM_COLUMNS = tuple(columns_of(Item))
+_ITEM = {column.name: column for column in ITEM.columns}
+_ITEM_HEAD = ("event_time_msec", "event_id", "event_name", "platform", "user_pseudo_id", "user_id", "app_id")
 _KNOWN = {column.name: column for column in EVENT.columns}
-_ITEM_HEAD = (
-    _KNOWN["event_time_msec"],
-    *(_KNOWN[n] for n in ("event_id", "event_name", "platform", "user_pseudo_id", "user_id", "app_id")),
-)
-_REQUEST_COLUMNS = (
-    _KNOWN["ingest_time_msec"],
-    _KNOWN["device_ua"],
-    _KNOWN["process_info"],
-    text("user agent", 2_048),
-    text("address", 2_048),
-)
-_TRANSIENT = {"ua": _REQUEST_COLUMNS[3], "ip": _REQUEST_COLUMNS[4], "client_hints": json_text("client hints")}
-"""Fields of an event that follow its columns, in the order of the class."""
+_ITEM_COLUMNS = (*(_KNOWN[name] for name in _ITEM_HEAD), *columns_of(Item), _KNOWN["process_info"], _ITEM["item_index"])
 
 
 class EventRows:
-    """Collects events request by request; ``duplicate`` counts the copies that lost to one met before."""
+    """Collects events request by request; ``duplicate`` counts copies that lost to one met before, ``filtered`` the events
+    that an enricher left out."""
 
     def __init__(self, batch: Batch, task: str) -> None:
         config = batch.config
-        self._batch = batch
+        self._batch, self._lineage = batch, Lineage(batch)
         self._writers = {
             table.name: PartitionWriter(table, config.table_uri(table.name), batch.storage, task) for table in (EVENT, ITEM)
         }
         self._enrichment = Enrichment(worker_enrichers(config, batch.storage, batch.job_id))
-        self._privacy = batch.address_privacy
-        self._run_info = {
-            "process_job_id": batch.job_id,
-            "process_time": iso_time(batch.created_ms),
-        }
-        self._rows: list[tuple[Any, ...]] = []
-        self._requests: list[tuple[Any, ...]] = []
-        self._sizes: list[int] = []
-        self._infos: dict[int, str] = {}
+        self._events = EventTable(config.project_id)
         self._items: list[tuple[Any, ...]] = []
         self._copies = Copies()
         self.duplicate = self.filtered = 0
@@ -77,19 +56,12 @@ class EventRows:
             kept = without_twins(events)
             self.duplicate += len(events) - len(kept)
             events = kept
-        info = self._request_info(request)
-        info_text = _encode(info).decode()
-        for event in events:
-            own_text = info_text
-            if event.notes:
-                own_text = self._infos[len(self._rows)] = drop_largest(_encode({**info, **event.notes}).decode(), URL)[0]
+        first = len(self._events)
+        infos = self._events.add(request, events, self._lineage.of(request))
+        for row, (event, info) in enumerate(zip(events, infos, strict=True), first):
             if event.items:
-                self._add_items(event, own_text)
-            self._rows.append(_astuple(event))
-        agent = _encode({"string": request.ua}).decode() if request.ua else None
-        self._requests.append((request.ingest_time, agent, info_text, request.ua, request.ip))
-        self._sizes.append(len(events))
-        if len(self._rows) >= FLUSH_ROWS:
+                self._add_items(event, info, row)
+        if len(self._events) >= FLUSH_ROWS:
             self._flush()
 
     def close(self) -> list[WrittenFile]:
@@ -101,48 +73,21 @@ class EventRows:
         """What each enricher did."""
         return self._enrichment.close()
 
-    def _request_info(self, request: Request) -> dict[str, Any]:
-        """Lineage of a request: where it came from and what the server knew of it."""
-        info = {
-            "rid": request.rid and cut(request.rid, ID_BYTES),
-            "ingest_time": iso_time(request.ingest_time),
-            "upload_time": iso_time(request.upload_time),
-            "source_ip": self._source_ip(request.ip),
-            "input_file_name": request.source_file,
-            "input_file_line": request.source_line,
-        }
-        return {key: value for key, value in info.items() if value is not None} | self._run_info
-
-    def _source_ip(self, header: str | None) -> str | None:
-        """What may be kept of the address, cut: a header that clients can fill."""
-        address = self._privacy.apply(header)
-        return address and cut(address, ID_BYTES)
-
-    def _add_items(self, event: Event, info: str) -> None:
-        head = (
-            event.event_time_msec,
-            event.event_id,
-            event.event_name,
-            event.platform,
-            event.user_pseudo_id,
-            event.user_id,
-            event.app_id,
-        )
-        for index, item in enumerate(event.items or ()):
-            self._items.append((*head, *_astuple(item), info, index, len(self._rows)))
+    def _add_items(self, event: Event, info: str, row: int) -> None:
+        head = tuple(getattr(event, name) for name in _ITEM_HEAD)
+        self._items += ((*head, *_astuple(item), info, index, row) for index, item in enumerate(event.items or ()))
 
     def _flush(self) -> None:
-        if not self._rows:
+        if not len(self._events):
             return
-        events = self._enrichment.apply(self._event_table())
+        events = self._enrichment.apply(self._events.make())
         stay = self._staying(events)
-        events, which = events.filter(stay), stay.to_numpy(zero_copy_only=False)
-        self._write(EVENT, {name: events[name].combine_chunks() for name in events.column_names})
-        if items := [item for item in self._items if which[item[-1]]]:
-            self._write(ITEM, _item_columns(items))
-        self._rows, self._requests, self._sizes, self._infos, self._items = [], [], [], {}, []
+        self._write(EVENT, events.filter(pa.array(stay)))
+        if items := [item for item in self._items if stay[item[-1]]]:
+            self._write(ITEM, pa.table(to_columns(items, _ITEM_COLUMNS), [column.name for column in _ITEM_COLUMNS]))
+        self._items = []
 
-    def _staying(self, events: pa.Table) -> pa.Array:
+    def _staying(self, events: pa.Table) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which rows are written: neither filtered by an enricher, nor a copy that lost. A filtered copy is no rival."""
         stay = np.ones(len(events), dtype=bool)
         if "is_filtered" in events.column_names:
@@ -151,40 +96,13 @@ class EventRows:
         better = self._copies.may_stay(events.filter(pa.array(stay)))
         self.duplicate += len(better) - sum(better)
         stay[stay] = better
-        return pa.array(stay)
+        return stay
 
-    def _event_table(self) -> pa.Table:
-        arrays = to_columns(self._rows, (*_EVENT_COLUMNS, *_TRANSIENT.values()))
-        table = dict(zip([*(column.name for column in _EVENT_COLUMNS), *_TRANSIENT], arrays, strict=True))
-        which = pa.array(np.repeat(np.arange(len(self._sizes)), self._sizes))
-        shared = (array.take(which) for array in to_columns(self._requests, _REQUEST_COLUMNS))
-        ingest, agent, info, ua, ip = shared
-        table["ingest_time_msec"], table["process_info"] = ingest, self._with_own_infos(info)
-        table["ua"], table["ip"] = pc.coalesce(table["ua"], ua), pc.coalesce(table["ip"], ip)
-        table["device_ua"] = pc.coalesce(table["device_ua"], agent)
-        table["project_id"] = pa.repeat(self._batch.config.project_id, len(self._rows))
-        return pa.table(table)
-
-    def _with_own_infos(self, infos: pa.Array) -> pa.Array:
-        """The lineage of each event: that of its request unless it has something of its own to tell."""
-        if not self._infos:
-            return infos
-        mask = np.zeros(len(infos), dtype=bool)
-        mask[list(self._infos)] = True
-        return pc.replace_with_mask(infos, mask, pa.array(self._infos.values(), pa.string()))
-
-    def _write(self, table: Table, columns: dict[str, pa.Array]) -> None:
+    def _write(self, table: Table, rows: pa.Table) -> None:
+        columns = {name: rows[name].combine_chunks() for name in rows.column_names}
         fit_json(columns, table.columns)
         time = as_timestamp(columns["event_time_msec"])
         columns["event_timestamp"] = time
         columns["year"], columns["month"], columns["day"] = (part(time).cast(pa.int32()) for part in (pc.year, pc.month, pc.day))
         columns["created_time"] = as_timestamp(pa.repeat(pa.scalar(self._batch.created_ms, pa.int64()), len(time)))
         self._writers[table.name].add(pa.table([columns[name] for name in table.schema.names], schema=table.schema))
-
-
-def _item_columns(rows: list[tuple[Any, ...]]) -> dict[str, pa.Array]:
-    columns = (*_ITEM_HEAD, *_ITEM_COLUMNS, _KNOWN["process_info"], ITEM_INDEX)
-    return dict(zip([column.name for column in columns], to_columns(rows, columns), strict=True))
-
-
-ITEM_INDEX = next(column for column in ITEM.columns if column.name == "item_index")

@@ -12,19 +12,15 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from streaming_app.errors import InputError, Reason
+from streaming_app.errors import InputError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.event_rows import EventRows
 from streaming_app.ingest.quarantine_rows import QuarantineRows
 from streaming_app.ingest.read_lines import BadPart, LineReader
 from streaming_app.ingest.report import Counts, Report
-from streaming_app.ingest.run_plugin import transform
-from streaming_app.ingest.time_rules import TimeRules
-from streaming_app.model.event import Event
+from streaming_app.ingest.triage import RequestTriage
 from streaming_app.model.request import Request, parse_request
-from streaming_app.registry import make_transformer
-from streaming_app.transformers.base import Rejected, Transformer
-from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
+from streaming_app.transformers.base import Rejected
 
 _OPEN_FILES = 32
 """Files read side by side; each holds a few MB of decompressed text."""
@@ -46,10 +42,7 @@ class FilePass:
     def __init__(self, batch: Batch, task: str) -> None:
         config = batch.config
         self._batch, self._limits = batch, config.limits
-        self._rules = TimeRules(config.rules)
-        self._transformers = {app_id: make_transformer(app, config.limits) for app_id, app in config.apps.items()}
-        # Requests without a known app: the events of this SDK name their app themselves.
-        self._fallback = next((each for each in self._transformers.values() if isinstance(each, ClickstreamSdk)), None)
+        self._triage = RequestTriage(config)
         self._events = EventRows(batch, task)
         self._quarantine = QuarantineRows(batch, task)
         self._counts = Counts()
@@ -108,32 +101,9 @@ class FilePass:
 
     def _request(self, request: Request) -> None:
         self._counts.saw(request.ingest_time)
-        transformer = self._transformers.get(request.app_id or "", self._fallback)
-        if transformer is None:
-            self._counts.received += 1
-            message = f"app {request.app_id!r} is not configured"
-            self._quarantine.add(request, Rejected(Reason.UNKNOWN_APP, message), "request")
-            return
-        if accepted := self._accepted(request, transformer):
+        accepted, rejected = self._triage.sort(request)
+        self._counts.received += len(accepted) + len(rejected)
+        for rejection, stage in rejected:
+            self._quarantine.add(request, rejection, stage)
+        if accepted:
             self._events.add(request, accepted)
-
-    def _accepted(self, request: Request, transformer: Transformer) -> list[Event]:
-        """The request's events that pass the rules; everything else goes to quarantine."""
-        accepted = []
-        ingest, upload = request.ingest_time, request.upload_time
-        earliest, latest = self._rules.ordinary_range(ingest, upload)
-        results = transform(transformer, request, self._limits.max_payload_bytes)
-        self._counts.received += len(results)
-        for result in results:
-            if isinstance(result, Rejected):
-                self._quarantine.add(request, result, "transform")
-            elif result.app_id not in self._transformers:
-                message = f"app {result.app_id!r} is not configured"
-                self._quarantine.add(request, Rejected(Reason.UNKNOWN_APP, message, result.position), "rules")
-            elif earliest <= (result.event_time_msec or -1) <= latest:
-                accepted.append(result)
-            elif refused := self._rules.judge(result, ingest, upload):
-                self._quarantine.add(request, Rejected(refused.reason, refused.message, result.position), "rules")
-            else:
-                accepted.append(result)
-        return accepted

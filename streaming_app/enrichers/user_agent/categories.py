@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
+from functools import cache
 from typing import Literal, NamedTuple
+
+from streaming_app.enrichers.user_agent.pattern_lists import Patterns
 
 Category = Literal["Desktop", "Mobile", "Tablet", "TV", "Console", "Bot", "Other"]
 
 
 class Rule(NamedTuple):
-    """Holds where ``agent`` is found in the user agent, or ``os`` is all of the operating system's family."""
+    """Holds where the pattern (RE2) is found in the user agent, or in the operating system's family."""
 
     category: Category
-    agent: re.Pattern[str] | None = None
-    os: re.Pattern[str] | None = None
+    where: Literal["agent", "os"]
+    pattern: str
 
 
 _CONSOLES = r"PlayStation|PLAYSTATION|Playstation|\bX(?:box|BOX)|Nintendo"
@@ -36,23 +38,24 @@ _PHONES = (
 _DESKTOPS = "Mac OS X?|Chrome OS|Linux|Ubuntu|Debian|Fedora|Red Hat|Gentoo|.*BSD|Solaris"
 
 RULES: tuple[Rule, ...] = (
-    Rule("Console", re.compile(_CONSOLES)),
-    Rule("TV", re.compile(_TELEVISIONS), re.compile("ATV OS X|tvOS|webOS|Chromecast.*|FireHbbTV")),
-    Rule("Mobile", re.compile("Windows Phone|WPDesktop|IEMobile"), re.compile("Windows (?:Phone|Mobile|CE)")),
+    Rule("Console", "agent", _CONSOLES),
+    Rule("TV", "agent", _TELEVISIONS),
+    Rule("TV", "os", "^(?:ATV OS X|tvOS|webOS|Chromecast.*|FireHbbTV)$"),
+    Rule("Mobile", "agent", "Windows Phone|WPDesktop|IEMobile"),
+    Rule("Mobile", "os", "^Windows (?:Phone|Mobile|CE)$"),
     # Before the tablets: Windows says "Tablet PC" of any desktop with a pen driver. Mac apps by their network library.
-    Rule("Desktop", re.compile(r"Windows|Chromebook|CFNetwork/.*\((?:x86_64|i386|Power)"), re.compile("Windows")),
-    Rule("Tablet", re.compile(_TABLETS)),
-    Rule("Mobile", re.compile(_PHONES, re.IGNORECASE)),
+    Rule("Desktop", "agent", r"Windows|Chromebook|CFNetwork/.*\((?:x86_64|i386|Power)"),
+    Rule("Desktop", "os", "^Windows$"),
+    Rule("Tablet", "agent", _TABLETS),
+    Rule("Mobile", "agent", f"(?i){_PHONES}"),
     # Browsers on Android phones say "Mobile", those on tablets do not; apps and their libraries never say it.
-    Rule("Tablet", re.compile(r"^Mozilla/.*\bAndroid\b", re.IGNORECASE)),
+    Rule("Tablet", "agent", r"(?i)^Mozilla/.*\bAndroid\b"),
     # Apps on iOS tell an iPad from an iPhone only if they want to.
-    Rule("Mobile", re.compile(r"\bAndroid\b"), re.compile("iOS|Android|Firefox OS|Nokia .*|BlackBerry .*|Brew MP")),
+    Rule("Mobile", "agent", r"\bAndroid\b"),
+    Rule("Mobile", "os", "^(?:iOS|Android|Firefox OS|Nokia .*|BlackBerry .*|Brew MP)$"),
     # A Macintosh may be an iPad whose Safari asks for desktop pages: nothing in its text tells.
-    Rule(
-        "Desktop",
-        re.compile(r"Macintosh|\bX11\b|\bCrOS\b"),
-        re.compile(_DESKTOPS),
-    ),
+    Rule("Desktop", "agent", r"Macintosh|\bX11\b|\bCrOS\b"),
+    Rule("Desktop", "os", f"^(?:{_DESKTOPS})$"),
 )
 """The first that holds decides."""
 
@@ -63,7 +66,15 @@ def category_of(agent: str, system: str | None) -> Category:
     >>> category_of("Mozilla/5.0 (iPad; CPU OS 17_5 like Mac OS X) AppleWebKit/605.1.15", "iOS")
     'Tablet'
     """
-    for rule in RULES:
-        if (rule.agent and rule.agent.search(agent)) or (rule.os and system and rule.os.fullmatch(system)):
-            return rule.category
-    return "Other"
+    numbers, patterns = _rules("agent")
+    holding = [numbers[place] for place in patterns.found(agent)]
+    numbers, patterns = _rules("os")
+    holding += [numbers[place] for place in patterns.found(system or "")]
+    return RULES[min(holding)].category if holding else "Other"
+
+
+@cache
+def _rules(where: str) -> tuple[list[int], Patterns]:
+    """The numbers of the rules that look there, and their patterns."""
+    numbers = [number for number, rule in enumerate(RULES) if rule.where == where]
+    return numbers, Patterns(RULES[number].pattern for number in numbers)

@@ -25,7 +25,9 @@ def category_with_hints(agent: str, client: Client, hints: Hints) -> Category:
     if category in {"TV", "Console"}:
         return category
     if hints.model:
-        category = category_of(_unfrozen(hints.model, hints), client.device_ua_os)
+        # As the browser would have said it before user agents were frozen.
+        unfrozen = f"Mozilla/5.0 (Linux; Android 10; {hints.model}) {'' if hints.mobile is False else 'Mobile'}"
+        category = category_of(unfrozen, client.device_ua_os)
     if hints.mobile and category in {"Desktop", "Other"}:
         return "Mobile"
     is_tablet = hints.mobile is False and category == "Mobile" and client.device_ua_os == "Android"
@@ -65,14 +67,9 @@ def _device(client: Client, hints: Hints) -> tuple[str | None, str | None, str |
         return client.device_ua_device, client.device_ua_device_brand, client.device_ua_device_model
     if hints.platform not in {None, "Android"}:
         return hints.model, None, hints.model
-    device = parse(_unfrozen(hints.model, hints)).device
+    # As the phone's apps would say it: ua-parser knows the makers of more models by that than by browsers.
+    device = parse(f"Dalvik/2.1.0 (Linux; U; Android 10; {hints.model} Build/X)").device
     return device.family, device.brand, device.model
-
-
-def _unfrozen(model: str, hints: Hints) -> str:
-    """What the browser would have sent before user agents were frozen: ua-parser knows the makers of models by it."""
-    browser = "Chrome/100.0 Safari/537.36" if hints.mobile is False else "Chrome/100.0 Mobile Safari/537.36"
-    return f"Mozilla/5.0 (Linux; Android 10; {model}) AppleWebKit/537.36 (KHTML, like Gecko) {browser}"
 
 
 def _finer(known: str | None, told: str | None) -> str | None:

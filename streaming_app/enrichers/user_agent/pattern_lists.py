@@ -32,8 +32,12 @@ class Patterns:
         except re2.error:
             raise ConfigError(f"{self.count} patterns are too many or too large to be searched for at once") from None
 
+    def found(self, text: str) -> Sequence[int]:
+        """The places of the patterns that are found in a text, in no order."""
+        return self._set.Match(text) or () if self.count else ()
+
     def found_in(self, text: str) -> bool:
-        return self.count > 0 and self._set.Match(text) is not None
+        return bool(self.found(text))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""Accepted events of many requests, as one Arrow table: what the enrichers are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.model.arrow import drop_largest, to_columns
+from streaming_app.model.columns import columns_of, json_text, text
+from streaming_app.model.event import URL, Event
+from streaming_app.model.request import Request
+from streaming_app.model.tables import EVENT
+
+_astuple = msgspec.structs.astuple
+_encode = msgspec.json.Encoder().encode
+_EVENT_COLUMNS = tuple(columns_of(Event))
+_KNOWN = {column.name: column for column in EVENT.columns}
+_AGENT, _ADDRESS = text("user agent", 2_048), text("address", 2_048)
+_REQUEST_COLUMNS = (_KNOWN["ingest_time_msec"], _KNOWN["device_ua"], _KNOWN["process_info"], _AGENT, _ADDRESS)
+_TRANSIENT = {"ua": _AGENT, "ip": _ADDRESS, "client_hints": json_text("client hints")}
+"""Fields of an event that follow its columns, in the order of the class."""
+
+
+class EventTable:
+    """Collects events request by request; what the events of a request share is kept once until :meth:`make`."""
+
+    def __init__(self, project_id: str) -> None:
+        self._project_id = project_id
+        self._rows: list[tuple[Any, ...]] = []
+        self._requests: list[tuple[Any, ...]] = []
+        self._sizes: list[int] = []
+        self._infos: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, request: Request, events: list[Event], info: dict[str, Any]) -> list[str]:
+        """Take the events of one request; ``info`` is its lineage. Returns each event's ``process_info``."""
+        shared = _encode(info).decode()
+        infos = [shared] * len(events)
+        for place, event in enumerate(events):
+            if event.notes:
+                infos[place] = drop_largest(_encode({**info, **event.notes}).decode(), URL)[0]
+                self._infos[len(self._rows)] = infos[place]
+            self._rows.append(_astuple(event))
+        agent = _encode({"string": request.ua}).decode() if request.ua else None
+        self._requests.append((request.ingest_time, agent, shared, request.ua, request.ip))
+        self._sizes.append(len(events))
+        return infos
+
+    def make(self) -> pa.Table:
+        """The events so far, in order; then it is empty again."""
+        arrays = to_columns(self._rows, (*_EVENT_COLUMNS, *_TRANSIENT.values()))
+        table = dict(zip([*(column.name for column in _EVENT_COLUMNS), *_TRANSIENT], arrays, strict=True))
+        which = pa.array(np.repeat(np.arange(len(self._sizes)), self._sizes))
+        ingest, agent, info, ua, ip = (array.take(which) for array in to_columns(self._requests, _REQUEST_COLUMNS))
+        table["ingest_time_msec"], table["process_info"] = ingest, self._with_own_infos(info)
+        table["ua"], table["ip"] = pc.coalesce(table["ua"], ua), pc.coalesce(table["ip"], ip)
+        table["device_ua"] = pc.coalesce(table["device_ua"], agent)
+        table["project_id"] = pa.repeat(self._project_id, len(self._rows))
+        self._rows, self._requests, self._sizes, self._infos = [], [], [], {}
+        return pa.table(table)
+
+    def _with_own_infos(self, infos: pa.Array) -> pa.Array:
+        """The lineage of each event: that of its request unless it has something of its own to tell."""
+        if not self._infos:
+            return infos
+        mask = np.zeros(len(infos), dtype=bool)
+        mask[list(self._infos)] = True
+        return pc.replace_with_mask(infos, mask, pa.array(self._infos.values(), pa.string()))
