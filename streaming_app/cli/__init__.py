@@ -15,6 +15,7 @@ from rich.console import Console
 from streaming_app import __version__
 from streaming_app.cli.config_commands import config_app
 from streaming_app.cli.demo_command import demo
+from streaming_app.cli.explain_command import explain
 from streaming_app.cli.look_commands import inspect, sql
 from streaming_app.cli.run_command import run
 from streaming_app.cli.table_commands import tables_app
@@ -30,6 +31,7 @@ app = App(
 app.command(run)
 app.command(demo)
 app.command(inspect)
+app.command(explain)
 app.command(sql)
 app.command(config_app)
 app.command(tables_app)

@@ -12,7 +12,7 @@ and ours in ``process_info``."""
 # A key with its quote, colon and the quote that opens its value. The backslashes before a quote tell how deep the JSON is:
 # none in plain JSON, 1 in JSON within its text, 3 within the text of that.
 _KEY = re.compile(rf'"(?:{"|".join(map(re.escape, KEYS))})(\\*)"\s*:\s*\1"')
-_QUOTE = re.compile(r'(\\*)"')
+_QUOTE = re.compile(r'(?<!\\)(\\*)"')  # from the first backslash on, so that a long run of them is looked at once
 
 
 def replace_addresses(raw: str, replace: Callable[[str], str]) -> str:

@@ -189,7 +189,10 @@ SCRUBBED: list[tuple[str, str]] = [
     ('{"data":"[{\\"ip\\":\\"18.233.165.3\\",\\"a\\":1}]","b":2}', '{"data":"[{\\"ip\\":\\"18.233.165.0\\",\\"a\\":1}]","b":2}'),
     ('{"data":"{\\"ip\\" : \\"\\\\\\"18.233.165.3\\\\\\"\\"}"}', '{"data":"{\\"ip\\" : \\"18.233.165.0\\"}"}'),
     ('{"data":"{\\"ip\\":\\"x\\\\\\\\\\",\\"a\\":1}"}', '{"data":"{\\"ip\\":\\"\\",\\"a\\":1}"}'),
-    ('"{\\"d\\":\\"{\\\\\\"ip\\\\\\":\\\\\\"10.1.2.3\\\\\\"}\\"}"', '"{\\"d\\":\\"{\\\\\\"ip\\\\\\":\\\\\\"10.1.2.0\\\\\\"}\\"}"'),
+    (
+        '"{\\"d\\":\\"{\\\\\\"ip\\\\\\":\\\\\\"10.1.2.3\\\\\\"}\\"}"',
+        '"{\\"d\\":\\"{\\\\\\"ip\\\\\\":\\\\\\"10.1.2.0\\\\\\"}\\"}"',
+    ),
     # broken JSON
     ('{"ip":"18.233.165.3', '{"ip":"18.233.165.0'),
     ('{"ip":"', '{"ip":"'),
@@ -238,7 +241,9 @@ def test_json_stays_json_at_any_depth(depth: int) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("ip"), inner), max_leaves=8
+    st.none() | st.text() | st.integers(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("ip"), inner),
+    max_leaves=8,
 )
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_app.enrichers.base import Enricher
 from streaming_app.enrichers.user_agent import COLUMNS, KEPT, UserAgent
+from streaming_app.enrichers.user_agent.bots import TOO_WIDE
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.errors import ConfigError
 
@@ -240,10 +242,12 @@ def test_client_hints(case: str) -> None:
 @pytest.mark.parametrize(
     "hints",
     ["", "{}", "[]", "null", "7", "{", '"x"', "\x00", '{"brands": 7, "mobile": "maybe", "platform": []}', '{"brands": [7, {}, {"brand": 1}]}',
-     '{"a":' * 5000, json.dumps({"platform": "macOS", "model": "x" * 5000}), '{"platform": "Unknown", "platform_version": "12"}', "[" * 100_000],
+     '{"a":' * 5000, json.dumps({"platform": "macOS", "model": "x" * 5000}), '{"platform": "Unknown", "platform_version": "12"}', "[" * 100_000,
+     '{"architecture": "", "bitness": "", "full_version_list": [], "mobile": false, "model": "", "platform": "", "platform_version": "", "wow64": false}'],
 )  # fmt: skip
 def test_hints_that_say_nothing(hints: str) -> None:
-    assert {**enriched(WINDOWS, hints), "client_hints": None} == enriched(WINDOWS)
+    for agent in (WINDOWS, PHONE):
+        assert {**enriched(agent, hints), "client_hints": None} == enriched(agent)
     assert enriched(None, hints)["device_category"] is None
 
 
@@ -275,6 +279,11 @@ def test_contract() -> None:
     assert info["ua-parser-builtins"].isdigit()
     assert info["crawler-user-agents"]
     assert (info["bot_patterns"], info["not_bots"]) == (None, None)
+
+
+def test_narrowed_patterns_are_still_there() -> None:
+    """A new release of the list may have mended its patterns: what we narrow has to be looked at again then."""
+    assert TOO_WIDE.keys() <= {each["pattern"] for each in CRAWLER_USER_AGENTS_DATA}
 
 
 def test_what_was_there_is_kept_only_where_nothing_is_known() -> None:

@@ -98,8 +98,11 @@ class _App:
     ) -> Traffic:
         if not (page or page_referrer or latest_referrer or any(client)):
             return client
-        usable = (None if place is _BROKEN else place for place in (page or host, page_referrer, latest_referrer or latest_host))
-        return infer(Visit(client, *usable), self._rules)
+        sound = [None if place is _BROKEN else place for place in (page, page_referrer, latest_referrer, host, latest_host)]
+        page, page_referrer, latest_referrer, host, latest_host = sound
+        if page and host and not page.host:
+            page = page._replace(host=host.host, site=host.site)
+        return infer(Visit(client, page or host, page_referrer, latest_referrer or latest_host), self._rules)
 
 
 def _coded(urls: pa.ChunkedArray, place: Callable[[str | None], Place | None]) -> tuple[list[Any], pa.Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -11,6 +12,8 @@ from tldextract import TLDExtract
 
 # The list that comes with the library: a worker must never wait for a download.
 _suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|https?:", re.IGNORECASE)
+_WITHOUT_HOST = re.compile(r"[?#]|/(?!/)")
 _CACHED = 8_192
 
 
@@ -24,18 +27,17 @@ class WebAddress(NamedTuple):
 
 
 def parse(url: str) -> WebAddress | None:
-    """A missing scheme counts as https; None without a host.
+    """A missing scheme counts as https; ``host`` is "" for what begins with a path, a query or a fragment. None if broken.
 
     >>> parse("WWW.Example.com/a?b=1#c")
     WebAddress(host='www.example.com', path='/a', query='b=1', fragment='c')
     """
     url = url.strip()
+    is_relative = _WITHOUT_HOST.match(url) is not None
     try:
-        parsed = can_ada.parse(url if "://" in url[:40] else f"https://{url.removeprefix('//')}")
-        host = parsed.hostname
-        if not host:
-            return None
-        return WebAddress(host.lower().rstrip("."), parsed.pathname, parsed.search[1:], parsed.hash[1:])
+        parsed = can_ada.parse(url if _SCHEME.match(url) else f"page:{url}" if is_relative else f"https://{url.removeprefix('//')}")
+        host = parsed.hostname.lower().rstrip(".")
+        return WebAddress(host, parsed.pathname, parsed.search[1:], parsed.hash[1:]) if host or is_relative else None
     except (ValueError, UnicodeError):  # can_ada refuses it, or a lone surrogate
         return None
 
@@ -68,8 +70,9 @@ def site_of(host: str) -> str:
 
 @lru_cache(maxsize=_CACHED)
 def name_of(host: str) -> str:
-    """The label below the public suffix: ``google`` of www.google.com.br; "" where there is no suffix."""
-    parts = _suffixes.extract_str(host)
+    """The label below the registry's suffix: ``google`` of www.google.com.br, but ``github`` of google.github.io; "" where
+    there is no suffix."""
+    parts = _suffixes.extract_str(host, include_psl_private_domains=False)
     return parts.domain if parts.suffix else ""
 
 

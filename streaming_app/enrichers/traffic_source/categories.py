@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from streaming_app.enrichers.traffic_source.addresses import WebAddress, name_of, parameters
+from streaming_app.enrichers.traffic_source.addresses import WebAddress, name_of, parameters, site_of
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
 
 SEARCH = "Search"
@@ -51,24 +51,27 @@ class Categories:
 
     def _candidates(self, host: str, path: str) -> Iterator[CategoryRule]:
         """Rules from the most to the least specific."""
+        yield from self._upwards(host, path)
+        name = name_of(host)
+        if name:
+            labels = host.split(".")
+            below = labels[: labels.index(name)]
+            if name == "google":  # its services have the same names below all of its country domains
+                yield from self._upwards(".".join([*below, "google.com"]), path)
+            if (rule := self._by_url.get(f"{name}.*")) and _same_service(rule, below):
+                yield rule
+
+    def _upwards(self, host: str, path: str) -> Iterator[CategoryRule]:
         below: list[str] = []
         rest = host
         while rest:
             yield from self._at(rest, path, below)
             label, _, rest = rest.partition(".")
             below.append(label)
-        name = name_of(host)
-        if name:
-            labels = host.split(".")
-            below = labels[: labels.index(name)]
-            # A file that knows no `google.*` still means all of Google's country domains by google.com.
-            for url in (f"{name}.*", "google.com" if name == "google" else ""):
-                if (rule := self._by_url.get(url)) and _same_service(rule, below):
-                    yield rule
 
     def _at(self, host: str, path: str, below: list[str]) -> Iterator[CategoryRule]:
         if host in self._hosts_with_paths:
-            parts = path.strip("/").split("/")
+            parts = path.lower().strip("/").split("/")
             for count in range(len(parts), 0, -1):
                 if rule := self._by_url.get(f"{host}/{'/'.join(parts[:count])}"):
                     yield rule
@@ -85,7 +88,11 @@ def _category_by_source(rules: Iterable[CategoryRule]) -> dict[str, str]:
 
 
 def _same_service(rule: CategoryRule, below: Iterable[str]) -> bool:
-    return rule.category != SEARCH or all(len(label) <= 2 or label in _NEUTRAL for label in below)
+    """Whether a subdomain of a rule's host is still what the rule says; those of a search engine's whole site often are not."""
+    is_whole_site = rule.url.endswith(".*") or site_of(rule.url) == rule.url
+    if rule.category != SEARCH or not is_whole_site:
+        return True
+    return all(len(label) <= 2 or label in _NEUTRAL for label in below)
 
 
 def _terms(query: str, params: tuple[str, ...]) -> str | None:

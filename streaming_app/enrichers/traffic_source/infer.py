@@ -26,6 +26,8 @@ _MEDIUM_OF_CATEGORY = {
 }
 """Inferred media are in parentheses, so that they can be told from a campaign's own (as in the reference system)."""
 _PARENTHESES = re.compile(r"[()]")
+_NOTHING = (None, "", "{}")
+"""What clients send for nothing; the last for a click id."""
 
 
 class Visit(NamedTuple):
@@ -42,10 +44,10 @@ def infer(visit: Visit, rules: Rules) -> Traffic:
     client = visit.client
     if client.source and client.channel_group and client.category:
         return client
-    client = without_direct(Traffic(*(value or None for value in client)))
+    client = without_direct(Traffic(*(None if value in _NOTHING else value for value in client)))
     referrer = _foreign_referrer(visit, rules)
     known, click = _campaign(client, visit, rules)
-    source = known.source or (click and click.source) or (referrer and (referrer.source or referrer.host)) or None
+    source = known.source or _source(click, referrer)
     if source is None:
         return _direct(known, click, visit, rules)
     from_referrer = referrer is not None and source.lower() in ((referrer.source or "").lower(), referrer.host)
@@ -54,9 +56,11 @@ def infer(visit: Visit, rules: Rules) -> Traffic:
         term=known.term or (referrer.term if referrer and from_referrer else None),
         category=known.category or _category(source, referrer, rules, from_referrer=from_referrer),
     )
-    found = found._replace(medium=found.medium or _medium(found.category, click, referrer))
-    channel = found.channel_group or _channel(found, click, referrer, rules)
-    return found._replace(channel_group=channel or UNASSIGNED, category=found.category or UNASSIGNED)
+    found = found._replace(medium=found.medium or _medium(found.category, click))
+    # To the channel rules the medium of an unknown referrer is empty: they look at the referrer itself.
+    channel = found.channel_group or _channel(found, click, referrer, rules) or UNASSIGNED
+    medium = found.medium or ("(Referral)" if referrer else NONE)
+    return found._replace(medium=medium, channel_group=channel, category=found.category or UNASSIGNED)
 
 
 def _foreign_referrer(visit: Visit, rules: Rules) -> Place | None:
@@ -83,7 +87,7 @@ def _campaign(client: Traffic, visit: Visit, rules: Rules) -> tuple[Traffic, Cli
             break
     if click:
         text = client.clid or msgspec.json.encode({"type": click.param, "value": click.value}).decode()
-        client = client._replace(clid=text, clid_platform=client.clid_platform or click.platform or None)
+        client = client._replace(clid=text, clid_platform=client.clid_platform or click.platform)
     return client, click
 
 
@@ -96,7 +100,15 @@ def _client_click(clid: str | None, rules: Rules) -> Click | None:
         kind, value = str(sent["type"]), str(sent["value"])
     except (msgspec.MsgspecError, TypeError, KeyError, RecursionError):
         kind, value = "", clid
-    return rules.campaigns.click(kind, value) or Click(kind, value, "", "", None, is_paid=True)
+    return rules.campaigns.click(kind, value) or Click(kind, value, None, None, None, is_paid=True)
+
+
+def _source(click: Click | None, referrer: Place | None) -> str | None:
+    """A click id of an advertisement or a letter says whose link it was; that of a shared link says less than the referrer."""
+    by_click = click.source if click else None
+    by_referrer = (referrer.source or referrer.host) if referrer else None
+    is_shared = click is not None and not click.is_paid and click.medium is None
+    return by_referrer or by_click if is_shared else by_click or by_referrer
 
 
 def _category(source: str, referrer: Place | None, rules: Rules, *, from_referrer: bool) -> str | None:
@@ -105,10 +117,10 @@ def _category(source: str, referrer: Place | None, rules: Rules, *, from_referre
     return (by_referrer if from_referrer else None) or rules.categories.of_source(source) or by_referrer
 
 
-def _medium(category: str | None, click: Click | None, referrer: Place | None) -> str:
+def _medium(category: str | None, click: Click | None) -> str | None:
     if click and (click.medium or click.is_paid):
         return f"({click.medium or 'CPC'})"
-    return _MEDIUM_OF_CATEGORY.get(category or "") or ("(Referral)" if referrer else NONE)
+    return _MEDIUM_OF_CATEGORY.get(category or "")
 
 
 def _channel(found: Traffic, click: Click | None, referrer: Place | None, rules: Rules) -> str | None:

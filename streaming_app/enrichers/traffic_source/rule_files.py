@@ -43,11 +43,12 @@ class CategoryRule(_Rule):
 
 
 class ClickIdRule(_Rule):
-    """A parameter that an advertising or mail platform adds to the links that it leads to."""
+    """A parameter that an advertising or mail platform adds to the links that it leads to; a platform that serves several
+    sources leaves ``source`` to the referrer."""
 
     param: str = Field(min_length=1)
     platform: str = Field(min_length=1)
-    source: str = Field(min_length=1)
+    source: str | None = Field(min_length=1)
     medium: str | None = None
     paid: bool
 

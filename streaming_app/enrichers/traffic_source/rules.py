@@ -25,7 +25,13 @@ class Domains:
 
     @classmethod
     def of(cls, own: Iterable[str], ignored: Iterable[str]) -> Domains:
-        return cls(*(frozenset(host.lower().removeprefix("www.") for host in hosts) for hosts in (own, ignored)))
+        return cls(*(frozenset(_host(each).removeprefix("www.") for each in hosts) for hosts in (own, ignored)))
+
+
+def _host(text: str) -> str:
+    """A host as addresses are compared: in lower case, an international name as its ASCII form."""
+    address = parse(text)
+    return address.host if address else text.lower()
 
 
 class Rules:
@@ -49,9 +55,9 @@ class Rules:
 
     def is_foreign(self, referrer: Place, page: Place | None) -> bool:
         """Whether a referrer can be a source: not the page's own site, nor one's own or an ignored domain."""
-        same_site = page is not None and referrer.site == page.site
-        return not (same_site or self.is_own(referrer, page) or is_within(referrer.host, self._domains.ignored))
+        return not (self.is_own(referrer, page) or is_within(referrer.host, self._domains.ignored))
 
     def is_own(self, referrer: Place, page: Place | None) -> bool:
-        """Whether a referrer is a page of one's own."""
-        return (page is not None and referrer.site == page.site) or is_within(referrer.host, self._domains.own)
+        """Whether a referrer is a page of one's own, as one without a host must be."""
+        same_site = page is not None and referrer.site == page.site
+        return same_site or not referrer.host or is_within(referrer.host, self._domains.own)

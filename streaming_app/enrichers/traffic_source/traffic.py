@@ -38,8 +38,8 @@ class Click(NamedTuple):
 
     param: str
     value: str
-    platform: str
-    source: str
+    platform: str | None
+    source: str | None
     medium: str | None
     is_paid: bool
 

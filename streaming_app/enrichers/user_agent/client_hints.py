@@ -54,7 +54,8 @@ def read_hints(text: str) -> Hints | None:
         _text(values.get("model")),
         _BOOLEANS.get(mobile) if isinstance(mobile, bool | str) else None,
     )
-    return hints if hints.brands or hints.platform or hints.model or hints.mobile is not None else None
+    # Google Tag Manager writes "mobile": false, and all else empty, of phones whose browsers send no hints.
+    return hints if hints.brands or hints.platform or hints.model or hints.mobile else None
 
 
 def leading_numbers(version: str | None) -> str | None:

@@ -65,7 +65,7 @@ def read_lists(uris: Sequence[str | None], files: Files) -> list[PatternList | N
         except ConfigError as error:
             problems.append(str(error))
     if problems:
-        raise ConfigError("\n".join(problems), "RE2 syntax: github.com/google/re2/wiki/Syntax")
+        raise ConfigError("\n".join(problems), "RE2's syntax is like most others, without look-around and back-references")
     return lists
 
 

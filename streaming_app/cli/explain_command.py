@@ -1,0 +1,97 @@
+"""``clickstream explain``: what each stage does to one request."""
+
+from __future__ import annotations
+
+import json as json_text
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+
+from streaming_app.cli.look_commands import cell
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.config import load_config
+from streaming_app.errors import SourceError
+from streaming_app.explain import Explained, Explanation
+from streaming_app.explain import explain as explain_line
+from streaming_app.ingest.read_lines import BadPart, LineReader
+from streaming_app.storage import Storage
+from streaming_app.tables.delta import sink_for
+
+
+def explain(
+    request: str,
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    line: Annotated[int | None, Parameter(help="which line of a raw file, from 1 (quarantine's source_line)")] = None,
+    json: Annotated[bool, Parameter(negative="", help="print one JSON object")] = False,
+) -> None:
+    """Show what each stage makes of one request: its events, each enricher's additions, where they would land.
+
+    REQUEST is a file with one request as JSON, or a raw file (gzip too) of which --line picks one. Nothing is written.
+
+    Example: clickstream explain raw/year=2026/month=11/day=22/hour=10/1.gz --line 17
+    """
+    checked = load_config(config)
+    storage = sink_for(checked).storage
+    text, number = _request_text(request, line, checked.limits.max_line_bytes, storage)
+    explanation = explain_line(text, checked, storage, request, number)
+    if json:
+        print(msgspec.json.encode(explanation).decode())
+    else:
+        _show(explanation, Console(soft_wrap=True, highlight=False))
+
+
+def _request_text(uri: str, number: int | None, max_bytes: int, storage: Storage) -> tuple[bytes, int]:
+    """The request and its line; a file that is one JSON object over many lines is taken as a whole."""
+    if number is None:
+        try:
+            whole = storage.local_copy(uri).read_bytes()
+        except OSError as error:
+            raise SourceError(f"{uri}: cannot be read: {error}", "give a file with one request as JSON") from None
+        if _is_object(whole):
+            return whole, 1
+    for found, part in LineReader(storage, uri, max_bytes):
+        if number in (None, found):
+            if isinstance(part, BadPart):
+                raise SourceError(f"{uri}: {part.message}", "the job would quarantine it as " + part.reason)
+            return part, found
+    raise SourceError(f"{uri} has no line {number or 1}", "lines count from 1, blank ones too")
+
+
+def _is_object(text: bytes) -> bool:
+    try:
+        return isinstance(json_text.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _show(explanation: Explanation, console: Console) -> None:
+    _show_values("request", explanation.request, console)
+    console.print(f"transformer: {explanation.transformer or 'none serves this app'}", style="bold")
+    for number, event in enumerate(explanation.events, 1):
+        _show_event(number, event, console)
+    for refused in explanation.refused:
+        place = "" if refused.position is None else f" element {refused.position}"
+        console.print(f"\n[bold]quarantine[/bold]{place}: {refused.reason} ({refused.stage}):", end=" ")
+        console.print(refused.message, markup=False)
+    if explanation.duplicates:
+        console.print(f"\n{explanation.duplicates} copies of events in the same request are left out")
+    for name, error in explanation.failures.items():
+        console.print(f"\n[bold red]{name} failed[/bold red]:", end=" ")
+        console.print(error, markup=False)
+
+
+def _show_event(number: int, event: Explained, console: Console) -> None:
+    console.print()
+    _show_values(f"event {number}", event.transformed, console)
+    for name, additions in event.enriched.items():
+        _show_values(f"  {name} {'adds' if additions else 'adds nothing'}", additions, console)
+    _show_values("  lands in", event.lands, console)
+
+
+def _show_values(title: str, values: dict[str, Any], console: Console) -> None:
+    console.print(f"{title}{':' if values else ''}", style="bold", markup=False)
+    for name, value in values.items():
+        console.print(f"    {name:<42}{cell(value)}", markup=False)

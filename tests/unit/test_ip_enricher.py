@@ -1,0 +1,374 @@
+"""Places by address: layouts of databases, what they add to events, and what is said where they cannot be used."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+
+from streaming_app.demo.geo import DATABASE_TYPE, write_geo_database
+from streaming_app.demo.world import make_world
+from streaming_app.enrichers.ip import PLACE, Ip
+from streaming_app.enrichers.ip.layouts import LAYOUT
+from streaming_app.errors import ConfigError
+from streaming_app.model.columns import columns_of
+from streaming_app.model.event import Event
+from streaming_app.registry import OptionsError, make_enricher
+
+TYPES = {column.name: column.arrow for column in columns_of(Event)}
+ALL = {"coordinates": True, "network": True}
+
+
+class LocalFiles:
+    """Files of this machine."""
+
+    def local_copy(self, uri: str) -> Path:
+        if not Path(uri).is_file():
+            raise FileNotFoundError(f"{uri}: there is no such file")
+        return Path(uri)
+
+    def read_text(self, uri: str) -> str:
+        return self.local_copy(uri).read_text()
+
+
+def database(path: Path, networks: dict[str, Any], ip_version: int = 6, kind: str = "Test") -> str:
+    """A database at ``path``; returns its URI."""
+    writer = MMDBWriter(ip_version=ip_version, ipv4_compatible=ip_version == 6, database_type=kind)
+    for network, record in networks.items():
+        writer.insert_network(IPSet([network]), record)
+    writer.to_db_file(str(path))
+    return str(path)
+
+
+def opened(**options: Any) -> Ip:
+    enricher = Ip(Ip.Options.model_validate(options), LocalFiles())
+    enricher.open()
+    return enricher
+
+
+def enriched(enricher: Ip, *headers: str | None, **columns: list[Any]) -> list[dict[str, Any]]:
+    """Rows with what was found, without nulls."""
+    table = pa.table(
+        {"ip": pa.array(headers, pa.string()), **{name: pa.array(each, TYPES[name]) for name, each in columns.items()}}
+    )
+    made = enricher.enrich(table)
+    assert made["ip"].to_pylist() == list(headers)
+    assert {name: made.schema.field(name).type for name in enricher.FILLS} == {name: TYPES[name] for name in enricher.FILLS}
+    assert enricher.enrich(made).equals(made)  # idempotent
+    rows = made.drop_columns(["ip"]).to_pylist()
+    return [{name.removeprefix("geo_"): value for name, value in row.items() if value is not None} for row in rows]
+
+
+def names(english: str, german: str | None = None) -> dict[str, Any]:
+    return {"names": {"en": english, **({"de": german} if german else {})}}
+
+
+ASHBURN = {
+    "city": names("Ashburn"),
+    "continent": {"code": "NA", **names("North America", "Nordamerika")},
+    "country": {"iso_code": "US", **names("United States", "USA")},
+    "location": {"latitude": 39.0438, "longitude": -77.4874, "metro_code": 511, "time_zone": "America/New_York"},
+    "registered_country": {"iso_code": "GB", **names("United Kingdom")},
+    "subdivisions": [{"iso_code": "VA", **names("Virginia")}, {"iso_code": "X", **names("smaller")}],
+}
+USA = {"continent": "North America", "sub_continent": "Northern America", "country": "United States", "country_code": "US"}
+IN_ASHBURN = USA | {"region": "Virginia", "metro": "511", "city": "Ashburn"}
+AT_ASHBURN = {"latitude": 39.0438, "longitude": -77.4874}
+GERMANY = {"continent": "Europe", "sub_continent": "Western Europe", "country": "Germany", "country_code": "DE"}
+ASN = {"autonomous_system_number": 64496, "autonomous_system_organization": "Example AS"}
+ISP = {"isp": "An ISP", "organization": "An organisation"}
+IN_AS = {"asn": 64496, "organization": "Example AS"}
+DBIP = {
+    "city": "Munich",
+    "country_code": "de",
+    "latitude": "48.1374",
+    "longitude": "11.5755",
+    "postcode": "80331",
+    "state1": "Bavaria",
+    "state2": "Upper Bavaria",
+    "timezone": "Europe/Berlin",
+}
+AT_MUNICH = {"region": "Bavaria", "city": "Munich", "latitude": 48.1374, "longitude": 11.5755}
+IPINFO = {
+    "asn": "AS15169",
+    "as_name": "Google LLC",
+    "continent": "Europe",
+    "continent_code": "EU",
+    "country": "Germany",
+    "country_code": "DE",
+}
+OWN = {"place": {"town": [{"n": "Erding"}]}, "cc": "DE", "as": "64496"}
+OWN_FIELDS = {"geo_city": "place.town.0.n", "geo_country_code": "cc", "geo_asn": "as", "geo_region": "place.town.1.n"}
+
+# name: (record, options, what is found)
+LAYOUTS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
+    "MaxMind City": (ASHBURN, {}, IN_ASHBURN),
+    "with coordinates": (ASHBURN, {"coordinates": True}, IN_ASHBURN | AT_ASHBURN),
+    "in German": (ASHBURN, {"language": "de"}, IN_ASHBURN | {"continent": "Nordamerika", "country": "USA"}),
+    "in a language it has not": (ASHBURN, {"language": "fr"}, IN_ASHBURN),
+    "MaxMind Country": ({each: ASHBURN[each] for each in ("continent", "country")}, ALL, USA),
+    "registered country": ({"registered_country": ASHBURN["country"]}, {}, USA),
+    "code without names": ({"country": {"iso_code": "US"}, "registered_country": {"iso_code": "GB", **names("UK")}}, {}, USA),
+    "MaxMind Enterprise": (ASHBURN | {"traits": ASN | ISP}, ALL, IN_ASHBURN | AT_ASHBURN | IN_AS),
+    "MaxMind ASN": (ASN, ALL, IN_AS),
+    "MaxMind ISP": (ASN | ISP, ALL, IN_AS),
+    "ISP without AS": (ISP, ALL, {"organization": "An organisation"}),
+    "network not asked for": (ASHBURN | ASN, {}, IN_ASHBURN),
+    "flat country": ({"country_code": "DE"}, ALL, GERMANY),
+    "flat city, coordinates as text": (DBIP, ALL, GERMANY | AT_MUNICH),
+    "flat, country as code": ({"country": "DE", "continent": "EU"}, ALL, GERMANY),
+    "flat, country as name": (IPINFO, ALL, GERMANY | {"asn": 15169, "organization": "Google LLC"}),
+    "flat network": ({"as_number": "64496", "as_organization": "Example AS"}, ALL, IN_AS),
+    "numbers as text, text as numbers": ({"metro": 511, "asn": "64496", "city": 4, "lat": 1, "lon": "-2"}, ALL, {"metro": "511", "asn": 64496, "city": "4", "latitude": 1.0, "longitude": -2.0}),
+    "a code that nobody knows": ({"country_code": "QQ"}, ALL, {"country_code": "QQ"}),
+    "a code of three letters": ({"country_code": "AUT", "country_name": "Austria"}, ALL, {"country": "Austria"}),
+    "nothing": ({"city": "-", "state1": " ", "country_code": "", "latitude": "", "asn": ""}, ALL, {}),
+    "other types": ({"city": True, "country": [1], "continent": {"names": "x"}, "subdivisions": {}, "location": 5, "asn": 2**64, "lat": "nan"}, ALL, {}),
+    "no object": ("DE", ALL, {}),
+    "own fields": (OWN, ALL | {"fields": OWN_FIELDS}, GERMANY | {"city": "Erding", "asn": 64496}),
+    "own fields beside known ones": (OWN | DBIP, {"fields": {"geo_city": "cc"}}, GERMANY | {"region": "Bavaria", "city": "DE"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LAYOUTS)
+def test_layouts(case: str, tmp_path: Path) -> None:
+    record, options, expected = LAYOUTS[case]
+    uri = database(tmp_path / "a.mmdb", {"18.233.165.0/24": record})
+    own = {"uri": uri, "fields": options.get("fields", {})}
+    rest = {name: value for name, value in options.items() if name != "fields"}
+    assert enriched(opened(database=own, **rest), "18.233.165.3", "18.233.164.3") == [expected, {}]
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> str:
+    networks = {"18.233.165.0/24": ASHBURN, "10.0.0.0/8": {"country": {"iso_code": "DE"}}, "2001:db8:1::/48": DBIP}
+    return database(tmp_path / "city.mmdb", networks, kind="Test-City")
+
+
+# What is in the column, and the country code of what is found
+HEADERS: list[tuple[str | None, str | None]] = [
+    (None, None),
+    ("", None),
+    ("18.233.165.3", "US"),
+    ("18.233.165.3:443", "US"),
+    ("::ffff:18.233.165.3", "US"),
+    ("10.1.2.3", "DE"),
+    ("[2001:db8:1:2::3]:443", "DE"),
+    ("2001:db8:2::", None),
+    ("127.0.0.1", None),
+    ("::1", None),
+    ("192.168.0.1", None),
+    ("8.8.8.8", None),
+    ("10.1.2.3, 18.233.165.3", "US"),
+    ("18.233.165.3, 8.8.8.8", None),
+    ("unknown", None),
+    ("example.com", None),
+    ("\x00", None),
+    ("é" * 3_000, None),
+]
+
+
+def test_headers(city: str) -> None:
+    rows = enriched(opened(database=city), *(header for header, _ in HEADERS))
+    assert [row.get("country_code") for row in rows] == [code for _, code in HEADERS]
+    assert [row == {} for row in rows] == [code is None for _, code in HEADERS]
+
+
+def test_trusted_proxies(city: str) -> None:
+    [row] = enriched(opened(database=city, trusted_proxies=1), "10.1.2.3, 18.233.165.3, 8.8.8.8")
+    assert row == IN_ASHBURN
+
+
+def test_several_databases(tmp_path: Path) -> None:
+    """The first value counts, column by column; places of different countries are not mixed."""
+    where = ("18.233.165.0/24", "18.233.166.0/24", "18.233.167.0/24")
+    first = dict(zip(where, ({"country_code": "US"}, {"country_code": "DE"}, {"city": "Somewhere"}), strict=True))
+    uris = [
+        database(tmp_path / "country.mmdb", first, ip_version=4),
+        database(tmp_path / "city.mmdb", dict.fromkeys(where, ASHBURN)),
+        database(tmp_path / "asn.mmdb", dict.fromkeys(where, ASN), ip_version=4),
+        database(tmp_path / "v6.mmdb", {"2001:db8::/32": DBIP}),
+    ]
+    enricher = opened(database=uris, network=True)
+    assert enriched(enricher, "18.233.165.3", "18.233.166.3", "18.233.167.3", "2001:db8::1") == [
+        IN_ASHBURN | IN_AS,
+        GERMANY | IN_AS,
+        IN_ASHBURN | {"city": "Somewhere"} | IN_AS,
+        GERMANY | {"region": "Bavaria", "city": "Munich"},
+    ]
+    assert enricher.failed == 0
+
+
+def test_values_that_are_there_stay_where_nothing_is_found(city: str) -> None:
+    known = {"geo_country": ["France"] * 4, "geo_city": ["Paris", None, "Paris", "Paris"], "geo_locale": ["fr_FR"] * 4}
+    rows = enriched(opened(database=city), "18.233.165.3", "18.233.165.3", "10.1.2.3", None, **known)
+    there = {"country": "France", "city": "Paris", "locale": "fr_FR"}
+    assert rows == [
+        there | IN_ASHBURN,
+        there | IN_ASHBURN,
+        there | GERMANY,  # Paris, Germany: each column by itself
+        there,
+    ]
+
+
+def test_columns_and_rows_stay_in_their_order(city: str) -> None:
+    given = {name: pa.array([None, None], kind) for name, kind in TYPES.items()} | {"ip": pa.array(["18.233.165.3", None])}
+    table = pa.table(given | {"event_id": ["a", "b"]})
+    made = opened(database=city).enrich(table)
+    assert made.schema.equals(table.schema)
+    assert made["event_id"].to_pylist() == ["a", "b"]
+    assert made["geo_city"].to_pylist() == ["Ashburn", None]
+    assert made["geo_asn"].null_count == made["geo_latitude"].null_count == 2
+
+
+@pytest.mark.parametrize("chunks", [[], [[]], [["18.233.165.3"], [], [None, "18.233.165.3"]]])
+def test_tables_of_any_size_and_chunks(chunks: list[list[str | None]], city: str) -> None:
+    headers = pa.chunked_array(chunks, pa.string())
+    made = opened(database=city).enrich(pa.table({"ip": headers, "geo_city": pa.nulls(len(headers))}))
+    assert made["geo_city"].to_pylist() == [header and "Ashburn" for header in headers.to_pylist()]
+    assert set(made.column_names) == {"ip", *PLACE}
+
+
+def test_without_addresses(city: str) -> None:
+    made = opened(database=city).enrich(pa.table({"geo_city": ["Paris"]}))
+    assert made.select(["geo_city", "geo_country"]).to_pylist() == [{"geo_city": "Paris", "geo_country": None}]
+
+
+def test_without_a_database(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "clickstream.ip"):
+        enricher = opened()
+        assert enriched(enricher, "18.233.165.3", None, geo_city=["Paris", None]) == [{"city": "Paris"}, {}]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "geo columns stay empty" in caplog.text
+    assert enricher.info() == {"databases": []}
+
+
+def test_a_database_of_no_use_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    uris = [database(tmp_path / f"{name}.mmdb", {"10.0.0.0/8": each}) for name, each in {"city": ASHBURN, "asn": ASN}.items()]
+    opened(database=uris, network=True)
+    assert caplog.messages == []
+    opened(database=uris)
+    [message] = caplog.messages
+    assert message.startswith(f"{uris[1]} (Test) seems to have nothing for geo_continent, ")
+
+
+def test_every_database_that_cannot_be_used_is_told(tmp_path: Path, city: str) -> None:
+    garbage, empty, damaged = (tmp_path / name for name in ("garbage.mmdb", "empty.mmdb", "damaged.mmdb"))
+    garbage.write_bytes(b"no database" * 1_000)
+    empty.touch()
+    damaged.write_bytes(Path(city).read_bytes()[:-200])
+    missing, folder = tmp_path / "missing.mmdb", tmp_path
+    with pytest.raises(ConfigError) as caught:
+        opened(database=[str(each) for each in (garbage, city, missing, empty, folder, damaged)])
+    lines = str(caught.value).splitlines()
+    uris = [str(each) for each in (garbage, missing, empty, folder, damaged)]
+    assert [line.partition(": ")[0] for line in lines] == uris
+    assert ["cannot be read" in line for line in lines] == [False, True, False, True, False]
+    assert all(line.endswith(("the archive it came in", "what clients sent")) for line in lines)
+
+
+def test_damage_further_down_costs_those_addresses_only(tmp_path: Path) -> None:
+    """A text that is no UTF-8, beyond what is looked at when the database is opened."""
+    networks = {f"10.{number // 256}.{number % 256}.0/24": {"city": f"Place {number}"} for number in range(1_100)}
+    path = Path(database(tmp_path / "a.mmdb", networks | {"18.233.165.0/24": {"city": "Munich"}}))
+    path.write_bytes(path.read_bytes().replace(b"Munich", b"M\xff\xff\xff\xffh"))
+    enricher = opened(database=str(path))
+    headers = ["18.233.165.3", "10.0.7.1", "18.233.165.4", "18.233.165.3"]
+    assert [row.get("city") for row in enriched(enricher, *headers)] == [None, "Place 7", None, None]
+    assert enricher.failed == 2
+    path.write_bytes(path.read_bytes().replace(b"Place 7", b"Pl\xff\xff\xff7"))
+    with pytest.raises(ConfigError, match="not a database"):
+        opened(database=str(path))
+
+
+def test_facts_for_run_metrics(city: str) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    [facts] = opened(database=[city]).info()["databases"]
+    assert (facts["uri"], facts["type"], list(facts)) == (city, "Test-City", ["uri", "type", "built"])
+    assert abs((datetime.fromisoformat(facts["built"]) - before).total_seconds()) < 3_600
+
+
+def test_a_database_that_was_replaced_counts_from_the_next_open(city: str, tmp_path: Path) -> None:
+    enricher = opened(database=city)
+    assert enriched(enricher, "18.233.165.3")[0]["city"] == "Ashburn"
+    Path(database(tmp_path / "new.mmdb", {"18.233.165.0/24": DBIP})).replace(city)
+    assert enriched(enricher, "18.233.165.3")[0]["city"] == "Ashburn"
+    enricher.open()
+    assert enriched(enricher, "18.233.165.3")[0]["city"] == "Munich"
+
+
+def test_many_addresses_in_little_memory(city: str) -> None:
+    """What is found does not depend on what was forgotten."""
+    enricher = opened(database=city)
+    start = int(IPv4Address("18.233.160.0"))
+    headers = [str(IPv4Address(start + number)) for number in range(100_000)]
+    for _ in range(2):
+        made = enricher.enrich(pa.table({"ip": headers}))
+        found = [header for header, name in zip(headers, made["geo_city"].to_pylist(), strict=True) if name]
+        assert found == [f"18.233.165.{number}" for number in range(256)]
+        cache = enricher.look_up.cache_info()
+        assert cache.currsize <= cache.maxsize <= 50_000
+
+
+# Options and what is said about them
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"trusted_proxies": -1}, "trusted_proxies"),
+    ({"proxies": 1}, "unknown key"),
+    ({"database": {"uri": "a.mmdb", "feilds": {}}}, "did you mean 'fields'?"),
+    ({"database": {"fields": {}}}, "is required"),
+    ({"database": ["a.mmdb", "https://example.com/b.mmdb"]}, "only local paths and s3:// URIs"),
+    (
+        {"database": {"uri": "a.mmdb", "fields": {"geo_town": "city"}}},
+        "no such column: geo_town; known here: geo_continent, geo_country,",
+    ),
+    ({"database": {"uri": "a.mmdb", "fields": {"geo_city": ""}}}, "geo_city"),
+    ({"database": 5}, "database"),
+    ({"database": ""}, "database"),
+    ({"language": ""}, "language"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED, ids=str)
+def test_options_that_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionsError) as caught:
+        make_enricher("streaming_app.enrichers.ip:Ip", options, LocalFiles())
+    assert message in str(caught.value)
+
+
+def test_what_it_fills_is_what_was_asked_for() -> None:
+    assert Ip(Ip.Options(), LocalFiles()).FILLS == PLACE
+    made = Ip(Ip.Options(**ALL), LocalFiles()).FILLS
+    assert set(made) == set(LAYOUT) | {"geo_sub_continent"}
+    assert set(made) == {name for name in TYPES if name.startswith("geo_")} - {"geo_locale"}
+
+
+def test_the_demos_addresses_are_somewhere(tmp_path: Path) -> None:
+    path = tmp_path / "below" / "demo.mmdb"
+    write_geo_database(path)
+    enricher = opened(database=str(path), trusted_proxies=1, coordinates=True)
+    rows = enriched(enricher, *(address for user in make_world(2_000, 7).users for address in user.addresses))
+    assert all(
+        {"continent", "sub_continent", "country", "country_code", "city", "latitude", "longitude"} <= set(row) for row in rows
+    )
+    assert len({row["continent"] for row in rows}) == 6
+    assert len({row["city"] for row in rows}) >= 12
+    assert {row["country_code"] for row in rows if "metro" in row} == {"US"}
+    assert enriched(enricher, "198.51.100.1") == [{}]
+    assert [each["type"] for each in enricher.info()["databases"]] == [DATABASE_TYPE]
+    english = {row["city"]: row["country"] for row in rows}
+    german = {row["city"]: row["country"] for row in enriched(opened(database=str(path), language="de"), "192.0.2.40")}
+    assert (english["Berlin"], german) == ("Germany", {"Berlin": "Deutschland"})
+
+
+def test_the_demos_database_is_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmdb_writer.time.time", lambda: 1_750_000_000)
+    for name in ("a.mmdb", "b.mmdb"):
+        write_geo_database(tmp_path / name)
+    assert (tmp_path / "a.mmdb").read_bytes() == (tmp_path / "b.mmdb").read_bytes()
