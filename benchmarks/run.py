@@ -12,6 +12,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.process_tree import KINDS, Usage, measure
+from streaming_app.config import load_config
 from streaming_app.demo.generate import generate
+from streaming_app.demo.geo import write_geo_database
+from streaming_app.tables.delta import sink_for
+from streaming_app.tables.read import query
 
 FOLDER = Path(".bench")
 SIZES = (1_000_000, 4_000_000)
@@ -32,6 +37,10 @@ project_id: bench
 source: {{uri: {raw}}}
 sink:   {{uri: {lake}}}
 apps:   {{shop: {{transformer: clickstream_sdk}}}}
+enrichers:
+  - ip: {{database: {geo}, trusted_proxies: 1}}
+  - user_agent: {{}}
+  - traffic_source: {{}}
 """
 
 
@@ -50,7 +59,9 @@ def run_once(events: int) -> dict[str, Any]:
     raw, made = raw_files(events)
     lake, config = FOLDER / "lake", FOLDER / "pipeline.yaml"
     shutil.rmtree(lake, ignore_errors=True)
-    config.write_text(CONFIG.format(raw=raw.absolute(), lake=lake.absolute()))
+    geo = FOLDER.absolute() / "geo.mmdb"
+    write_geo_database(geo)
+    config.write_text(CONFIG.format(raw=raw.absolute(), lake=lake.absolute(), geo=geo))
     with (FOLDER / "run.json").open("w") as out, (FOLDER / "run.log").open("w") as log:
         command = [str(Path(sys.executable).with_name("clickstream")), "run", "--json", "--config", str(config)]
         used = measure(command, stdout=out, stderr=log)
@@ -59,7 +70,17 @@ def run_once(events: int) -> dict[str, Any]:
     summary = json.loads((FOLDER / "run.json").read_text())
     if summary["counts"]["written"] != made["events"]:
         raise AssertionError(f"{summary['counts']['written']} events written, {made['events']} generated")
-    return result(events, made, used, summary)
+    return result(events, made, used, summary) | enrichers(config, events)
+
+
+def enrichers(config: Path, events: int) -> dict[str, Any]:
+    """CPU-microseconds per event of each enricher, and their sum."""
+    rows = query(sink_for(load_config(str(config))), "SELECT enrichers FROM run_metrics")["enrichers"].to_pylist()
+    used: Counter[str] = Counter()
+    for row in rows:
+        used.update({name: use["cpu_seconds"] / events * 1e6 for name, use in json.loads(row).items()})
+    shares = {f"{name} (CPU-us/event)": round(cpu, 2) for name, cpu in used.items()}
+    return {**shares, "enrichers (CPU-us/event)": round(sum(used.values()), 2)}
 
 
 def result(events: int, made: dict[str, Any], used: Usage, summary: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from streaming_app.ingest.event_table import EventTable
 from streaming_app.ingest.lineage import Lineage
 from streaming_app.ingest.triage import RequestTriage
 from streaming_app.model.arrow import as_timestamp
-from streaming_app.model.request import Request, parse_request
+from streaming_app.model.request import parse_request
 from streaming_app.model.tables import EVENT
 from streaming_app.storage import Storage
 

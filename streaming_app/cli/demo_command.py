@@ -14,6 +14,7 @@ from streaming_app.cli.look_commands import console_for_grids, show
 from streaming_app.cli.run_command import describe
 from streaming_app.config import Config, load_config
 from streaming_app.demo.generate import Generated, generate
+from streaming_app.demo.geo import write_geo_database
 from streaming_app.errors import ConfigError
 from streaming_app.progress import progress_for
 from streaming_app.tables.delta import Sink, sink_for
@@ -26,14 +27,21 @@ source: {{uri: {folder}/raw}}
 sink:   {{uri: {folder}/lake}}
 apps:
   shop: {{transformer: clickstream_sdk}}
+enrichers:
+  - ip: {{database: {folder}/geo.mmdb, trusted_proxies: 1}}
+  - user_agent: {{}}
+  - traffic_source: {{}}
 """
 
 LOOKS = {
-    "event": "event_timestamp, event_name, user_pseudo_id, session_id, platform FROM event ORDER BY 1 DESC, event_id",
+    "event": "event_timestamp, event_name, platform, geo_city, device_ua_browser AS browser, "
+    "device_ua_device_category AS device, traffic_source_source AS source, traffic_source_channel_group AS channel "
+    "FROM event ORDER BY channel IS NULL, 1 DESC, event_id",
     "item": "event_name, item_id, name, price, quantity FROM item ORDER BY event_timestamp DESC, event_id, item_index",
-    "user": 'user_pseudo_id, user_id, first_visit_date, first_traffic_source, first_referrer FROM "user" ORDER BY user_id, 1',
+    "user": "user_pseudo_id, user_id, first_visit_date, first_traffic_source, first_traffic_channel_group AS first_channel, "
+    'first_referrer FROM "user" ORDER BY user_id, 1',
     "session": "session_start, user_pseudo_id, event_count, page_view_count AS views, engagement_time_msec AS engaged, "
-    "is_bounce, session_source FROM session ORDER BY event_count DESC, 1, 2",
+    "is_bounce, session_source, session_channel_group AS channel, geo_country FROM session ORDER BY event_count DESC, 1, 2",
     "quarantine": "reason, stage, message FROM quarantine ORDER BY reason, source_file, source_line",
     "run_metrics": "batch_id, files, received, written, duplicate, filtered, quarantined, pass_cpu_seconds FROM run_metrics",
 }
@@ -54,6 +62,7 @@ def demo(
     folder = folder.absolute()
     _clear(folder)
     made = generate(folder / "raw", events)
+    write_geo_database(folder / "geo.mmdb")
     console.print(_describe(made, folder), highlight=False)
     config_path = folder / "pipeline.yaml"
     config_path.write_text(_CONFIG.format(folder=folder))

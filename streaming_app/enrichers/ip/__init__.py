@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from streaming_app.enrichers.addresses import client_address
 from streaming_app.enrichers.base import Files, Info
+from streaming_app.enrichers.columns import column, with_column
 from streaming_app.enrichers.distinct import distinct
 from streaming_app.enrichers.ip.databases import Database, open_databases
 from streaming_app.enrichers.ip.layouts import COORDINATES, LAYOUT, NETWORK, read_record
@@ -47,7 +48,7 @@ class Ip:
         """The values of :attr:`FILLS` that the databases have for an address in canonical text."""
 
     def open(self) -> None:
-        wanted = [column for column in self.FILLS if column in LAYOUT]
+        wanted = [name for name in self.FILLS if name in LAYOUT]
         self._databases = open_databases(self._options, wanted, self._files)
         self.look_up.cache_clear()
         if not self._databases:
@@ -60,11 +61,11 @@ class Ip:
         return {"databases": [database.info for database in self._databases]}
 
     def enrich(self, events: pa.Table) -> pa.Table:
-        headers, which = distinct(_column(events, "ip", pa.string()))
+        headers, which = distinct(column(events, "ip", pa.string()))
         found = [self._found(header) for header in headers]
         for number, name in enumerate(self.FILLS):
             values = pa.array([each[number] for each in found], _TYPES[name]).take(which)
-            events = _with_column(events, name, pc.coalesce(values, _column(events, name, _TYPES[name])))
+            events = with_column(events, name, pc.coalesce(values, column(events, name, _TYPES[name])))
         return events
 
     def _found(self, header: str | None) -> tuple[Any, ...]:
@@ -76,7 +77,7 @@ class Ip:
         for database in self._databases:
             found = _joined(found, self._read(database, address))
         found = completed(found)
-        return tuple(found.get(column) for column in self.FILLS)
+        return tuple(found.get(name) for name in self.FILLS)
 
     def _read(self, database: Database, address: str) -> dict[str, Any]:
         if ":" in address and not database.has_v6:
@@ -92,15 +93,5 @@ def _joined(found: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, A
     """The first value of each column; a database that has another country adds no place, which would be in both."""
     code = "geo_country_code"
     if found.get(code) and further.get(code) and found[code] != further[code]:
-        further = {column: value for column, value in further.items() if column in NETWORK}
+        further = {name: value for name, value in further.items() if name in NETWORK}
     return {**further, **found}
-
-
-def _column(events: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
-    """A column in its type, of nulls where the table has none."""
-    return events[name].cast(kind) if name in events.column_names else pa.chunked_array([pa.nulls(len(events), kind)])
-
-
-def _with_column(events: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
-    place = events.schema.get_field_index(name)
-    return events.append_column(name, values) if place < 0 else events.set_column(place, name, values)

@@ -10,7 +10,7 @@ from streaming_app.resources import conf_file
 
 
 class Country(NamedTuple):
-    """English names; ``sub_continent`` is the region of the UN's M49 standard."""
+    """English names."""
 
     name: str
     continent: str

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from streaming_app.enrichers.base import Files, Info
+from streaming_app.enrichers.columns import column, with_column
 from streaming_app.enrichers.distinct import distinct, distinct_rows
 from streaming_app.enrichers.traffic_source.infer import Visit, infer
 from streaming_app.enrichers.traffic_source.load import RuleLoader
@@ -53,7 +54,7 @@ class TrafficSource:
         return {"rules": self._loader.used}
 
     def enrich(self, events: pa.Table) -> pa.Table:
-        ids, which = distinct(events["app_id"])
+        ids, which = distinct(column(events, "app_id", pa.string()))
         if len(ids) <= 1:
             return self._enriched(ids[0] if ids else None, events)
         rows = which.to_numpy()
@@ -63,16 +64,16 @@ class TrafficSource:
 
     def _enriched(self, app_id: str | None, events: pa.Table) -> pa.Table:
         app = self._apps.get(app_id) or self._apps["*"]
-        places, codes = zip(*(_coded(events[name], app.place) for name in _URLS), strict=True)
-        visits, which = distinct_rows([*codes, *(events[name] for name in _COLUMNS)])
+        places, codes = zip(*(_coded(column(events, name, pa.string()), app.place) for name in _URLS), strict=True)
+        visits, which = distinct_rows([*codes, *(column(events, name, pa.string()) for name in _COLUMNS)])
         count = len(_URLS)
         traffics = [
             app.traffic(*(known[code] for known, code in zip(places, visit[:count], strict=True)), Traffic(*visit[count:]))
             for visit in visits
         ]
         for position, name in enumerate(_COLUMNS):
-            column = pa.array([traffic[position] for traffic in traffics], pa.string()).take(which)
-            events = events.set_column(events.column_names.index(name), name, column)
+            values = pa.array([traffic[position] for traffic in traffics], pa.string()).take(which)
+            events = with_column(events, name, values)
         return events
 
 

@@ -34,8 +34,9 @@ def parse(url: str) -> WebAddress | None:
     """
     url = url.strip()
     is_relative = _WITHOUT_HOST.match(url) is not None
+    scheme = "" if _SCHEME.match(url) else "page:" if is_relative else "https://"
     try:
-        parsed = can_ada.parse(url if _SCHEME.match(url) else f"page:{url}" if is_relative else f"https://{url.removeprefix('//')}")
+        parsed = can_ada.parse(scheme + url.removeprefix("//"))
         host = parsed.hostname.lower().rstrip(".")
         return WebAddress(host, parsed.pathname, parsed.search[1:], parsed.hash[1:]) if host or is_relative else None
     except (ValueError, UnicodeError):  # can_ada refuses it, or a lone surrogate

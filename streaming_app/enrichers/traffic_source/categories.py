@@ -56,10 +56,12 @@ class Categories:
         if name:
             labels = host.split(".")
             below = labels[: labels.index(name)]
-            if name == "google":  # its services have the same names below all of its country domains
+            # A file that knows no `google.*` still means all of Google's country domains by google.com.
+            for url in (f"{name}.*", "google.com" if name == "google" else ""):
+                if (rule := self._by_url.get(url)) and _same_service(rule, below):
+                    yield rule
+            if name == "google":  # its services have the same names below all of them
                 yield from self._upwards(".".join([*below, "google.com"]), path)
-            if (rule := self._by_url.get(f"{name}.*")) and _same_service(rule, below):
-                yield rule
 
     def _upwards(self, host: str, path: str) -> Iterator[CategoryRule]:
         below: list[str] = []

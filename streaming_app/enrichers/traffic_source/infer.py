@@ -139,6 +139,7 @@ def _channel(found: Traffic, click: Click | None, referrer: Place | None, rules:
 def _direct(known: Traffic, click: Click | None, visit: Visit, rules: Rules) -> Traffic:
     """No source: a page of one's own led here, or nothing did. What else the client or a campaign told still counts."""
     came_from = visit.latest_referrer or visit.page_referrer
+    known = known._replace(medium=known.medium or _medium(known.category, click))
     channel = known.channel_group or _channel(known, click, None, rules)
     is_direct = channel in (None, DIRECT)
     return known._replace(

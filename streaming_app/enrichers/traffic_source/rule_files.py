@@ -66,15 +66,17 @@ ChannelField = Literal[
     "page_view_latest_referrer",
     "page_view_latest_referrer_host",
 ]
-_Operator = Literal["eq", "contain", "start_with", "end_with", "match", "in"]
-_Negated = Literal["not_eq", "not_contain", "not_start_with", "not_end_with", "not_match", "not_in"]
+_Operator = Literal[
+    "eq", "contain", "start_with", "end_with", "match", "in",
+    "not_eq", "not_contain", "not_start_with", "not_end_with", "not_match", "not_in",
+]  # fmt: skip
 
 
 class Leaf(_Rule):
     """One comparison; ``__empty__`` stands for no value."""
 
     field: ChannelField
-    op: _Operator | _Negated
+    op: _Operator
     value: str | None = None
     values: tuple[str, ...] | None = None
 
@@ -118,9 +120,9 @@ class Some(_Group):
 
 
 def _kind(value: Any) -> str:
-    if isinstance(value, dict):
-        return "All" if "op::and" in value else "Some" if "op::or" in value else "Leaf"
-    return type(value).__name__
+    if not isinstance(value, dict) or {"op::and", "op::or"} <= value.keys():
+        return "neither"
+    return "All" if "op::and" in value else "Some" if "op::or" in value else "Leaf"
 
 
 def _by_kind(expected: str) -> Discriminator:
@@ -139,13 +141,13 @@ for _group in (All, Some):
 class ChannelRule(_Rule):
     """A channel and its condition; the first rule that matches gives the channel."""
 
-    id: str
+    id: str | None = None
     channel: str = Field(min_length=1)
     condition: Annotated[All, Tag("All")] | Annotated[Some, Tag("Some")] = Field(
         discriminator=_by_kind("{op::and: […]} or {op::or: […]}")
     )
-    displayName: dict[str, str] = Field(default_factory=dict)  # noqa: N815 - a key of the file format
-    description: dict[str, str] = Field(default_factory=dict)
+    displayName: dict[str, str] | None = None  # noqa: N815 - a key of the file format
+    description: dict[str, str] | None = None
 
 
 _R = TypeVar("_R", bound=BaseModel)

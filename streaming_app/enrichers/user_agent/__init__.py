@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.enrichers.base import Files, Info
+from streaming_app.enrichers.columns import column, with_column
 from streaming_app.enrichers.distinct import distinct_rows
 from streaming_app.enrichers.user_agent.bots import bot_source, crawlers
 from streaming_app.enrichers.user_agent.categories import category_of
 from streaming_app.enrichers.user_agent.client import Client, as_json, client_of, parse, parser
 from streaming_app.enrichers.user_agent.client_hints import Hints, read_hints
-from streaming_app.enrichers.user_agent.columns import column, with_bots_filtered, with_column
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.enrichers.user_agent.overrides import category_with_hints, with_hints
 from streaming_app.enrichers.user_agent.pattern_lists import PatternList, read_lists
@@ -76,7 +76,7 @@ class UserAgent:
             kind = pa.bool_() if name == "is_bot" else pa.string()
             values = pa.array([each and each[position] for each in facts], kind).take(which)
             events = with_column(events, name, pc.if_else(known, values, column(events, name, kind)))
-        return with_bots_filtered(events) if self._options.bots == "drop" else events
+        return _with_bots_filtered(events) if self._options.bots == "drop" else events
 
     def _look_up(self, agent: str | None, hints_text: str | None) -> Facts | None:
         hints = self._hints(hints_text) if hints_text else None
@@ -99,3 +99,9 @@ class UserAgent:
 def _by_hints(hints: Hints) -> Facts:
     client = with_hints(Client(), hints)
     return (*client, category_with_hints("", client, hints), None, None, None)
+
+
+def _with_bots_filtered(events: pa.Table) -> pa.Table:
+    """The transient ``is_filtered`` is true where it was, and where ``is_bot`` is."""
+    either = pc.or_kleene(column(events, "is_filtered", pa.bool_()), events.column("is_bot"))
+    return with_column(events, "is_filtered", pc.fill_null(either, False))

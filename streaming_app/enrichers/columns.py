@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 
 def column(events: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
@@ -18,9 +17,3 @@ def with_column(events: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Tabl
     if name in events.column_names:
         return events.set_column(events.column_names.index(name), name, values)
     return events.append_column(name, values)
-
-
-def with_bots_filtered(events: pa.Table) -> pa.Table:
-    """The transient ``is_filtered`` is true where it was, and where ``is_bot`` is."""
-    either = pc.or_kleene(column(events, "is_filtered", pa.bool_()), events.column("is_bot"))
-    return with_column(events, "is_filtered", pc.fill_null(either, False))
