@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 
-from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from rich.console import Console
 from rich.table import Table
 

@@ -126,7 +126,7 @@ class Config(Section):
     apps: dict[str, App] = Field(min_length=1)
     """App id to transformer; events of other apps are quarantined as unknown_app."""
     enrichers: tuple[dict[str, dict[str, Any]], ...] = ()
-    """In order: a name or package.module:Class, and its options."""
+    """In order: a name or package.module:Class, and its options; none where absent."""
     rules: Rules = Rules()
     sessions: Sessions = Sessions()
     dedupe: Dedupe = Dedupe()

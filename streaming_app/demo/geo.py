@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet  # type: ignore[import-untyped]  # what mmdb_writer takes networks as
+from netaddr import IPSet
 
 DATABASE_TYPE = "Clickstream-Demo-City"
 RANGES = ("192.0.2.0/24", "203.0.113.0/24", "2001:db8::/32")

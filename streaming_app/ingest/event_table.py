@@ -19,7 +19,8 @@ _astuple = msgspec.structs.astuple
 _encode = msgspec.json.Encoder().encode
 _EVENT_COLUMNS = tuple(columns_of(Event))
 _KNOWN = {column.name: column for column in EVENT.columns}
-_AGENT, _ADDRESS = text("user agent", 2_048), text("address", 2_048)
+_LONGEST_HEADER = 2_048
+_AGENT, _ADDRESS = text("user agent", _LONGEST_HEADER), text("address", _LONGEST_HEADER)
 _REQUEST_COLUMNS = (_KNOWN["ingest_time_msec"], _KNOWN["device_ua"], _KNOWN["process_info"], _AGENT, _ADDRESS)
 _TRANSIENT = {"ua": _AGENT, "ip": _ADDRESS, "client_hints": json_text("client hints")}
 """Fields of an event that follow its columns, in the order of the class."""
@@ -48,7 +49,9 @@ class EventTable:
                 self._infos[len(self._rows)] = infos[place]
             self._rows.append(_astuple(event))
         agent = _encode({"string": request.ua}).decode() if request.ua else None
-        self._requests.append((request.ingest_time, agent, shared, request.ua, request.ip))
+        # The end of a list of addresses is what our own proxies wrote; its beginning is the client's, of any length.
+        address = request.ip and request.ip[-_LONGEST_HEADER:]
+        self._requests.append((request.ingest_time, agent, shared, request.ua, address))
         self._sizes.append(len(events))
         return infos
 

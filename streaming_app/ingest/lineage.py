@@ -26,7 +26,7 @@ class Lineage:
             "rid": request.rid and cut(request.rid, ID_BYTES),
             "ingest_time": iso_time(request.ingest_time),
             "upload_time": iso_time(request.upload_time),
-            "source_ip": address and cut(address, ID_BYTES),  # a header that clients can fill
+            "source_ip": address and address[-ID_BYTES:],  # a header that clients can fill, from its beginning
             "input_file_name": request.source_file,
             "input_file_line": request.source_line,
         }

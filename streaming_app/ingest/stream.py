@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -53,5 +54,6 @@ def process_batch(batch: Batch, files: DataFrame, sink: Sink) -> dict[str, Any]:
 
 def _pass(batch: Batch, group: Group) -> Iterator[bytes]:
     """What each task runs: the pass over its files, which makes one report."""
+    logging.getLogger("clickstream").setLevel(logging.ERROR)  # the driver has said what there is to say of the configuration
     task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
     yield msgspec.json.encode(FilePass(batch, task).run(file.uri for file in group))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from streaming_app.errors import QueryError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.tables.delta import Sink, live_files
 
 
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+
 def dataset(sink: Sink, table: Table) -> ds.Dataset:
     """The newest version of a table; partition columns come from the Delta log."""
+    import pyarrow.dataset as ds  # noqa: PLC0415 - it imports pandas, a second that commands without a look need not pay
+
     system, root = sink.storage.filesystem(sink.uri(table))
     parquet = ds.ParquetFileFormat()
     fragments = []

@@ -51,9 +51,10 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def _point_at_the_demo(folder: Path) -> None:
-    """What the README asks for next: set source.uri, sink.uri and apps."""
+    """What the README asks for next: set source.uri, sink.uri, apps and the geo database."""
     config = folder / "conf" / "pipeline.yaml"
     text = config.read_text().replace("s3://my-bucket/raw/", f"{folder}/.demo/raw")
+    text = text.replace("s3://my-bucket/geo/GeoLite2-City.mmdb", f"{folder}/.demo/geo.mmdb")
     config.write_text(text.replace("s3://my-bucket/lake/", f"{folder}/mine"))
 
 

@@ -15,6 +15,9 @@ from ruamel.yaml import YAML
 
 from streaming_app.config import Config, load_config, parse_config
 from streaming_app.config.model import App, LimitsSection, Rules, Section
+from streaming_app.enrichers.ip.options import IpOptions
+from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
+from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.errors import ConfigError
 from streaming_app.registry import ENRICHERS, TRANSFORMERS, make_transformer
 from streaming_app.resources import conf_file
@@ -333,9 +336,14 @@ def test_every_key_says_what_it_means() -> None:
     assert silent == []
 
 
-def test_the_template_to_start_from_says_only_what_is_required() -> None:
+def test_the_template_to_start_from_says_what_is_required_and_the_enrichers() -> None:
     config = load_config(str(conf_file("pipeline.minimal.yaml")))
-    assert config == parse_config(good(**{"/raw": "s3://my-bucket/raw/", "/lake": "s3://my-bucket/lake/"}))
+    enrichers = ({"ip": {"database": "s3://my-bucket/geo/GeoLite2-City.mmdb"}}, {"user_agent": {}}, {"traffic_source": {}})
+    required = parse_config(good(**{"/raw": "s3://my-bucket/raw/", "/lake": "s3://my-bucket/lake/"}))
+    assert config == required.model_copy(update={"enrichers": enrichers})
+
+
+BUILT_IN = {"ip": IpOptions, "user_agent": UserAgentOptions, "traffic_source": TrafficSourceOptions}
 
 
 def differences(given: Any, model: type[BaseModel], path: str = "") -> Iterator[str]:
@@ -350,6 +358,10 @@ def differences(given: Any, model: type[BaseModel], path: str = "") -> Iterator[
         elif field.annotation == dict[str, App]:
             for key, each in given[name].items():
                 yield from differences(each, App, f"{here}.{key}.")
+        elif name == "enrichers":
+            for entry in given[name]:
+                [[enricher, options]] = entry.items()
+                yield from differences(options, BUILT_IN[enricher], f"{here}.{enricher}.")
         elif not field.is_required():
             default = field.get_default(call_default_factory=True)
             shown = list(default) if isinstance(default, tuple) else default
@@ -362,6 +374,7 @@ def test_the_reference_has_every_key_with_its_default() -> None:
     load_config(str(REFERENCE))
     given = YAML(typ="safe").load(REFERENCE.read_text())
     assert list(differences(given, Config)) == []
+    assert [name for entry in given["enrichers"] for name in entry] == list(BUILT_IN)
 
 
 def test_the_comparison_with_the_reference_finds_differences() -> None:
@@ -369,8 +382,11 @@ def test_the_comparison_with_the_reference_finds_differences() -> None:
     assert list(differences(config, Config)) == []
     del config["rules"]["always_fresh"], config["apps"]["shop"]["options"]
     config["limits"]["max_depth"] = 3
+    config["enrichers"] = [{"user_agent": {"bots": "drop", "not_bots": None}}]
     assert list(differences(config, Config)) == [
         "apps.shop.options is not there",
+        "enrichers.user_agent.bots is 'drop', the default is 'keep'",
+        "enrichers.user_agent.bot_patterns is not there",
         "rules.always_fresh is not there",
         "limits.max_depth is 3, the default is 64",
     ]

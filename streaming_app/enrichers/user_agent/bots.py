@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 from streaming_app.enrichers.user_agent.pattern_lists import PatternList, Patterns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 from streaming_app.enrichers.base import Files
 from streaming_app.errors import ConfigError
