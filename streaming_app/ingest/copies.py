@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 import pyarrow as pa
 
 from streaming_app.model.event import Event
 
-_Order = tuple[int, int]
+_Order = tuple[int, int, str]
 
 
 def without_twins(events: list[Event]) -> list[Event]:
@@ -22,16 +23,16 @@ def without_twins(events: list[Event]) -> list[Event]:
 
 
 class Copies:
-    """Remembers the best copy of each event that a task has met, by (event time, receive time)."""
+    """Remembers the best copy of each event that a task has met, by (event time, receive time, request id)."""
 
     def __init__(self) -> None:
         self._best: dict[str, dict[str, _Order]] = defaultdict(dict)
 
-    def may_stay(self, events: pa.Table) -> list[bool]:
+    def may_stay(self, events: pa.Table, request_ids: Iterable[str]) -> list[bool]:
         """Per row, whether it is better than all its copies met before; one that wins late is told apart by the commit."""
         columns = ("app_id", "event_id", "event_time_msec", "ingest_time_msec")
-        rows = zip(*(events[name].to_pylist() for name in columns), strict=True)
-        return [self._is_better(app_id, event_id, (time, received or 0)) for app_id, event_id, time, received in rows]
+        rows = zip(*(events[name].to_pylist() for name in columns), request_ids, strict=True)
+        return [self._is_better(app, event, (time, received or 0, request)) for app, event, time, received, request in rows]
 
     def _is_better(self, app_id: str, event_id: str, order: _Order) -> bool:
         seen = self._best[app_id]

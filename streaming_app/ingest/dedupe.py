@@ -1,8 +1,8 @@
 """Exactly once: which copies of an event stay, decided before the commit.
 
 An event is ``(app_id, event_id)``. Copies are compared within the batch and with the table's files of the touched days;
-the copy with the smallest (event time, ingest time) stays, so that any split and order of the input ends in the same row.
-Of copies received in the same second, which differ in lineage only, a committed one stays, else the first by file and line.
+the copy with the smallest (event time, ingest time, request id) stays, so that any split and order of the input ends in the
+same row. Of one and the same request read twice, a committed copy stays, else the first by file and line.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 from streaming_app.storage import Storage
 from streaming_app.tables.files import LiveFile, WrittenFile
 
-_ORDER = ("event_time_msec", "ingest_time_msec", "stored_first", "place")
+_ORDER = ("event_time_msec", "ingest_time_msec", "request", "stored_first", "place")
 _DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id"]
 _PLACE = r'"input_file_name":"(?P<place>(?:[^"\\]|\\.)*","input_file_line":\d+)'
+_REQUEST = r'^\{"rid":(?P<request>"(?:[^"\\]|\\.)*")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,11 @@ def _compare(files: list[DataFile], suspects: pa.Array, storage: Storage, verdic
 def _copies(files: list[DataFile], suspects: pa.Array, storage: Storage) -> Iterator[pa.Table]:
     for number, file in enumerate(files):
         for rows in _suspect_rows(file, suspects, storage):
+            received = pc.fill_null(rows["ingest_time_msec"], 0)
             yield (
-                rows.append_column("place", places(rows["process_info"]))
+                rows.set_column(rows.column_names.index("ingest_time_msec"), "ingest_time_msec", received)
+                .append_column("place", places(rows["process_info"]))
+                .append_column("request", _extracted(rows["process_info"], _REQUEST, "request"))
                 .append_column("file", pa.repeat(number, rows.num_rows))
                 .append_column("stored_first", pa.repeat(int(file.is_new), rows.num_rows))
                 .combine_chunks()
@@ -142,7 +146,11 @@ def _suspect_rows(file: DataFile, suspects: pa.Array, storage: Storage) -> Itera
 
 def places(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
     """Raw file and line of each row, as one text: within one of them an event id occurs once."""
-    return pc.struct_field(pc.extract_regex(process_info, _PLACE), "place")
+    return _extracted(process_info, _PLACE, "place")
+
+
+def _extracted(process_info: pa.ChunkedArray, pattern: str, group: str) -> pa.ChunkedArray:
+    return pc.fill_null(pc.struct_field(pc.extract_regex(process_info, pattern), group), "")
 
 
 def _users(app_id: str, rows: pa.Table) -> set[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -80,20 +81,21 @@ class EventRows:
     def _flush(self) -> None:
         if not len(self._events):
             return
+        request_ids = self._events.request_ids
         events = self._enrichment.apply(self._events.make())
-        stay = self._staying(events)
+        stay = self._staying(events, request_ids)
         self._write(EVENT, events.filter(pa.array(stay)))
         if items := [item for item in self._items if stay[item[-1]]]:
             self._write(ITEM, pa.table(to_columns(items, _ITEM_COLUMNS), [column.name for column in _ITEM_COLUMNS]))
         self._items = []
 
-    def _staying(self, events: pa.Table) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def _staying(self, events: pa.Table, request_ids: list[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which rows are written: neither filtered by an enricher, nor a copy that lost. A filtered copy is no rival."""
         stay = np.ones(len(events), dtype=bool)
         if "is_filtered" in events.column_names:
             stay = ~events["is_filtered"].to_numpy()
             self.filtered += len(stay) - int(stay.sum())
-        better = self._copies.may_stay(events.filter(pa.array(stay)))
+        better = self._copies.may_stay(events.filter(pa.array(stay)), compress(request_ids, stay))
         self.duplicate += len(better) - sum(better)
         stay[stay] = better
         return stay

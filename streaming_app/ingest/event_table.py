@@ -35,6 +35,8 @@ class EventTable:
         self._requests: list[tuple[Any, ...]] = []
         self._sizes: list[int] = []
         self._infos: dict[int, str] = {}
+        self.request_ids: list[str] = []
+        """Of each event's request, as JSON text, "" where it has none: tells copies of an event apart."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -53,6 +55,7 @@ class EventTable:
         address = request.ip and request.ip[-_LONGEST_HEADER:]
         self._requests.append((request.ingest_time, agent, shared, request.ua, address))
         self._sizes.append(len(events))
+        self.request_ids += [_encode(info["rid"]).decode() if "rid" in info else ""] * len(events)
         return infos
 
     def make(self) -> pa.Table:
@@ -65,7 +68,7 @@ class EventTable:
         table["ua"], table["ip"] = pc.coalesce(table["ua"], ua), pc.coalesce(table["ip"], ip)
         table["device_ua"] = pc.coalesce(table["device_ua"], agent)
         table["project_id"] = pa.repeat(self._project_id, len(self._rows))
-        self._rows, self._requests, self._sizes, self._infos = [], [], [], {}
+        self._rows, self._requests, self._sizes, self._infos, self.request_ids = [], [], [], {}, []
         return pa.table(table)
 
     def _with_own_infos(self, infos: pa.Array) -> pa.Array:

@@ -10,6 +10,15 @@ from hypothesis import strategies as st
 from tests.support.raw import NOW, line
 
 HOUR = 3_600_000
+_QUERIES = ("", "", "?utm_source=mail&utm_medium=email", "?gclid=1", "?fbclid=2")
+_REFERRERS = (None, "https://www.google.com/", "https://t.co/", "https://shop.example/1", "https://chatgpt.com/")
+AGENTS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148",
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    None,
+)
+ADDRESSES = ("192.0.2.7", "203.0.113.99, 198.51.100.1", "2001:db8:1::7", "unknown", None)
 _NAMES = ("_page_view", "_screen_view", "_user_engagement", "_session_start", "_profile_set", "purchase")
 
 
@@ -19,7 +28,9 @@ def _event(draw: st.DrawFn, number: int) -> dict[str, Any]:
     session = draw(st.sampled_from(["s-1", "s-2", None]))
     minutes = draw(st.integers(0, 40 * 60))
     name = draw(st.sampled_from(_NAMES))
-    attributes: dict[str, Any] = {"_page_url": f"https://shop.example/{draw(st.integers(0, 3))}"}
+    attributes: dict[str, Any] = {"_page_url": f"https://shop.example/{draw(st.integers(0, 3))}{draw(st.sampled_from(_QUERIES))}"}
+    if referrer := draw(st.sampled_from(_REFERRERS)):
+        attributes["_latest_referrer"] = referrer
     if session:
         attributes |= {"_session_id": f"{user}-{session}", "_session_number": draw(st.integers(1, 2))}
     if source := draw(st.sampled_from([None, "Direct", "google", "news"])):
@@ -56,7 +67,10 @@ def requests(draw: st.DrawFn) -> list[bytes]:
         for copy in range(draw(st.sampled_from([1, 1, 2, 3]))):
             upload = str(NOW + skew)
             ingest = NOW + draw(st.sampled_from([0, 1_000]))
-            lines.append(line(payload, rid=f"r-{request}-{copy}", client_timestamp=upload, ingest_time=ingest))
+            # A copy may come by another way, even from something else.
+            ua, ip = draw(st.sampled_from(AGENTS)), draw(st.sampled_from(ADDRESSES))
+            rid = f"r-{request}-{draw(st.integers(0, 9))}-{copy}"
+            lines.append(line(payload, rid=rid, client_timestamp=upload, ingest_time=ingest, ua=ua, ip=ip))
     return lines
 
 

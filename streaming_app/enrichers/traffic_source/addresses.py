@@ -33,10 +33,12 @@ def parse(url: str) -> WebAddress | None:
     WebAddress(host='www.example.com', path='/a', query='b=1', fragment='c')
     """
     url = url.strip()
-    is_relative = _WITHOUT_HOST.match(url) is not None
-    scheme = "" if _SCHEME.match(url) else "page:" if is_relative else "https://"
+    is_relative = False
+    if not url.startswith(("https://", "http://")) and not _SCHEME.match(url):
+        is_relative = _WITHOUT_HOST.match(url) is not None
+        url = ("page:" if is_relative else "https://") + url.removeprefix("//")
     try:
-        parsed = can_ada.parse(scheme + url.removeprefix("//"))
+        parsed = can_ada.parse(url)
         host = parsed.hostname.lower().rstrip(".")
         return WebAddress(host, parsed.pathname, parsed.search[1:], parsed.hash[1:]) if host or is_relative else None
     except (ValueError, UnicodeError):  # can_ada refuses it, or a lone surrogate
@@ -66,7 +68,10 @@ def site_of(host: str) -> str:
     >>> site_of("shop.example.co.uk"), site_of("me.github.io"), site_of("10.0.0.1")
     ('example.co.uk', 'me.github.io', '10.0.0.1')
     """
-    return _suffixes.extract_str(host).top_domain_under_public_suffix or host
+    parts = _suffixes.extract_str(host)
+    if parts.suffix or parts.ipv4 or parts.ipv6:
+        return parts.top_domain_under_public_suffix or host
+    return ".".join(host.split(".")[-2:])  # by the list's own rule the suffix of what it does not know is one label
 
 
 @lru_cache(maxsize=_CACHED)

@@ -50,7 +50,7 @@ class Rules:
         campaign = self.campaigns.read(address)
         found = self.categories.of_referrer(address)
         source, category, term = found or (None, None, None)
-        shown = url if self.channels.look_at_urls else address.host
+        shown = (not self.channels.look_at_urls and address.host) or url
         return Place(address.host, site_of(address.host), shown, source, category, term, campaign)
 
     def is_foreign(self, referrer: Place, page: Place | None) -> bool:
