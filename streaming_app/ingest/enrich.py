@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,8 +99,8 @@ def _fitted(made: Any, given: pa.Table) -> pa.Table:
         raise TypeError(f"enrich() returned a {type(made).__name__}, not a table")
     if len(made) != len(given):
         raise ValueError(f"enrich() returned {len(made)} rows for {len(given)}")
-    if twice := {name for name in made.column_names if made.column_names.count(name) > 1}:
-        raise ValueError(f"enrich() returned columns twice: {', '.join(sorted(twice))}")
+    if twice := [name for name, count in Counter(made.column_names).items() if count > 1]:
+        raise ValueError(f"enrich() returned columns twice: {', '.join(twice)}")
     columns = {name: given[name] for name in given.column_names}
     return pa.table(columns | {name: _cast(name, made[name]) for name in made.column_names})
 

@@ -157,7 +157,9 @@ def test_the_console_script(folder: Path) -> None:
 
 def test_help_names_every_command_and_exit_code(clickstream: Clickstream) -> None:
     shown = clickstream.output("--help")
-    assert {word for word in ("run", "demo", "inspect", "explain", "sql", "config", "tables") if f" {word} " not in shown} == set()
+    assert {
+        word for word in ("run", "demo", "inspect", "explain", "sql", "config", "tables") if f" {word} " not in shown
+    } == set()
     assert "Exit codes: 0 done; 1 unexpected error; 2 bad configuration or query" in " ".join(shown.split())
 
 
