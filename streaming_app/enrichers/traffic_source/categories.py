@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from streaming_app.enrichers.traffic_source.addresses import WebAddress, name_of, parameters, site_of
+from streaming_app.enrichers.traffic_source.addresses import WebAddress, name_of, parameters, parse, site_of
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
 
 SEARCH = "Search"
@@ -42,19 +42,20 @@ class Categories:
         return None
 
     def _of_source(self, source: str) -> str | None:
-        """The category of a source that is known by its name or by its host (``utm_source=m.facebook.com``)."""
+        """The category of a source that is known by its name or by its address (``utm_source=m.facebook.com``)."""
         name = source.lower()
         if known := self._category.get(name):
             return known
-        rule = self._by_url.get(name) or ("." in name and next(self._candidates(name, ""), None)) or None
+        rule = self._by_url.get(name)
+        if rule is None and "." in name and (address := parse(name)):
+            rule = next(self._candidates(address.host, address.path), None)
         return rule and rule.category
 
     def _candidates(self, host: str, path: str) -> Iterator[CategoryRule]:
         """Rules from the most to the least specific."""
         yield from self._upwards(host, path)
-        name = name_of(host)
-        if name:
-            labels = host.split(".")
+        name, labels = name_of(host), host.split(".")
+        if name in labels:
             below = labels[: labels.index(name)]
             # A file that knows no `google.*` still means all of Google's country domains by google.com.
             for url in (f"{name}.*", "google.com" if name == "google" else ""):
