@@ -46,11 +46,13 @@ class Explained(msgspec.Struct):
 
 
 class Explanation(msgspec.Struct):
-    """One request. ``duplicates`` are copies of an event within it, ``failures`` the errors of enrichers by their name."""
+    """One request. ``changes`` are those of attributes, ``duplicates`` copies of an event within it, ``failures`` the errors of
+    enrichers by their name."""
 
     request: Values
     transformer: str | None = None
     events: list[Explained] = []
+    changes: list[Values] = []
     refused: list[Refused] = []
     duplicates: int = 0
     failures: dict[str, str] = {}
@@ -70,13 +72,14 @@ def explain(line: bytes, config: Config, storage: Storage, file: str = "", numbe
     request.source_file, request.source_line = file, number
     triage = RequestTriage(config)
     transformer = triage.transformer_of(request)
-    accepted, rejected = triage.sort(request)
+    accepted, changes, rejected = triage.sort(request)
     events = without_twins(accepted)
     done = Explanation(
         {name: value for name, value in msgspec.to_builtins(request).items() if value is not None and name != "data"},
         type(transformer).__name__ if transformer else None,
         refused=[Refused(stage, each.reason, each.message, each.position) for each, stage in rejected],
         duplicates=len(accepted) - len(events),
+        changes=[_filled(msgspec.to_builtins(each)) for each in changes],
     )
     if events:
         batch = Batch(config, storage, stream_id="", batch_id=0, job_id="explain", created_ms=int(time.time() * 1000))

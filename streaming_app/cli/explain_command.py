@@ -72,6 +72,9 @@ def _show(explanation: Explanation, console: Console) -> None:
     console.print(f"transformer: {explanation.transformer or 'none serves this app'}", style="bold")
     for number, event in enumerate(explanation.events, 1):
         _show_event(number, event, console)
+    for change in explanation.changes:
+        console.print()
+        _show_values("change", change, console)
     for refused in explanation.refused:
         place = "" if refused.position is None else f" element {refused.position}"
         console.print(f"\n[bold]quarantine[/bold]{place}: {refused.reason} ({refused.stage}):", end=" ")

@@ -15,7 +15,7 @@ from rich.text import Text
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
 from streaming_app.tables.read import query
 
-TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics"]
+TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes"]
 JsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
 _LONGEST_CELL = 60
 
@@ -50,7 +50,7 @@ def inspect(
 
 
 def sql(select: str, config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -> None:
-    """Run a SELECT over the tables event, item, user, session, quarantine and run_metrics.
+    """Run a SELECT over the tables (`clickstream tables describe` lists them).
 
     Example: clickstream sql "SELECT event_name, count(*) FROM event GROUP BY ALL ORDER BY 2 DESC"
     """

@@ -1,4 +1,4 @@
-"""User and session made anew from ``event`` for some users, in place of whatever is there."""
+"""User and session made anew from ``event`` and ``change`` for some users, in place of whatever is there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
+from streaming_app.derive.changes import log_of
 from streaming_app.derive.stale import Users, stale_users
 from streaming_app.model.tables import EVENT, SESSION, USER
 from streaming_app.tables.delta import Sink
@@ -46,8 +47,10 @@ def rebuild_users(config: Config, sink: Sink, job_id: str, users: Users) -> None
     states = session_rows.with_stored(session_rows.states_of(events, config.sessions))
     changes = session_rows.rows_of(states, config.sessions, created_ms)
     # Each rebuild is a transaction of its own: it may be repeated as often as needed.
+    changed = user_rows.states_of_changes(log_of(sink, values, _KEY))
+    users = user_rows.combine_states(pa.concat_tables([user_rows.states_of(events), changed]))
     for table, rows in (
-        (USER, user_rows.rows_of(user_rows.states_of(events), job_id, created_ms)),
+        (USER, user_rows.rows_of(users, job_id, created_ms)),
         (SESSION, changes.select(SESSION.schema.names)),
     ):
         replace(sink, table, hold(sink, table, _KEY, values), rows, (f"rebuild-{uuid.uuid4()}", 0))

@@ -1,4 +1,4 @@
-"""The DERIVE query: what is new in ``event`` becomes changes of ``user`` and ``session``."""
+"""The DERIVE query: what is new in ``event`` and ``change`` becomes news of ``user``, ``session`` and ``item_attributes``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pyspark.sql import functions as F
 
 from streaming_app.config.model import Config, Sessions
 from streaming_app.derive import session_rows, user_rows
+from streaming_app.derive.changes import log_of, touched, upsert_items
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.model.tables import EVENT
+from streaming_app.model.tables import CHANGE, EVENT, Table
 from streaming_app.storage import Storage, absolute, local_uri
 from streaming_app.streams import run_available_now
 from streaming_app.summary import Summary
@@ -33,36 +34,47 @@ COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVENT_COL
 
 
 def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) -> None:
-    """Run the query until user and session know every event that was there at its start."""
+    """Run the query until the derived tables know every event and change that was there at its start."""
 
     def process(files: DataFrame, stream_id: str, batch_id: int) -> None:
         update(files.distinct(), config, sink, summary, (stream_id, batch_id))
 
-    files = (
-        spark.readStream.format("delta")
-        # A commit that takes events away (an erasure, a rebuild) is no news: it brings user and session along itself.
-        .option("skipChangeCommits", "true")
-        .option("maxBytesPerTrigger", BATCH_BYTES)
-        .load(absolute(sink.uri(EVENT)))
-        # Spark says which files are new, the workers read them. Selected here, no other column is read by the JVM.
-        .select(F.input_file_name().alias("path"), "app_id")
-    )
+    files = _new_files(spark, sink, EVENT).union(_new_files(spark, sink, CHANGE))
     run_available_now(files, config.checkpoint_uri("derive"), process)
     with summary.timed("rebuild"):
         rebuild_stale_users(config, sink, summary.job_id)
 
 
+def _new_files(spark: SparkSession, sink: Sink, table: Table) -> DataFrame:
+    """A streaming frame with a row for each new row of a table: ``path`` of its file, ``app_id`` and ``table``."""
+    return (
+        spark.readStream.format("delta")
+        # A commit that takes events away (an erasure, a rebuild) is no news: it brings user and session along itself.
+        .option("skipChangeCommits", "true")
+        .option("maxBytesPerTrigger", BATCH_BYTES)
+        .load(absolute(sink.uri(table)))
+        # Spark says which files are new, the workers read them. Selected here, no other column is read by the JVM.
+        .select(F.input_file_name().alias("path"), "app_id", F.lit(table.name).alias("table"))
+    )
+
+
 def update(files: DataFrame, config: Config, sink: Sink, summary: Summary, transaction: Transaction) -> None:
-    """Bring the events of some files into both tables, each in one transaction that happens once."""
+    """Bring the news of some files into the tables, each in one transaction that happens once."""
     created_ms = int(time.time() * 1000)
     with summary.timed("derive states"):
         spark = files.sparkSession
-        found = [SizedFile(local_uri(row["path"]), 1, row["app_id"]) for row in files.collect()]
-        groups = grouped(found, spark.sparkContext.defaultParallelism)
-        made = run_tasks(spark, groups, partial(_states, sink.storage, config.sessions))
+        found: dict[str, list[SizedFile]] = {EVENT.name: [], CHANGE.name: []}
+        for row in files.collect():
+            found[row["table"]].append(SizedFile(local_uri(row["path"]), 1, row["app_id"]))
+        groups = grouped(found[EVENT.name], spark.sparkContext.defaultParallelism)
+        made = run_tasks(spark, groups, partial(_states, sink.storage, config.sessions)) if groups else []
     with summary.timed("derive user"):
         users = _joined(made, _USERS, user_rows.STATE_SCHEMA)
+        changed = touched(sink, found[CHANGE.name], "user_pseudo_id")
+        if changed:
+            users = pa.concat_tables([users, user_rows.states_of_changes(log_of(sink, changed, "user_pseudo_id"))])
         upsert_users(sink, users, summary.job_id, created_ms, transaction)
+        upsert_items(sink, touched(sink, found[CHANGE.name], "item_id"), created_ms, transaction)
     with summary.timed("derive session"):
         sessions = _joined(made, _SESSIONS, session_rows.STATE_SCHEMA)
         upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)

@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from streaming_app.derive.attributes import applied, fold
 from streaming_app.derive.engine import query
 from streaming_app.derive.rules import EVENT_ORDER, USER_FOLDS, USER_PICKS, combine, unit_columns
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
-from streaming_app.model.tables import TRAFFIC, USER
+from streaming_app.model.tables import EVENT, TRAFFIC, USER
 from streaming_app.model.times import iso_time
 
 KEYS = "app_id, user_pseudo_id"
@@ -31,7 +33,7 @@ EVENT_COLUMNS = (
 )
 """What is read of ``event``, besides its app_id."""
 
-_PROPERTIES = ("user_properties_json_str", "user_properties_as_of")
+_PROPERTIES = ("user_properties_json_str", "user_properties_as_of", "changed_properties_json_str", "changed_as_of")
 STATE_COLUMNS = (
     "app_id",
     "user_pseudo_id",
@@ -44,20 +46,40 @@ STATE_SCHEMA = pa.schema([(name, pa.int64() if name == "last_msec" else USER.sch
 _MERGED = (
     ", list(user_properties_json_str) FILTER (user_properties_json_str IS NOT NULL) AS properties"
     ", max(user_properties_as_of) AS user_properties_as_of"
+    ", arg_max(changed_properties_json_str, changed_as_of) AS changed_properties_json_str, max(changed_as_of) AS changed_as_of"
 )
 
 
 def states_of(events: pa.Table) -> pa.Table:
-    """One state per user of some events."""
+    """One state per user of some events; ``user_properties_json_str`` of a state is what events told."""
     profile = f"event_name IN ({', '.join(map(repr, PROFILE_EVENTS))}) AND user_properties_json_str IS NOT NULL"
     # The time stands before the properties: those without a set time of their own were set then.
     sent = f"CASE WHEN {profile} THEN event_time_msec || ' ' || user_properties_json_str END AS user_properties_json_str"
     units = (
         f"SELECT {KEYS}, {unit_columns(USER_FOLDS, USER_PICKS)}, {sent}, "
-        f"CASE WHEN {profile} THEN {EVENT_ORDER} END AS user_properties_as_of "
+        f"CASE WHEN {profile} THEN {EVENT_ORDER} END AS user_properties_as_of, "
+        "NULL::VARCHAR AS changed_properties_json_str, NULL::VARCHAR AS changed_as_of "
         "FROM events WHERE coalesce(user_pseudo_id, '') <> ''"
     )
     return _combined(units, events=events)
+
+
+def states_of_changes(changes: pa.Table) -> pa.Table:
+    """One state per user of some changes, which must be all that there are of these users."""
+    of_users = changes.filter(pc.and_(pc.is_valid(changes["user_pseudo_id"]), pc.starts_with(changes["event_name"], "profile_")))
+    missing = [name for name in EVENT_COLUMNS if name not in of_users.column_names]
+    events = pa.table({name: of_users[name] for name in ("app_id", *EVENT_COLUMNS) if name not in missing})
+    for name in missing:
+        events = events.append_column(name, pa.nulls(len(events), EVENT.schema.field(name).type))
+    states = states_of(events)
+    folded = {each.key: each for each in fold(of_users, "app_id", "user_pseudo_id")}
+    users = zip(states["app_id"].to_pylist(), states["user_pseudo_id"].to_pylist(), strict=True)
+    of_states = [folded[user] for user in users]
+    texts = [_as_text(each.attributes) for each in of_states]
+    columns = {"changed_properties_json_str": texts, "changed_as_of": [each.as_of for each in of_states]}
+    for name, values in columns.items():
+        states = states.set_column(states.column_names.index(name), name, pa.array(values, pa.string()))
+    return states.cast(STATE_SCHEMA)
 
 
 def combine_states(states: pa.Table) -> pa.Table:
@@ -66,7 +88,7 @@ def combine_states(states: pa.Table) -> pa.Table:
 
 
 def _combined(source: str, **tables: pa.Table) -> pa.Table:
-    sql = combine(source, KEYS, USER_FOLDS, USER_PICKS, _MERGED, ", properties, user_properties_as_of")
+    sql = combine(source, KEYS, USER_FOLDS, USER_PICKS, _MERGED, f", properties, {', '.join(_PROPERTIES[1:])}")
     found = query(sql, **tables)
     merged = [sent and merge_properties(sent) for sent in found["properties"].to_pylist()]
     found = found.append_column("user_properties_json_str", pa.array(merged, pa.string()))
@@ -76,6 +98,8 @@ def _combined(source: str, **tables: pa.Table) -> pa.Table:
 def as_states(rows: pa.Table) -> pa.Table:
     """Rows of ``user`` as the states that they are."""
     last = as_epoch_ms(rows["event_timestamp"])
+    told = pc.if_else(pc.is_valid(rows["changed_as_of"]), rows["event_properties_json_str"], rows["user_properties_json_str"])
+    rows = rows.set_column(rows.column_names.index("user_properties_json_str"), "user_properties_json_str", told)
     return rows.append_column("last_msec", last).select(STATE_COLUMNS).cast(STATE_SCHEMA)
 
 
@@ -110,11 +134,26 @@ def rows_of(states: pa.Table, job_id: str, created_ms: int) -> pa.Table:
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(states))])
     columns["event_timestamp"], columns["created_time"] = as_timestamp(states["last_msec"]), as_timestamp(created)
     columns["first_visit_date"] = as_timestamp(touched).cast(pa.timestamp("us")).cast(pa.date32())
+    told, changed = states["user_properties_json_str"], states["changed_properties_json_str"]
+    columns["event_properties_json_str"] = pc.if_else(pc.is_valid(changed), told, None)
+    columns["user_properties_json_str"] = pa.array(map(_after_changes, told.to_pylist(), changed.to_pylist()), pa.string())
     orders = zip(states["first_traffic_as_of"].to_pylist(), states["user_properties_as_of"].to_pylist(), strict=True)
     columns["process_info"] = pa.array(
         [_process_info(first, latest, job_id, created_ms) for first, latest in orders], pa.string()
     )
     return pa.table([columns[column.name] for column in USER.columns], schema=USER.schema)
+
+
+def _after_changes(told: str | None, changed: str | None) -> str | None:
+    """User attributes as JSON text, null where there are none."""
+    if changed is None:
+        return told
+    left = applied(_properties(told or "{}"), _properties(changed))
+    return _as_text(left) if left else None
+
+
+def _as_text(attributes: dict[str, Any]) -> str:
+    return drop_largest(msgspec.json.encode(attributes, order="sorted").decode(), _MAX_BYTES)[0]
 
 
 def _process_info(first: str | None, latest: str | None, job_id: str, created_ms: int) -> str:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TypeVar
 
 import pyarrow as pa
 
+from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 
 _Order = tuple[int, int, str]
 
 
-def without_twins(events: list[Event]) -> list[Event]:
-    """One event per id within a request: the earliest, of equally early ones the first in the payload."""
-    best: dict[str | None, Event] = {}
+_Row = TypeVar("_Row", Event, Change)
+
+
+def without_twins(events: list[_Row]) -> list[_Row]:
+    """One event (or change) per id within a request: the earliest, of equally early ones the first in the payload."""
+    best: dict[str | None, _Row] = {}
     for event in events:
         rival = best.get(event.event_id)
         if rival is None or (event.event_time_msec or 0) < (rival.event_time_msec or 0):

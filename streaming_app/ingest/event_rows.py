@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from streaming_app.enrichers.opened import worker_enrichers
 from streaming_app.ingest.copies import Copies, without_twins
+from streaming_app.ingest.day_rows import with_day
 from streaming_app.ingest.enrich import Enrichment, Use
 from streaming_app.ingest.event_table import EventTable
 from streaming_app.ingest.lineage import Lineage
-from streaming_app.model.arrow import as_timestamp, fit_json, to_columns
+from streaming_app.model.arrow import to_columns
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.item import Item
@@ -101,10 +101,4 @@ class EventRows:
         return stay
 
     def _write(self, table: Table, rows: pa.Table) -> None:
-        columns = {name: rows[name].combine_chunks() for name in rows.column_names}
-        fit_json(columns, table.columns)
-        time = as_timestamp(columns["event_time_msec"])
-        columns["event_timestamp"] = time
-        columns["year"], columns["month"], columns["day"] = (part(time).cast(pa.int32()) for part in (pc.year, pc.month, pc.day))
-        columns["created_time"] = as_timestamp(pa.repeat(pa.scalar(self._batch.created_ms, pa.int64()), len(time)))
-        self._writers[table.name].add(pa.table([columns[name] for name in table.schema.names], schema=table.schema))
+        self._writers[table.name].add(with_day(table, rows, self._batch.created_ms))

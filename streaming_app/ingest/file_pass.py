@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from streaming_app.errors import InputError
 from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.change_rows import ChangeRows
 from streaming_app.ingest.event_rows import EventRows
 from streaming_app.ingest.quarantine_rows import QuarantineRows
 from streaming_app.ingest.read_lines import BadPart, LineReader
@@ -44,6 +45,7 @@ class FilePass:
         self._batch, self._limits = batch, config.limits
         self._triage = RequestTriage(config)
         self._events = EventRows(batch, task)
+        self._changes = ChangeRows(batch, task)
         self._quarantine = QuarantineRows(batch, task)
         self._counts = Counts()
 
@@ -54,10 +56,11 @@ class FilePass:
         try:
             for _, members in groupby(sorted(uris), key=lambda uri: uri.rpartition("/")[0]):
                 self._folder(list(members))
-            files = self._events.close() + self._quarantine.close()
+            files = self._events.close() + self._changes.close() + self._quarantine.close()
         finally:
             gc.enable()
-        self._counts.duplicate, self._counts.filtered = self._events.duplicate, self._events.filtered
+        self._counts.duplicate = self._events.duplicate + self._changes.duplicate
+        self._counts.filtered = self._events.filtered
         self._counts.quarantined = self._quarantine.by_reason
         self._counts.cpu_seconds = time.process_time() - began
         return Report(files, self._counts, self._events.uses())
@@ -101,9 +104,11 @@ class FilePass:
 
     def _request(self, request: Request) -> None:
         self._counts.saw(request.ingest_time)
-        accepted, rejected = self._triage.sort(request)
-        self._counts.received += len(accepted) + len(rejected)
+        events, changes, rejected = self._triage.sort(request)
+        self._counts.received += len(events) + len(changes) + len(rejected)
         for rejection, stage in rejected:
             self._quarantine.add(request, rejection, stage)
-        if accepted:
-            self._events.add(request, accepted)
+        if events:
+            self._events.add(request, events)
+        if changes:
+            self._changes.add(request, changes)

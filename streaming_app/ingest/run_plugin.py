@@ -6,14 +6,17 @@ import msgspec
 
 from streaming_app.errors import InputError, Reason
 from streaming_app.ingest.check_plugin import checked
+from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.transformers.base import Rejected, Transformer
 from streaming_app.transformers.payload import payload_bytes
 from streaming_app.transformers.split import split_elements
 
+Result = Event | Change | Rejected
 
-def transform(transformer: Transformer, request: Request, max_bytes: int) -> list[Event | Rejected]:
+
+def transform(transformer: Transformer, request: Request, max_bytes: int) -> list[Result]:
     """Everything the transformer makes of a request; an exception becomes a :class:`Rejected` in its element's place."""
     results = _results(transformer, request, max_bytes)
     if type(transformer).__module__.startswith(_OWN):
@@ -24,7 +27,7 @@ def transform(transformer: Transformer, request: Request, max_bytes: int) -> lis
 _OWN = "streaming_app.transformers."
 
 
-def _results(transformer: Transformer, request: Request, max_bytes: int) -> list[Event | Rejected]:
+def _results(transformer: Transformer, request: Request, max_bytes: int) -> list[Result]:
     try:
         return list(transformer.transform(request))
     except InputError as error:
@@ -34,8 +37,8 @@ def _results(transformer: Transformer, request: Request, max_bytes: int) -> list
         return _one_by_one(transformer, request, parts) if len(parts) > 1 else [_failed(error, None)]
 
 
-def _one_by_one(transformer: Transformer, request: Request, parts: list[str]) -> list[Event | Rejected]:
-    results: list[Event | Rejected] = []
+def _one_by_one(transformer: Transformer, request: Request, parts: list[str]) -> list[Result]:
+    results: list[Result] = []
     for position, part in enumerate(parts):
         single = msgspec.structs.replace(request, data=part, first_position=position)
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from streaming_app.config.model import Rules
 from streaming_app.errors import Reason
+from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 
 INGEST_RESOLUTION_MS = 1_000
@@ -58,7 +59,7 @@ class TimeRules:
             return 1, 0
         return max(0, ingest_ms - self._freshness_ms), ingest_ms + INGEST_RESOLUTION_MS - 1
 
-    def judge(self, event: Event, ingest_ms: int | None, upload_ms: int | None) -> Verdict | None:
+    def judge(self, event: Event | Change, ingest_ms: int | None, upload_ms: int | None) -> Verdict | None:
         """Correct the event's times in place where its clock was wrong; returns why it is refused, or None."""
         sent = event.event_time_msec or 0
         if ingest_ms is not None and self._correct:
@@ -66,7 +67,7 @@ class TimeRules:
         time = event.event_time_msec
         if time is None or not 0 <= time <= LATEST_MS:
             return Verdict(Reason.MALFORMED_EVENT, f"event time {time} is no time between 1970 and 9999")
-        if ingest_ms is None or event.event_name in self._always_fresh:
+        if ingest_ms is None or self._is_always_fresh(event):
             return None
         if _ahead(time, ingest_ms) and sent - ingest_ms > self._threshold_ms:
             return Verdict(Reason.IN_FUTURE, f"event time {time} is {time - ingest_ms} ms after ingest time {ingest_ms}")
@@ -74,7 +75,11 @@ class TimeRules:
             return Verdict(Reason.TOO_LATE, f"event time {time} is {ingest_ms - time} ms before ingest time {ingest_ms}")
         return None
 
-    def _correct_clock(self, event: Event, ingest_ms: int, upload_ms: int | None) -> None:
+    def _is_always_fresh(self, event: Event | Change) -> bool:
+        """Changes are, like the events that carry attributes."""
+        return isinstance(event, Change) or event.event_name in self._always_fresh
+
+    def _correct_clock(self, event: Event | Change, ingest_ms: int, upload_ms: int | None) -> None:
         sent = event.event_time_msec or 0
         ahead = _ahead(sent, ingest_ms)
         shift, reasons = 0, []
@@ -86,7 +91,7 @@ class TimeRules:
         beyond = sent + shift - ingest_ms
         # What was hardly ahead before its correction is not taken for ahead because of it.
         made_so = shift != 0 and sent - ingest_ms <= self._threshold_ms
-        small = beyond <= self._threshold_ms or event.event_name in self._always_fresh
+        small = beyond <= self._threshold_ms or self._is_always_fresh(event)
         if beyond >= INGEST_RESOLUTION_MS and small and not made_so:
             shift = ingest_ms - sent
             reasons.append("eventTimestamp is in the future, set to ingestTimestamp")
@@ -99,9 +104,9 @@ def _ahead(time_ms: int, ingest_ms: int) -> bool:
     return time_ms >= ingest_ms + INGEST_RESOLUTION_MS
 
 
-def _shift(event: Event, sent: int, shift: int, reason: str) -> None:
+def _shift(event: Event | Change, sent: int, shift: int, reason: str) -> None:
     for name in SHIFTED:
-        if (time := getattr(event, name)) is not None:
+        if (time := getattr(event, name, None)) is not None:
             setattr(event, name, time + shift)
     adjusted: dict[str, Any] = {
         "event_timestamp_adjusted": "true",

@@ -8,6 +8,7 @@ from streaming_app.config.model import Config
 from streaming_app.errors import Reason
 from streaming_app.ingest.run_plugin import transform
 from streaming_app.ingest.time_rules import TimeRules
+from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.registry import make_transformer
@@ -18,7 +19,8 @@ from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 class Triage(NamedTuple):
     """``rejected`` are pairs of a rejection and its stage: request, transform or rules."""
 
-    accepted: list[Event]
+    events: list[Event]
+    changes: list[Change]
     rejected: list[tuple[Rejected, str]]
 
 
@@ -39,8 +41,9 @@ class RequestTriage:
         """Every element of the request, in payload order; clock-corrected where its clock was wrong."""
         transformer = self.transformer_of(request)
         if transformer is None:
-            return Triage([], [(_unknown(request.app_id, None), "request")])
-        accepted: list[Event] = []
+            return Triage([], [], [(_unknown(request.app_id, None), "request")])
+        events: list[Event] = []
+        changes: list[Change] = []
         rejected: list[tuple[Rejected, str]] = []
         ingest, upload = request.ingest_time, request.upload_time
         earliest, latest = self._rules.ordinary_range(ingest, upload)
@@ -49,13 +52,15 @@ class RequestTriage:
                 rejected.append((result, "transform"))
             elif result.app_id not in self._transformers:
                 rejected.append((_unknown(result.app_id, result.position), "rules"))
-            elif earliest <= (result.event_time_msec or -1) <= latest:
-                accepted.append(result)
-            elif refused := self._rules.judge(result, ingest, upload):
+            elif not earliest <= (result.event_time_msec or -1) <= latest and (
+                refused := self._rules.judge(result, ingest, upload)
+            ):
                 rejected.append((Rejected(refused.reason, refused.message, result.position), "rules"))
+            elif isinstance(result, Event):
+                events.append(result)
             else:
-                accepted.append(result)
-        return Triage(accepted, rejected)
+                changes.append(result)
+        return Triage(events, changes, rejected)
 
 
 def _unknown(app_id: str | None, position: int | None) -> Rejected:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 
+from streaming_app.model.change import Change
 from streaming_app.model.columns import Column, bigint, boolean, columns_of, date, double, integer, json_text, text, timestamp
 from streaming_app.model.event import LONG, URL, Event
 from streaming_app.model.item import Item
@@ -42,10 +44,15 @@ def _named(**columns: Column) -> tuple[Column, ...]:
     return tuple(Column(c.type, c.meaning, c.max_bytes, c.is_json, c.stats, name) for name, c in columns.items())
 
 
+def _only(struct: type[Any], *names: str) -> tuple[Column, ...]:
+    """Some columns of a typed row."""
+    known = {column.name: column for column in columns_of(struct)}
+    return tuple(known[name] for name in names)
+
+
 def _of(*names: str) -> tuple[Column, ...]:
     """Columns of ``event`` that another table repeats."""
-    known = {column.name: column for column in columns_of(Event)}
-    return tuple(known[name] for name in names)
+    return _only(Event, *names)
 
 
 _DAY = _named(
@@ -80,6 +87,28 @@ ITEM = Table(
     key=("app_id", "event_id", "item_index"),
 )
 
+CHANGE = Table(
+    "change",
+    "One row per change of a user's or an item's attributes that came as a message of its own (Sensors Data).",
+    _TIME + tuple(columns_of(Change)) + _CREATED + _DAY,
+    partition_by=_PER_DAY,
+    key=("app_id", "event_id"),
+)
+
+ITEM_ATTRIBUTES = Table(
+    "item_attributes",
+    "One row per item whose attributes were set by messages of its own: what holds after all changes.",
+    _named(event_timestamp=timestamp("latest change of the item, UTC", stats=True))
+    + _only(Change, "app_id", "item_type", "item_id")
+    + _named(
+        is_deleted=boolean("the latest change deleted the item"),
+        attributes_json_str=json_text("attributes, {name: {value, set_time_msec}}"),
+        created_time=timestamp("when the row was last written, UTC"),
+    ),
+    partition_by=("app_id",),
+    key=("app_id", "item_type", "item_id"),
+)
+
 TRAFFIC = ("source", "medium", "campaign", "content", "term", "campaign_id", "clid_platform", "clid", "channel_group", "category")
 """Suffixes of the ten ``traffic_source_*`` columns of ``event``."""
 
@@ -111,8 +140,13 @@ USER = Table(
     + _USER
     + _named(
         user_id_as_of=text("user_id: " + _AS_OF, LONG),
-        user_properties_json_str=json_text("user attributes, {name: {value, set_time_msec}}; the newest of each wins"),
+        user_properties_json_str=json_text(
+            "user attributes, {name: {value, set_time_msec}}: the newest of each that events told, after all changes"
+        ),
         user_properties_as_of=text("the newest user_properties: " + _AS_OF, LONG),
+        event_properties_json_str=json_text("what events told of user_properties_json_str, where there are changes besides"),
+        changed_properties_json_str=json_text("what changes made of user attributes, {name: {value or null, set_time_msec}}"),
+        changed_as_of=text("how many changes (15 digits), and when the latest was: the larger of two is the later state"),
         first_touch_time_msec=bigint("smallest first touch time seen in any event, epoch ms"),
         first_visit_date=date("day of first_touch_time_msec, UTC"),
         first_referrer=text("page referrer of the earliest event that has one", URL),
@@ -200,12 +234,13 @@ RUN_METRICS = Table(
         decoded_bytes=bigint("their size after gunzip, bytes"),
         lines=bigint("raw lines"),
         received=bigint("elements: events, and each line, payload or part of a file that could not be told apart"),
-        written=bigint("events added to event"),
+        written=bigint("events added to event, and changes added to change"),
         duplicate=bigint("events that are there already, or came twice"),
         filtered=bigint("events left out by configuration"),
         quarantined=bigint("rows added to quarantine"),
         quarantined_by_reason=json_text("rows added to quarantine by reason"),
         items=bigint("rows added to item"),
+        changes=bigint("rows added to change"),
         first_ingest_time=timestamp("earliest receive time of a request in the batch, UTC"),
         last_ingest_time=timestamp("latest receive time of a request in the batch, UTC"),
         pass_seconds=double("wall seconds of the pass"),
@@ -218,4 +253,4 @@ RUN_METRICS = Table(
     ),
 )
 
-TABLES = {table.name: table for table in (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS)}
+TABLES = {table.name: table for table in (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS, CHANGE, ITEM_ATTRIBUTES)}

@@ -110,7 +110,7 @@ def sink_for(config: Config) -> Sink:
 
 
 @dataclass(frozen=True)
-class Change:
+class Rewrite:
     """What one micro-batch does to one table.
 
     ``added`` are new rows; ``removed`` files give way to ``rewritten`` ones that hold the same rows but for those that a
@@ -123,17 +123,17 @@ class Change:
     silent: bool = True
 
 
-def commit(table: DeltaTable, contract: Table, change: Change, stream_id: str, batch_id: int) -> bool:
-    """Commit a micro-batch's change in one transaction; False if this batch is in the table already.
+def commit(table: DeltaTable, contract: Table, rewrite: Rewrite, stream_id: str, batch_id: int) -> bool:
+    """Commit what a micro-batch does in one transaction; False if this batch is in the table already.
 
     The Delta protocol records the transaction id but nothing enforces it: it is compared here, which is safe because a
     pipeline has one writer at a time.
     """
     if committed(table, stream_id, batch_id):
         return False
-    actions: list[AddAction | RemoveAction] = [*_adds(change.added, news=True), *_adds(change.rewritten, news=False)]
+    actions: list[AddAction | RemoveAction] = [*_adds(rewrite.added, news=True), *_adds(rewrite.rewritten, news=False)]
     now = int(time.time() * 1000)
-    actions += [RemoveAction(file.path, not change.silent, now, file.size, dict(file.partition)) for file in change.removed]
+    actions += [RemoveAction(file.path, not rewrite.silent, now, file.size, dict(file.partition)) for file in rewrite.removed]
     table.create_write_transaction(
         actions,
         mode="append",

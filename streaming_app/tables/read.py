@@ -11,7 +11,6 @@ from streaming_app.errors import QueryError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.tables.delta import Sink, live_files
 
-
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.model.tables import Table
-from streaming_app.tables.delta import Change, Sink, commit, committed, live_files
+from streaming_app.tables.delta import Rewrite, Sink, commit, committed, live_files
 from streaming_app.tables.files import LiveFile
 from streaming_app.tables.parquet import PartitionWriter
 from streaming_app.tables.rewrite import with_partition
@@ -68,7 +68,7 @@ def replace(sink: Sink, table: Table, going: Iterable[Held], new: pa.Table, tran
         writer.add(each.rows.filter(pc.invert(each.wanted)))
     writer.add(new)
     if removed or len(new):
-        commit(target, table, Change(writer.close(), removed, [], silent=False), *transaction)
+        commit(target, table, Rewrite(writer.close(), removed, [], silent=False), *transaction)
 
 
 def values_by_app(rows: pa.Table, column: str) -> dict[str, pa.Array]:

@@ -198,8 +198,10 @@ def test_event_begins_as_people_know_it() -> None:
 PARTITIONS = {
     "event": ("app_id", "year", "month", "day"),
     "item": ("app_id", "year", "month", "day"),
+    "change": ("app_id", "year", "month", "day"),
     "user": ("app_id",),
     "session": ("app_id", "start_date"),
+    "item_attributes": ("app_id",),
     "quarantine": (),
     "run_metrics": (),
 }

@@ -19,7 +19,7 @@ BARE_NAME = re.compile(r"[a-z]+")
 """What campaigns write as utm_source, such as ``fb``."""
 
 NO_CATEGORY = (
-    "Admitad|Adobe Advertising|Awin|Blueshift|Bronto|CJ Affiliate|Criteo|Dotdigital|Impact|Listrak|MailerLite|Marketo|Omeda|"
+    "Admitad|Awin|Blueshift|Bronto|CJ Affiliate|Dotdigital|Impact|Listrak|MailerLite|Marketo|Omeda|"
     "Oracle Eloqua|Outbrain|PartnerStack|Rakuten Advertising|ShareASale|Spotify|Taboola|Tencent Ads|Tradedoubler|Vero"
 )
 """Sources of click ids that are no site of any category: advertising and affiliate networks, senders of e-mail."""

@@ -49,7 +49,7 @@ class Categories:
         rule = self._by_url.get(name)
         if rule is None and "." in name and (address := parse(name)):
             rule = next(self._candidates(address.host, address.path), None)
-        return rule and rule.category
+        return rule.category if rule else None
 
     def _candidates(self, host: str, path: str) -> Iterator[CategoryRule]:
         """Rules from the most to the least specific."""

@@ -1,0 +1,81 @@
+"""From new files of ``change`` to states of users and rows of items: all changes of whom or what they touch are read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from streaming_app.derive.attributes import LOG_COLUMNS, Folded, fold, remaining
+from streaming_app.model.arrow import as_timestamp, drop_largest
+from streaming_app.model.tables import CHANGE, ITEM_ATTRIBUTES
+from streaming_app.tables.delta import Sink
+from streaming_app.tables.read import dataset
+from streaming_app.tables.upsert import Transaction, hold, replace
+
+if TYPE_CHECKING:
+    from streaming_app.tasks import SizedFile
+
+Keys = dict[str, pa.Array]
+"""App id to the ids of its users, or of its items."""
+
+_MAX_BYTES = next(column.max_bytes or 0 for column in ITEM_ATTRIBUTES.columns if column.name == "attributes_json_str")
+
+
+def touched(sink: Sink, files: Iterable[SizedFile], column: str) -> Keys:
+    """The distinct values of a column in some files of ``change``, by app."""
+    found: dict[str, list[pa.Array]] = {}
+    for file in files:
+        system, path = sink.storage.filesystem(file.uri)
+        values = pq.read_table(path, columns=[column], filesystem=system, partitioning=None)[column]
+        found.setdefault(file.tag, []).append(pc.unique(values.drop_null()))
+    return {app_id: pc.unique(pa.chunked_array(parts)) for app_id, parts in found.items()}
+
+
+def log_of(sink: Sink, keys: Keys, column: str) -> pa.Table:
+    """All changes of some users or items."""
+    log = dataset(sink, CHANGE)
+    wanted = [(pc.field("app_id") == app_id) & pc.field(column).isin(ids) for app_id, ids in keys.items() if len(ids)]
+    columns = ["app_id", *LOG_COLUMNS]
+    empty = pa.schema([CHANGE.schema.field(name) for name in columns]).empty_table()
+    return pa.concat_tables([empty, *(log.to_table(columns=columns, filter=each) for each in wanted)])
+
+
+def upsert_items(sink: Sink, keys: Keys, created_ms: int, transaction: Transaction) -> None:
+    """Bring the attributes of some items up to date."""
+    if not any(len(ids) for ids in keys.values()):
+        return
+    changes = log_of(sink, keys, "item_id")
+    changes = changes.filter(pc.starts_with(changes["event_name"], "item_"))
+    rows = pa.Table.from_pylist([_item_row(each) for each in fold(changes, "app_id", "item_type", "item_id")], _ITEM_SCHEMA)
+    rows = rows.append_column("event_timestamp", as_timestamp(rows["event_time_msec"]))
+    created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(rows))])
+    rows = rows.append_column("created_time", as_timestamp(created)).select(ITEM_ATTRIBUTES.schema.names)
+    replace(sink, ITEM_ATTRIBUTES, hold(sink, ITEM_ATTRIBUTES, "item_id", keys), rows.cast(ITEM_ATTRIBUTES.schema), transaction)
+
+
+_ITEM_SCHEMA = pa.schema(
+    [
+        *(ITEM_ATTRIBUTES.schema.field(name) for name in ("app_id", "item_type", "item_id")),
+        ("event_time_msec", pa.int64()),
+        ("is_deleted", pa.bool_()),
+        ("attributes_json_str", pa.string()),
+    ]
+)
+
+
+def _item_row(item: Folded) -> dict[str, object]:
+    app_id, item_type, item_id = item.key
+    left = remaining(item.attributes)
+    return {
+        "app_id": app_id,
+        "item_type": item_type,
+        "item_id": item_id,
+        "event_time_msec": item.last["event_time_msec"],
+        "is_deleted": item.last["event_name"] == "item_delete",
+        "attributes_json_str": drop_largest(msgspec.json.encode(left).decode(), _MAX_BYTES)[0] if left else None,
+    }

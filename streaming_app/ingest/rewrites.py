@@ -1,0 +1,114 @@
+"""Exactly once, as files: which new files a batch adds, and which stored ones are written again without a losing copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.dedupe import DataFile, Losers, Verdict, judge, places, touched
+from streaming_app.ingest.report import Report
+from streaming_app.model.tables import ITEM, Table
+from streaming_app.tables.delta import Rewrite, Sink, live_files
+from streaming_app.tables.files import LiveFile, WrittenFile
+from streaming_app.tables.rewrite import row_mask, without_rows
+
+
+@dataclass(frozen=True)
+class Deduped:
+    """What a batch does to a table whose rows are there once; ``days`` are the partitions in which a stored copy lost."""
+
+    table: Table
+    target: DeltaTable
+    rewrite: Rewrite
+    verdict: Verdict
+    days: list[dict[str, str]]
+
+    @property
+    def replaced(self) -> int:
+        """Stored copies that give way to new ones."""
+        return sum(len(losers.rows) for losers in self.verdict.stored)
+
+    @property
+    def written(self) -> int:
+        """Rows more than before: a new copy that takes a stored one's place adds none."""
+        return sum(file.rows for file in self.rewrite.added) - self.replaced
+
+    @property
+    def duplicate(self) -> int:
+        return sum(len(losers.rows) for losers in self.verdict.new) + self.replaced
+
+
+def deduped(table: Table, batch: Batch, report: Report, sink: Sink) -> Deduped:
+    target = sink.open(table)
+    stored = live_files(target)
+    files = {file.path: file for file in stored}
+    new = report.of(table.name)
+    near = touched(new, stored, batch.config.dedupe.neighbour_days)
+    root = sink.uri(table)
+    verdict = judge(_data_files(new, root), _data_files(near, root), batch.storage)
+    rewrite = _rewrite(table, new, files, verdict.new, verdict.stored, sink)
+    days = [files[losers.file.path].partition for losers in verdict.stored]
+    return Deduped(table, target, rewrite, verdict, days)
+
+
+def _data_files(files: list[WrittenFile] | list[LiveFile], root: str) -> list[DataFile]:
+    return [DataFile(root, file.path, file.partition["app_id"], isinstance(file, WrittenFile)) for file in files]
+
+
+def _rewrite(
+    table: Table,
+    new: list[WrittenFile],
+    stored: dict[str, LiveFile],
+    lost_new: list[Losers],
+    lost_stored: list[Losers],
+    sink: Sink,
+) -> Rewrite:
+    """Files that hold a losing copy are written again without it; all others are taken as they are."""
+    lost = {losers.file.path: losers.rows for losers in lost_new}
+    added: list[WrittenFile] = []
+    for file in new:
+        added += _without(table, file, lost[file.path]["row"], sink) if file.path in lost else [file]
+    removed = [stored[losers.file.path] for losers in lost_stored]
+    kept = [
+        file for old, losers in zip(removed, lost_stored, strict=True) for file in _without(table, old, losers.rows["row"], sink)
+    ]
+    return Rewrite(added, removed, kept)
+
+
+def _without(table: Table, file: WrittenFile | LiveFile, rows: pa.ChunkedArray, sink: Sink) -> list[WrittenFile]:
+    system, root = sink.storage.filesystem(sink.uri(table))
+    total = pq.read_metadata(f"{root}/{file.path}", filesystem=system).num_rows
+    kept = without_rows(table, sink.uri(table), file.path, file.partition, row_mask(total, rows), sink.storage)
+    if isinstance(file, WrittenFile):
+        system.delete_file(f"{root}/{file.path}")
+    return kept
+
+
+def item_rewrite(new: list[WrittenFile], events: Deduped, stored: list[LiveFile], sink: Sink) -> Rewrite:
+    """Items follow their event: those of a copy that lost go with it."""
+    near = [file for file in stored if file.partition in events.days] if events.days else []
+    lost_new = [losers for file in new if (losers := _items_of(file, events.verdict.new, sink))]
+    lost_stored = [losers for file in near if (losers := _items_of(file, events.verdict.stored, sink))]
+    return _rewrite(ITEM, new, {file.path: file for file in near}, lost_new, lost_stored, sink)
+
+
+def _items_of(file: WrittenFile | LiveFile, lost: list[Losers], sink: Sink) -> Losers | None:
+    """The items in a file whose event is among the losing copies."""
+    here = DataFile(sink.uri(ITEM), file.path, file.partition["app_id"], isinstance(file, WrittenFile))
+    copies = [_copy_key(losers.rows["event_id"], losers.rows["place"]) for losers in lost if losers.file.app_id == here.app_id]
+    if not copies:
+        return None
+    system, root = sink.storage.filesystem(here.root)
+    items = pq.read_table(f"{root}/{file.path}", columns=["event_id", "process_info"], filesystem=system, partitioning=None)
+    keys = _copy_key(items["event_id"], places(items["process_info"]))
+    rows = pc.indices_nonzero(pc.is_in(keys, pa.concat_arrays([each.combine_chunks() for each in copies])))
+    return Losers(here, pa.table({"row": rows.cast(pa.int64())})) if len(rows) else None
+
+
+def _copy_key(event_id: pa.ChunkedArray, place: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(event_id, place, "\n")

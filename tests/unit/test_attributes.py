@@ -1,0 +1,127 @@
+"""Changes of attributes: what holds after all of them depends on the changes alone, not on how they came."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from streaming_app.derive import user_rows
+from streaming_app.derive.attributes import LOG_COLUMNS, applied, fold, remaining
+from streaming_app.model.tables import CHANGE
+
+Message = tuple[int, str, Any]
+"""Time, kind without ``profile_``, properties."""
+
+CASES: dict[str, tuple[list[Message], dict[str, Any]]] = {
+    "nothing": ([(1, "set", {})], {}),
+    "set": ([(1, "set", {"a": 1, "b": "x"}), (2, "set", {"a": 2})], {"a": 2, "b": "x"}),
+    "set to null takes away": ([(1, "set", {"a": 1}), (2, "set", {"a": None})], {}),
+    "once never overwrites": (
+        [(1, "set", {"a": 1}), (2, "set_once", {"a": 2, "b": 3}), (3, "set_once", {"b": 4})],
+        {"a": 1, "b": 3},
+    ),
+    "the earliest first value": ([(3, "set_once", {"a": 3}), (1, "set_once", {"a": 1}), (2, "set_once", {"a": 2})], {"a": 1}),
+    "once after unset": ([(1, "set", {"a": 1}), (2, "unset", {"a": True}), (3, "set_once", {"a": 3})], {"a": 3}),
+    "increment": ([(1, "increment", {"n": 2}), (2, "increment", {"n": 3}), (3, "increment", {"n": -1})], {"n": 4}),
+    "increment of what was set": ([(2, "increment", {"n": 5}), (1, "set", {"n": 10})], {"n": 15}),
+    "set after increment": ([(1, "increment", {"n": 5}), (2, "set", {"n": 1})], {"n": 1}),
+    "increment by a fraction": ([(1, "increment", {"n": 0.5}), (2, "increment", {"n": 1})], {"n": 1.5}),
+    "increment by no number": ([(1, "increment", {"n": "5", "m": True, "k": 1})], {"k": 1}),
+    "increment of text": ([(1, "set", {"n": "many"}), (2, "increment", {"n": 2})], {"n": 2}),
+    "append": ([(1, "append", {"l": ["a"]}), (2, "append", {"l": ["b", "a"]})], {"l": ["a", "b", "a"]}),
+    "append one element": ([(1, "append", {"l": "a"}), (2, "append", {"l": None})], {"l": ["a"]}),
+    "append to text": ([(1, "set", {"l": "a"}), (2, "append", {"l": ["b"]})], {"l": ["b"]}),
+    "unset": ([(1, "set", {"a": 1, "b": 2}), (2, "unset", {"a": True, "c": True})], {"b": 2}),
+    "delete": ([(1, "set", {"a": 1}), (2, "increment", {"n": 1}), (3, "delete", {}), (4, "set", {"b": 2})], {"b": 2}),
+    "a late one": ([(9, "set", {"a": 9}), (2, "set", {"a": 2}), (1, "delete", {})], {"a": 9}),
+    "not an object": ([(1, "set", [1]), (2, "set", "x"), (3, "set", None)], {}),
+}
+
+
+def log(messages: list[Message], user: str = "u", prefix: str = "profile_", **key: Any) -> pa.Table:
+    rows = [
+        {
+            "app_id": "shop",
+            "event_id": f"{number}",
+            "event_name": prefix + kind,
+            "event_time_msec": time,
+            "user_pseudo_id": user,
+            "properties_json_str": json.dumps(properties),
+            **key,
+        }
+        for number, (time, kind, properties) in enumerate(messages)
+    ]
+    return pa.Table.from_pylist(rows, pa.schema([CHANGE.schema.field(name) for name in ("app_id", *LOG_COLUMNS)]))
+
+
+def values(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {name: each["value"] for name, each in remaining(attributes).items()}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_fold(case: str) -> None:
+    messages, expected = CASES[case]
+    [whole] = fold(log(messages), "app_id", "user_pseudo_id")
+    assert values(whole.attributes) == expected
+    rows = log(messages)
+    for order in itertools.islice(itertools.permutations(range(len(messages))), 24):
+        assert list(fold(rows.take(pa.array(order)), "app_id", "user_pseudo_id")) == [whole]
+
+
+def test_keys_are_kept_apart_and_later_states_are_larger() -> None:
+    both = pa.concat_tables([log([(1, "set", {"a": 1}), (2, "set", {"a": 2})]), log([(1, "set", {"a": 3})], user="v")])
+    folded = {each.key: each for each in fold(both, "app_id", "user_pseudo_id")}
+    assert {key: values(each.attributes) for key, each in folded.items()} == {("shop", "u"): {"a": 2}, ("shop", "v"): {"a": 3}}
+    assert folded["shop", "u"].as_of > folded["shop", "v"].as_of
+
+
+def test_items() -> None:
+    messages = [(1, "set", {"price": 1, "name": "Mug"}), (2, "set", {"price": 2}), (3, "delete", {})]
+    expected = [{"price": 1, "name": "Mug"}, {"price": 2, "name": "Mug"}, {}]
+    for count, wanted in enumerate(expected, 1):
+        [item] = fold(log(messages[:count], prefix="item_", item_type="t", item_id="i"), "item_type", "item_id")
+        assert values(item.attributes) == wanted
+
+
+APPLIED = {
+    "both": ({"a": (1, 5)}, {"b": (2, 1)}, {"a": 1, "b": 2}),
+    "the newer": ({"a": (1, 5), "b": (1, 1)}, {"a": (2, 4), "b": (2, 2)}, {"a": 1, "b": 2}),
+    "equally new": ({"a": (1, 5)}, {"a": (2, 5)}, {"a": 2}),
+    "taken away later": ({"a": (1, 5)}, {"a": (None, 6)}, {}),
+    "taken away before": ({"a": (1, 5)}, {"a": (None, 4)}, {"a": 1}),
+    "all deleted": ({"a": (1, 5), "b": (2, 7)}, {"*": (None, 6)}, {"b": 2}),
+}
+
+
+@pytest.mark.parametrize("case", APPLIED)
+def test_what_events_told_after_the_changes(case: str) -> None:
+    told, changed = (
+        {name: {"value": value, "set_time_msec": time} for name, (value, time) in each.items()} for each in APPLIED[case][:2]
+    )
+    assert values(applied(told, changed)) == APPLIED[case][2]
+
+
+def test_states_of_users_combine_in_any_order() -> None:
+    """A user's row, its new events and its new changes: the larger log wins, what events told stays beside it."""
+    early, late = log([(1, "increment", {"n": 1})]), log([(1, "increment", {"n": 1}), (2, "increment", {"n": 1})])
+    states = [user_rows.states_of_changes(each) for each in (early, late)]
+    told = states[0].set_column(
+        states[0].column_names.index("user_properties_json_str"),
+        "user_properties_json_str",
+        pa.array(['{"tier":{"value":"gold","set_time_msec":5}}']),
+    )
+    nothing = pa.array([None], pa.string())
+    for name in ("changed_properties_json_str", "changed_as_of"):
+        told = told.set_column(told.column_names.index(name), name, nothing)
+    expected = {"n": {"value": 2, "set_time_msec": 2}, "tier": {"value": "gold", "set_time_msec": 5}}
+    for order in itertools.permutations([*states, told]):
+        state = order[0]
+        for each in order[1:]:  # each time by way of a stored row
+            stored = user_rows.as_states(user_rows.rows_of(user_rows.combine_states(state), "job", 0))
+            state = pa.concat_tables([stored, each])
+        [row] = user_rows.rows_of(user_rows.combine_states(state), "job", 0).to_pylist()
+        assert json.loads(row["user_properties_json_str"]) == expected
