@@ -93,7 +93,7 @@ def _explain_events(table: pa.Table, steps: list[Step], items: list[int], done: 
     rows = table.to_pylist()
     done.events = [Explained(_filled(row), {}, {}) for row in rows]
     for step in steps:
-        enrichment = Enrichment([step])
+        enrichment = Enrichment([step])  # one at a time, to see what each adds
         table, before = enrichment.apply(table), rows
         rows = table.to_pylist()
         for event, old, new in zip(done.events, before, rows, strict=True):

@@ -45,6 +45,8 @@ class App(Section):
     """Name of a built-in or installed transformer, or package.module:Class."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Passed to the transformer's class as keyword arguments."""
+    enrichers: tuple[str, ...] | None = None
+    """Which of the configured enrichers serve this app, by name, in their own order; all where absent."""
 
 
 class Rules(Section):
@@ -142,6 +144,14 @@ class Config(Section):
             if len(entry) != 1:
                 raise ValueError(f"entry {position} must be one name with its options, for example `- user_agent: {{}}`")
         return value
+
+    @model_validator(mode="after")
+    def _known_enrichers(self) -> Config:
+        known = {name for entry in self.enrichers for name in entry}
+        for app_id, app in self.apps.items():
+            if unknown := [name for name in app.enrichers or () if name not in known]:
+                raise ValueError(f"apps.{app_id}.enrichers: {', '.join(unknown)}: not among the enrichers configured here")
+        return self
 
     @field_validator("source")
     @classmethod

@@ -12,10 +12,11 @@ from streaming_app.registry import make_enricher
 
 @dataclass(frozen=True)
 class Step:
-    """One entry of ``enrichers`` in the configuration."""
+    """One entry of ``enrichers`` in the configuration; it does not serve the apps in ``not_for``."""
 
     name: str
     enricher: Enricher
+    not_for: frozenset[str] = frozenset()
 
 
 def open_enrichers(config: Config, files: Files) -> list[Step]:
@@ -28,7 +29,7 @@ def open_enrichers(config: Config, files: Files) -> list[Step]:
     for position, entry in enumerate(config.enrichers):
         for name, options in entry.items():
             try:
-                step = Step(name, make_enricher(name, options, files))
+                step = Step(name, make_enricher(name, options, files), _not_served(config, name))
                 step.enricher.open()
             except (ClickstreamError, OSError) as error:
                 problems += [f"enrichers.{position}.{name}: {line}" for line in str(error).splitlines()]
@@ -39,12 +40,16 @@ def open_enrichers(config: Config, files: Files) -> list[Step]:
     return steps
 
 
+def _not_served(config: Config, name: str) -> frozenset[str]:
+    return frozenset(app_id for app_id, app in config.apps.items() if app.enrichers is not None and name not in app.enrichers)
+
+
 _OPEN: dict[str, list[Step]] = {}
 
 
 def worker_enrichers(config: Config, files: Files, run_id: str) -> list[Step]:
     """The same, opened once per worker process and run: the next run sees a database that was replaced."""
-    key = f"{run_id} {files!r} {config.enrichers!r}"
+    key = f"{run_id} {files!r} {config.enrichers!r} {config.apps!r}"
     if key not in _OPEN:
         _OPEN.clear()
         _OPEN[key] = open_enrichers(config, files)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from streaming_app.enrichers.opened import worker_enrichers
 from streaming_app.ingest.copies import Copies, without_twins
@@ -93,7 +94,7 @@ class EventRows:
         """Which rows are written: neither filtered by an enricher, nor a copy that lost. A filtered copy is no rival."""
         stay = np.ones(len(events), dtype=bool)
         if "is_filtered" in events.column_names:
-            stay = ~events["is_filtered"].to_numpy()
+            stay = ~pc.fill_null(events["is_filtered"], False).to_numpy()
             self.filtered += len(stay) - int(stay.sum())
         better = self._copies.may_stay(events.filter(pa.array(stay)), compress(request_ids, stay))
         self.duplicate += len(better) - sum(better)

@@ -42,7 +42,13 @@ class EventTable:
         return len(self._rows)
 
     def add(self, request: Request, events: list[Event], info: dict[str, Any]) -> list[str]:
-        """Take the events of one request; ``info`` is its lineage. Returns each event's ``process_info``."""
+        """Take the events of one request; ``info`` is its lineage. Returns each event's ``process_info``.
+
+        Events that have an agent or address of their own, "" for none known, came by way of a server: the request's, which
+        that server sent, are not the user's, and its ``source_ip`` is left out.
+        """
+        if events and events[0].ip is not None:
+            info = {key: value for key, value in info.items() if key != "source_ip"}
         shared = _encode(info).decode()
         infos = [shared] * len(events)
         for place, event in enumerate(events):
@@ -65,8 +71,9 @@ class EventTable:
         which = pa.array(np.repeat(np.arange(len(self._sizes)), self._sizes))
         ingest, agent, info, ua, ip = (array.take(which) for array in to_columns(self._requests, _REQUEST_COLUMNS))
         table["ingest_time_msec"], table["process_info"] = ingest, self._with_own_infos(info)
-        table["ua"], table["ip"] = pc.coalesce(table["ua"], ua), pc.coalesce(table["ip"], ip)
+        agent = pc.if_else(pc.is_null(table["ua"]), agent, None)
         table["device_ua"] = pc.coalesce(table["device_ua"], agent)
+        table["ua"], table["ip"] = pc.coalesce(table["ua"], ua), pc.coalesce(table["ip"], ip)
         table["project_id"] = pa.repeat(self._project_id, len(self._rows))
         self._rows, self._requests, self._sizes, self._infos, self.request_ids = [], [], [], {}, []
         return pa.table(table)

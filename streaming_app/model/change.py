@@ -46,3 +46,5 @@ class Change(msgspec.Struct, gc=False):
     """Which element of the payload it came from, as in Event."""
     notes: dict[str, Any] | None = None
     """What a transformer wants kept in ``process_info``, as in Event."""
+    upload_time_msec: int | None = None
+    """When the client sent it, as in Event."""

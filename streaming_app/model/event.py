@@ -146,6 +146,8 @@ class Event(msgspec.Struct, gc=False):
     """Which element of the payload it came from: tells quarantine which raw text to keep; the whole payload if unknown."""
     notes: dict[str, Any] | None = None
     """What a transformer wants kept in ``process_info``, for example values that it could not read."""
+    upload_time_msec: int | None = None
+    """When the client sent it, by the client's own clock (epoch ms), where the payload tells and not the request."""
 
 
 REQUIRED = ("app_id", "event_id", "event_name", "event_time_msec")

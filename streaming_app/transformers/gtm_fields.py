@@ -7,6 +7,11 @@ parameter.
 
 from __future__ import annotations
 
+from streaming_app.model.event import Event
+
+AT = {name: position for position, name in enumerate(Event.__struct_fields__)}
+"""Field of an event to its place in a row, which is a list of all of them."""
+
 Field = tuple[str, type]
 
 NAMES = {"page_view": "_page_view", "login": "_profile_set", "user_engagement": "_user_engagement", "click": "_click"}

@@ -6,65 +6,79 @@ The names of the columns follow the reference system: the leading brand is ``dev
 from __future__ import annotations
 
 import re
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
 
 from streaming_app.model.coerce import as_bool
-from streaming_app.model.event import Event
-
-_AT = {name: position for position, name in enumerate(Event.__struct_fields__)}
-_SYSTEM, _SYSTEM_VERSION = _AT["device_operating_system"], _AT["device_operating_system_version"]
-_BRAND, _MODEL, _PLATFORM = _AT["device_mobile_brand_name"], _AT["device_mobile_model_name"], _AT["platform"]
-_BROWSER, _BROWSER_VERSION = _AT["device_ua_browser"], _AT["device_ua_browser_version"]
-_UA_SYSTEM, _UA_SYSTEM_VERSION = _AT["device_ua_os"], _AT["device_ua_os_version"]
 
 _NO_WORD = re.compile(r"\W+", re.ASCII)
 _PLACEHOLDER = re.compile(r"\W*not\W*a\W*brand\W*", re.IGNORECASE)
 """``Not/A)Brand`` and all its spellings."""
 _SKELETON = "Chromium"
 """What most browsers are made of: passed over, like a placeholder, where another brand is there."""
+_CACHED, _LONGEST = 2_048, 2_048
+"""So many different hints are remembered, none longer than so many characters: real ones have some 500."""
 
-DEFAULT_PLATFORM = "Web"
+
+class HintColumns(NamedTuple):
+    """Columns of one event; ``platform`` is never null."""
+
+    platform: str = "Web"
+    device_operating_system: str | None = None
+    device_operating_system_version: str | None = None
+    device_mobile_brand_name: str | None = None
+    device_mobile_model_name: str | None = None
+    device_ua_browser: str | None = None
+    device_ua_browser_version: str | None = None
+    device_ua_os: str | None = None
+    device_ua_os_version: str | None = None
 
 
-def read_hints(row: list[Any], hints: dict[str, Any]) -> None:
-    """Fill the columns of one event; texts lose the quotes that header values have, what is no text is as if it were absent."""
+NO_HINTS = HintColumns()
+
+
+def read_hints(text: str) -> HintColumns:
+    """The columns for hints in a JSON object.
+
+    Texts lose the quotes that header values have, what is no text is as if it were absent.
+    """
+    return _remembered(text) if len(text) <= _LONGEST else _read(text)
+
+
+def _read(text: str) -> HintColumns:
+    hints = msgspec.json.decode(text)
     system, version = _text(hints.get("platform")), _text(hints.get("platform_version"))
-    row[_SYSTEM], row[_SYSTEM_VERSION] = system, version
-    if system and (platform := _NO_WORD.sub("", system)):
-        row[_PLATFORM] = platform
-    elif as_bool(hints.get("mobile")):
-        row[_PLATFORM] = "Mobile"
+    platform = _NO_WORD.sub("", system or "") or ("Mobile" if as_bool(hints.get("mobile")) else NO_HINTS.platform)
+    found = HintColumns(platform, system, version)
     if brands := _brands(hints.get("brands")):
-        row[_BRAND], row[_MODEL] = _leading(brands)[0], _text(hints.get("model"))
+        model = _text(hints.get("model"))
+        found = found._replace(device_mobile_brand_name=_leading(brands)[0], device_mobile_model_name=model)
     if exact := _brands(hints.get("full_version_list")):
-        row[_BROWSER], row[_BROWSER_VERSION] = _leading(exact[::-1])
-        row[_UA_SYSTEM], row[_UA_SYSTEM_VERSION] = system, version
+        browser, browser_version = _leading(exact[::-1])
+        found = found._replace(device_ua_browser=browser, device_ua_browser_version=browser_version)
+        found = found._replace(device_ua_os=system, device_ua_os_version=version)
+    return found
 
+
+_remembered = lru_cache(_CACHED)(_read)
 
 _Brand = tuple[str, str | None]
 
 
 def _brands(sent: Any) -> list[_Brand]:
     """Brands with their versions, as listed."""
-    if not isinstance(sent, list):
-        return []
-    return [
-        (brand, _text(each.get("version")))
-        for each in sent
-        if each.__class__ is dict and (brand := _text(each.get("brand"))) is not None
-    ]
+    entries = [each for each in sent if isinstance(each, dict)] if isinstance(sent, list) else []
+    found = ((_text(each.get("brand")), _text(each.get("version"))) for each in entries)
+    return [(brand, version) for brand, version in found if brand is not None]
 
 
 def _leading(brands: list[_Brand]) -> _Brand:
     """The first that tells a browser; else Chromium, else the first."""
-    skeleton = None
-    for each in brands:
-        if each[0] == _SKELETON:
-            skeleton = skeleton or each
-        elif not _PLACEHOLDER.fullmatch(each[0]):
-            return each
-    return skeleton or brands[0]
+    telling = [each for each in brands if not _PLACEHOLDER.fullmatch(each[0])] or brands
+    return next((each for each in telling if each[0] != _SKELETON), telling[0])
 
 
 def _text(value: Any) -> str | None:
-    return value.replace('"', "") if value.__class__ is str else None
+    return value.replace('"', "") if isinstance(value, str) else None

@@ -6,33 +6,45 @@ from typing import Any
 
 import msgspec
 
-from streaming_app.model.coerce import COERCE
+from streaming_app.model.coerce import COERCE, as_text
 from streaming_app.model.item import Item
-from streaming_app.transformers.gtm_fields import ITEM
+from streaming_app.transformers.base import Limits
+from streaming_app.transformers.depth import check_depth
+from streaming_app.transformers.gtm_fields import AT, ITEM
 
 _encode = msgspec.json.Encoder().encode
+_ITEMS, _CURRENCY = AT["items"], AT["event_value_currency"]
 _NO_LIST = ("item_list_name", "")
 """What GA4 sends where an item was shown in no list."""
 
 
-def items_of(sent: Any, currency: str | None, most: int, unreadable: dict[str, Any]) -> list[Item]:
-    """The items that have an id, in order; ``currency`` is the event's, for items without one of their own.
+def read_items(row: list[Any], custom: dict[str, Any], limits: Limits, unreadable: dict[str, Any]) -> None:
+    """Take ``items`` out of ``custom``: those that have an id, in order.
 
-    What is no such item, and what is beyond the first ``most``, is kept in ``unreadable``.
+    An item without a currency of its own has the event's. What is no such item, and what is beyond the limit, is kept in
+    ``unreadable``.
+
+    Raises:
+        TooLarge: parameters of an item are nested too deep.
     """
+    sent = custom.pop("items", None)
+    if not sent:
+        return
     if not isinstance(sent, list):
         unreadable["items"] = sent
-        return []
-    within, left = sent[:most], []
-    items = []
-    for each in within:
-        if isinstance(each, dict) and each.get("item_id") not in (None, ""):
-            items.append(_item(each, currency))
-        else:
-            left.append(each)
-    if left := left + sent[most:]:
+        return
+    check_depth(sent, limits.max_depth)
+    within, beyond = sent[: limits.max_items_per_event], sent[limits.max_items_per_event :]
+    items = [_item(each, row[_CURRENCY]) for each in within if _has_id(each)]
+    if left := [each for each in within if not _has_id(each)] + beyond:
         unreadable["items"] = left
-    return items
+    row[_ITEMS] = items
+    if as_text(custom.get("item_id")) in [item.item_id for item in items]:
+        del custom["item_id"]  # an event of one item may repeat its id
+
+
+def _has_id(sent: Any) -> bool:
+    return isinstance(sent, dict) and sent.get("item_id") not in (None, "")
 
 
 def _item(sent: dict[str, Any], currency: str | None) -> Item:

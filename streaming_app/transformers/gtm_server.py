@@ -7,34 +7,27 @@ from typing import Any
 
 import msgspec
 
-from streaming_app.errors import InputError
+from streaming_app.errors import InputError, Reason
 from streaming_app.model.coerce import COERCE, as_text
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.transformers import gtm_fields as keys
 from streaming_app.transformers.base import Limits, Rejected
 from streaming_app.transformers.depth import check_depth
-from streaming_app.transformers.gtm_context import read_place, read_screen, read_time
-from streaming_app.transformers.gtm_hints import DEFAULT_PLATFORM, read_hints
+from streaming_app.transformers.gtm_context import read_client, read_page, read_place, read_screen, read_time
+from streaming_app.transformers.gtm_fields import AT
 from streaming_app.transformers.gtm_ids import derived, event_id
-from streaming_app.transformers.gtm_items import items_of
+from streaming_app.transformers.gtm_items import read_items
 from streaming_app.transformers.gtm_user import properties_of
 from streaming_app.transformers.payload import elements, payload_bytes
-from streaming_app.transformers.urls import split_url
 
 _encode = msgspec.json.Encoder().encode
-_BLANK: list[Any] = [None] * len(Event.__struct_fields__)
-_AT = {name: position for position, name in enumerate(Event.__struct_fields__)}
-_ID, _NAME, _TIME, _APP, _POSITION = (_AT[name] for name in ("event_id", "event_name", "event_time_msec", "app_id", "position"))
-_SESSION, _NUMBER, _CURRENCY, _PLATFORM = (
-    _AT[name] for name in ("session_id", "session_number", "event_value_currency", "platform")
-)
-_URL, _HOST, _PATH = _AT["page_view_page_url"], _AT["page_view_hostname"], _AT["page_view_page_url_path"]
-_PARAMS, _UA, _IP, _AGENT = _AT["page_view_page_url_query_parameters"], _AT["ua"], _AT["ip"], _AT["device_ua"]
-_HINTS, _USER, _ITEMS = _AT["client_hints"], _AT["user_properties_json_str"], _AT["items"]
-_CUSTOM, _NOTES = _AT["custom_parameters_json_str"], _AT["notes"]
-_CONSUMED = {key: (_AT[column], kind) for key, (column, kind) in keys.CONSUMED.items()}
-_KEPT = {key: _AT[column] for key, column in keys.KEPT.items()}
+_BLANK: list[Any] = [None] * len(AT)
+_ID, _NAME, _TIME, _APP, _POSITION = (AT[name] for name in ("event_id", "event_name", "event_time_msec", "app_id", "position"))
+_SESSION, _NUMBER = AT["session_id"], AT["session_number"]
+_USER, _CUSTOM, _NOTES = AT["user_properties_json_str"], AT["custom_parameters_json_str"], AT["notes"]
+_CONSUMED = {key: (AT[column], kind) for key, (column, kind) in keys.CONSUMED.items()}
+_KEPT = {key: AT[column] for key, column in keys.KEPT.items()}
 
 
 class GtmServer:
@@ -59,41 +52,43 @@ class GtmServer:
                 if isinstance(element, InputError):
                     raise element
                 event = self._event(element, request, position)
-            except InputError as error:
-                yield Rejected(error.reason, str(error), position, type(error).__name__)
+            except (InputError, RecursionError) as error:
+                reason = error.reason if isinstance(error, InputError) else Reason.TOO_LARGE
+                yield Rejected(reason, str(error), position, type(error).__name__)
                 continue
             yield event
             if system := _object(element, keys.SYSTEM):
                 yield from derived(event, system)
 
     def _event(self, element: dict[str, Any], request: Request, position: int) -> Event:
-        check_depth(element, self._limits.max_depth)
         row = _BLANK.copy()
         custom: dict[str, Any] = {}
         unreadable: dict[str, Any] = {}
         _fill(row, element, custom, unreadable)
-        _name(row)
         server = _object(element, keys.SERVER)
         read_time(row, server, request.ingest_time)
-        if row[_TIME] is None:
-            raise InputError("no time: neither request_start_time_ms nor the request's ingest_time")
+        _check_required(row)
         read_place(row, custom, server)
         read_screen(row, custom.get("screen_resolution"))
-        _read_client(row, custom)
-        if row[_URL]:
-            row[_HOST], row[_PATH], row[_PARAMS] = split_url(row[_URL])
+        read_page(row)
+        read_items(row, custom, self._limits, unreadable)
         if user := _object(custom, keys.USER_PROPERTIES):
             row[_USER] = properties_of(user)
-        if items := custom.pop("items", None):
-            row[_ITEMS] = items_of(items, row[_CURRENCY], self._limits.max_items_per_event, unreadable)
-            _drop_repeated_id(custom, row)
+        read_client(row, custom)
         if custom:
-            row[_CUSTOM] = _encode(custom).decode()
+            row[_CUSTOM] = self._encoded(custom, element)
         if unreadable:
             row[_NOTES] = {"unreadable": unreadable}
         row[_APP], row[_POSITION] = request.app_id, position
         row[_ID] = event_id(request, element, position, row[_SESSION], row[_NUMBER])
         return Event(*row)
+
+    def _encoded(self, custom: dict[str, Any], element: dict[str, Any]) -> str:
+        text = _encode(custom)
+        # Nothing is nested deeper than there are brackets: this is quicker than to walk through every event.
+        if text.count(b"{") + text.count(b"[") > self._limits.max_depth:
+            check_depth(element, self._limits.max_depth)
+        return text.decode()
 
 
 def _fill(row: list[Any], element: dict[str, Any], custom: dict[str, Any], unreadable: dict[str, Any]) -> None:
@@ -114,28 +109,13 @@ def _fill(row: list[Any], element: dict[str, Any], custom: dict[str, Any], unrea
         row[position] = as_text(custom.get(key))
 
 
-def _name(row: list[Any]) -> None:
+def _check_required(row: list[Any]) -> None:
     name = row[_NAME]
     if not name:
         raise InputError("event_name missing")
+    if row[_TIME] is None:
+        raise InputError(f"no time: neither {keys.SERVER}.request_start_time_ms nor the request's ingest_time")
     row[_NAME] = keys.NAMES.get(name, name)
-
-
-def _read_client(row: list[Any], custom: dict[str, Any]) -> None:
-    """Agent and hints, for the columns and for the enrichers."""
-    if agent := row[_UA]:
-        row[_AGENT] = _encode({"string": agent}).decode()
-    row[_UA], row[_IP] = agent or "", row[_IP] or ""
-    row[_PLATFORM] = DEFAULT_PLATFORM
-    if hints := _object(custom, keys.HINTS):
-        read_hints(row, hints)
-        row[_HINTS] = _encode(hints).decode()
-
-
-def _drop_repeated_id(custom: dict[str, Any], row: list[Any]) -> None:
-    """An item's event may repeat the item's id beside ``items``."""
-    if custom.get("item_id") in [item.item_id for item in row[_ITEMS]]:
-        del custom["item_id"]
 
 
 def _object(source: dict[str, Any], key: str) -> dict[str, Any]:

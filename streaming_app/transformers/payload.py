@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterator
 from typing import Any, cast
-from urllib.parse import parse_qs
 
 import msgspec
 import pybase64
@@ -14,6 +13,7 @@ from isal import isal_zlib
 
 from streaming_app.errors import InputError, MalformedPayload, TooLarge
 from streaming_app.transformers.base import Limits
+from streaming_app.transformers.forms import form_value
 from streaming_app.transformers.split import split_elements
 
 # The stubs declare an instance where the module has a class.
@@ -26,25 +26,33 @@ _decode = msgspec.json.Decoder().decode
 
 
 def payload_bytes(data: str | None, uri: str | None, max_bytes: int) -> bytes:
-    """The JSON text of a request: plain, or base64(gzip(…)); of a GET request the ``data`` parameter of its URI.
+    """The JSON text of a request: plain, base64(gzip(…)), or the ``data`` or ``data_list`` of a form, which may also be
+    base64 of plain JSON. Of a request without a body the form is the query string of its URI.
 
     Raises:
-        MalformedPayload: empty, or neither JSON nor base64(gzip(JSON)).
+        MalformedPayload: empty, or none of these.
         TooLarge: more than ``max_bytes`` after decompression, which stops there.
     """
-    text = (data or "").strip() or _data_parameter(uri)
+    text, is_form = (data or "").strip(), False
+    if text[:1] not in ("[", "{") and (value := form_value(text or (uri or "").partition("?")[2])):
+        text, is_form = value, True
     if not text:
         raise MalformedPayload("the request has no data")
     if text[0] in "[{":
-        plain = text.encode("utf-8", "surrogatepass")
-        if len(plain) > max_bytes:
-            raise TooLarge(f"payload of {len(plain)} bytes, allowed are {max_bytes}")
-        return plain
+        return _within(text.encode("utf-8", "surrogatepass"), max_bytes)
     try:
         packed = pybase64.b64decode(text, validate=False)
     except ValueError as error:
         raise MalformedPayload(f"neither JSON nor base64: {error}") from None
+    if is_form and packed.lstrip()[:1] in (b"[", b"{"):
+        return _within(packed, max_bytes)
     return gunzip(packed, max_bytes)
+
+
+def _within(plain: bytes, max_bytes: int) -> bytes:
+    if len(plain) > max_bytes:
+        raise TooLarge(f"payload of {len(plain)} bytes, allowed are {max_bytes}")
+    return plain
 
 
 def gunzip(packed: bytes, max_bytes: int) -> bytes:
@@ -64,15 +72,6 @@ def gunzip(packed: bytes, max_bytes: int) -> bytes:
     if not stream.eof:
         raise MalformedPayload("the gzip stream is cut short")
     return bytes(plain)
-
-
-def _data_parameter(uri: str | None) -> str:
-    """``data`` of the query string, decoded once; a ``+`` that base64 meant is put back."""
-    if not uri or "data=" not in uri:
-        return ""
-    values = parse_qs(uri.partition("?")[2]).get("data", [""])
-    text = values[0].strip()
-    return text if text[:1] in ("[", "{") else text.replace(" ", "+")
 
 
 def elements(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:

@@ -227,7 +227,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_quarantine_bytes": 1_000_000,
     },
     "s3": {"endpoint": None, "region": None},
-    "apps": {"shop": {"transformer": "clickstream_sdk", "options": {}}},
+    "apps": {"shop": {"transformer": "clickstream_sdk", "options": {}, "enrichers": None}},
 }
 
 
@@ -358,7 +358,7 @@ def differences(given: Any, model: type[BaseModel], path: str = "") -> Iterator[
         elif field.annotation == dict[str, App]:
             for key, each in given[name].items():
                 yield from differences(each, App, f"{here}.{key}.")
-        elif name == "enrichers":
+        elif name == "enrichers" and model is Config:
             for entry in given[name]:
                 [[enricher, options]] = entry.items()
                 yield from differences(options, BUILT_IN[enricher], f"{here}.{enricher}.")

@@ -192,6 +192,25 @@ def test_a_filtered_copy_is_no_rival(files: int, bot_first: bool, tmp_path: Path
     assert len(lake.rows("event")) == 1
 
 
+def test_an_app_is_served_by_the_enrichers_that_it_names(tmp_path: Path) -> None:
+    extra = "  blog: {transformer: clickstream_sdk, enrichers: []}\n  news: {transformer: clickstream_sdk, enrichers: ['%s:Raises']}\n"
+    lake = Lake(tmp_path, extra % __name__ + entries(Raises, Filters))
+    apps = ("shop", "blog", "news", "shop", "blog")
+    events = [event(f"{number}-{app}", app_id=app) for number, app in enumerate(apps)]
+    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(*events), line(event("x", app_id="news"), rid="2", ua="a bot")))
+    assert {row["event_id"]: row["geo_city"] for row in lake.rows("event")} == {
+        "0-shop": "Paris",
+        "1-blog": None,
+        "2-news": "Paris",
+        "3-shop": "Paris",
+        "4-blog": None,
+        "x": "Paris",
+    }
+    assert (metrics["filtered"], metrics["written"]) == (0, 6)
+    with pytest.raises(ConfigError, match="apps.blog.enrichers: ip: not among the enrichers configured here"):
+        config_for(tmp_path, "  blog: {transformer: clickstream_sdk, enrichers: [ip]}\n")
+
+
 def test_every_file_problem_at_once_before_any_data_is_touched(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         open_enrichers(config_for(tmp_path, entries(Broken, Raises, Missing)), Storage())

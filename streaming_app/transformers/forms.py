@@ -1,0 +1,25 @@
+"""The payload's parameter in a form: the body of a POST request or a beacon, or the query string of a GET request."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, unquote_plus
+
+_PAIR = re.compile(r"(?:^|&)data(?:_list)?=([^&]+)")
+
+
+def form_value(text: str) -> str | None:
+    """The first ``data`` or ``data_list`` that has a value, decoded once; None where there is none.
+
+    A ``+`` stays one in base64 and is a space in JSON.
+
+    >>> form_value("crc=1&gzip=1&data_list=YSti%2BQ%3D%3D&ext=crc%3D2")
+    'YSti+Q=='
+    """
+    if "data=" not in text and "data_list=" not in text:
+        return None
+    pair = _PAIR.search(text)
+    if pair is None:
+        return None
+    value = unquote(pair[1]).strip()
+    return unquote_plus(pair[1]).strip() if value[:1] in ("[", "{") else value
