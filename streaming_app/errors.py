@@ -52,6 +52,12 @@ class SinkError(ClickstreamError):
     exit_code = 4
 
 
+class PluginError(ClickstreamError):
+    """A user's own code failed where it is not one element's problem."""
+
+    exit_code = 7
+
+
 class EnvironmentProblem(ClickstreamError):
     """Java, a jar or a library that the job needs is missing."""
 

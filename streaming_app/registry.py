@@ -82,13 +82,21 @@ def _options(name: str, model: type[BaseModel], options: Mapping[str, Any]) -> B
         raise OptionsError(name, problems_of(error, model)) from None
 
 
+def load_function(name: str) -> Any:
+    """A user's function by ``package.module:function``.
+
+    Raises:
+        ConfigError: it cannot be imported, or is nothing that can be called.
+    """
+    function = _imported(name)
+    if not callable(function):
+        raise ConfigError(f"{name} is no function")
+    return function
+
+
 def _load(group: str, name: str) -> Any:
     if ":" in name:
-        module, _, attribute = name.partition(":")
-        try:
-            return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError, TypeError) as error:
-            raise ConfigError(f"cannot import {name}: {error}") from None
+        return _imported(name)
     found = {each.name: each for each in entry_points(group=group)}
     if name not in found:
         close = get_close_matches(name, found, n=1)
@@ -97,4 +105,12 @@ def _load(group: str, name: str) -> Any:
     try:
         return found[name].load()
     except (ImportError, AttributeError) as error:
+        raise ConfigError(f"cannot import {name}: {error}") from None
+
+
+def _imported(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ConfigError(f"cannot import {name}: {error}") from None

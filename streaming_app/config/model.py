@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from streaming_app.model.tables import TABLES
 from streaming_app.storage import checked_uri
 
 ByteCount = Annotated[int, Field(gt=0)]
@@ -65,6 +66,25 @@ class Sessions(Section):
     """Inactivity that ends a session which the client gave no id."""
     max_days: int = Field(default=3, gt=0)
     """A session id that comes back after more days than this starts a session row of its own."""
+
+
+class Hook(Section):
+    function: str = Field(pattern=r"^[\w.]+:\w+$")
+    """package.module:function, from the DataFrame of a micro-batch's new events (all columns of event) to a DataFrame."""
+    table: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the Delta table below the sink to which its rows are appended, once per micro-batch."""
+
+    @field_validator("table")
+    @classmethod
+    def _own_table(cls, value: str) -> str:
+        if value in TABLES:
+            raise ValueError(f"{value} is a table of the pipeline's own, choose another name")
+        return value
+
+
+class Derive(Section):
+    hooks: tuple[Hook, ...] = ()
+    """Functions of your own over new events, for a join in Spark; see docs/plugins.md."""
 
 
 class Dedupe(Section):
@@ -131,6 +151,7 @@ class Config(Section):
     """In order: a name or package.module:Class, and its options; none where absent."""
     rules: Rules = Rules()
     sessions: Sessions = Sessions()
+    derive: Derive = Derive()
     dedupe: Dedupe = Dedupe()
     limits: LimitsSection = LimitsSection()
     privacy: Privacy = Privacy()

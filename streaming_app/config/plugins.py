@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from streaming_app.config.model import App, LimitsSection
+from streaming_app.config.model import App, Derive, LimitsSection
 from streaming_app.config.problems import Path, Problem
 from streaming_app.enrichers.base import Enricher
 from streaming_app.errors import ClickstreamError
-from streaming_app.registry import OptionsError, make_enricher, make_transformer
+from streaming_app.registry import OptionsError, load_function, make_enricher, make_transformer
 from streaming_app.storage import Storage
 
 
@@ -35,6 +35,10 @@ def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
             place = ("enrichers", position, name)
             yield from _problems(partial(_make_into, made, place, name, options), place, place)
     yield from _order_problems(made)
+    derive = _read(Derive, document.get("derive", {}))
+    for position, hook in enumerate(derive.hooks if derive else ()):
+        place = ("derive", "hooks", position, "function")
+        yield from _problems(partial(load_function, hook.function), place, place)
 
 
 def _read(kind: Any, section: Any) -> Any:

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from streaming_app.config.model import Config, Sessions
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.changes import log_of, touched, upsert_items
+from streaming_app.derive.hooks import run_hooks
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.model.tables import CHANGE, EVENT, Table
 from streaming_app.storage import Storage, absolute, local_uri
@@ -78,6 +79,7 @@ def update(files: DataFrame, config: Config, sink: Sink, summary: Summary, trans
     with summary.timed("derive session"):
         sessions = _joined(made, _SESSIONS, session_rows.STATE_SCHEMA)
         upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)
+    run_hooks(spark, [file.uri for file in found[EVENT.name]], config, sink, transaction)
 
 
 def _states(storage: Storage, sessions: Sessions, group: Group) -> Iterator[bytes]:

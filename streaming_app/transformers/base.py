@@ -38,9 +38,10 @@ class Limits:
 class Transformer(Protocol):
     """Plain Python, made once per worker as ``Class(limits)``.
 
-    ``transform`` yields events and changes of attributes in the client's own time and raises :class:`~streaming_app.errors.InputError` for a payload
-    that cannot be read at all. The pass corrects clocks and applies the freshness and app rules. After any other exception
-    it calls again, element by element with ``first_position`` set, and quarantines only the element that raises.
+    ``transform`` yields events and changes of attributes in the client's own time and raises
+    :class:`~streaming_app.errors.InputError` for a payload that cannot be read at all. The pass corrects clocks and applies
+    the freshness and app rules. After any other exception it calls again, element by element with ``first_position`` set,
+    and quarantines only the element that raises.
     """
 
     def transform(self, request: Request) -> Iterable[Event | Change | Rejected]: ...

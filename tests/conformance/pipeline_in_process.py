@@ -46,12 +46,13 @@ ENRICHERS = [
 
 @dataclass(frozen=True)
 class Setting:
-    """What a case configures; ``apps`` are ids, all of the Clickstream SDK's transformer."""
+    """What a case configures; ``apps`` are ids, all of the same transformer."""
 
     apps: tuple[str, ...]
     project: str = "test_project_id_01"
     clock_correction: bool = True
     freshness_hours: float = 72
+    transformer: str = "clickstream_sdk"
 
     def config(self, sink: Path) -> Config:
         """By way of the text of a configuration, as a user gives it (YAML is a superset of JSON)."""
@@ -59,7 +60,7 @@ class Setting:
             "project_id": self.project,
             "source": {"uri": str(sink / "unused")},
             "sink": {"uri": str(sink)},
-            "apps": {app: {"transformer": "clickstream_sdk"} for app in self.apps},
+            "apps": {app: {"transformer": self.transformer} for app in self.apps},
             "rules": {"clock_correction": self.clock_correction, "freshness_hours": self.freshness_hours},
             "enrichers": ENRICHERS,
         }

@@ -8,10 +8,10 @@ import pytest
 from deltalake import DeltaTable
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.demo.geo import write_geo_database
-from streaming_app.errors import SourceError
+from streaming_app.errors import ConfigError, PluginError, SourceError
 from tests.spark.job import Job
 from tests.support.raw import NOW, event, line, write
 from tests.support.requests import requests, splits
@@ -193,3 +193,32 @@ def test_any_split_gives_the_same_four_tables(
         counts = summary.counts
         assert counts["received"] == sum(counts[name] for name in ("written", "duplicate", "filtered", "quarantined"))
     assert parts.four_tables() == whole.four_tables()
+
+
+def big_orders(events: DataFrame) -> DataFrame:
+    """A hook: what a user joins in Spark."""
+    rates = events.sparkSession.createDataFrame([("shop", 2.0)], "app_id string, rate double")
+    joined = events.where("event_value > 1").join(rates, "app_id")
+    return joined.selectExpr("app_id", "event_id", "event_value * rate AS value", "year", "event_timestamp")
+
+
+def failing(_: DataFrame) -> DataFrame:
+    raise RuntimeError("no such rate")
+
+
+def test_a_hook_is_given_the_new_events_of_each_batch_once(spark: SparkSession, tmp_path: Path) -> None:
+    hook = f"derive: {{hooks: [{{function: '{__name__}:%s', table: big_orders}}]}}\n"
+    job = Job(tmp_path, hook % "big_orders")
+    orders = [event(f"{value}", attributes={"_value": value}) for value in (1, 2, 3)]
+    write(tmp_path / "raw", "a.gz", line(*orders[:2]))
+    job.run()
+    write(tmp_path / "raw", "b.gz", line(orders[2], rid="r-2"))
+    with pytest.raises(PluginError, match=r"derive hook .*:failing: RuntimeError: no such rate"):
+        Job(tmp_path, hook % "failing").run()
+    job.run()
+    job.run()
+    rows = spark.read.format("delta").load(f"{tmp_path}/lake/big_orders").orderBy("event_id").collect()
+    assert [(row["event_id"], row["value"], row["year"]) for row in rows] == [("2", 4.0, 2026), ("3", 6.0, 2026)]
+    assert [row["event_count"] for row in job.rows("session")] == [3]
+    with pytest.raises(ConfigError, match=r"derive.hooks.0.function: cannot import tests.spark.test_job:nothing"):
+        Job(tmp_path, hook % "nothing")

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support.raw import NOW, line
+from tests.support.sources import gtm_payload, sensors_request
 
 HOUR = 3_600_000
 _QUERIES = ("", "", "?utm_source=mail&utm_medium=email", "?gclid=1", "?fbclid=2")
@@ -51,12 +52,18 @@ def _event(draw: st.DrawFn, number: int) -> dict[str, Any]:
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> list[bytes]:
-    """Raw lines: some of them resent with a new id, a second later, and from clients whose clock is days off."""
+def requests(draw: st.DrawFn, *, mixed: bool = False) -> list[bytes]:
+    """Raw lines: some of them resent with a new id, a second later, and from clients whose clock is days off.
+
+    ``mixed``: of all three sources, see :data:`tests.support.sources.APPS`.
+    """
     lines = []
     count = draw(st.integers(1, 10))
     number = 0
     for request in range(count):
+        if mixed and (other := draw(st.sampled_from(["gtm", "sensors", None]))):
+            lines += draw(_other_request(other, request))
+            continue
         size = draw(st.integers(1, 3))
         events = [draw(_event(number + offset)) for offset in range(size)]
         number += size
@@ -72,6 +79,17 @@ def requests(draw: st.DrawFn) -> list[bytes]:
             rid = f"r-{request}-{draw(st.integers(0, 9))}-{copy}"
             lines.append(line(payload, rid=rid, client_timestamp=upload, ingest_time=ingest, ua=ua, ip=ip))
     return lines
+
+
+@st.composite
+def _other_request(draw: st.DrawFn, source: str, number: int) -> list[bytes]:
+    """A request of another source, maybe resent with a new id."""
+    app, (data, uri) = "sensors", draw(sensors_request()) if source == "sensors" else ("", "")
+    if source == "gtm":
+        app, data, uri = "web-gtm", draw(gtm_payload()), "/collect?appId=web-gtm"
+    times = {"client_timestamp": None, "upload_timestamp": None, "ingest_time": NOW}
+    copies = range(draw(st.integers(1, 2)))
+    return [line(data, appId=app, uri=uri, rid=f"o-{number}-{copy}", ua=draw(st.sampled_from(AGENTS)), **times) for copy in copies]
 
 
 @st.composite

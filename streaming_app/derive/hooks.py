@@ -1,0 +1,56 @@
+"""Users' own functions over the new events of a micro-batch, for those who need a join in Spark.
+
+Nothing of an event passes through the JVM otherwise: who configures no hook pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+
+from streaming_app.config.model import Config
+from streaming_app.errors import PluginError
+from streaming_app.model.tables import EVENT
+from streaming_app.registry import load_function
+from streaming_app.storage import absolute
+from streaming_app.tables.delta import Sink
+from streaming_app.tables.upsert import Transaction
+
+Hook = Callable[[DataFrame], DataFrame]
+"""Takes new events with all columns of ``event``; what it returns is appended to the hook's table."""
+
+
+def run_hooks(spark: SparkSession, uris: Sequence[str], config: Config, sink: Sink, transaction: Transaction) -> None:
+    """Call every configured hook with the events of some new files, and append what it returns, once per micro-batch.
+
+    Raises:
+        PluginError: a hook failed; nothing of this micro-batch is lost, the next run calls it again.
+    """
+    if not config.derive.hooks or not uris:
+        return
+    events = new_events(spark, uris, sink)
+    for hook in config.derive.hooks:
+        function: Hook = load_function(hook.function)
+        try:
+            rows = function(events)
+            _append_once(rows, f"{config.sink.uri.rstrip('/')}/{hook.table}", transaction)
+        except Exception as error:
+            first_line = str(error).strip().partition("\n")[0]
+            raise PluginError(
+                f"derive hook {hook.function}: {type(error).__name__}: {first_line}",
+                "mend it, or leave it out of derive.hooks; the next run calls it again for the same events",
+            ) from error
+
+
+def new_events(spark: SparkSession, uris: Sequence[str], sink: Sink) -> DataFrame:
+    """The rows of some files of ``event``, its partition columns included."""
+    schema = ", ".join(f"`{column.name}` {column.type}" for column in EVENT.columns)
+    root = absolute(sink.uri(EVENT))
+    return spark.read.schema(schema).option("basePath", root).parquet(*uris)
+
+
+def _append_once(rows: DataFrame, uri: str, transaction: Transaction) -> None:
+    stream_id, batch_id = transaction
+    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+    writer.option("txnAppId", stream_id).option("txnVersion", batch_id).save(absolute(uri))

@@ -1,0 +1,71 @@
+"""Which key of a Sensors Data message fills which column, in which type.
+
+Source: the reference system's Sensors Data payloads, and payloads captured from the JavaScript SDK 1.27 and the Python SDK 1.11.
+A key in none of these tables is a custom parameter.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from streaming_app.model.change import Kind
+
+Field = tuple[str, type]
+
+CHANGES: frozenset[str] = frozenset(get_args(Kind))
+"""Types of messages that are no events; all others with an ``event`` are."""
+SIGN_UP, BIND, UNBIND = "track_signup", "track_id_bind", "track_id_unbind"
+"""Types of events that tell whose an anonymous id is, or is not any more."""
+
+CONSUMED = frozenset({"event", "time", "distinct_id", "anonymous_id", "identities", "lib", "properties", "items"})
+"""Keys of a message with a meaning of their own; the others are custom parameters."""
+IDENTITIES: dict[str, None] = {"$identity_android_id": None, "$identity_login_id": None}
+"""Custom parameters of every event that has ``identities``."""
+
+LIB: dict[str, Field] = {
+    "$lib": ("sdk_name", str),
+    "$lib_version": ("sdk_version", str),
+    "$app_version": ("app_version", str),
+}
+
+PROPERTIES: dict[str, Field] = {
+    "$url": ("page_view_page_url", str),
+    "$title": ("page_view_page_title", str),
+    "$referrer": ("page_view_page_referrer", str),
+    "$referrer_title": ("page_view_page_referrer_title", str),
+    "$os": ("device_operating_system", str),
+    "$os_version": ("device_operating_system_version", str),
+    "$manufacturer": ("device_manufacturer", str),
+    "$model": ("device_mobile_model_name", str),
+    "$brand": ("device_mobile_brand_name", str),
+    "$carrier": ("device_carrier", str),
+    "$network_type": ("device_network_type", str),
+    "$device_id": ("device_vendor_id", str),
+    "$browser_language": ("device_system_language", str),
+    "$screen_width": ("device_screen_width", int),
+    "$screen_height": ("device_screen_height", int),
+    "$timezone_offset": ("device_time_zone_offset_seconds", int),  # sent as minutes west
+    "$app_name": ("app_title", str),
+    "$city": ("geo_city", str),
+    "$ip": ("ip", str),  # servers tell the client's so; as an address it is no parameter
+    "$event_duration": ("user_engagement_time_msec", float),  # sent as seconds
+    "$is_first_time": ("app_start_is_first_time", bool),
+}
+
+KEPT: dict[str, Field] = {
+    **LIB,
+    "$province": ("geo_region", str),
+    "$country": ("geo_country", str),
+    "$viewport_width": ("device_viewport_width", int),
+    "$viewport_height": ("device_viewport_height", int),
+    "$latest_referrer": ("page_view_latest_referrer", str),
+    "$latest_referrer_host": ("page_view_latest_referrer_host", str),
+}
+"""Properties that fill a column and stay custom parameters, as they are in the reference system, which has no column for them."""
+
+_CAMPAIGN = ("source", "medium", "campaign", "content", "term")
+CAMPAIGNS = tuple({f"{prefix}{name}": f"traffic_source_{name}" for name in _CAMPAIGN} for prefix in ("$utm_", "$latest_utm_"))
+"""The campaign of the page, and the latest one before it: the first that is told fills the columns. Custom parameters too."""
+
+NO_REFERRER = ("解析失败", "取值异常", "未取到值")
+"""What the JavaScript SDK writes into a referrer that it could not read (parsing failed, no value): no address at all."""

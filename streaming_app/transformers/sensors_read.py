@@ -1,0 +1,86 @@
+"""Reading the parts of a Sensors Data message tolerantly: what cannot be read is null and noted, never an error."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from streaming_app.errors import InputError
+from streaming_app.model.coerce import COERCE, as_int, as_text
+from streaming_app.transformers.sensors_fields import CHANGES
+from streaming_app.transformers.sensors_identity import Who, who
+
+Unreadable = dict[str, Any]
+"""Key to what was sent, for ``process_info``."""
+
+
+class Message(NamedTuple):
+    """One message: as it was sent, and what is read of it first. Times are epoch ms, by the client's clock."""
+
+    sent: dict[str, Any]
+    kind: str | None
+    name: str | None
+    time: int
+    flush_time: int | None
+    properties: dict[str, Any]
+    lib: dict[str, Any]
+    identities: dict[str, Any]
+    who: Who
+    unreadable: Unreadable
+
+
+def read_message(sent: dict[str, Any], received: int | None) -> Message:
+    """``received`` is the server's time, for a message without one of its own.
+
+    Raises:
+        InputError: it has no time, or is neither an event nor a change of attributes.
+    """
+    unreadable: Unreadable = {}
+    kind, name = as_text(sent.get("type")), as_text(sent.get("event"))
+    if kind not in CHANGES and not name:
+        raise InputError(f"neither an event nor a change of attributes: type {kind}, no event")
+    time = sent.get("time")
+    if time.__class__ is not int:
+        time = coerced(int, "time", time, unreadable)
+        if time is None:
+            time = received
+        if time is None:
+            raise InputError("time missing or unreadable, and the request has no ingest_time")
+    flushed = as_int(sent.get("_flush_time"))
+    properties, lib, identities = (_object(key, sent, unreadable) for key in ("properties", "lib", "identities"))
+    return Message(
+        sent,
+        kind,
+        name,
+        time,
+        flushed if flushed is not None and flushed >= time else None,  # else it was not this clock that told both
+        properties,
+        lib,
+        identities,
+        who(sent, kind, properties, identities),
+        unreadable,
+    )
+
+
+def coerced(kind: type, key: str, value: Any, unreadable: Unreadable) -> Any:
+    """The value in its column's type; None where it cannot be read, or there is none."""
+    read = None if value is None else COERCE[kind](value)
+    if read is None and value not in (None, "", "null"):
+        unreadable[key] = value
+    return read
+
+
+def _object(key: str, source: dict[str, Any], unreadable: Unreadable) -> dict[str, Any]:
+    """An object, also where it was sent as JSON text; {} and a note where it is something else."""
+    sent = value = source.get(key)
+    if isinstance(value, str) and value[:1] == "{":
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.MsgspecError, RecursionError):
+            value = None
+    if isinstance(value, dict):
+        return value
+    if sent not in (None, ""):
+        unreadable[key] = sent
+    return {}
