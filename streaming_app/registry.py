@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from streaming_app.config.problems import Problem, problems_of
+from streaming_app.config.problems import Path, Problem, problems_of
 from streaming_app.enrichers.base import Enricher, Files
-from streaming_app.errors import ConfigError
+from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.transformers.base import Limits, Transformer
 
 if TYPE_CHECKING:  # the configuration checks its plugins by this module
-    from streaming_app.config.model import App, LimitsSection
+    from streaming_app.config.model import App, Config, LimitsSection
 
 TRANSFORMERS, ENRICHERS = "clickstream.transformers", "clickstream.enrichers"
 """Entry point groups of installed packages, this one included."""
@@ -39,6 +39,12 @@ def make_transformer(app: App, limits: LimitsSection) -> Transformer:
     return made
 
 
+def apps_with_profiles(config: Config) -> frozenset[str]:
+    """Apps whose transformer says that the user attributes of all its events count."""
+    classes = {app_id: _load(TRANSFORMERS, app.transformer) for app_id, app in config.apps.items()}
+    return frozenset(app_id for app_id, cls in classes.items() if getattr(cls, "PROFILES_IN_ALL_EVENTS", False))
+
+
 def make_enricher(name: str, options: Mapping[str, Any], files: Files) -> Enricher:
     """An enricher from its name and options, not yet opened.
 
@@ -53,8 +59,12 @@ class OptionsError(ConfigError):
     """A plugin's own model refuses its options; ``problems`` has the path of each in them."""
 
     def __init__(self, name: str, problems: list[Problem]) -> None:
-        super().__init__(f"{name} refuses its options: " + "; ".join(f"{path}: {message}" for path, message in problems))
+        super().__init__(f"{name} refuses its options: " + "; ".join(_placed(*problem) for problem in problems))
         self.problems = problems
+
+
+def _placed(path: Path, message: str) -> str:
+    return f"{'.'.join(map(str, path))}: {message}" if path else message
 
 
 def _make(group: str, name: str, options: Mapping[str, Any], method: str, **offered: Any) -> Any:
@@ -68,8 +78,12 @@ def _make(group: str, name: str, options: Mapping[str, Any], method: str, **offe
             made = cls(_options(name, model, options), **given)
         else:
             made = cls(**{**given, **options})
+    except ClickstreamError:
+        raise
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{name} refuses its options: {error}") from None
+    except Exception as error:
+        raise ConfigError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
     if not callable(getattr(made, method, None)):
         raise ConfigError(f"{name} has no method {method}()")
     return made
@@ -104,13 +118,19 @@ def _load(group: str, name: str) -> Any:
         raise ConfigError(f"there is no {group.removeprefix('clickstream.').rstrip('s')} {name!r}, {hint}")
     try:
         return found[name].load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"cannot import {name}: {error}") from None
+    except Exception as error:
+        raise _not_imported(name, error) from error
 
 
 def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise ConfigError(f"cannot import {name}: {error}") from None
+    except Exception as error:
+        raise _not_imported(name, error) from error
+
+
+def _not_imported(name: str, error: Exception) -> ConfigError:
+    """Whatever a user's module raises while it is imported, named: the run stops before any data is touched."""
+    kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+    return ConfigError(f"cannot import {name}: {kind}{error}")

@@ -1,25 +1,26 @@
 """Raw files as the ingestion endpoint writes them, of any size, with known counts and deliberate dirt.
 
-What is in a file depends on the plan and the seed alone, so any number of processes writes the same bytes.
+What is in a file depends on the plan and the seed alone, so any number of processes writes the same bytes. What the first app
+sends does not depend on the others.
 """
 
 from __future__ import annotations
 
 import gzip
 import multiprocessing
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+from streaming_app.demo.apps import APPS, quotas
+from streaming_app.demo.counts import Generated, Tally, summed
+from streaming_app.demo.dirt import spoil
+from streaming_app.demo.line import raw_line
 from streaming_app.demo.plan import Shift, plan
-from streaming_app.demo.platforms import events_of
-from streaming_app.demo.upload import raw_line, requests_of, spoil
 from streaming_app.demo.world import make_world, uuid4
-from streaming_app.errors import Reason
 
 EVENTS_PER_FILE = 100_000
 LEAST_FILES = 6
@@ -31,32 +32,6 @@ _Line = tuple[int, bytes]
 """Receipt, epoch ms, and text."""
 
 
-@dataclass(frozen=True)
-class Generated:
-    """What was written. ``events``, ``items``, ``users`` and ``sessions`` are the distinct ones that the pipeline keeps.
-
-    ``resent`` are further copies of these events, ``broken`` the rows of ``quarantine`` by reason, ``late`` those of them
-    that are too late; ``decoded_bytes`` is the size of all payloads as JSON, ``stored_bytes`` that of the files.
-    """
-
-    events: int
-    resent: int
-    late: int
-    broken: dict[str, int]
-    files: int
-    stored_bytes: int
-    decoded_bytes: int
-    lines: int
-    items: int
-    users: int
-    sessions: int
-
-    @property
-    def received(self) -> int:
-        """Everything that the pipeline has to account for."""
-        return self.events + self.resent + sum(self.broken.values())
-
-
 @dataclass(frozen=True, slots=True)
 class _Order:
     """The work of one process: a shift, and what it takes to make the same world everywhere."""
@@ -65,22 +40,15 @@ class _Order:
     shift: Shift
     users: int
     seed: int
-    app_id: str
 
 
 @dataclass(slots=True)
-class _Tally:
-    resent: int = 0
-    items: int = 0
+class _Written:
+    """What one process did."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
     lines: int = 0
     stored_bytes: int = 0
-    decoded_bytes: int = 0
-    broken: Counter[str] = field(default_factory=Counter)
-
-    def add(self, other: _Tally) -> None:
-        for name in ("resent", "items", "lines", "stored_bytes", "decoded_bytes"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.broken += other.broken
 
 
 def generate(
@@ -91,42 +59,36 @@ def generate(
     seed: int = 7,
     until: datetime | None = None,
     processes: int = 1,
-    app_id: str = "shop",
+    apps: Sequence[str] = ("shop",),
 ) -> Generated:
     """Write gzip NDJSON files below ``folder``/year=/month=/day=/hour=, in hours of receipt (UTC).
 
-    ``events`` is the number of distinct good events. All is received in the 24 hours before ``until`` (with a time zone;
-    now where absent), which is cut to the hour. The same arguments give the same bytes.
+    ``events`` is the number of distinct good events of all ``apps`` (some of :data:`~streaming_app.demo.apps.APPS`). All is
+    received in the 24 hours before ``until`` (with a time zone; now where absent), which is cut to the hour. The same
+    arguments give the same bytes.
 
     Raises:
         ValueError: fewer events than files.
+        KeyError: no such app.
     """
     files = files or max(min(LEAST_FILES, events), round(events / EVENTS_PER_FILE))
     if not 1 <= files <= events:
         raise ValueError(f"{events} events cannot fill {files} files")
     end = (until or datetime.now(UTC)).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     world = make_world(max(LEAST_USERS, events // EVENTS_PER_USER), seed)
-    shifts = plan(world, events, files, int(end.timestamp()) * 1_000, Random(f"plan {seed}"))
-    tally = _Tally()
-    for part in _written([_Order(Path(folder), shift, len(world.users), seed, app_id) for shift in shifts], processes):
-        tally.add(part)
-    visits = [visit for shift in shifts for visit in shift.visits]
-    return Generated(
-        events=events,
-        resent=tally.resent,
-        late=tally.broken[Reason.TOO_LATE],
-        broken=dict(sorted(tally.broken.items())),
-        files=files,
-        stored_bytes=tally.stored_bytes,
-        decoded_bytes=tally.decoded_bytes,
-        lines=tally.lines,
-        items=tally.items,
-        users=len({visit.user for visit in visits}),
-        sessions=len(visits),
-    )
+    shifts = plan(world, quotas(events, apps), files, int(end.timestamp()) * 1_000, Random(f"plan {seed}"))
+    tallies, lines, stored = {app_id: Tally() for app_id in apps}, 0, 0
+    for part in _written([_Order(Path(folder), shift, len(world.users), seed) for shift in shifts], processes):
+        lines, stored = lines + part.lines, stored + part.stored_bytes
+        for app_id, tally in part.tallies.items():
+            tallies[app_id].add(tally)
+    counts = {app_id: tally.counts() for app_id, tally in tallies.items()}
+    decoded = sum(tally.decoded_bytes for tally in tallies.values())
+    sizes = {"files": files, "stored_bytes": stored, "decoded_bytes": decoded, "lines": lines}
+    return Generated(apps=counts, **summed(counts), **sizes)
 
 
-def _written(orders: list[_Order], processes: int) -> Iterable[_Tally]:
+def _written(orders: list[_Order], processes: int) -> Iterable[_Written]:
     if processes == 1:
         return map(_write_shift, orders)
     # Not forked: a fork copies locks that threads of this process may hold.
@@ -134,27 +96,27 @@ def _written(orders: list[_Order], processes: int) -> Iterable[_Tally]:
         return list(pool.map(_write_shift, orders))
 
 
-def _write_shift(order: _Order) -> _Tally:
+def _write_shift(order: _Order) -> _Written:
     """Write one file per server; requests go to either at random."""
-    shift, world, tally = order.shift, make_world(order.users, order.seed), _Tally()
+    shift, world, written = order.shift, make_world(order.users, order.seed), _Written()
     rng = Random(f"shift {order.seed} {shift.number}")
     servers: list[list[_Line]] = [[] for _ in range(shift.servers)]
-    for visit, dirt in zip(shift.visits, shift.dirt, strict=True):
-        events = events_of(visit, world, order.app_id, rng)
-        tally.items += sum(len(event.get("items", ())) for event in events)
-        requests = requests_of(visit, world.users[visit.user], events, rng)
-        for case in dirt:
-            spoil(requests, case, rng)
-        for request in requests:
-            line, decoded_bytes = raw_line(request, rng)
-            rng.choice(servers).append((request.received_ms, line))
-            tally.decoded_bytes += decoded_bytes
-            tally.resent += request.good if request.is_repeated else 0
-            tally.broken.update(str(reason) for reason in request.bad)
+    for app_id, crowd in shift.crowds.items():
+        tally = written.tallies[app_id] = Tally()
+        for visit, dirt in zip(crowd.visits, crowd.dirt, strict=True):
+            played = APPS[app_id].play(visit, world, app_id, rng)
+            tally.saw(played)
+            for case in dirt:
+                spoil(played.requests, case, rng)
+            for request in played.requests:
+                line, decoded_bytes = raw_line(request, rng)
+                rng.choice(servers).append((request.received_ms, line))
+                tally.sent(request)
+                tally.decoded_bytes += decoded_bytes
     for lines in servers:
-        tally.lines += len(lines)
-        tally.stored_bytes += _write_file(order.folder, shift.hour_ms, sorted(lines), rng)
-    return tally
+        written.lines += len(lines)
+        written.stored_bytes += _write_file(order.folder, shift.hour_ms, sorted(lines), rng)
+    return written
 
 
 def _write_file(folder: Path, hour_ms: int, lines: list[_Line], rng: Random) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
-from streaming_app.demo.upload import SLOWEST_UPLOAD_MS, Dirt
+from streaming_app.demo.apps import APPS
+from streaming_app.demo.dirt import Dirt
 from streaming_app.demo.visit import LONGEST_PAUSE_MS, Visit
 from streaming_app.demo.world import DAY_MS, HOUR_MS, World
 
@@ -14,6 +15,8 @@ HOURS = 24
 """All requests are received within this many hours."""
 SERVERS = 2
 """Behind one load balancer; each writes a file of its own."""
+SLOWEST_UPLOAD_MS = 5_000
+"""From the last event of a request to its receipt, and that of all dirt around it."""
 MEAN_VISIT, SHORTEST_VISIT, LONGEST_VISIT = 20, 3, 100
 """Events of a visit."""
 OFFLINE_EVERY, OFFLINE_MS = 1_000, (2 * HOUR_MS, 48 * HOUR_MS)
@@ -30,35 +33,55 @@ DIRT_EVERY = {
     Dirt.UNKNOWN_APP: 10_000,
     Dirt.RESENT: 1_000,
 }
-"""One case of each kind per so many events, but at least one."""
+"""One case of each kind per so many events of an app, but at least one."""
 
 
 @dataclass(slots=True)
-class Shift:
-    """One hour of one load balancer, from ``hour_ms`` (epoch ms) on; ``dirt`` holds the cases of each visit, in order."""
+class Crowd:
+    """Visits of one app; ``dirt`` holds the cases of each, in order."""
 
-    number: int
-    servers: int
-    hour_ms: int
     visits: list[Visit]
     dirt: list[list[Dirt]]
 
 
-def plan(world: World, events: int, files: int, end_ms: int, rng: Random) -> list[Shift]:
-    """Shifts whose visits have ``events`` events in all, with ``files`` servers in all; the last one ends at ``end_ms``."""
+@dataclass(slots=True)
+class Shift:
+    """One hour of one load balancer, from ``hour_ms`` (epoch ms) on."""
+
+    number: int
+    servers: int
+    hour_ms: int
+    crowds: dict[str, Crowd] = field(default_factory=dict)
+
+
+def plan(world: World, events: dict[str, int], files: int, end_ms: int, rng: Random) -> list[Shift]:
+    """Shifts whose visits have ``events`` by app in all, with ``files`` servers in all; the last one ends at ``end_ms``."""
     count = -(-files // SERVERS)
-    shifts = []
-    for number, quota in enumerate(split(events, count)):
-        hour = end_ms - HOUR_MS * (1 + (count - 1 - number) * HOURS // count)
-        visits = _visits(quota, hour, len(world.users), rng)
-        shifts.append(Shift(number, SERVERS, hour, visits, [[] for _ in visits]))
+    hours = [end_ms - HOUR_MS * (1 + (count - 1 - number) * HOURS // count) for number in range(count)]
+    shifts = [Shift(number, SERVERS, hour) for number, hour in enumerate(hours)]
     shifts[0].servers -= count * SERVERS - files
-    visits = [visit for shift in shifts for visit in shift.visits]
-    _go_offline(visits, cases(events, OFFLINE_EVERY), rng)
-    _set_clocks(visits, cases(events, WRONG_CLOCK_EVERY), rng)
-    _number(visits, world)
-    _scatter_dirt([slot for shift in shifts for slot in shift.dirt], events, rng)
+    for app_id, total in events.items():
+        if total:
+            _invite(shifts, app_id, total, world, rng)
     return shifts
+
+
+def _invite(shifts: list[Shift], app_id: str, events: int, world: World, rng: Random) -> None:
+    app, crowds = APPS[app_id], []
+    for shift, quota in zip(shifts, split(events, len(shifts)), strict=True):
+        visits = _visits(quota, shift.hour_ms, len(world.users), rng)
+        shift.crowds[app_id] = Crowd(visits, [[] for _ in visits])
+        crowds.append(shift.crowds[app_id])
+    visits = [visit for crowd in crowds for visit in crowd.visits]
+    if app.waits:
+        _go_offline(visits, cases(events, OFFLINE_EVERY), rng)
+    if app.has_clock:
+        _set_clocks(visits, cases(events, WRONG_CLOCK_EVERY), rng)
+    _number(visits, world)
+    slots = [slot for crowd in crowds for slot in crowd.dirt]
+    for kind in Dirt:
+        for _ in range(0 if kind in app.spared else cases(events, DIRT_EVERY[kind])):
+            rng.choice(slots).append(kind)
 
 
 def split(total: int, parts: int) -> list[int]:
@@ -112,9 +135,3 @@ def _number(visits: list[Visit], world: World) -> None:
         for number, visit in enumerate(own, user.visits_before + 1):
             visit.number, visit.first_touch_ms = number, own[0].start_ms - user.known_ms
             previous = visit.start_ms = max(visit.start_ms, previous + 1)  # the start is in the session's id
-
-
-def _scatter_dirt(slots: list[list[Dirt]], events: int, rng: Random) -> None:
-    for kind in Dirt:
-        for _ in range(cases(events, DIRT_EVERY[kind])):
-            rng.choice(slots).append(kind)

@@ -14,6 +14,7 @@ from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.changes import log_of
 from streaming_app.derive.stale import Users, stale_users
 from streaming_app.model.tables import EVENT, SESSION, USER
+from streaming_app.registry import apps_with_profiles
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import dataset
 from streaming_app.tables.upsert import hold, replace
@@ -48,7 +49,7 @@ def rebuild_users(config: Config, sink: Sink, job_id: str, users: Users) -> None
     changes = session_rows.rows_of(states, config.sessions, created_ms)
     # Each rebuild is a transaction of its own: it may be repeated as often as needed.
     changed = user_rows.states_of_changes(log_of(sink, values, _KEY))
-    users = user_rows.combine_states(pa.concat_tables([user_rows.states_of(events), changed]))
+    users = user_rows.combine_states(pa.concat_tables([user_rows.states_of(events, apps_with_profiles(config)), changed]))
     for table, rows in (
         (USER, user_rows.rows_of(users, job_id, created_ms)),
         (SESSION, changes.select(SESSION.schema.names)),

@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming_app.config.model import Config, Sessions
+from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.changes import log_of, touched, upsert_items
 from streaming_app.derive.hooks import run_hooks
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.model.tables import CHANGE, EVENT, Table
+from streaming_app.registry import apps_with_profiles
 from streaming_app.storage import Storage, absolute, local_uri
 from streaming_app.streams import run_available_now
 from streaming_app.summary import Summary
@@ -68,7 +69,7 @@ def update(files: DataFrame, config: Config, sink: Sink, summary: Summary, trans
         for row in files.collect():
             found[row["table"]].append(SizedFile(local_uri(row["path"]), 1, row["app_id"]))
         groups = grouped(found[EVENT.name], spark.sparkContext.defaultParallelism)
-        made = run_tasks(spark, groups, partial(_states, sink.storage, config.sessions)) if groups else []
+        made = run_tasks(spark, groups, partial(_states, sink.storage, config)) if groups else []
     with summary.timed("derive user"):
         users = _joined(made, _USERS, user_rows.STATE_SCHEMA)
         changed = touched(sink, found[CHANGE.name], "user_pseudo_id")
@@ -82,12 +83,13 @@ def update(files: DataFrame, config: Config, sink: Sink, summary: Summary, trans
     run_hooks(spark, [file.uri for file in found[EVENT.name]], config, sink, transaction)
 
 
-def _states(storage: Storage, sessions: Sessions, group: Group) -> Iterator[bytes]:
+def _states(storage: Storage, config: Config, group: Group) -> Iterator[bytes]:
     """What each task runs: the states of all events of its files, a chunk at a time."""
+    in_all_events = apps_with_profiles(config)
     for file in group:
         for events in _chunks(storage, file.uri, file.tag):
-            yield _USERS + to_ipc(user_rows.states_of(events))
-            yield _SESSIONS + to_ipc(session_rows.states_of(events, sessions))
+            yield _USERS + to_ipc(user_rows.states_of(events, in_all_events))
+            yield _SESSIONS + to_ipc(session_rows.states_of(events, config.sessions))
 
 
 _USERS, _SESSIONS = b"u", b"s"

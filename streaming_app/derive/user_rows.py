@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from streaming_app.model.times import iso_time
 
 KEYS = "app_id, user_pseudo_id"
 PROFILE_EVENTS = ("_profile_set",)
-"""Events that carry changes of user attributes."""
+"""Events whose user attributes count; of some apps those of all events do."""
 
 EVENT_COLUMNS = (
     "event_id",
@@ -50,9 +51,17 @@ _MERGED = (
 )
 
 
-def states_of(events: pa.Table) -> pa.Table:
-    """One state per user of some events; ``user_properties_json_str`` of a state is what events told."""
-    profile = f"event_name IN ({', '.join(map(repr, PROFILE_EVENTS))}) AND user_properties_json_str IS NOT NULL"
+def states_of(events: pa.Table, in_all_events: Collection[str] = ()) -> pa.Table:
+    """One state per user of some events; ``user_properties_json_str`` of a state is what events told.
+
+    ``in_all_events`` are the apps of which every event may tell user attributes.
+    """
+    of_name, of_app = (
+        pc.is_in(events[name], pa.array(values, pa.string()))
+        for name, values in (("event_name", PROFILE_EVENTS), ("app_id", list(in_all_events)))
+    )
+    events = events.append_column("tells", pc.or_(of_name, of_app))
+    profile = "tells AND user_properties_json_str IS NOT NULL"
     # The time stands before the properties: those without a set time of their own were set then.
     sent = f"CASE WHEN {profile} THEN event_time_msec || ' ' || user_properties_json_str END AS user_properties_json_str"
     units = (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from streaming_app.config.model import Config
 from streaming_app.enrichers.base import Enricher, Files
 from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.registry import make_enricher
+
+log = logging.getLogger("clickstream.plugins")
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,20 @@ def open_enrichers(config: Config, files: Files) -> list[Step]:
             try:
                 step = Step(name, make_enricher(name, options, files), _not_served(config, name))
                 step.enricher.open()
-            except (ClickstreamError, OSError) as error:
-                problems += [f"enrichers.{position}.{name}: {line}" for line in str(error).splitlines()]
+            except Exception as error:
+                log.debug("enricher %s", name, exc_info=True)
+                problems += [f"enrichers.{position}.{name}: {line}" for line in _told(error)]
             else:
                 steps.append(step)
     if problems:
         raise ConfigError("\n".join(problems), "nothing was processed; mend the files, then: clickstream config validate")
     return steps
+
+
+def _told(error: Exception) -> list[str]:
+    """An error line by line; one that was not meant for users' eyes with its class."""
+    meant = isinstance(error, ClickstreamError | OSError) and str(error)
+    return str(error).splitlines() if meant else [f"{type(error).__name__}: {error}"]
 
 
 def _not_served(config: Config, name: str) -> frozenset[str]:

@@ -75,7 +75,7 @@ class QuarantineRows:
         if self._parts[0] is not request:
             self._parts = (request, raw_elements(request, self._batch.config.limits.max_payload_bytes))
         at = position - request.first_position
-        return self._parts[1][at] if at < len(self._parts[1]) else request.data or ""
+        return self._parts[1][at] if 0 <= at < len(self._parts[1]) else request.data or ""
 
     def _envelope(self, request: Request) -> str:
         """The request without its payload: with an element's raw text it makes the request again."""

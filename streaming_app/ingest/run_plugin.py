@@ -21,7 +21,12 @@ def transform(transformer: Transformer, request: Request, max_bytes: int) -> lis
     results = _results(transformer, request, max_bytes)
     if type(transformer).__module__.startswith(_OWN):
         return results
-    return [checked(result) for result in results]
+    return [checked(result, plugin_name(transformer)) for result in results]
+
+
+def plugin_name(plugin: object) -> str:
+    """What messages call a plugin."""
+    return type(plugin).__qualname__
 
 
 _OWN = "streaming_app.transformers."
@@ -34,7 +39,7 @@ def _results(transformer: Transformer, request: Request, max_bytes: int) -> list
         return [Rejected(error.reason, str(error), error_class=type(error).__name__)]
     except Exception as error:
         parts = raw_elements(request, max_bytes)
-        return _one_by_one(transformer, request, parts) if len(parts) > 1 else [_failed(error, None)]
+        return _one_by_one(transformer, request, parts) if len(parts) > 1 else [_failed(transformer, error, None)]
 
 
 def _one_by_one(transformer: Transformer, request: Request, parts: list[str]) -> list[Result]:
@@ -46,12 +51,13 @@ def _one_by_one(transformer: Transformer, request: Request, parts: list[str]) ->
         except InputError as error:
             results.append(Rejected(error.reason, str(error), position, type(error).__name__))
         except Exception as error:
-            results.append(_failed(error, position))
+            results.append(_failed(transformer, error, position))
     return results
 
 
-def _failed(error: Exception, position: int | None) -> Rejected:
-    return Rejected(Reason.TRANSFORMER_ERROR, f"{type(error).__name__}: {error}", position, type(error).__name__)
+def _failed(transformer: Transformer, error: Exception, position: int | None) -> Rejected:
+    kind = type(error).__name__
+    return Rejected(Reason.TRANSFORMER_ERROR, f"{plugin_name(transformer)}: {kind}: {error}", position, kind)
 
 
 def raw_elements(request: Request, max_bytes: int) -> list[str]:

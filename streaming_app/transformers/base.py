@@ -42,6 +42,9 @@ class Transformer(Protocol):
     :class:`~streaming_app.errors.InputError` for a payload that cannot be read at all. The pass corrects clocks and applies
     the freshness and app rules. After any other exception it calls again, element by element with ``first_position`` set,
     and quarantines only the element that raises.
+
+    A class with ``PROFILES_IN_ALL_EVENTS = True`` says that the user attributes of each of its events count for ``user``;
+    otherwise those of ``_profile_set`` events do.
     """
 
     def transform(self, request: Request) -> Iterable[Event | Change | Rejected]: ...

@@ -37,6 +37,9 @@ class GtmServer:
     has none they are "", so that nobody takes the server's for the user's.
     """
 
+    PROFILES_IN_ALL_EVENTS = True
+    """Attributes have no set time and come with whatever event follows a change, not with logins alone."""
+
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
 
@@ -99,7 +102,7 @@ def _fill(row: list[Any], element: dict[str, Any], custom: dict[str, Any], unrea
             custom[key] = value
             continue
         position, kind = slot
-        if value.__class__ is kind:
+        if value.__class__ is kind and kind is not int:  # JSON has larger integers than columns have
             row[position] = value
         elif value is not None:
             row[position] = read = COERCE[kind](value)

@@ -17,7 +17,7 @@ from streaming_app.transformers.payload import elements, payload_bytes
 from streaming_app.transformers.sensors_changes import change_of
 from streaming_app.transformers.sensors_event import event_of
 from streaming_app.transformers.sensors_fields import CHANGES
-from streaming_app.transformers.sensors_identity import Links
+from streaming_app.transformers.sensors_identity import link_of
 from streaming_app.transformers.sensors_ids import FIRST_OPEN, message_id, request_id
 from streaming_app.transformers.sensors_options import SensorsOptions
 from streaming_app.transformers.sensors_read import Message, read_message
@@ -39,7 +39,6 @@ class SensorsData:
     def __init__(self, options: SensorsOptions | None = None, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._ids_by_request = frozenset((options or SensorsOptions()).ids_by_request)
-        self._links = Links()
 
     def transform(self, request: Request) -> Iterator[Event | Change | Rejected]:
         """What the messages of one request say, in payload order; each event followed by what it tells besides.
@@ -63,17 +62,18 @@ class SensorsData:
             result.app_id, result.position = request.app_id, position
             yield result
             if isinstance(result, Event):
-                yield from self._besides(result, message, request)
+                yield from _besides(result, message)
 
     def _id(self, made: Event | Change, message: Message, request: Request, position: int, seen: dict[str, int]) -> str:
         if isinstance(made, Event) and request.rid and made.sdk_name in self._ids_by_request:
             return request_id(request.rid, position, message.who.distinct)
         return message_id(message.sent, seen)
 
-    def _besides(self, event: Event, message: Message, request: Request) -> Iterator[Event | Change]:
-        """``_first_open`` of a first visit, and whose the anonymous id is."""
-        if "$is_first_time" in message.properties and as_bool(message.properties["$is_first_time"]):
-            named: dict[str, Any] = {"event_name": "_first_open", "event_id": f"{event.event_id}{FIRST_OPEN}"}
-            yield msgspec.structs.replace(event, **named, **_BASE_ONLY)
-        if link := self._links.of(event, message.who.anonymous, message.kind, request):
-            yield link
+
+def _besides(event: Event, message: Message) -> Iterator[Event | Change]:
+    """``_first_open`` of a first visit, and whose the anonymous id is."""
+    if "$is_first_time" in message.properties and as_bool(message.properties["$is_first_time"]):
+        named: dict[str, Any] = {"event_name": "_first_open", "event_id": f"{event.event_id}{FIRST_OPEN}"}
+        yield msgspec.structs.replace(event, **named, **_BASE_ONLY)
+    if link := link_of(event, message.who.anonymous, message.kind):
+        yield link

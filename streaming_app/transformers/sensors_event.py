@@ -1,4 +1,4 @@
-"""From a Sensors Data message to an event: columns by the tables of :mod:`sensors_fields`, the rest as custom parameters."""
+"""From a Sensors Data message to an event: columns first, all that has none as custom parameters."""
 
 from __future__ import annotations
 
@@ -8,36 +8,19 @@ import msgspec
 
 from streaming_app.model.coerce import as_int
 from streaming_app.model.event import Event
-from streaming_app.transformers import sensors_fields as keys
 from streaming_app.transformers.base import Limits
 from streaming_app.transformers.depth import check_depth
 from streaming_app.transformers.gtm_fields import NAMES
+from streaming_app.transformers.sensors_columns import AT, BLANK, fill, fill_campaign, fill_pages
 from streaming_app.transformers.sensors_items import items_of
-from streaming_app.transformers.sensors_read import Message, Unreadable, coerced
-from streaming_app.transformers.urls import split_url
+from streaming_app.transformers.sensors_read import Message, coerced
 
 _encode = msgspec.json.Encoder().encode
-_BLANK: list[Any] = [None] * len(Event.__struct_fields__)
-_AT = {name: position for position, name in enumerate(Event.__struct_fields__)}
-_NAME, _TIME, _SESSION_START = _AT["event_name"], _AT["event_time_msec"], _AT["session_start_time_msec"]
-_USER, _PSEUDO, _FLUSHED, _NOTES = _AT["user_id"], _AT["user_pseudo_id"], _AT["upload_time_msec"], _AT["notes"]
-_PLATFORM, _SYSTEM, _NETWORK = _AT["platform"], _AT["device_operating_system"], _AT["device_network_type"]
-_ZONE, _ENGAGED, _FIRST = _AT["device_time_zone_offset_seconds"], _AT["user_engagement_time_msec"], _AT["app_start_is_first_time"]
-_URL, _PATH, _HOST = _AT["page_view_page_url"], _AT["page_view_page_url_path"], _AT["page_view_hostname"]
-_PARAMS, _CUSTOM, _ITEMS = _AT["page_view_page_url_query_parameters"], _AT["custom_parameters_json_str"], _AT["items"]
-_LATEST, _LATEST_HOST = _AT["page_view_latest_referrer"], _AT["page_view_latest_referrer_host"]
-_REFERRERS = (_LATEST, _LATEST_HOST, _AT["page_view_page_referrer"])
-
-_Slots = dict[str, tuple[int, type, bool]]
-
-
-def _slots(fields: dict[str, keys.Field], *, kept: bool = False) -> _Slots:
-    return {key: (_AT[column], kind, kept) for key, (column, kind) in fields.items()}
-
-
-_PROPERTIES, _LIB = _slots(keys.PROPERTIES) | _slots(keys.KEPT, kept=True), _slots(keys.LIB)
-_CAMPAIGNS = tuple({key: _AT[column] for key, column in campaign.items()} for campaign in keys.CAMPAIGNS)
-_CAMPAIGN_KEYS = frozenset(key for campaign in keys.CAMPAIGNS for key in campaign)
+_NAME, _TIME, _SESSION_START = AT["event_name"], AT["event_time_msec"], AT["session_start_time_msec"]
+_USER, _PSEUDO, _FLUSHED, _NOTES = AT["user_id"], AT["user_pseudo_id"], AT["upload_time_msec"], AT["notes"]
+_PLATFORM, _SYSTEM, _NETWORK = AT["platform"], AT["device_operating_system"], AT["device_network_type"]
+_ZONE, _ENGAGED, _FIRST = AT["device_time_zone_offset_seconds"], AT["user_engagement_time_msec"], AT["app_start_is_first_time"]
+_CUSTOM, _ITEMS = AT["custom_parameters_json_str"], AT["items"]
 
 
 def event_of(message: Message, limits: Limits) -> Event:
@@ -46,9 +29,9 @@ def event_of(message: Message, limits: Limits) -> Event:
     Raises:
         TooLarge: parameters nested too deep.
     """
-    row = _BLANK.copy()
+    row = BLANK.copy()
     unreadable = message.unreadable
-    custom = _fill(row, message)
+    custom = fill(row, message)
     row[_NAME] = NAMES.get(message.name or "", message.name)
     row[_TIME] = row[_SESSION_START] = message.time
     row[_PSEUDO], row[_USER], row[_FLUSHED] = message.who.distinct, message.who.login, message.flush_time
@@ -61,59 +44,13 @@ def event_of(message: Message, limits: Limits) -> Event:
         row[_FIRST] = None
     if "$wifi" in custom and coerced(bool, "$wifi", custom.pop("$wifi"), unreadable) and row[_NETWORK] is None:
         row[_NETWORK] = "WIFI"
-    _fill_pages(row)
-    if not _CAMPAIGN_KEYS.isdisjoint(message.properties):
-        _fill_campaign(row, message.properties, unreadable)
+    fill_pages(row, custom)
+    fill_campaign(row)
     if items := message.sent.get("items"):
         row[_ITEMS] = items_of(items, limits, unreadable)
     row[_CUSTOM] = encoded(custom, limits)
     row[_NOTES] = notes_of(message, limits)
     return Event(*row)
-
-
-def _fill(row: list[Any], message: Message) -> dict[str, Any]:
-    """Put each known key into its column; returns the custom parameters."""
-    sent, unreadable = message.sent, message.unreadable
-    custom = {key: value for key, value in sent.items() if key not in keys.CONSUMED}
-    for source, slots in ((message.properties, _PROPERTIES), (message.lib, _LIB)):
-        for key, value in source.items():
-            slot = slots.get(key)
-            if slot is None:
-                custom[key] = value
-                continue
-            position, kind, kept = slot
-            if kept:
-                custom[key] = value
-            if value.__class__ is kind:
-                row[position] = value
-            elif (read := coerced(kind, key, value, unreadable)) is not None:
-                row[position] = read
-    if message.identities:
-        custom |= keys.IDENTITIES | message.identities
-    custom["$time"] = message.time
-    custom["$distinct_id"], custom["$anonymous_id"] = sent.get("distinct_id"), sent.get("anonymous_id")
-    return custom
-
-
-def _fill_pages(row: list[Any]) -> None:
-    """Parts of the page's address, unless it is the name of an app's screen; no referrer where the SDK could not read one."""
-    for position in _REFERRERS:
-        value = row[position]
-        if value and not value.isascii() and any(mark in value for mark in keys.NO_REFERRER):
-            row[position] = None
-    if row[_URL] and "://" in row[_URL]:
-        row[_HOST], row[_PATH], row[_PARAMS] = split_url(row[_URL])
-    if row[_LATEST] and row[_LATEST_HOST] is None and "://" in row[_LATEST]:
-        row[_LATEST_HOST] = split_url(row[_LATEST]).host
-
-
-def _fill_campaign(row: list[Any], properties: dict[str, Any], unreadable: Unreadable) -> None:
-    for campaign in _CAMPAIGNS:
-        told = {at: coerced(str, key, properties.get(key), unreadable) for key, at in campaign.items()}
-        if any(told.values()):
-            for position, value in told.items():
-                row[position] = value
-            return
 
 
 def notes_of(message: Message, limits: Limits) -> dict[str, Any] | None:

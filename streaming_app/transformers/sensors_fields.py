@@ -63,9 +63,5 @@ KEPT: dict[str, Field] = {
 }
 """Properties that fill a column and stay custom parameters, as they are in the reference system, which has no column for them."""
 
-_CAMPAIGN = ("source", "medium", "campaign", "content", "term")
-CAMPAIGNS = tuple({f"{prefix}{name}": f"traffic_source_{name}" for name in _CAMPAIGN} for prefix in ("$utm_", "$latest_utm_"))
-"""The campaign of the page, and the latest one before it: the first that is told fills the columns. Custom parameters too."""
-
-NO_REFERRER = ("解析失败", "取值异常", "未取到值")
-"""What the JavaScript SDK writes into a referrer that it could not read (parsing failed, no value): no address at all."""
+CAMPAIGN = ("source", "medium", "campaign", "content", "term")
+"""What ``$utm_…`` tells of the page's campaign, and ``$latest_utm_…`` of the latest one before it. Custom parameters too."""

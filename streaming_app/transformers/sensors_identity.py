@@ -1,8 +1,8 @@
 """Who sent a Sensors Data message, and whose an anonymous id turned out to be.
 
 ``user_pseudo_id`` is the ``distinct_id``, as in the reference system: an anonymous id before a login, the login id after it. So
-no event of the anonymous id knows the login. What does, a sign-up (``original_id``), a binding, or any later message by its
-``identities``, tells it by a :class:`Change` of the anonymous user: no attributes, but the login id.
+the events of the anonymous id do not know the login. A sign-up or a binding, which knows both, tells it by a :class:`Change` of
+the anonymous user.
 """
 
 from __future__ import annotations
@@ -12,15 +12,11 @@ from typing import Any, NamedTuple
 from streaming_app.model.change import Change
 from streaming_app.model.coerce import as_bool, as_text
 from streaming_app.model.event import Event
-from streaming_app.model.request import Request
 from streaming_app.transformers.sensors_fields import BIND, SIGN_UP, UNBIND
-from streaming_app.transformers.sensors_ids import LINK, digest
+from streaming_app.transformers.sensors_ids import LINK
 
 IS_LOGIN = "$is_login_id"
 """A property by which servers say that the distinct id is a login id."""
-_DAY_MS = 86_400_000
-_REMEMBERED = 20_000
-"""Links that a task remembers, some 500 bytes each; one that is forgotten is told again."""
 _ANONYMOUS = ("$identity_anonymous_id", "$identity_cookie_id")
 
 
@@ -53,36 +49,12 @@ def _id(value: Any) -> str | None:
     return as_text(value) if value.__class__ in (int, float) else None
 
 
-class Links:
-    """Tells the login ids of anonymous users: at every sign-up or binding, and of other events the first of each day.
-
-    Which is the first, by (event time, receive time, request id), does not depend on how the input is split: a task tells
-    again what it meets later but was earlier, and of all that is told the earliest stays.
-    """
-
-    def __init__(self) -> None:
-        self._told: dict[tuple[str, str, int], tuple[int, int, str]] = {}
-
-    def of(self, event: Event, anonymous: str | None, kind: str | None, request: Request) -> Change | None:
-        """The link that an event tells; None if there is none, or it was told before."""
-        login, time = event.user_id, event.event_time_msec or 0
-        if anonymous is None or login is None:
-            return None
-        if kind in (SIGN_UP, BIND):
-            return _link(event, anonymous, f"{event.event_id}{LINK}")
-        key = (anonymous, login, time // _DAY_MS)
-        order = (time, request.ingest_time or 0, request.rid or "")
-        if key in self._told and self._told[key] <= order:
-            return None
-        if len(self._told) >= _REMEMBERED:
-            self._told.clear()
-        self._told[key] = order
-        return _link(event, anonymous, digest(key) + LINK)
-
-
-def _link(event: Event, anonymous: str, link_id: str) -> Change:
+def link_of(event: Event, anonymous: str | None, kind: str | None) -> Change | None:
+    """What a sign-up or a binding tells of the anonymous user: no attributes, but the login id."""
+    if kind not in (SIGN_UP, BIND) or anonymous is None or event.user_id is None:
+        return None
     return Change(
-        event_id=link_id,
+        event_id=f"{event.event_id}{LINK}",
         event_time_msec=event.event_time_msec,
         event_name="profile_set",
         app_id=event.app_id,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -48,7 +49,8 @@ def read_message(sent: dict[str, Any], received: int | None) -> Message:
         if time is None:
             raise InputError("time missing or unreadable, and the request has no ingest_time")
     flushed = as_int(sent.get("_flush_time"))
-    properties, lib, identities = (_object(key, sent, unreadable) for key in ("properties", "lib", "identities"))
+    properties = _object("properties", sent, unreadable)
+    lib, identities = _object("lib", sent, unreadable), _object("identities", sent, unreadable)
     return Message(
         sent,
         kind,
@@ -73,14 +75,12 @@ def coerced(kind: type, key: str, value: Any, unreadable: Unreadable) -> Any:
 
 def _object(key: str, source: dict[str, Any], unreadable: Unreadable) -> dict[str, Any]:
     """An object, also where it was sent as JSON text; {} and a note where it is something else."""
-    sent = value = source.get(key)
+    value = source.get(key)
+    if value.__class__ is dict:
+        return cast("dict[str, Any]", value)
     if isinstance(value, str) and value[:1] == "{":
-        try:
-            value = msgspec.json.decode(value)
-        except (msgspec.MsgspecError, RecursionError):
-            value = None
-    if isinstance(value, dict):
-        return value
-    if sent not in (None, ""):
-        unreadable[key] = sent
+        with suppress(msgspec.MsgspecError, RecursionError):
+            return cast("dict[str, Any]", msgspec.json.decode(value))
+    if value not in (None, ""):
+        unreadable[key] = value
     return {}

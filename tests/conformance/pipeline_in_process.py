@@ -52,6 +52,7 @@ class Setting:
     project: str = "test_project_id_01"
     clock_correction: bool = True
     freshness_hours: float = 72
+    clock_threshold_minutes: float = 10
     transformer: str = "clickstream_sdk"
 
     def config(self, sink: Path) -> Config:
@@ -61,7 +62,11 @@ class Setting:
             "source": {"uri": str(sink / "unused")},
             "sink": {"uri": str(sink)},
             "apps": {app: {"transformer": self.transformer} for app in self.apps},
-            "rules": {"clock_correction": self.clock_correction, "freshness_hours": self.freshness_hours},
+            "rules": {
+                "clock_correction": self.clock_correction,
+                "freshness_hours": self.freshness_hours,
+                "clock_threshold_minutes": self.clock_threshold_minutes,
+            },
             "enrichers": ENRICHERS,
         }
         return load.parse_config(json.dumps(document))

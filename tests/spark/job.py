@@ -44,3 +44,7 @@ class Job:
 
     def four_tables(self) -> dict[str, list[dict[str, Any]]]:
         return {table: self.rows(table) for table in ("event", "item", "user", "session")}
+
+    def derived_tables(self) -> dict[str, list[dict[str, Any]]]:
+        """All tables whose rows do not depend on how the input was split."""
+        return {table: self.rows(table) for table in ("event", "item", "change", "user", "session", "item_attributes")}

@@ -15,6 +15,7 @@ from streaming_app.errors import ConfigError, PluginError, SourceError
 from tests.spark.job import Job
 from tests.support.raw import NOW, event, line, write
 from tests.support.requests import requests, splits
+from tests.support.sources import APPS
 
 MINUTE = 60_000
 ENRICHERS = """enrichers:
@@ -176,14 +177,14 @@ def test_second_readers_agree_with_spark(spark: SparkSession, tmp_path: Path) ->
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_any_split_gives_the_same_four_tables(
+def test_any_split_gives_the_same_tables(
     data: st.DataObject, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """With all enrichers, bots left out: which copy stays, and what is made of it, hangs on the copies alone."""
-    lines = data.draw(requests())
+    """With all three sources mixed and all enrichers, bots left out: which copy stays, and what is made of it, hangs on the copies alone."""
+    lines = data.draw(requests(mixed=True))
     geo = tmp_path_factory.mktemp("geo") / "geo.mmdb"
     write_geo_database(geo)
-    whole, parts = (Job(tmp_path_factory.mktemp(name), ENRICHERS.format(geo)) for name in ("whole", "parts"))
+    whole, parts = (Job(tmp_path_factory.mktemp(name), APPS + ENRICHERS.format(geo)) for name in ("whole", "parts"))
     write(whole.folder / "raw", "all.gz", *lines)
     whole.run()
     for number, files in enumerate(data.draw(splits(lines))):
@@ -192,7 +193,7 @@ def test_any_split_gives_the_same_four_tables(
         summary = parts.run()
         counts = summary.counts
         assert counts["received"] == sum(counts[name] for name in ("written", "duplicate", "filtered", "quarantined"))
-    assert parts.four_tables() == whole.four_tables()
+    assert parts.derived_tables() == whole.derived_tables()
 
 
 def big_orders(events: DataFrame) -> DataFrame:

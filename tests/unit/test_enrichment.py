@@ -207,7 +207,7 @@ def test_an_app_is_served_by_the_enrichers_that_it_names(tmp_path: Path) -> None
         "x": "Paris",
     }
     assert (metrics["filtered"], metrics["written"]) == (0, 6)
-    with pytest.raises(ConfigError, match="apps.blog.enrichers: ip: not among the enrichers configured here"):
+    with pytest.raises(ConfigError, match=r"apps.blog.enrichers: ip: not among the enrichers configured here"):
         config_for(tmp_path, "  blog: {transformer: clickstream_sdk, enrichers: [ip]}\n")
 
 

@@ -15,6 +15,7 @@ from streaming_app.ingest import commit as commit_module
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write
 from tests.support.requests import requests, splits
+from tests.support.sources import APPS
 
 WRONG_CLOCK = NOW + 40 * 24 * 3_600_000
 
@@ -129,14 +130,15 @@ def test_wrong_counts_commit_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_any_split_gives_the_same_events_and_items(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
-    lines = data.draw(requests())
+def test_any_split_gives_the_same_events_items_and_changes(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """With all three sources mixed."""
+    lines = data.draw(requests(mixed=True))
     runs = data.draw(splits(lines))
-    whole, parts = Lake(tmp_path_factory.mktemp("whole")), Lake(tmp_path_factory.mktemp("parts"))
+    whole, parts = (Lake(tmp_path_factory.mktemp(name), APPS) for name in ("whole", "parts"))
     whole.ingest(write(whole.folder / "raw", "all.gz", *lines))
     for number, files in enumerate(runs):
         paths = [write(parts.folder / "raw", f"{number}-{at}.gz", *each) for at, each in enumerate(files)]
         received, accounted = balance(parts.ingest(*paths, tasks=2))
         assert received == accounted
-    for table in ("event", "item"):
+    for table in ("event", "item", "change"):
         assert json.dumps(whole.rows(table), default=str) == json.dumps(parts.rows(table), default=str)

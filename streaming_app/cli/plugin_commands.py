@@ -1,0 +1,64 @@
+"""``clickstream plugins``: which transformers and enrichers there are, and whether one keeps its contract."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import msgspec
+import pyarrow as pa
+from cyclopts import App, Parameter
+
+from streaming_app.cli.look_commands import JsonOption, console_for_grids, print_json, show
+from streaming_app.errors import ConfigError
+from streaming_app.storage import Storage
+
+plugins_app = App(name="plugins", help="Transformers and enrichers: built-in, installed, your own.")
+
+
+@plugins_app.command(name="list")
+def list_plugins(*, json: JsonOption = False) -> None:
+    """Show every transformer and enricher that is installed: name, class, distribution, what it says of itself.
+
+    Example: clickstream plugins list
+    """
+    from streaming_app.plugins import installed  # noqa: PLC0415 - it brings the whole pass, which most commands do without
+
+    rows = pa.Table.from_pylist(installed())
+    if json:
+        print_json(rows)
+    else:
+        show(rows, console_for_grids())
+
+
+@plugins_app.command
+def check(
+    plugin: str,
+    *,
+    options: Annotated[str, Parameter(help="its options, as a JSON object")] = "{}",
+    requests: Annotated[str | None, Parameter(help="raw file with real requests (gzip too), local or s3://")] = None,
+) -> None:
+    """Make a plugin with its options and check that it keeps its contract; the exit code is 2 where it does not.
+
+    PLUGIN is a name that `clickstream plugins list` shows, or package.module:Class. A transformer is given the requests; an
+    enricher the events that the clickstream_sdk transformer makes of them.
+
+    Example: clickstream plugins check user_agent --options '{"bots": "drop"}'
+    """
+    from streaming_app.plugins import checks_of, read_requests  # noqa: PLC0415
+
+    storage = Storage(endpoint=os.environ.get("AWS_ENDPOINT_URL"))
+    given = None if requests is None else list(read_requests(requests, storage))
+    for each in checks_of(plugin, _parsed(options), storage, given):
+        if problem := each.problem():
+            raise ConfigError(f"{plugin} breaks its contract ({each.promise}): {problem}", each.remedy)
+        print(f"ok  {each.promise}")
+    if given is None:
+        print("checked with sample requests; give real ones with --requests FILE")
+
+
+def _parsed(options: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(options, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"--options: no JSON object: {error}", 'for example: --options \'{"bots": "drop"}\'') from None
