@@ -13,7 +13,9 @@ from rich.console import Console
 from streaming_app.cli.look_commands import console_for_grids, show
 from streaming_app.cli.run_command import describe
 from streaming_app.config import Config, load_config
-from streaming_app.demo.generate import Generated, generate
+from streaming_app.demo.apps import APPS
+from streaming_app.demo.counts import Counts, Generated
+from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.errors import ConfigError
 from streaming_app.progress import progress_for
@@ -26,7 +28,7 @@ project_id: demo
 source: {{uri: {folder}/raw}}
 sink:   {{uri: {folder}/lake}}
 apps:
-  shop: {{transformer: clickstream_sdk}}
+{apps}
 enrichers:
   - ip: {{database: {folder}/geo.mmdb, trusted_proxies: 1}}
   - user_agent: {{}}
@@ -34,15 +36,18 @@ enrichers:
 """
 
 LOOKS = {
-    "event": "event_timestamp, event_name, platform, geo_city, device_ua_browser AS browser, "
+    "event": "app_id AS app, event_timestamp, event_name, platform, geo_city, device_ua_browser AS browser, "
     "device_ua_device_category AS device, traffic_source_source AS source, traffic_source_channel_group AS channel "
-    "FROM event ORDER BY channel IS NULL, 1 DESC, event_id",
+    "FROM event ORDER BY row_number() OVER (PARTITION BY app ORDER BY channel IS NULL, event_timestamp DESC, event_id), app",
     "item": "event_name, item_id, name, price, quantity FROM item ORDER BY event_timestamp DESC, event_id, item_index",
+    "change": "event_timestamp, event_name, coalesce(user_pseudo_id, item_id) AS whose, properties_json_str FROM change "
+    "ORDER BY row_number() OVER (PARTITION BY event_name ORDER BY event_timestamp DESC, event_id), event_name",
     "user": "user_pseudo_id, user_id, first_visit_date, first_traffic_source, first_traffic_channel_group AS first_channel, "
     'first_referrer FROM "user" ORDER BY user_id, 1',
     "session": "session_start, user_pseudo_id, event_count, page_view_count AS views, engagement_time_msec AS engaged, "
     "is_bounce, session_source, session_channel_group AS channel, geo_country FROM session ORDER BY event_count DESC, 1, 2",
-    "quarantine": "reason, stage, message FROM quarantine ORDER BY reason, source_file, source_line",
+    "item_attributes": "item_id, event_timestamp, is_deleted, attributes_json_str FROM item_attributes ORDER BY 2 DESC, 1",
+    "quarantine": "app_id AS app, reason, stage, message FROM quarantine ORDER BY reason, app, source_file, source_line",
     "run_metrics": "batch_id, files, received, written, duplicate, filtered, quarantined, pass_cpu_seconds FROM run_metrics",
 }
 """What is shown of each table."""
@@ -61,11 +66,12 @@ def demo(
     console = console_for_grids()
     folder = folder.absolute()
     _clear(folder)
-    made = generate(folder / "raw", events)
+    made = generate(folder / "raw", events, apps=tuple(APPS))
     write_geo_database(folder / "geo.mmdb")
     console.print(_describe(made, folder), highlight=False)
     config_path = folder / "pipeline.yaml"
-    config_path.write_text(_CONFIG.format(folder=folder))
+    apps = "\n".join(f"  {app_id}: {{transformer: {app.transformer}}}" for app_id, app in APPS.items())
+    config_path.write_text(_CONFIG.format(folder=folder, apps=apps))
     config = load_config(str(config_path))
     for title in ("first run", "second run, nothing new"):
         _run(config, title, console)
@@ -84,11 +90,16 @@ def _clear(folder: Path) -> None:
 
 
 def _describe(made: Generated, folder: Path) -> str:
-    dirt = ", ".join(f"{count:,} {reason}" for reason, count in sorted(made.broken.items()))
-    return (
-        f"generated {made.files} raw files ({made.stored_bytes / 1e6:.1f} MB) in {folder / 'raw'}: {made.events:,} events, "
-        f"{made.resent:,} sent again, and on purpose {dirt}"
+    lines = [f"generated {made.files} raw files ({made.stored_bytes / 1e6:.1f} MB) in {folder / 'raw'}: {made.events:,} events"]
+    return "\n".join(
+        lines + [f"  {app_id} ({APPS[app_id].transformer}): {_describe_app(counts)}" for app_id, counts in made.apps.items()]
     )
+
+
+def _describe_app(counts: Counts) -> str:
+    dirt = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.broken.items()))
+    changes = f", {counts.changes:,} changes of attributes" if counts.changes else ""
+    return f"{counts.events:,} events{changes}, {counts.resent:,} sent again, and on purpose {dirt}"
 
 
 def _run(config: Config, title: str, console: Console) -> None:

@@ -15,6 +15,8 @@ from streaming_app.errors import Reason
 
 _FRESHNESS_MS = 72 * HOUR_MS  # what rules.freshness_hours is by default
 _UNREADABLE = (b'{"event_type":"_scroll","event_id":"e-1","timestamp":}', b"undefined", b'"[object Object]"')
+_LIKE_JSON = b"[{ \t\n\r\v\f"
+"""Garbage that begins so would be taken for an element."""
 
 
 class Dirt(StrEnum):
@@ -76,8 +78,8 @@ def _bad_request(victim: Request, case: Dirt, rng: Random) -> Request:
     if case is Dirt.BROKEN_LINE:
         return replace(request, is_cut=True, bad=(Reason.MALFORMED_LINE,))
     if case is Dirt.GARBAGE:
-        data = pybase64.b64encode_as_string(rng.randbytes(300))
-        return replace(request, data=data, bad=(Reason.MALFORMED_PAYLOAD,))
+        data = rng.randbytes(300).lstrip(_LIKE_JSON)
+        return replace(request, data=pybase64.b64encode_as_string(data), bad=(Reason.MALFORMED_PAYLOAD,))
     stray = replace(request, app_id=f"{victim.app_id}-staging")
     events = tuple(stray.another(rng) for _ in range(rng.randint(1, 3)))
     return replace(stray, elements=events, bad=(Reason.UNKNOWN_APP,) * len(events))

@@ -84,8 +84,7 @@ def generate(
             tallies[app_id].add(tally)
     counts = {app_id: tally.counts() for app_id, tally in tallies.items()}
     decoded = sum(tally.decoded_bytes for tally in tallies.values())
-    sizes = {"files": files, "stored_bytes": stored, "decoded_bytes": decoded, "lines": lines}
-    return Generated(apps=counts, **summed(counts), **sizes)
+    return Generated(**summed(counts), apps=counts, files=files, stored_bytes=stored, decoded_bytes=decoded, lines=lines)
 
 
 def _written(orders: list[_Order], processes: int) -> Iterable[_Written]:

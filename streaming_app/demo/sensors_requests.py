@@ -82,7 +82,8 @@ def checksum(text: str) -> int:
     (-2139187474, 3529462)
     """
     size = len(text)
-    hashed = sum(map(mul, text.encode("latin-1"), _powers(1 << size.bit_length())[-size:] if size else ())) & 0xFFFFFFFF
+    powers = _powers(1 << size.bit_length())[-size or None :]
+    hashed: int = sum(map(mul, text.encode("ascii"), powers)) & 0xFFFFFFFF
     return hashed - (hashed >> 31 << 32)
 
 

@@ -46,7 +46,7 @@ class SensorsVisit(Player):
         self._pause()
         self._ids = {**self._ids, "$identity_login_id": login}
         told = {"name": f"User {login}", "age": 18 + self._below(60), "tier": TIERS[self._below(3)]}
-        profile = [("profile_set", told), ("profile_set_once", {"first_order": shown(self._now)})]
+        profile: list[tuple[str, Json]] = [("profile_set", told), ("profile_set_once", {"first_order": shown(self._now)})]
         if self._chance(0.3):
             profile.append(("profile_unset", {"cart_reminder": True}))
         known = {"login_id": login, "distinct_id": login}

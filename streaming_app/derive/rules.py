@@ -42,7 +42,7 @@ _SOURCE = "coalesce(traffic_source_source, '') <> ''"
 
 USER_FOLDS: Fold = {
     "last_msec": ("max", "event_time_msec"),
-    "first_touch_time_msec": ("min", "user_first_touch_time_msec"),
+    "first_touch_time_msec": ("min", "coalesce(user_first_touch_time_msec, event_time_msec)"),
 }
 USER_PICKS = (
     Pick("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),

@@ -85,9 +85,13 @@ def states_of_changes(changes: pa.Table) -> pa.Table:
     users = zip(states["app_id"].to_pylist(), states["user_pseudo_id"].to_pylist(), strict=True)
     of_states = [folded[user] for user in users]
     texts = [_as_text(each.attributes) for each in of_states]
-    columns = {"changed_properties_json_str": texts, "changed_as_of": [each.as_of for each in of_states]}
+    columns = {
+        "changed_properties_json_str": pa.array(texts, pa.string()),
+        "changed_as_of": pa.array([each.as_of for each in of_states], pa.string()),
+        "first_touch_time_msec": pa.nulls(len(states), pa.int64()),  # a change is no visit
+    }
     for name, values in columns.items():
-        states = states.set_column(states.column_names.index(name), name, pa.array(values, pa.string()))
+        states = states.set_column(states.column_names.index(name), name, values)
     return states.cast(STATE_SCHEMA)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.enrichers.addresses import AddressPrivacy
 from streaming_app.model.arrow import drop_largest, to_columns
 from streaming_app.model.columns import columns_of, json_text, text
 from streaming_app.model.event import URL, Event
@@ -29,8 +30,8 @@ _TRANSIENT = {"ua": _AGENT, "ip": _ADDRESS, "client_hints": json_text("client hi
 class EventTable:
     """Collects events request by request; what the events of a request share is kept once until :meth:`make`."""
 
-    def __init__(self, project_id: str) -> None:
-        self._project_id = project_id
+    def __init__(self, project_id: str, privacy: AddressPrivacy = AddressPrivacy()) -> None:
+        self._project_id, self._privacy = project_id, privacy
         self._rows: list[tuple[Any, ...]] = []
         self._requests: list[tuple[Any, ...]] = []
         self._sizes: list[int] = []
@@ -49,6 +50,10 @@ class EventTable:
         """
         if events and events[0].ip is not None:
             info = {key: value for key, value in info.items() if key != "source_ip"}
+        if self._privacy.mode != "keep":  # addresses among the parameters, such as GTM's ip_override
+            for event in events:
+                if event.custom_parameters_json_str:
+                    event.custom_parameters_json_str = self._privacy.scrub(event.custom_parameters_json_str)
         shared = _encode(info).decode()
         infos = [shared] * len(events)
         for place, event in enumerate(events):

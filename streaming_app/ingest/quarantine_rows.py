@@ -48,7 +48,7 @@ class QuarantineRows:
                 rejected.error_class,
                 _storable(rejected.message),
                 text,
-                None if whole_line else self._envelope(request),
+                None if whole_line else self._envelope(request, rejected.position),
                 request.app_id,
                 request.source_file,
                 request.source_line,
@@ -77,9 +77,10 @@ class QuarantineRows:
         at = position - request.first_position
         return self._parts[1][at] if 0 <= at < len(self._parts[1]) else request.data or ""
 
-    def _envelope(self, request: Request) -> str:
-        """The request without its payload: with an element's raw text it makes the request again."""
-        fields = msgspec.to_builtins(request) | {"ip": self._privacy.apply(request.ip)}
+    def _envelope(self, request: Request, position: int | None) -> str:
+        """The request without its payload: with an element's raw text, which knows its position, it makes the request again."""
+        own = {"ip": self._privacy.apply(request.ip), "first_position": position or request.first_position}
+        fields = msgspec.to_builtins(request) | own
         kept = {key: value for key, value in fields.items() if key != "data" and value is not None}
         return _storable(msgspec.json.encode(kept).decode())
 

@@ -66,5 +66,10 @@ def as_bool(value: Any) -> bool | None:
     return None
 
 
+def as_object(value: Any) -> dict[str, Any]:
+    """Objects as they are, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 COERCE: dict[type, Callable[[Any], Any]] = {str: as_text, int: as_int, float: as_float, bool: as_bool}
 """The reader of each Python type that a column can have."""

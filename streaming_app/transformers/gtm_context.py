@@ -28,7 +28,7 @@ _CACHED, _LONGEST = 4_096, 32
 
 
 def read_time(row: list[Any], server: dict[str, Any], received: int | None) -> None:
-    """When the tag server was given the event, in whose session it was then; else when we were (epoch ms)."""
+    """When the tag server was given the event, by when its session had begun; else when we were given it (epoch ms)."""
     started = as_int(server.get("request_start_time_ms"))
     if started is not None and started > 0:
         row[_TIME] = row[_SESSION_START] = started

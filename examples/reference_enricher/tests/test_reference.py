@@ -1,0 +1,51 @@
+"""The contract, a join, and files that are refused."""
+
+from pathlib import Path
+
+import pytest
+from reference_enricher import Reference, ReferenceOptions
+
+from streaming_app.api import ConfigError
+from streaming_app.storage import Storage
+from streaming_app.testing import assert_enricher_contract, sample_events
+
+OFFICES = "platform,office,width\nWeb,Berlin,7\nAndroid,,8\n"
+
+
+def made(folder: Path, text: str) -> Reference:
+    file = folder / "offices.csv"
+    file.write_text(text)
+    columns = {"office": "geo_metro", "width": "device_screen_width"}
+    return Reference(ReferenceOptions(uri=str(file), key="platform", match="platform", columns=columns), Storage())
+
+
+def test_contract(tmp_path: Path) -> None:
+    assert_enricher_contract(lambda: made(tmp_path, OFFICES))
+
+
+def test_join(tmp_path: Path) -> None:
+    enricher = made(tmp_path, OFFICES)
+    enricher.open()
+    rows = enricher.enrich(sample_events()).to_pylist()
+    assert {(row["platform"], row["geo_metro"], row["device_screen_width"]) for row in rows} == {
+        ("Web", "Berlin", 7),
+        ("Android", None, 8),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "there is no column office, platform, width"),
+        ("platform,office\n", "there is no column width"),
+        ("platform,office,width\nWeb,Berlin,1\nWeb,Paris,2\n", "column platform has a value twice"),
+    ],
+)
+def test_a_file_that_is_no_such_table(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        made(tmp_path, text).open()
+
+
+def test_a_column_that_event_does_not_have() -> None:
+    with pytest.raises(ValueError, match="is no column of event"):
+        ReferenceOptions(uri="a.csv", key="a", match="a", columns={"b": "geo_city"})
