@@ -33,8 +33,18 @@ class Browser(NamedTuple):
 
 
 def browser_of(user: User) -> Browser:
-    """The same browser for the same user, whenever asked."""
+    """The same browser for the same user, whenever asked; not every site asks it for all that hints can tell."""
     rng = Random(f"browser {user.unique_id}")
+    browser = _browser_of(user, rng)
+    return browser._replace(hints=_unasked(browser.hints)) if browser.hints and rng.random() < 0.2 else browser
+
+
+def _unasked(hints: Json) -> Json:
+    """What a browser says of itself anyway, as the headers spell it."""
+    return {"brands": hints["brands"], "mobile": hints["mobile"], "platform": f'"{hints["platform"]}"'}
+
+
+def _browser_of(user: User, rng: Random) -> Browser:
     if "compatible;" in user.agent:  # a bot
         return Browser(user.agent)
     if user.platform == "iOS":
@@ -68,10 +78,8 @@ def _desktop(name: str, rng: Random) -> Browser:
         return Browser(f"Mozilla/5.0 ({system}) {_WEBKIT} Version/{version} Safari/605.1.15")
     is_edge = chance < 0.4 and name == "Windows"
     agent = f"Mozilla/5.0 ({system}) {_CHROMIUM.format(major, '')}{f' Edg/{major}.0.0.0' if is_edge else ''}"
-    hints = _hints("Microsoft Edge" if is_edge else "Google Chrome", major, _SYSTEMS.get(name, name), rng.choice(versions), rng)
-    if rng.random() < 0.2:  # what a browser says unasked, as the header spells it
-        hints = {"brands": hints["brands"], "mobile": False, "platform": f'"{hints["platform"]}"'}
-    return Browser(agent, hints)
+    brand, version = "Microsoft Edge" if is_edge else "Google Chrome", rng.choice(versions)
+    return Browser(agent, _hints(brand, major, _SYSTEMS.get(name, name), version, rng))
 
 
 def _hints(brand: str, major: int, system: str, version: str, rng: Random) -> Json:

@@ -1,7 +1,6 @@
 """Raw files as the ingestion endpoint writes them, of any size, with known counts and deliberate dirt.
 
-What is in a file depends on the plan and the seed alone, so any number of processes writes the same bytes. What the first app
-sends does not depend on the others.
+What is in a file depends on the plan and the seed alone, so any number of processes writes the same bytes.
 """
 
 from __future__ import annotations

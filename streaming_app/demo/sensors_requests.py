@@ -79,7 +79,7 @@ def checksum(text: str) -> int:
     """What the JavaScript SDK calls crc: Java's hash of a string, 32 bits with a sign.
 
     >>> checksum("clickstream"), checksum("shop")
-    (-2139187474, 3529462)
+    (-2036150520, 3529462)
     """
     size = len(text)
     powers = _powers(1 << size.bit_length())[-size or None :]

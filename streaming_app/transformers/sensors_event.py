@@ -10,7 +10,7 @@ from streaming_app.model.coerce import as_int
 from streaming_app.model.event import Event
 from streaming_app.transformers.base import Limits
 from streaming_app.transformers.depth import check_depth
-from streaming_app.transformers.gtm_fields import NAMES
+from streaming_app.transformers.gtm_server.fields import NAMES
 from streaming_app.transformers.sensors_columns import AT, BLANK, fill, fill_campaign, fill_pages
 from streaming_app.transformers.sensors_items import items_of
 from streaming_app.transformers.sensors_read import Message, coerced

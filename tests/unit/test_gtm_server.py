@@ -26,9 +26,9 @@ from streaming_app.ingest.time_rules import TimeRules
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.storage import Storage
-from streaming_app.transformers import gtm_fields
 from streaming_app.transformers.base import Limits, Rejected
 from streaming_app.transformers.gtm_server import GtmServer
+from streaming_app.transformers.gtm_server import fields as gtm_fields
 from tests.support.raw import NOW
 
 LEAST = {"event_name": "view"}

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from streaming_app.model.coerce import as_int
-from streaming_app.transformers import gtm_fields as keys
-from streaming_app.transformers.gtm_fields import AT
-from streaming_app.transformers.gtm_hints import NO_HINTS, HintColumns, read_hints
+from streaming_app.transformers.gtm_server import fields as keys
+from streaming_app.transformers.gtm_server.fields import AT
+from streaming_app.transformers.gtm_server.hints import NO_HINTS, HintColumns, read_hints
 from streaming_app.transformers.urls import split_url
 
 _encode = msgspec.json.Encoder().encode

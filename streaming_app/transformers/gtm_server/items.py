@@ -10,7 +10,7 @@ from streaming_app.model.coerce import COERCE, as_text
 from streaming_app.model.item import Item
 from streaming_app.transformers.base import Limits
 from streaming_app.transformers.depth import check_depth
-from streaming_app.transformers.gtm_fields import AT, ITEM
+from streaming_app.transformers.gtm_server.fields import AT, ITEM
 
 _encode = msgspec.json.Encoder().encode
 _ITEMS, _CURRENCY = AT["items"], AT["event_value_currency"]
