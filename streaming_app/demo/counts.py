@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from streaming_app.demo.request import Played, Request
-from streaming_app.errors import Reason
 
 _TIMEOUT_MS = 30 * 60_000  # what sessions.timeout_minutes is by default
 Span = tuple[str, int, int]
@@ -38,11 +37,6 @@ class Counts:
     def received(self) -> int:
         """Everything that the pipeline has to account for."""
         return self.written + self.resent + sum(self.broken.values())
-
-    @property
-    def late(self) -> int:
-        """What is broken by being too late."""
-        return self.broken.get(Reason.TOO_LATE, 0)
 
 
 @dataclass(frozen=True, kw_only=True)

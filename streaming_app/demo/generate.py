@@ -5,49 +5,23 @@ What is in a file depends on the plan and the seed alone, so any number of proce
 
 from __future__ import annotations
 
-import gzip
 import multiprocessing
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from streaming_app.demo.apps import APPS, quotas
+from streaming_app.demo.apps import quotas
 from streaming_app.demo.counts import Generated, Tally, summed
-from streaming_app.demo.dirt import spoil
-from streaming_app.demo.line import raw_line
-from streaming_app.demo.plan import Shift, plan
-from streaming_app.demo.world import make_world, uuid4
+from streaming_app.demo.plan import plan
+from streaming_app.demo.world import make_world
+from streaming_app.demo.write import Order, Written, write_shift
 
 EVENTS_PER_FILE = 100_000
 LEAST_FILES = 6
 EVENTS_PER_USER = 50
 LEAST_USERS = 40
-
-_GZIP_LEVEL = 6  # the default of the endpoint's sink
-_Line = tuple[int, bytes]
-"""Receipt, epoch ms, and text."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """The work of one process: a shift, and what it takes to make the same world everywhere."""
-
-    folder: Path
-    shift: Shift
-    users: int
-    seed: int
-
-
-@dataclass(slots=True)
-class _Written:
-    """What one process did."""
-
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    lines: int = 0
-    stored_bytes: int = 0
 
 
 def generate(
@@ -77,7 +51,7 @@ def generate(
     world = make_world(max(LEAST_USERS, events // EVENTS_PER_USER), seed)
     shifts = plan(world, quotas(events, apps), files, int(end.timestamp()) * 1_000, Random(f"plan {seed}"))
     tallies, lines, stored = {app_id: Tally() for app_id in apps}, 0, 0
-    for part in _written([_Order(Path(folder), shift, len(world.users), seed) for shift in shifts], processes):
+    for part in _written([Order(Path(folder), shift, len(world.users), seed) for shift in shifts], processes):
         lines, stored = lines + part.lines, stored + part.stored_bytes
         for app_id, tally in part.tallies.items():
             tallies[app_id].add(tally)
@@ -86,43 +60,9 @@ def generate(
     return Generated(**summed(counts), apps=counts, files=files, stored_bytes=stored, decoded_bytes=decoded, lines=lines)
 
 
-def _written(orders: list[_Order], processes: int) -> Iterable[_Written]:
+def _written(orders: list[Order], processes: int) -> Iterable[Written]:
     if processes == 1:
-        return map(_write_shift, orders)
+        return map(write_shift, orders)
     # Not forked: a fork copies locks that threads of this process may hold.
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(_write_shift, orders))
-
-
-def _write_shift(order: _Order) -> _Written:
-    """Write one file per server; requests go to either at random."""
-    shift, world, written = order.shift, make_world(order.users, order.seed), _Written()
-    rng = Random(f"shift {order.seed} {shift.number}")
-    servers: list[list[_Line]] = [[] for _ in range(shift.servers)]
-    for app_id, crowd in shift.crowds.items():
-        tally = written.tallies[app_id] = Tally()
-        for visit, dirt in zip(crowd.visits, crowd.dirt, strict=True):
-            played = APPS[app_id].play(visit, world, app_id, rng)
-            tally.saw(played)
-            for case in dirt:
-                spoil(played.requests, case, rng)
-            for request in played.requests:
-                line, decoded_bytes = raw_line(request, rng)
-                rng.choice(servers).append((request.received_ms, line))
-                tally.sent(request)
-                tally.decoded_bytes += decoded_bytes
-    for lines in servers:
-        written.lines += len(lines)
-        written.stored_bytes += _write_file(order.folder, shift.hour_ms, sorted(lines), rng)
-    return written
-
-
-def _write_file(folder: Path, hour_ms: int, lines: list[_Line], rng: Random) -> int:
-    """Write lines in the order of their receipt; returns the stored bytes."""
-    hour = datetime.fromtimestamp(hour_ms / 1_000, UTC)
-    last = lines[-1][0] if lines else hour_ms
-    path = folder / f"{hour:year=%Y/month=%m/day=%d/hour=%H}" / f"{last // 1_000}-{uuid4(rng)}.gz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    packed = gzip.compress(b"".join(line + b"\n" for _, line in lines), _GZIP_LEVEL, mtime=last // 1_000)
-    path.write_bytes(packed)
-    return len(packed)
+        return list(pool.map(write_shift, orders))

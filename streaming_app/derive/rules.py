@@ -61,7 +61,7 @@ USER_PICKS = (
     ),
 )
 
-_VIEW = "event_name IN ('_page_view', '_screen_view')"
+_VIEW = "event_name IN ('_page_view', '_screen_view', '$pageview', '$AppViewScreen', '$MPViewScreen')"
 _PAGE = "coalesce(page_view_page_url, screen_view_screen_name)"
 
 SESSION_FOLDS: Fold = {

@@ -71,7 +71,8 @@ def _info(step: Step) -> dict[str, Any]:
 
 
 def _own_failures(step: Step) -> int:
-    return int(getattr(step.enricher, "failed", 0))
+    count = getattr(step.enricher, "failed", 0)
+    return count if isinstance(count, int) else 0
 
 
 def _where_it_serves(step: Step, events: pa.Table, use: Use) -> pa.Table:

@@ -30,8 +30,8 @@ _TRANSIENT = {"ua": _AGENT, "ip": _ADDRESS, "client_hints": json_text("client hi
 class EventTable:
     """Collects events request by request; what the events of a request share is kept once until :meth:`make`."""
 
-    def __init__(self, project_id: str, privacy: AddressPrivacy = AddressPrivacy()) -> None:
-        self._project_id, self._privacy = project_id, privacy
+    def __init__(self, project_id: str, privacy: AddressPrivacy | None = None) -> None:
+        self._project_id, self._privacy = project_id, privacy or AddressPrivacy()
         self._rows: list[tuple[Any, ...]] = []
         self._requests: list[tuple[Any, ...]] = []
         self._sizes: list[int] = []

@@ -50,17 +50,27 @@ class RequestTriage:
         for result in transform(transformer, request, self._max_bytes):
             if isinstance(result, Rejected):
                 rejected.append((result, "transform"))
-            elif result.app_id not in self._transformers:
-                rejected.append((_unknown(result.app_id, result.position), "rules"))
-            elif not earliest <= (result.event_time_msec or -1) <= latest and (
-                refused := self._rules.judge(result, ingest, upload)
-            ):
-                rejected.append((Rejected(refused.reason, refused.message, result.position), "rules"))
+            elif refused := self._refused(result, ingest, upload, earliest, latest):
+                rejected.append((refused, "rules"))
             elif isinstance(result, Event):
                 events.append(result)
             else:
                 changes.append(result)
         return Triage(events, changes, rejected)
+
+    def _refused(
+        self, result: Event | Change, ingest: int | None, upload: int | None, earliest: int, latest: int
+    ) -> Rejected | None:
+        """Why the rules refuse it, or None; its times are corrected in place where its clock was wrong."""
+        if result.app_id not in self._transformers:
+            return _unknown(result.app_id, result.position)
+        if result.upload_time_msec is not None and result.upload_time_msec != upload:
+            upload = result.upload_time_msec  # what the element itself tells of its upload wins over the request
+            earliest, latest = self._rules.ordinary_range(ingest, upload)
+        if earliest <= (result.event_time_msec or -1) <= latest:
+            return None
+        verdict = self._rules.judge(result, ingest, upload)
+        return Rejected(verdict.reason, verdict.message, result.position) if verdict else None
 
 
 def _unknown(app_id: str | None, position: int | None) -> Rejected:

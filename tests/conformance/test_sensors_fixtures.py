@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from streaming_app.config.model import Rules
+from streaming_app.ingest.time_rules import TimeRules
+from streaming_app.model.event import Event
 from streaming_app.model.request import parse_request
+from streaming_app.transformers.sensors_data import SensorsData
 
 from .compare import actual_row, differences, expected_row
 from .fixture_files import FIXTURES, Row, load_json, load_lines, needs_fixtures
@@ -75,6 +79,16 @@ def test_every_message(fixture: str, tmp_path: Path) -> None:
     ]
     assert {row["user_pseudo_id"] for table in ("event", "change") for row in done.rows(table)} == {"9113946abd821d52"}
     assert done.report.counts.received == 9
+
+
+def test_time_of_sending_corrects_the_clock() -> None:
+    """sen-03, §2: what a correction by ``_flush_time`` gives."""
+    [line] = load_lines("sensors/input/web-sdk-data.json")
+    request = parse_request(json.dumps(line).encode())
+    event = next(iter(SensorsData().transform(request)))
+    assert isinstance(event, Event)
+    TimeRules(Rules(freshness_hours=TEN_YEARS)).judge(event, request.ingest_time, event.upload_time_msec)
+    assert event.event_time_msec == 1690779729166
 
 
 def test_plain_base64(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from streaming_app.demo.apps import APPS
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
@@ -54,6 +56,8 @@ def _point_at_the_demo(folder: Path) -> None:
     """What the README asks for next: set source.uri, sink.uri, apps and the geo database."""
     config = folder / "conf" / "pipeline.yaml"
     text = config.read_text().replace("s3://my-bucket/raw/", f"{folder}/.demo/raw")
+    apps = "".join(f"  {app_id}: {{transformer: {app.transformer}}}\n" for app_id, app in APPS.items() if app_id != "shop")
+    text = text.replace("\napps:\n", f"\napps:\n{apps}")
     text = text.replace("s3://my-bucket/geo/GeoLite2-City.mmdb", f"{folder}/.demo/geo.mmdb")
     config.write_text(text.replace("s3://my-bucket/lake/", f"{folder}/mine"))
 

@@ -89,7 +89,9 @@ def _other_request(draw: st.DrawFn, source: str, number: int) -> list[bytes]:
         app, data, uri = "web-gtm", draw(gtm_payload()), "/collect?appId=web-gtm"
     times = {"client_timestamp": None, "upload_timestamp": None, "ingest_time": NOW}
     copies = range(draw(st.integers(1, 2)))
-    return [line(data, appId=app, uri=uri, rid=f"o-{number}-{copy}", ua=draw(st.sampled_from(AGENTS)), **times) for copy in copies]
+    return [
+        line(data, appId=app, uri=uri, rid=f"o-{number}-{copy}", ua=draw(st.sampled_from(AGENTS)), **times) for copy in copies
+    ]
 
 
 @st.composite

@@ -110,7 +110,6 @@ def test_even_little_data_has_dirt_of_every_kind(seed: int, tmp_path: Path) -> N
     made = generate(tmp_path, 200, seed=seed, until=UNTIL, apps=ALL)
     for app, counts in made.apps.items():
         assert set(counts.broken) == (EVERY_REASON if app == "shop" else EVERY_REASON - OF_THE_SDK)
-        assert counts.late == counts.broken["too_late"] >= 1
         assert counts.resent >= 1
 
 
@@ -210,7 +209,7 @@ SEEN: dict[str, dict[str, Callable[[Line, dict[str, Any]], Any]]] = {
         "an array": lambda request, _: request["data"].count('"event_name"') > 1,
         "a frozen agent whose truth is in the hints": lambda _, each: (
             "Android 10; K" in each["user_agent"]
-            and each["client_hints"]["platform_version"] > "10"
+            and each["client_hints"].get("platform_version", "") > "10"
             and each["client_hints"]["model"]
         ),
         "hints as headers spell them": lambda _, each: each.get("client_hints", {}).get("platform", "")[:1] == '"',

@@ -57,6 +57,44 @@ class DoublesColumn(Enricher):
         return events.append_column("geo_city", pa.repeat("Paris", len(events)))
 
 
+class OtherOrder(Enricher):
+    """Knows the cities, but gives the rows back in another order."""
+
+    def enrich(self, events: pa.Table) -> pa.Table:
+        return replaced(events, "geo_city", pa.repeat("Paris", len(events))).take(pa.array(range(len(events))[::-1]))
+
+
+class ChangesId(Enricher):
+    def enrich(self, events: pa.Table) -> pa.Table:
+        return replaced(events, "event_id", pa.repeat("one and the same", len(events)))
+
+
+class LosesTime(Enricher):
+    def enrich(self, events: pa.Table) -> pa.Table:
+        return replaced(events, "event_time_msec", pa.nulls(len(events), pa.int64()))
+
+
+class NoJson(Enricher):
+    """Longer than its column: it would have to be shortened as JSON."""
+
+    def enrich(self, events: pa.Table) -> pa.Table:
+        return replaced(events, "custom_parameters_json_str", pa.repeat("x" * 70_000, len(events)))
+
+
+class NoAttributes(Enricher):
+    """JSON, but not what ``user`` is made of."""
+
+    def enrich(self, events: pa.Table) -> pa.Table:
+        return replaced(events, "user_properties_json_str", pa.repeat('{"tier": "gold"}', len(events)))
+
+
+class Miscounts(Enricher):
+    failed = "many"
+
+    def enrich(self, events: pa.Table) -> pa.Table:
+        return events
+
+
 class WrongType(Enricher):
     """Text where the contract has a number, but for the event called ``ok``."""
 
@@ -71,6 +109,16 @@ class Broken(Enricher):
 
     def enrich(self, events: pa.Table) -> pa.Table:
         return events
+
+
+class Surprised(Broken):
+    def open(self) -> None:
+        raise KeyError("first")
+
+
+class Speechless(Broken):
+    def open(self) -> None:
+        raise ConfigError("")
 
 
 class Missing(Enricher):
@@ -130,12 +178,20 @@ def entries(*classes: type) -> str:
     return "enrichers:\n" + "".join(map(entry, classes))
 
 
+NOTHING: dict[str, str | None] = {"bad": None, "ok": None, "other": None}
+ATTRIBUTES = "{name: {value, set_time_msec}}"
 FAILURES: dict[type, tuple[dict[str, str | None], int, str]] = {
     Raises: ({"bad": None, "ok": "Paris", "other": "Paris"}, 1, "RuntimeError: no such place"),
     NoTable: ({"bad": None, "ok": None, "other": None}, 3, "TypeError: enrich() returned a list, not a table"),
     LosesRows: ({"bad": None, "ok": None, "other": None}, 3, "ValueError: enrich() returned 0 rows for 1"),
     LosesColumns: ({"bad": "Paris", "ok": "Paris", "other": "Paris"}, 0, ""),
     DoublesColumn: ({"bad": None, "ok": None, "other": None}, 3, "ValueError: enrich() returned columns twice: geo_city"),
+    OtherOrder: ({"bad": "Paris", "ok": "Paris", "other": "Paris"}, 0, ""),
+    ChangesId: (NOTHING, 3, "ValueError: enrich() changed event_id, or the order of rows"),
+    LosesTime: (NOTHING, 3, "ValueError: enrich() changed event_time_msec, or the order of rows"),
+    NoJson: (NOTHING, 3, "ValueError: enrich() made events whose custom_parameters_json_str is no JSON object"),
+    NoAttributes: (NOTHING, 3, f"ValueError: enrich() made events whose user_properties_json_str is no {ATTRIBUTES}"),
+    Miscounts: (NOTHING, 0, ""),
 }
 
 
@@ -213,11 +269,13 @@ def test_an_app_is_served_by_the_enrichers_that_it_names(tmp_path: Path) -> None
 
 def test_every_file_problem_at_once_before_any_data_is_touched(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        open_enrichers(config_for(tmp_path, entries(Broken, Raises, Missing)), Storage())
+        open_enrichers(config_for(tmp_path, entries(Broken, Raises, Missing, Surprised, Speechless)), Storage())
     assert str(caught.value).splitlines() == [
         f"enrichers.0.{__name__}:Broken: first.json: is wrong",
         f"enrichers.0.{__name__}:Broken: second.json: is wrong too",
         f"enrichers.2.{__name__}:Missing: /nowhere/at.all: there is no such file",
+        f"enrichers.3.{__name__}:Surprised: KeyError: 'first'",
+        f"enrichers.4.{__name__}:Speechless: ConfigError: ",
     ]
 
 

@@ -29,6 +29,7 @@ from streaming_app.storage import Storage
 from streaming_app.transformers.base import Limits, Rejected
 from streaming_app.transformers.gtm_server import GtmServer
 from streaming_app.transformers.gtm_server import fields as gtm_fields
+from streaming_app.transformers.presets import PRESETS
 from tests.support.raw import NOW
 
 LEAST = {"event_name": "view"}
@@ -145,7 +146,7 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
     **{
         f"event name {sent}": ({"event_name": sent}, {"event_name": name})
         for sent, name in {
-            **gtm_fields.NAMES,
+            **PRESETS,
             "purchase": "purchase",
             "_page_view": "_page_view",
             "PDP Clicks": "PDP Clicks",

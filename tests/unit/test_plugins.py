@@ -73,12 +73,12 @@ class Eager(Generator):
 
 A, B, BAD, OLD = {"id": "a", "items": ["i", "j"]}, {"id": "b"}, {"id": "x", "divisor": 0}, {"id": "o", "age": 10**9}
 REJECTED = {"reject": "no"}
-DIVISION = ("transformer_error", "ZeroDivisionError: division by zero")
-NO_ID = ("transformer_error", "KeyError: 'id'")
+DIVISION = ("transformer_error", "{}: ZeroDivisionError: division by zero")
+NO_ID = ("transformer_error", "{}: KeyError: 'id'")
 LATE = ("too_late", f"event time {NOW - 10**9} is {10**9} ms before ingest time {NOW}")
 WHOLE = "the payload as it was sent"
 
-# name: (payload, ids written, (reason, message, raw text as JSON) of what is quarantined)
+# name: (payload, ids written, (reason, message naming the class, raw text as JSON) of what is quarantined)
 CASES: dict[str, tuple[Any, list[str], list[tuple[str, str, Any]]]] = {
     "all are good": ([A, B], ["a", "b"], []),
     "one fails": ([A, BAD, B], ["a", "b"], [(*DIVISION, BAD)]),
@@ -105,6 +105,7 @@ def requested(case: str, packed: bool) -> bytes:
 class Done:
     """What a run over all cases, plain and packed, wrote."""
 
+    transformer: str
     events: list[dict[str, Any]]
     items: list[dict[str, Any]]
     quarantined: list[dict[str, Any]]
@@ -120,7 +121,7 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     received, accounted = balance(metrics)
     assert received == accounted == 2 + 2 * sum(len(ids) + len(bad) for _, ids, bad in CASES.values())
     assert [row["event_id"] for row in lake.rows("event", where="app_id = 'shop'")] == ["first", "last"]
-    return Done(lake.rows("event"), lake.rows("item"), lake.rows("quarantine"))
+    return Done(request.param.__name__, lake.rows("event"), lake.rows("item"), lake.rows("quarantine"))
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
@@ -131,11 +132,28 @@ def test_one_bad_element_takes_none_along(case: str, packed: bool, done: Done) -
     rows = [row for row in done.quarantined if json.loads(row["envelope"])["rid"] == rid]
     raws = [WHOLE if row["raw"] == data else json.loads(row["raw"]) for row in rows]
     found = [(row["reason"], row["message"], raw) for row, raw in zip(rows, raws, strict=True)]
-    assert sorted(found, key=str) == sorted(quarantined, key=str)
+    wanted = [(reason, message.format(done.transformer), raw) for reason, message, raw in quarantined]
+    assert sorted(found, key=str) == sorted(wanted, key=str)
     written = [row for row in done.events if row["event_id"].startswith(f"{rid}/")]
     assert [(row["event_id"], row["event_name"]) for row in written] == [(f"{rid}/{each}", "mine") for each in ids]
     items = [row["item_id"] for row in done.items if row["event_id"].startswith(f"{rid}/")]
     assert items == (["i", "j"] if "a" in ids else [])
+
+
+class OwnEvent(Event):
+    more: str | None = None
+
+
+class OwnItem(Item):
+    more: str | None = None
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+TEXT_TIME = '{"tier":{"value":"gold","set_time_msec":"yesterday"}}'
 
 
 class Careless:
@@ -161,6 +179,17 @@ class Careless:
         "a position that is text": Rejected(Reason.MALFORMED_EVENT, "no", "first"),
         "a position beyond the payload": Rejected(Reason.MALFORMED_EVENT, "no", 99),
         "a position before the payload": Rejected(Reason.MALFORMED_EVENT, "no", -99),
+        "an event of a class of its own": OwnEvent(**{**GOOD, "event_id": "x"}),
+        "an item of a class of its own": Event(**GOOD | {"event_id": "x"}, items=[OwnItem(item_id="i")]),
+        "a late event before the payload": Event(**{**GOOD, "event_id": "x", "event_time_msec": 1}, position=-99),
+        "a lone surrogate in notes": Event(**GOOD | {"event_id": "x"}, notes={"a": "\ud800"}),
+        "a lone surrogate in parameters": Event(**GOOD | {"event_id": "x", "custom_parameters_json_str": '{"a":"\ud800"}'}),
+        "an item's parameters that are no object": Event(
+            **GOOD | {"event_id": "x"}, items=[Item(custom_parameters_json_str="[]")]
+        ),
+        "attributes without their values' form": Event(**GOOD | {"event_id": "x", "user_properties_json_str": '{"tier":"gold"}'}),
+        "a set time that is text": Event(**GOOD | {"event_id": "x", "user_properties_json_str": TEXT_TIME}),
+        "a message that cannot be text": Rejected(Reason.MALFORMED_EVENT, Unspeakable()),
     }
 
     def __init__(self, limits: Limits, yields: str) -> None:
@@ -174,10 +203,12 @@ class Careless:
 @pytest.mark.parametrize("yields", Careless.YIELDS)
 def test_what_is_no_whole_event_costs_no_other(yields: str, tmp_path: Path) -> None:
     """Mended or quarantined, but never an event without its keys, and never the end of the batch."""
-    lake = Lake(tmp_path, f"  own: {{transformer: '{__name__}:Careless', options: {{yields: {yields}}}}}\n")
+    lake = Lake(tmp_path, f"  own: {{transformer: '{__name__}:Careless', options: {json.dumps({'yields': yields})}}}\n")
     metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(event("sdk")), line({}, appId="own")))
     assert balance(metrics) == (3, 3)
     assert set(json.loads(metrics["quarantined_by_reason"])) <= set(Reason)
+    refused = lake.rows("quarantine", where="reason = 'transformer_error'")
+    assert all("Careless yielded a" in row["message"] for row in refused if row["error_class"] == "TypeError")
     written = lake.query("SELECT event_id, app_id, event_name, event_time_msec FROM event").to_pylist()
     assert {"good", "sdk"} <= {row["event_id"] for row in written}
     assert all(all(row.values()) for row in written)

@@ -25,10 +25,10 @@ from streaming_app.ingest.run_plugin import raw_elements
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.transformers import sensors_fields as keys
 from streaming_app.transformers.base import Limits, Rejected
 from streaming_app.transformers.sensors_data import SensorsData
-from streaming_app.transformers.sensors_options import SensorsOptions
+from streaming_app.transformers.sensors_data import fields as keys
+from streaming_app.transformers.sensors_data.options import SensorsOptions
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, line, write
 from tests.support.sources import sensors_message, sensors_request

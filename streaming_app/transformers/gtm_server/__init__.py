@@ -20,6 +20,7 @@ from streaming_app.transformers.gtm_server.ids import derived, event_id
 from streaming_app.transformers.gtm_server.items import read_items
 from streaming_app.transformers.gtm_server.user import properties_of
 from streaming_app.transformers.payload import elements, payload_bytes
+from streaming_app.transformers.presets import PRESETS
 
 _encode = msgspec.json.Encoder().encode
 _BLANK: list[Any] = [None] * len(AT)
@@ -118,7 +119,7 @@ def _check_required(row: list[Any]) -> None:
         raise InputError("event_name missing")
     if row[_TIME] is None:
         raise InputError(f"no time: neither {keys.SERVER}.request_start_time_ms nor the request's ingest_time")
-    row[_NAME] = keys.NAMES.get(name, name)
+    row[_NAME] = PRESETS.get(name, name)
 
 
 def _object(source: dict[str, Any], key: str) -> dict[str, Any]:

@@ -14,9 +14,6 @@ AT = {name: position for position, name in enumerate(Event.__struct_fields__)}
 
 Field = tuple[str, type]
 
-NAMES = {"page_view": "_page_view", "login": "_profile_set", "user_engagement": "_user_engagement", "click": "_click"}
-"""Event names that have a preset of ours; all others stay as they are."""
-
 CONSUMED: dict[str, Field] = {
     "event_name": ("event_name", str),
     "user_id": ("user_id", str),

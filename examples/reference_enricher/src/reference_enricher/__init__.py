@@ -37,8 +37,7 @@ class Reference:
     Options = ReferenceOptions
 
     def __init__(self, options: ReferenceOptions, files: api.Files) -> None:
-        self.FILLS = tuple(options.columns.values())
-        self._options, self._files = options, files
+        self._options, self._files, self.FILLS = options, files, tuple(options.columns.values())
 
     def open(self) -> None:
         uri, key, columns = self._options.uri, self._options.key, self._options.columns

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from streaming_app.model.change import Change
 from streaming_app.model.coerce import as_bool, as_text
 from streaming_app.model.event import Event
-from streaming_app.transformers.sensors_fields import BIND, SIGN_UP, UNBIND
-from streaming_app.transformers.sensors_ids import LINK
+from streaming_app.transformers.sensors_data.fields import BIND, SIGN_UP, UNBIND
+from streaming_app.transformers.sensors_data.ids import LINK
 
 IS_LOGIN = "$is_login_id"
 """A property by which servers say that the distinct id is a login id."""

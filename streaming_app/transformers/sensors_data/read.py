@@ -9,8 +9,8 @@ import msgspec
 
 from streaming_app.errors import InputError
 from streaming_app.model.coerce import COERCE, as_int, as_text
-from streaming_app.transformers.sensors_fields import CHANGES
-from streaming_app.transformers.sensors_identity import Who, who
+from streaming_app.transformers.sensors_data.fields import CHANGES
+from streaming_app.transformers.sensors_data.identity import Who, who
 
 Unreadable = dict[str, Any]
 """Key to what was sent, for ``process_info``."""

@@ -1,12 +1,12 @@
-"""Filling the columns of an event's row from the keys of a Sensors Data message, by the tables of :mod:`sensors_fields`."""
+"""Filling the columns of an event's row from the keys of a Sensors Data message, by the tables of :mod:`.fields`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from streaming_app.model.event import Event
-from streaming_app.transformers import sensors_fields as keys
-from streaming_app.transformers.sensors_read import Message, coerced
+from streaming_app.transformers.sensors_data import fields as keys
+from streaming_app.transformers.sensors_data.read import Message, coerced
 from streaming_app.transformers.urls import split_url
 
 AT = {name: position for position, name in enumerate(Event.__struct_fields__)}

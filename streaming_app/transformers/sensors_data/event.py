@@ -10,10 +10,10 @@ from streaming_app.model.coerce import as_int
 from streaming_app.model.event import Event
 from streaming_app.transformers.base import Limits
 from streaming_app.transformers.depth import check_depth
-from streaming_app.transformers.gtm_server.fields import NAMES
-from streaming_app.transformers.sensors_columns import AT, BLANK, fill, fill_campaign, fill_pages
-from streaming_app.transformers.sensors_items import items_of
-from streaming_app.transformers.sensors_read import Message, coerced
+from streaming_app.transformers.presets import PRESETS
+from streaming_app.transformers.sensors_data.columns import AT, BLANK, fill, fill_campaign, fill_pages
+from streaming_app.transformers.sensors_data.items import items_of
+from streaming_app.transformers.sensors_data.read import Message, coerced
 
 _encode = msgspec.json.Encoder().encode
 _NAME, _TIME, _SESSION_START = AT["event_name"], AT["event_time_msec"], AT["session_start_time_msec"]
@@ -32,7 +32,7 @@ def event_of(message: Message, limits: Limits) -> Event:
     row = BLANK.copy()
     unreadable = message.unreadable
     custom = fill(row, message)
-    row[_NAME] = NAMES.get(message.name or "", message.name)
+    row[_NAME] = PRESETS.get(message.name or "", message.name)
     row[_TIME] = row[_SESSION_START] = message.time
     row[_PSEUDO], row[_USER], row[_FLUSHED] = message.who.distinct, message.who.login, message.flush_time
     row[_PLATFORM] = row[_SYSTEM] or "Web"

@@ -14,13 +14,13 @@ from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.transformers.base import Limits, Rejected
 from streaming_app.transformers.payload import elements, payload_bytes
-from streaming_app.transformers.sensors_changes import change_of
-from streaming_app.transformers.sensors_event import event_of
-from streaming_app.transformers.sensors_fields import CHANGES
-from streaming_app.transformers.sensors_identity import link_of
-from streaming_app.transformers.sensors_ids import FIRST_OPEN, message_id, request_id
-from streaming_app.transformers.sensors_options import SensorsOptions
-from streaming_app.transformers.sensors_read import Message, read_message
+from streaming_app.transformers.sensors_data.changes import change_of
+from streaming_app.transformers.sensors_data.event import event_of
+from streaming_app.transformers.sensors_data.fields import CHANGES
+from streaming_app.transformers.sensors_data.identity import link_of
+from streaming_app.transformers.sensors_data.ids import FIRST_OPEN, message_id, request_id
+from streaming_app.transformers.sensors_data.options import SensorsOptions
+from streaming_app.transformers.sensors_data.read import Message, read_message
 
 _BASE_ONLY: dict[str, Any] = {"items": None, "user_engagement_time_msec": None}
 """What the base event alone has: a sum over all events would count it twice."""
@@ -29,9 +29,9 @@ _BASE_ONLY: dict[str, Any] = {"items": None, "user_engagement_time_msec": None}
 class SensorsData:
     """Tracks of the SDKs become events, ``profile_*`` and ``item_*`` messages become changes of attributes.
 
-    Ids are those of :mod:`sensors_ids`: a message that is sent again is the same event or change. Only events of the SDKs in
+    Ids are those of :mod:`.ids`: a message that is sent again is the same event or change. Only events of the SDKs in
     ``ids_by_request`` keep the reference system's, which are other ones then. Whose an anonymous id is comes as a change of
-    its own (:mod:`sensors_identity`).
+    its own (:mod:`.identity`).
     """
 
     Options = SensorsOptions
