@@ -11,7 +11,7 @@ from streaming_app.testing.checks import REMAKE, Check, Subject, assert_all
 from streaming_app.testing.enricher_trials import EnricherTrials
 from streaming_app.testing.samples import sample_events
 
-_ROWS = "return the given table with columns replaced or added: streaming_app.enrichers.columns.with_column() does that"
+_ROWS = "return the given table with columns replaced or added: with_column() of streaming_app.api does that"
 _FITS = "look at the columns of event: clickstream tables describe event"
 _FILLS = "name every column that it fills in FILLS, the order of enrichers is checked by it"
 _TWICE = "fill only what is null, or depend on no column that it fills; else say idempotent=False"

@@ -11,7 +11,7 @@ from streaming_app.testing.transformer_trials import TransformerTrials
 from streaming_app.transformers.base import Transformer
 
 _FIELDS = "look at the fields and types of Event and Change, and fill those that are required"
-_READ = "read payloads with payload_bytes() and elements() of streaming_app.transformers.payload, or raise InputError yourself"
+_READ = "read payloads with payload_bytes() and elements() of streaming_app.api, or raise InputError yourself"
 _SIBLINGS = "catch what is wrong with one element, yield a Rejected for it and go on with the next"
 _STATELESS = "make everything of the request alone: no clock, no random number, nothing kept from call to call"
 _PARTS = "take the ids that the client sent, else make them of the element and its position, from request.first_position on"
@@ -37,12 +37,12 @@ def transformer_checks(
     trials = TransformerTrials(subject, sample_requests() if requests is None else as_requests(requests))
     rows = [
         ("makes whole events of the requests", _FIELDS, trials.makes_events),
-        ("raises nothing but InputError where nothing can be read", _READ, trials.reads_bad_payloads),
-        ("lets no bad element take its siblings along", _SIBLINGS, trials.keeps_siblings),
         ("makes the same again of the same request", _STATELESS, trials.is_deterministic),
         ("leaves the request as it is", "make a copy of what you want to change", trials.leaves_request),
-        ("makes the same ids of a payload handed over in parts", _PARTS, trials.makes_same_ids_of_parts),
         ("makes the same ids wherever the request is read", _PLACE, trials.ignores_place),
+        ("makes the same ids of a payload handed over in parts", _PARTS, trials.makes_same_ids_of_parts),
+        ("raises nothing but InputError where nothing can be read", _READ, trials.reads_bad_payloads),
+        ("lets no bad element take its siblings along", _SIBLINGS, trials.keeps_siblings),
         ("can be made in each worker anew and makes the same there", REMAKE, trials.can_be_made_again),
     ]
     return [Check(subject.name, *row) for row in rows if requests is not None or row[2] != trials.makes_events]

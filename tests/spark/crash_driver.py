@@ -23,11 +23,14 @@ MOMENTS = (
     "files written",
     "quarantine committed",
     "item committed",
+    "change committed",
     "run_metrics committed",
     "event committed",
     "states made",
     "user files written",
     "user committed",
+    "item_attributes files written",
+    "item_attributes committed",
     "session files written",
     "session committed",
 )
@@ -62,7 +65,7 @@ def arm(moment: str, lake: Path) -> None:
         from streaming_app.derive import stream
 
         stream.upsert_users = lambda *_: die()
-    elif table in ("user", "session"):
+    elif table in ("user", "session", "item_attributes"):
         upsert.commit = dying(upsert.commit, table, after=what == "committed")
     else:
         ingest_commit.commit = dying(ingest_commit.commit, table, after=True)

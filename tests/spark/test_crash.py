@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -13,6 +15,7 @@ from pyspark.sql import SparkSession
 from tests.spark.crash_driver import MOMENTS
 from tests.spark.job import Job
 from tests.support.raw import NOW, event, line, write
+from tests.support.sources import APPS
 
 MINUTE = 60_000
 WRONG_CLOCK = NOW + 40 * 24 * 60 * MINUTE
@@ -24,7 +27,18 @@ def write_first(raw: Path) -> None:
     """What an undisturbed run processes: sessions with and without id, and one copy of an event with a wrong clock."""
     shifted = line(event("moved", timestamp=WRONG_CLOCK), rid="r-9", client_timestamp=WRONG_CLOCK)
     no_id = [event(f"n-{n}", timestamp=NOW - n * 50 * MINUTE, attributes={}) for n in range(3)]
-    write(raw, "a.gz", line(event("a"), event("b", items=[{"id": "i"}])), line(*no_id, rid="r-2"), shifted)
+    visits = changes("r-c1", ("profile_increment", "d-1", {"visits": 1}), ("profile_set", "d-2", {"tier": "gold"}))
+    write(raw, "a.gz", line(event("a"), event("b", items=[{"id": "i"}])), line(*no_id, rid="r-2"), shifted, visits)
+
+
+def changes(rid: str, *messages: tuple[str, str, dict[str, Any]]) -> bytes:
+    """A request of Sensors Data: changes of users, and of an item, which must count once."""
+    sent = [
+        {"type": kind, "distinct_id": user, "properties": properties, "time": NOW - 9_000, "_track_id": number}
+        for number, (kind, user, properties) in enumerate(messages, int(rid[-1]) * 10)
+    ]
+    item = {"type": "item_set", "item_type": "book", "item_id": "i-1", "properties": {rid: 1}, "time": NOW, "_track_id": 99}
+    return line(*sent, item, appId="sensors", rid=rid, client_timestamp=None)
 
 
 def write_second(raw: Path) -> None:
@@ -33,12 +47,13 @@ def write_second(raw: Path) -> None:
     between = [event(f"m-{n}", timestamp=NOW - (n * 50 + 25) * MINUTE, attributes={}) for n in range(2)]
     sent = line(event("a"), event("c", items=[{"id": "j"}, {"id": "k"}]), {"bad": 1}, rid="r-3")
     for number in range(4):
-        write(raw, f"b{number}.gz", b"broken", sent, line(*between, rid="r-4"), earlier)
+        more = changes("r-c2", ("profile_increment", "d-1", {"visits": 2}), ("profile_append", "d-1", {"tags": ["a"]}))
+        write(raw, f"b{number}.gz", b"broken", sent, line(*between, rid="r-4"), earlier, more)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
-    job = Job(tmp_path_factory.mktemp("undisturbed"))
+    job = Job(tmp_path_factory.mktemp("undisturbed"), APPS)
     write_first(job.folder / "raw")
     job.run()
     write_second(job.folder / "raw")
@@ -48,25 +63,27 @@ def undisturbed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_crash(moment: str, undisturbed: Job, spark: SparkSession, tmp_path: Path) -> None:
-    job = Job(tmp_path)
+    job = Job(tmp_path, APPS)
     write_first(tmp_path / "raw")
     job.run()
     write_second(tmp_path / "raw")
     config = tmp_path / "pipeline.yaml"
     config.write_text(
         f"project_id: test\nsource: {{uri: {tmp_path}/raw}}\nsink: {{uri: {tmp_path}/lake}}\n"
-        "apps: {shop: {transformer: clickstream_sdk}}\nspark: {master: 'local[2]'}\n"
+        f"apps:\n  shop: {{transformer: clickstream_sdk}}\n{APPS}spark: {{master: 'local[2]'}}\n"
     )
     command = [sys.executable, "-m", "tests.spark.crash_driver", str(config), moment]
     killed = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
     job.run()
-    assert job.four_tables() == undisturbed.four_tables()
+    assert job.derived_tables() == undisturbed.derived_tables()
     assert job.query(QUARANTINE) == undisturbed.query(QUARANTINE)
     assert job.query(BALANCE) == undisturbed.query(BALANCE)
     [balance] = job.query(BALANCE)
     assert balance["r"] == balance["w"] + balance["d"] + balance["q"]
-    assert balance["w"] == len(job.rows("event"))
+    assert balance["w"] == len(job.rows("event")) + len(job.rows("change"))
+    [tags] = job.query("SELECT user_properties_json_str AS p FROM \"user\" WHERE user_pseudo_id = 'd-1'")
+    assert {name: each["value"] for name, each in json.loads(tags["p"]).items()} == {"tags": ["a"], "visits": 3}
 
 
 def test_what_a_crash_leaves_behind_is_invisible_and_vacuumed(spark: SparkSession, tmp_path: Path) -> None:
