@@ -40,6 +40,8 @@ def checks_of(plugin: str, options: dict[str, Any], storage: Storage, requests: 
         return enricher_checks(partial(make_enricher, plugin, options, storage), _events(requests))
     except OptionsError as error:
         raise ConfigError(str(error), 'give them as a JSON object: --options \'{"name": "value"}\'') from error
+    except ConfigError as error:
+        raise ConfigError(str(error), error.hint or _NAMES) from error
 
 
 def read_requests(uri: str, storage: Storage) -> Iterator[Request]:

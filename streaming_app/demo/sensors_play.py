@@ -18,43 +18,43 @@ MESSAGES_PER_BATCH = 6
 
 _WAYS = (Way.IMAGE, Way.IMAGE, Way.AJAX, Way.BATCH)
 _SERVER_AGENT, _SERVER_ADDRESSES = "Python-urllib/3.11", ("198.51.100.20",)
-_LEAST_FOR_FIRST, _LEAST_FOR_ORDER = 2, 5
+_LEAST_FOR_FIRST, _LEAST_FOR_ORDER = 2, 6
 """Events of a visit in which there is room for a first open, and for a sign-up and an order."""
 
 
 def play_sensors(visit: Visit, world: World, app_id: str, rng: Random) -> Played:
-    """The visitor browses, and some sign up and order at the end. Who comes back has to sign up again.
-
-    So no event of a browser has both ids but the one that links them: how often the pipeline tells a link that others tell
-    too depends on how it shares out the files.
-    """
-    user, script = world.users[visit.user], SensorsVisit(visit, world, rng)
-    is_first = visit.number == 1 and visit.events >= _LEAST_FOR_FIRST
+    """The visitor browses; some sign up, order, and go on as who they are. Who comes back is a stranger again."""
+    user, is_first = world.users[visit.user], visit.number == 1 and visit.events >= _LEAST_FOR_FIRST
+    script = SensorsVisit(visit, world, rng, is_first=is_first)
     can_order = user.login and not visit.offline_ms and visit.events >= _LEAST_FOR_ORDER
-    login = user.login if can_order and rng.random() < 0.7 else None
-    told = script.browse(visit.events - is_first - 2 * bool(login), is_first=is_first)
-    like, by_server = script.click(), list[Json]()
-    shop = _Sender(app_id, Way.SERVER, _SERVER_AGENT, _SERVER_ADDRESSES, like, rng)
-    if login:
-        signs_up_at_shop = rng.random() < 0.3
-        told += script.sign_up(login, by_server=signs_up_at_shop)
-        order = OrderMessages(user, login, script.now_ms - visit.clock_ms, rng)
-        by_server = [order.sign_up(script.cookie)] if signs_up_at_shop else []
-        by_server += order.order(script.cart or [rng.choice(world.products).item])
-        shop.like = order.look()
+    if can_order and rng.random() < 0.7:
+        told, by_server = _with_order(script, visit, world, rng, visit.events - is_first - 2)
+    else:
+        told, by_server = script.browse(visit.events - is_first), []
     # What waits for a connection is kept by batches alone.
     way = Way.BATCH if visit.offline_ms else rng.choice(_WAYS)
-    browser = _Sender(app_id, way, browser_of(user).agent, user.addresses, like, rng)
+    browser = _Sender(app_id, way, browser_of(user).agent, user.addresses, rng)
+    shop = _Sender(app_id, Way.SERVER, _SERVER_AGENT, _SERVER_ADDRESSES, rng)
     requests = [*browser.send(told, visit), *shop.send(by_server, None)]
     return _facts(requests, [*_by_true_clock(told, visit.clock_ms), *_by_true_clock(by_server, 0)])
 
 
-class _Sender:
-    """One SDK: messages in, requests out. ``like`` is an ordinary message."""
+def _with_order(script: SensorsVisit, visit: Visit, world: World, rng: Random, tracks: int) -> tuple[list[Json], list[Json]]:
+    """What the browser tells, and the shop's server: a sign-up and an order within the visit's other ``tracks``."""
+    user, before = world.users[visit.user], rng.randint(2, tracks)
+    told, is_told_by_server = script.browse(before), rng.random() < 0.3
+    told += script.sign_up(str(user.login), by_server=is_told_by_server)
+    order = OrderMessages(user, script.now_ms - visit.clock_ms, rng)
+    signed_up = [order.sign_up(script.cookie)] if is_told_by_server else []
+    by_server = signed_up + order.order(script.cart or [rng.choice(world.products).item])
+    return told + script.browse(tracks - before), by_server
 
-    def __init__(self, app_id: str, way: Way, agent: str, addresses: tuple[str, ...], like: Json, rng: Random) -> None:
+
+class _Sender:
+    """One SDK: messages in, requests out."""
+
+    def __init__(self, app_id: str, way: Way, agent: str, addresses: tuple[str, ...], rng: Random) -> None:
         self._app_id, self._way, self._agent, self._addresses, self._rng = app_id, way, agent, addresses, rng
-        self.like = like
 
     def send(self, messages: list[Json], visit: Visit | None) -> Iterator[Request]:
         """Each message soon, or a batch soon after its last one; where the client was offline, all at the end."""
@@ -73,7 +73,7 @@ class _Sender:
                 good=sum(sum(rows_of(each)) for each in batch),
                 way=self._way,
                 agent=self._agent,
-                like=self.like,
+                like=next(each for each in reversed(messages) if each["type"] == "track"),
             )
 
     def _is_patient(self) -> bool:

@@ -28,7 +28,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorsRequest(Request):
-    """``like`` is a click of the visitor."""
+    """``like`` is an event of the same sender."""
 
     REQUIRED = "event"
 
@@ -37,7 +37,9 @@ class SensorsRequest(Request):
     like: Json
 
     def another(self, rng: Random) -> Json:
-        return {**self.like, "time": self.sent_ms, "_track_id": rng.getrandbits(30)}
+        drawn = {"_track_id": rng.getrandbits(30)} if "_track_id" in self.like else {}
+        ordinary = {name: value for name, value in self.like["properties"].items() if name != "$is_first_time"}
+        return {**self.like, "properties": ordinary, "time": self.sent_ms, **drawn}
 
     def move(self, element: Json, by_ms: int) -> None:
         element["time"] += by_ms

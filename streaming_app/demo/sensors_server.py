@@ -15,8 +15,8 @@ _ITEM_TYPE = "product"
 class OrderMessages:
     """Makes the messages of one order; ``at_ms`` (epoch ms) goes on with each, by the server's clock."""
 
-    def __init__(self, user: User, login: str, at_ms: int, rng: Random) -> None:
-        self._user, self._login, self._now, self._rng = user, login, at_ms, rng
+    def __init__(self, user: User, at_ms: int, rng: Random) -> None:
+        self._user, self._now, self._rng = user, at_ms, rng
 
     def sign_up(self, cookie: str) -> Json:
         """An anonymous visitor turned out to be this user."""
@@ -36,17 +36,13 @@ class OrderMessages:
             told.append(self._of_user("profile_delete", known, 58))
         return told
 
-    def look(self) -> Json:
-        """What else the server may tell."""
-        return self._of_user("track", {**self._preset, "$is_login_id": True}, 55) | {"event": "ViewOrder"}
-
     @property
     def _preset(self) -> Json:
         client = self._user.addresses[0].partition(",")[0]
         return {"$lib": _LIB["$lib"], "$lib_version": _VERSION, "$app_version": _APP_VERSION, "$ip": client}
 
     def _of_user(self, kind: str, properties: Json, line: int) -> Json:
-        return {**self._message(kind, line), "distinct_id": self._login, "properties": properties}
+        return {**self._message(kind, line), "distinct_id": self._user.login, "properties": properties}
 
     def _of_item(self, item: Json) -> Json:
         """What is left in stock, or that the shop does not have it any more."""

@@ -14,48 +14,43 @@ from streaming_app.demo.world import Json, Product, World
 
 
 class SensorsVisit(Player):
-    """Makes the messages of one visit, in order: first those of :meth:`browse`, then maybe those of :meth:`sign_up`.
+    """Makes the messages of one visit as it goes on, of a first one where ``is_first``.
 
     ``cart`` is what the visitor wants, ``cookie`` the anonymous id.
     """
 
-    def __init__(self, visit: Visit, world: World, rng: Random) -> None:
+    def __init__(self, visit: Visit, world: World, rng: Random, *, is_first: bool) -> None:
         super().__init__(visit, world, rng)
         self.cookie = cookie_of(self._user)
         self.cart: list[Json] = []
         self._ids = {"$identity_cookie_id": self.cookie, "$identity_anonymous_id": self.cookie}
+        self._who: Json = {"identities": self._ids, "distinct_id": self.cookie, "anonymous_id": self.cookie}
         self._preset = device_of(self._user)
+        self._rest = self._story(is_first=is_first)
 
     @property
     def now_ms(self) -> int:
         """The latest message, epoch ms by the visitor's clock."""
         return self._now
 
-    def browse(self, tracks: int, *, is_first: bool) -> list[Json]:
-        """``tracks`` events, and the changes of attributes that the SDK sends with them."""
+    def browse(self, tracks: int) -> list[Json]:
+        """``tracks`` further events, and the changes of attributes that the SDK sends before the last of them."""
         messages = []
-        for message in self._story(is_first=is_first):
-            messages.append(message)
-            tracks -= message["type"] == "track"
-            if not tracks:
-                break
+        while tracks:
+            messages.append(next(self._rest))
+            tracks -= messages[-1]["type"] == "track"
         return messages
 
     def sign_up(self, login: str, *, by_server: bool) -> list[Json]:
-        """An event that says so, unless the shop's server does, and what the profile says."""
+        """An event that says so, unless the shop's server does, and what the profile says. From here on the login is told."""
         self._pause()
-        self._ids = {**self._ids, "$identity_login_id": login}
+        self._who |= {"identities": {**self._ids, "$identity_login_id": login}, "distinct_id": login, "login_id": login}
         told = {"name": f"User {login}", "age": 18 + self._below(60), "tier": TIERS[self._below(3)]}
         profile: list[tuple[str, Json]] = [("profile_set", told), ("profile_set_once", {"first_order": shown(self._now)})]
         if self._chance(0.3):
             profile.append(("profile_unset", {"cart_reminder": True}))
-        known = {"login_id": login, "distinct_id": login}
-        signed = [] if by_server else [self._track("$SignUp", kind="track_signup") | known | {"original_id": self.cookie}]
-        return signed + [self._message(kind, properties) | known for kind, properties in profile]
-
-    def click(self) -> Json:
-        """What may happen at any time, here just now."""
-        return self._track("$WebClick", {"$element_type": "button", "$element_id": f"btn-{self._below(400)}"})
+        signed = [] if by_server else [self._track("$SignUp", kind="track_signup") | {"original_id": self.cookie}]
+        return signed + [self._message(kind, properties) for kind, properties in profile]
 
     def _story(self, *, is_first: bool) -> Iterator[Json]:
         """The visit without an end."""
@@ -87,7 +82,7 @@ class SensorsVisit(Player):
                 self.cart.append(product.item)
         for _ in range(self._below(3)):
             self._pause()
-            yield self.click()
+            yield self._track("$WebClick", {"$element_type": "button", "$element_id": f"btn-{self._below(400)}"})
         if self._chance(0.15):
             self._pause()
             yield self._track("Search", {"keyword": TERMS[self._below(len(TERMS))], "results": self._below(90)})
@@ -96,6 +91,5 @@ class SensorsVisit(Player):
         return self._message(kind, {**self._preset, **(properties or {})}) | {"event": event}
 
     def _message(self, kind: str, properties: Json) -> Json:
-        who = {"identities": self._ids, "distinct_id": self.cookie, "anonymous_id": self.cookie}
         track_id = self._rng.getrandbits(22) * 1_000 + self._now % 1_000
-        return {**who, "lib": LIB, "properties": properties, "type": kind, "time": self._now, "_track_id": track_id}
+        return {**self._who, "lib": LIB, "properties": properties, "type": kind, "time": self._now, "_track_id": track_id}

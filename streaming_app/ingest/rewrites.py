@@ -45,7 +45,8 @@ class Deduped:
 
 def deduped(table: Table, batch: Batch, report: Report, sink: Sink) -> Deduped:
     target = sink.open(table)
-    stored = live_files(target)
+    # After a crash the batch's changes may be there already: it decides as in the first try.
+    stored = live_files(sink.before(table, batch.stream_id, batch.batch_id))
     files = {file.path: file for file in stored}
     new = report.of(table.name)
     near = touched(new, stored, batch.config.dedupe.neighbour_days)

@@ -45,6 +45,13 @@ class Sink:
         except (DeltaError, OSError) as error:
             raise SinkError(f"{self.uri(table)}: cannot be read: {error}", "check the path and your rights on it") from None
 
+    def before(self, table: Table, stream_id: str, batch_id: int) -> DeltaTable:
+        """The table as it was before a micro-batch was committed to it; the newest version if it was not."""
+        found = self.open(table)
+        while committed(found, stream_id, batch_id):
+            found.load_as_version(found.version() - 1)
+        return found
+
     def create_all(self) -> None:
         """Make the tables that are missing, empty, so that every reader finds all of them from the first run on."""
         for table in TABLES.values():

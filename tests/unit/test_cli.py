@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from streaming_app.cli import _exit_code, config_commands
@@ -36,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "c.yaml").write_text(CONFIG.format(folder, "lake"))
     (folder / "empty.yaml").write_text(CONFIG.format(folder, "nowhere"))
     (folder / "bad.yaml").write_text(CONFIG.format(folder, "lake") + "zzz: 1\n")
+    (folder / "other.json").write_bytes(line("no payload of this client"))
     return folder
 
 
@@ -82,6 +84,14 @@ ERRORS: dict[str, tuple[int, str, str]] = {
     "sql FROM_nothing -c {}/c.yaml": (2, "Catalog Error: Table with name nothing does not exist", "tables are event, item"),
     "demo --folder {}": (2, "{} is there and is no folder of an earlier demo", "choose another one with --folder"),
     "demo --folder {}/c.yaml": (2, "{}/c.yaml is there and is no folder of an earlier demo", "choose another one with --folder"),
+    "plugins check ipp": (2, "there is no plugin 'ipp', did you mean 'ip'?", "clickstream plugins list shows what is installed"),
+    "plugins check nowhere:Own": (2, "cannot import nowhere:Own: No module named 'nowhere'", "clickstream plugins list shows"),
+    "plugins check json:loads": (2, "json:loads has neither a method transform() nor enrich()", "clickstream plugins list shows"),
+    'plugins check ip --options {"databse":1}': (2, "ip refuses its options: databse: unknown key, did you mean 'database'?", "give them as a JSON object: --options"),
+    "plugins check ip --options []": (2, "--options: no JSON object: Expected `object`, got `array`", "for example: --options"),
+    "plugins check ip --requests {}/no.gz": (3, "{}/no.gz: file cannot be opened", "give a raw file: one JSON request a line"),
+    "plugins check ip --requests {}/c.yaml": (3, "{}/c.yaml:1: JSON is malformed", "give a raw file: one JSON request a line"),
+    "plugins check ip --requests {}/other.json": (2, "clickstream_sdk makes no event of the 1 requests", "an enricher is checked with requests of the"),
 }  # fmt: skip
 
 
@@ -158,7 +168,7 @@ def test_the_console_script(folder: Path) -> None:
 def test_help_names_every_command_and_exit_code(clickstream: Clickstream) -> None:
     shown = clickstream.output("--help")
     assert {
-        word for word in ("run", "demo", "inspect", "explain", "sql", "config", "tables") if f" {word} " not in shown
+        word for word in ("run", "demo", "inspect", "explain", "sql", "config", "plugins", "tables") if f" {word} " not in shown
     } == set()
     assert "Exit codes: 0 done; 1 unexpected error; 2 bad configuration or query" in " ".join(shown.split())
 
@@ -328,3 +338,62 @@ def test_demo_leaves_what_is_not_its_own(clickstream: Clickstream, tmp_path: Pat
     assert (code, output) == (2, "")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
     assert [each.name for each in tmp_path.iterdir()] == ["mine"]
+
+
+def test_plugins_list(clickstream: Clickstream) -> None:
+    rows = [json.loads(each) for each in clickstream.output("plugins", "list", "--json").splitlines()]
+    found = {(row["kind"], row["name"]): row for row in rows}
+    row = found["transformer", "clickstream_sdk"]
+    assert row["class"] == "streaming_app.transformers.clickstream_sdk:ClickstreamSdk"
+    assert row["distribution"].startswith("clickstream-lake ")
+    assert row["says"].startswith("Requests of the Clickstream SDK")
+    assert {name for kind, name in found if kind == "enricher"} >= {"ip", "traffic_source", "user_agent"}
+    assert all(name in clickstream.output("plugins", "list") for _, name in found)
+
+
+def test_plugins_list_shows_what_cannot_be_imported(
+    clickstream: Clickstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "own-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[clickstream.enrichers]\nown = nowhere_at_all:Own\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    rows = [json.loads(each) for each in clickstream.output("plugins", "list", "--json").splitlines()]
+    [row] = [row for row in rows if row["name"] == "own"]
+    assert (row["distribution"], row["says"]) == (
+        "own 1.0",
+        "cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'",
+    )
+
+
+def test_plugins_check(clickstream: Clickstream) -> None:
+    raw = str(next(clickstream.folder.glob("raw/**/a.gz")))
+    code, output, errors = clickstream("plugins", "check", "clickstream_sdk", "--requests", raw)
+    assert (code, output) == (3, "")
+    assert ":1: JSON is malformed" in errors
+    (clickstream.folder / "requests.ndjson").write_bytes(line(event("a"), event("b")))
+    shown = clickstream.output("plugins", "check", "clickstream_sdk", "--requests", "{}/requests.ndjson").splitlines()
+    assert shown[0] == "ok  makes whole events of the requests"
+    assert all(each.startswith("ok  ") for each in shown)
+    shown = clickstream.output("plugins", "check", "user_agent", "--options", '{"bots": "drop"}').splitlines()
+    assert shown[0] == "ok  opens"
+    assert shown[-1] == "checked with sample requests; give real ones with --requests FILE"
+
+
+class Turned:
+    """An enricher that gives the rows back in another order."""
+
+    def open(self) -> None: ...
+
+    def enrich(self, events: pa.Table) -> pa.Table:
+        return events.take(pa.array(range(len(events))[::-1]))
+
+
+def test_plugins_check_says_what_is_broken(clickstream: Clickstream) -> None:
+    code, output, errors = clickstream("plugins", "check", f"{__name__}:Turned")
+    assert (code, output) == (2, "ok  opens\n")
+    first, second = errors.splitlines()
+    assert first.startswith(f"error: {__name__}:Turned breaks its contract (returns the same rows in the same order")
+    assert first.endswith("): event_id is another, or in another order")
+    assert second == "hint: return the given table with columns replaced or added: with_column() of streaming_app.api does that"

@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pytest
 
 from streaming_app import api
+from streaming_app.config.model import App, LimitsSection
 from streaming_app.demo.geo import write_geo_database
-from streaming_app.registry import make_enricher
+from streaming_app.registry import make_enricher, make_transformer
 from streaming_app.storage import Storage
 from streaming_app.testing import assert_enricher_contract, assert_transformer_contract, sample_events, sample_requests
-from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 from tests.support.raw import NOW, line
 
 REQUEST = line(json.dumps([{"id": "a", "tags": ["x"]}, {"id": "b"}]), appId="own")
@@ -169,8 +169,30 @@ def test_elements_may_raise_where_the_pass_can_hand_them_over_one_by_one() -> No
     assert_transformer_contract(NaiveButCareful, [REQUEST])
 
 
-def test_the_built_in_transformer() -> None:
-    assert_transformer_contract(ClickstreamSdk, sample_requests())
+GTM = {
+    "event_name": "page_view",
+    "client_id": "c-1",
+    "ga_session_id": 7,
+    "x-sst-system_properties": {"request_start_time_ms": NOW},
+}
+TRACK = {
+    "type": "track",
+    "event": "ViewProduct",
+    "distinct_id": "u-1",
+    "time": NOW,
+    "properties": {"$url": "https://shop.example/"},
+}
+PROFILE = {"type": "profile_set", "distinct_id": "u-1", "time": NOW, "properties": {"tier": "gold"}}
+BUILT_IN: dict[str, list[Any]] = {
+    "clickstream_sdk": sample_requests(),
+    "gtm_server": [line(json.dumps([GTM, {**GTM, "event_name": "purchase"}])), line(json.dumps(GTM), packed=True)],
+    "sensors_data": [line(json.dumps([TRACK, PROFILE]), packed=True), line(json.dumps(TRACK))],
+}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_built_in_transformers(name: str) -> None:
+    assert_transformer_contract(lambda: make_transformer(App(transformer=name), LimitsSection()), BUILT_IN[name])
 
 
 @pytest.mark.parametrize("name", ["ip", "user_agent", "traffic_source"])
@@ -218,9 +240,6 @@ class Reopened(City):
 
 
 class Moody(City):
-    def open(self) -> None:
-        self.mood = str(random.random())
-
     def with_city(self, events: pa.Table) -> pa.Table:
         return with_city(events, pa.repeat(f"{id(self)}", len(events)))
 

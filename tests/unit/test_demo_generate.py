@@ -237,6 +237,7 @@ SEEN: dict[str, dict[str, Callable[[Line, dict[str, Any]], Any]]] = {
         "a server's batch": form("data_list&gzip=1"),
         "a first visit": lambda _, each: each.get("properties", {}).get("$is_first_time") is True,
         "signed up in the browser": has(type="track_signup", original_id=..., login_id=..., anonymous_id=...),
+        "known after it": has(type="track", event="$pageview", login_id=..., anonymous_id=...),
         "signed up at the server": lambda _, each: each["type"] == "track_signup" and each["lib"]["$lib"] == "python",
         **{name: has(type="track", event=name) for name in ("$pageview", "$WebClick", "ViewProduct", "SubmitOrder")},
         **{
