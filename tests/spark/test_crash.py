@@ -37,7 +37,14 @@ def changes(rid: str, *messages: tuple[str, str, dict[str, Any]]) -> bytes:
         {"type": kind, "distinct_id": user, "properties": properties, "time": NOW - 9_000, "_track_id": number}
         for number, (kind, user, properties) in enumerate(messages, int(rid[-1]) * 10)
     ]
-    item = {"type": "item_set", "item_type": "book", "item_id": "i-1", "properties": {rid: 1}, "time": NOW, "_track_id": int(rid[-1])}
+    item = {
+        "type": "item_set",
+        "item_type": "book",
+        "item_id": "i-1",
+        "properties": {rid: 1},
+        "time": NOW,
+        "_track_id": int(rid[-1]),
+    }
     return line(*sent, item, appId="sensors", rid=rid, client_timestamp=None)
 
 
