@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.process_tree import KINDS, Usage, measure
-from streaming_app.config import load_config
+from streaming_app.config.load import load_config
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.tables.delta import sink_for

@@ -16,7 +16,8 @@ from streaming_app.config.model import Config
 from streaming_app.errors import EnvironmentProblem
 from streaming_app.java import ensure_java
 from streaming_app.resources import conf_file
-from streaming_app.storage import Storage, is_s3
+from streaming_app.storage import Storage
+from streaming_app.uris import is_s3
 
 DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.2.0"
 S3A_PACKAGE = "org.apache.hadoop:hadoop-aws:3.4.2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.config.model import Config
-from streaming_app.storage import absolute
+from streaming_app.uris import absolute
 
 DEFAULT_BATCH_BYTES = 1 << 30
 

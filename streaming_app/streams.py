@@ -8,7 +8,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.errors import ClickstreamError, SinkError
-from streaming_app.storage import absolute
+from streaming_app.uris import absolute
 
 Process = Callable[[DataFrame, str, int], None]
 """Takes a micro-batch, the id of its stream and its number."""

@@ -9,7 +9,8 @@ import msgspec
 from cyclopts import App, Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
-from streaming_app.config import Config, load_config
+from streaming_app.config.load import load_config
+from streaming_app.config.model import Config
 from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.errors import ConfigError
 from streaming_app.resources import conf_file

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from streaming_app.cli.look_commands import console_for_grids, show
 from streaming_app.cli.run_command import describe
-from streaming_app.config import Config, load_config
+from streaming_app.config.load import load_config
+from streaming_app.config.model import Config
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.counts import Counts, Generated
 from streaming_app.demo.generate import generate

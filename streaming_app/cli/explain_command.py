@@ -11,7 +11,7 @@ from rich.console import Console
 
 from streaming_app.cli.look_commands import cell
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
-from streaming_app.config import load_config
+from streaming_app.config.load import load_config
 from streaming_app.errors import SourceError
 from streaming_app.explain import Explained, Explanation
 from streaming_app.explain import explain as explain_line

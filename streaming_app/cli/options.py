@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from streaming_app.config import load_config
+from streaming_app.config.load import load_config
 from streaming_app.tables.delta import Sink, sink_for
 
 DEFAULT_CONFIG = "conf/pipeline.yaml"

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
-from streaming_app.config import load_config
+from streaming_app.config.load import load_config
 from streaming_app.progress import progress_for
 from streaming_app.summary import Summary
 

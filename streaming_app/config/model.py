@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from streaming_app.model.tables import TABLES
-from streaming_app.storage import checked_uri
+from streaming_app.uris import checked_uri
 
 ByteCount = Annotated[int, Field(gt=0)]
 Uri = Annotated[str, Field(min_length=1), AfterValidator(checked_uri)]
@@ -73,13 +72,6 @@ class Hook(Section):
     """package.module:function, from the DataFrame of a micro-batch's new events (all columns of event) to a DataFrame."""
     table: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     """Name of the Delta table below the sink to which its rows are appended, once per micro-batch."""
-
-    @field_validator("table")
-    @classmethod
-    def _own_table(cls, value: str) -> str:
-        if value in TABLES:
-            raise ValueError(f"{value} is a table of the pipeline's own, choose another name")
-        return value
 
 
 class Derive(Section):

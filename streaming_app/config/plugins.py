@@ -12,6 +12,7 @@ from streaming_app.config.model import App, Derive, LimitsSection
 from streaming_app.config.problems import Path, Problem
 from streaming_app.enrichers.base import Enricher
 from streaming_app.errors import ClickstreamError
+from streaming_app.model.tables import TABLES
 from streaming_app.registry import OptionsError, load_function, make_enricher, make_transformer
 from streaming_app.storage import Storage
 
@@ -39,6 +40,8 @@ def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     for position, hook in enumerate(derive.hooks if derive else ()):
         place = ("derive", "hooks", position, "function")
         yield from _problems(partial(load_function, hook.function), place, place)
+        if hook.table in TABLES:
+            yield ("derive", "hooks", position, "table"), f"{hook.table} is a table of the pipeline's own, choose another name"
 
 
 def _read(kind: Any, section: Any) -> Any:

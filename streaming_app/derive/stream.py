@@ -18,7 +18,7 @@ from streaming_app.derive.hooks import run_hooks
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.model.tables import CHANGE, EVENT, Table
 from streaming_app.registry import apps_with_profiles
-from streaming_app.storage import Storage, absolute, local_uri
+from streaming_app.storage import Storage
 from streaming_app.streams import run_available_now
 from streaming_app.summary import Summary
 from streaming_app.tables.delta import Sink
@@ -26,6 +26,7 @@ from streaming_app.tables.session import upsert_sessions
 from streaming_app.tables.upsert import Transaction
 from streaming_app.tables.user import upsert_users
 from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
+from streaming_app.uris import absolute, local_uri
 
 BATCH_BYTES = 128 << 20
 """Size of the event files in one micro-batch: about two million events, whose states (some 150 MB) the driver combines."""

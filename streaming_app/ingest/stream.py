@@ -18,10 +18,10 @@ from streaming_app.ingest.commit import Timing, commit_batch, is_committed
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import Report, merged
 from streaming_app.source import raw_files
-from streaming_app.storage import local_uri
 from streaming_app.streams import run_available_now
 from streaming_app.tables.delta import Sink
 from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
+from streaming_app.uris import local_uri
 
 OnBatch = Callable[[dict[str, Any]], None]
 

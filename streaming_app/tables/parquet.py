@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.model.tables import Table
-from streaming_app.storage import Storage, is_s3
+from streaming_app.storage import Storage
 from streaming_app.tables.files import WrittenFile
+from streaming_app.uris import is_s3
 
 ROW_GROUP_ROWS = 65_536
 _PENDING_ROWS = 2 * ROW_GROUP_ROWS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.config import parse_config
+from streaming_app.config.load import parse_config
 from streaming_app.session import get_session
 from streaming_app.storage import Storage
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from streaming_app import pipeline
-from streaming_app.config import load_config
+from streaming_app.config.load import load_config
 from streaming_app.ingest import commit as ingest_commit
 from streaming_app.ingest import stream as ingest_stream
 from streaming_app.progress import LogLines

@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from streaming_app.config import Config, parse_config
+from streaming_app.config.load import parse_config
+from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit import Timing, commit_batch, is_committed
 from streaming_app.ingest.file_pass import FilePass

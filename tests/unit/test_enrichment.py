@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 from pydantic import BaseModel, Field
 
-from streaming_app.config import parse_config
+from streaming_app.config.load import parse_config
 from streaming_app.enrichers.base import Files
 from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.errors import ConfigError

@@ -1,0 +1,40 @@
+"""YAML to model, with every problem at once, its path and line in the file, and a remedy. Needs none of the plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from streaming_app.config.model import Config
+from streaming_app.config.problems import Problem, placed, problems_of
+from streaming_app.errors import ConfigError
+
+Check = Callable[[Mapping[str, Any]], Iterable[Problem]]
+"""Takes the document as it was read, finds what the model cannot know."""
+
+
+def read_config(text: str, name: str, check: Check = lambda _: ()) -> Config:
+    """The configuration in a text; ``name`` is used in messages.
+
+    Raises:
+        ConfigError: with every problem that was found, one a line.
+    """
+    try:
+        document = YAML(typ="rt").load(text)
+    except YAMLError as error:
+        raise ConfigError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{name}: must be a mapping of keys", "see conf/pipeline.minimal.yaml")
+    problems = list(check(document))
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        problems = problems_of(error, Config) + problems
+    if problems:
+        lines = (f"{name}:{placed(document, path, message)}" for path, message in problems)
+        raise ConfigError("\n".join(lines), "every key is explained by: clickstream config init --full")
+    return config
