@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+import json as json_text
+import re
+from typing import Annotated
 
+from cyclopts import App, Parameter
+
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.config.load import load_config
 from streaming_app.errors import QueryError
 from streaming_app.model.tables import TABLES, Table
+from streaming_app.tables.ddl import athena_ddl, glue_table
 
 tables_app = App(name="tables", help="What the tables are.")
 
@@ -20,6 +27,24 @@ def describe(table: str | None = None) -> None:
         raise QueryError(f"there is no table {table!r}", f"tables are {', '.join(TABLES)}")
     chosen = TABLES.values() if table is None else [TABLES[table]]
     print("\n\n".join(markdown(each) for each in chosen))
+
+
+@tables_app.command
+def ddl(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    database: Annotated[str | None, Parameter(help="database of the tables; by default named like project_id")] = None,
+    json: Annotated[bool, Parameter(negative="", help="print the TableInput of Glue's CreateTable instead, one a line")] = False,
+) -> None:
+    """Print the SQL that makes the tables known to Athena, which runs one statement at a time.
+
+    Example: clickstream tables ddl --database clickstream
+    """
+    loaded = load_config(config)
+    if json:
+        print("\n".join(json_text.dumps(glue_table(table, loaded.sink.uri)) for table in TABLES.values()))
+    else:
+        print(athena_ddl(loaded.sink.uri, database or re.sub("[^a-z0-9]+", "_", loaded.project_id.lower())))
 
 
 def markdown(table: Table) -> str:
