@@ -45,7 +45,7 @@ def test_statements(sink: str, options: list[str], database: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("sink", "options", "error"),
     [
-        ("/data/lake", [], "error: sink.uri: Athena reads tables on S3 only, not in /data/lake\nhint: name an s3:// URI"),
+        ("/data/lake", [], "error: sink.uri: Athena reads tables on S3 only, these are in /data/lake\nhint: name an s3:// URI"),
         ("/data/lake", ["--json"], "error: sink.uri: Athena reads tables on S3 only"),
         ("s3://b/lake", ["--database", "my-web"], "error: 'my-web' is no name for an Athena database\nhint: --database takes"),
     ],
