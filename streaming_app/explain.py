@@ -82,7 +82,9 @@ def explain(line: bytes, config: Config, storage: Storage, file: str = "", numbe
         changes=[_filled(msgspec.to_builtins(each)) for each in changes],
     )
     if events:
-        batch = Batch(config, storage, stream_id="", batch_id=0, job_id="explain", created_ms=int(time.time() * 1000))
+        batch = Batch(
+            config, storage, stream_id="", batch_id=0, job_id="explain", created_ms=int(time.time() * 1000), window="explain"
+        )
         table = EventTable(config.project_id, batch.address_privacy)
         table.add(request, events, Lineage(batch).of(request))
         _explain_events(table.make(), steps, [len(event.items or ()) for event in events], done)

@@ -1,10 +1,14 @@
-"""The whole job on one screen: source → ingest → derive → summary."""
+"""The whole job on one screen: source → backlog → ingest → derive → summary."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
+from streaming_app.backlog.any_objects import AnyObjects
+from streaming_app.backlog.derive_log import derive_is_behind
+from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.windows import Window, due_windows, mark_uri
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
 from streaming_app.enrichers.opened import open_enrichers
@@ -19,6 +23,8 @@ from streaming_app.tables.delta import sink_for
 def run(config: Config, progress: Progress, job_id: str | None = None) -> Summary:
     """Process every raw file that is unprocessed now, once, and bring user and session along.
 
+    Where nothing is unprocessed, nothing is started.
+
     Raises:
         ClickstreamError: with a hint; whatever was committed stays, the next run goes on from there.
     """
@@ -30,15 +36,28 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
         summary.add(metrics)
         progress.batch(metrics)
 
+    def read_to_its_end(window: Window) -> None:
+        if not window.was_read:
+            storage.write_text(mark_uri(config, window), "")
+
     progress.phase("start")
     with summary.timed("start"):
         if not storage.is_folder(config.source.uri):
             raise SourceError(f"{config.source.uri}: there is no such folder", "check source.uri and your rights on it")
         open_enrichers(config, storage)  # what is wrong with their files shows before any data is touched
         sink.create_all()
+        objects = AnyObjects(config.s3.endpoint, config.s3.region)
+        backlogs = [unprocessed(window, config.source.glob, objects) for window in due_windows(config, objects)]
+        for backlog in backlogs:
+            if not backlog:
+                read_to_its_end(backlog.window)
+        if not any(backlogs) and not derive_is_behind(config, objects):
+            return summary
         spark = get_session(config, storage)
     progress.phase("ingest")
-    ingest(spark, config, sink, summary.job_id, batch_done)
+    for backlog in filter(None, backlogs):
+        ingest(spark, config, sink, backlog, summary.job_id, batch_done)
+        read_to_its_end(backlog.window)
     progress.phase("derive")
     derive(spark, config, sink, summary)
     return summary

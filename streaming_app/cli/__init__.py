@@ -17,6 +17,7 @@ from streaming_app.cli.config_commands import config_app
 from streaming_app.cli.demo_command import demo
 from streaming_app.cli.explain_command import explain
 from streaming_app.cli.look_commands import inspect, sql
+from streaming_app.cli.package_command import package
 from streaming_app.cli.plugin_commands import plugins_app
 from streaming_app.cli.run_command import run
 from streaming_app.cli.table_commands import tables_app
@@ -36,6 +37,7 @@ app.command(explain)
 app.command(sql)
 app.command(config_app)
 app.command(plugins_app)
+app.command(package)
 app.command(tables_app)
 
 

@@ -19,6 +19,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class Windows(Section):
+    by: Literal["month", "day", "none"] = "month"
+    """The source is read by its year=/month=(/day=) folders, each with a checkpoint of its own, so that neither grows for
+    ever; what lies in no such folder is one window more. Choose it before the first run."""
+    look_back: int = Field(default=2, ge=0)
+    """So many windows before the newest are looked into for late files; older ones once they were read to their end never."""
+
+
 class Source(Section):
     uri: Uri
     """Folder of the raw files, local or s3://; below it year=/month=/day=/hour= folders or any other layout."""
@@ -28,6 +36,7 @@ class Source(Section):
     """Bound a micro-batch by files; not together with max_bytes_per_batch."""
     max_bytes_per_batch: ByteCount | None = None
     """Bound a micro-batch by stored bytes; 1 GiB where neither bound is given."""
+    windows: Windows = Windows()
 
 
 class Sink(Section):

@@ -11,7 +11,7 @@ from streaming_app.storage import Storage
 
 @dataclass(frozen=True)
 class Batch:
-    """``created_ms`` is when it began, epoch ms; ``stream_id`` names the checkpoint that counts ``batch_id``."""
+    """``created_ms`` is when it began, epoch ms; ``stream_id`` names the checkpoint of its window, which counts ``batch_id``."""
 
     config: Config
     storage: Storage
@@ -19,6 +19,7 @@ class Batch:
     batch_id: int
     job_id: str
     created_ms: int
+    window: str
 
     @property
     def address_privacy(self) -> AddressPrivacy:

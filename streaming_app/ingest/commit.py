@@ -70,6 +70,7 @@ def _metrics(batch: Batch, report: Report, timing: Timing, both: list[Deduped], 
     written = {each.table.name: each.written for each in both}
     return {
         "job_id": batch.job_id,
+        "window": batch.window,
         "batch_id": batch.batch_id,
         "created_time": _moment(batch.created_ms),
         "files": counts.files,

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
 
+from streaming_app.backlog.unprocessed import Backlog
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit import Timing, commit_batch, is_committed
@@ -26,18 +27,19 @@ from streaming_app.uris import local_uri
 OnBatch = Callable[[dict[str, Any]], None]
 
 
-def ingest(spark: SparkSession, config: Config, sink: Sink, job_id: str, on_batch: OnBatch) -> None:
-    """Run the query until every file that was there at its start is processed.
+def ingest(spark: SparkSession, config: Config, sink: Sink, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
+    """Run the query of one window until every file that was there at its start is processed.
 
     ``on_batch`` is called after each commit with the batch's row of ``run_metrics``.
     """
+    window = backlog.window
 
     def process(files: DataFrame, stream_id: str, batch_id: int) -> None:
-        batch = Batch(config, sink.storage, stream_id, batch_id, job_id, int(time.time() * 1000))
+        batch = Batch(config, sink.storage, stream_id, batch_id, job_id, int(time.time() * 1000), window.name)
         if not is_committed(batch, sink):
             on_batch(process_batch(batch, files, sink))
 
-    run_available_now(raw_files(spark, config), config.checkpoint_uri("ingest"), process)
+    run_available_now(raw_files(spark, config.source, backlog), window.checkpoint, process)
 
 
 def process_batch(batch: Batch, files: DataFrame, sink: Sink) -> dict[str, Any]:

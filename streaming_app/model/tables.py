@@ -227,7 +227,8 @@ RUN_METRICS = Table(
     "One row per micro-batch of ingest: received = written + duplicate + filtered + quarantined.",
     _named(
         job_id=text("run that processed the batch"),
-        batch_id=bigint("micro-batch, counted by the checkpoint"),
+        window=text("part of the source, such as 2026-11, that has a checkpoint of its own"),
+        batch_id=bigint("micro-batch, counted by the window's checkpoint"),
         created_time=timestamp("when the batch began, UTC", stats=True),
         files=bigint("raw files"),
         bytes=bigint("their stored size, bytes"),

@@ -139,7 +139,7 @@ class Run:
 def run(files: Iterable[Path], setting: Setting, sink: Path) -> Run:
     """One task's pass over some raw files."""
     config = setting.config(sink)
-    batch = Batch(config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS)
+    batch = Batch(config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS, window="all")
     return Run(config, FilePass(batch, "t").run(sorted(str(file) for file in files)))
 
 

@@ -53,7 +53,7 @@ class Lake:
 
     def ingest_again(self, *paths: Path, tasks: int = 1) -> dict[str, Any]:
         """The same micro-batch number once more, as after a crash."""
-        batch = Batch(self.config, self.sink.storage, self.stream_id, self._batch, "test-job", self.created_ms)
+        batch = Batch(self.config, self.sink.storage, self.stream_id, self._batch, "test-job", self.created_ms, "all")
         if is_committed(batch, self.sink):
             return {}
         parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]

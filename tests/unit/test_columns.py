@@ -158,7 +158,15 @@ def names(table: Table) -> list[str]:
 def test_event_is_what_transformers_yield_and_what_the_job_adds() -> None:
     declared = [column.name for column in columns_of(Event)]
     assert names(EVENT) == ["event_timestamp", *declared, "created_time", "year", "month", "day"]
-    assert set(Event.__struct_fields__) - set(declared) == {"ua", "ip", "client_hints", "items", "position", "notes"}
+    assert set(Event.__struct_fields__) - set(declared) == {
+        "ua",
+        "ip",
+        "client_hints",
+        "upload_time_msec",
+        "items",
+        "position",
+        "notes",
+    }
     assert declared == [name for name in Event.__struct_fields__ if name in declared]
     assert set(REQUIRED) <= set(declared)
 

@@ -208,7 +208,13 @@ def test_a_hint_says_what_to_do(case: str, hint: str) -> None:
 
 # What a user may rely on without writing it.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "source": {"uri": "/raw", "glob": "*", "max_files_per_batch": None, "max_bytes_per_batch": None},
+    "source": {
+        "uri": "/raw",
+        "glob": "*",
+        "max_files_per_batch": None,
+        "max_bytes_per_batch": None,
+        "windows": {"by": "month", "look_back": 2},
+    },
     "checkpoint": {"uri": None},
     "rules": {
         "freshness_hours": 72,

@@ -1,0 +1,59 @@
+"""Which files a stream of Spark's file source has committed, read from its checkpoint.
+
+Source of the format: FileStreamSourceLog, CompactibleFileStreamLog and OffsetSeqLog of Spark 4.1. ``sources/0/N`` and
+``N.compact`` hold a JSON line for each file (a compact one for all files up to N), ``offsets/B`` what batch B reads up to,
+``commits/B`` says that it is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from streaming_app.backlog.objects import Objects
+from streaming_app.uris import local_uri
+
+
+def last_number(objects: Objects, folder: str) -> int | None:
+    """The largest number that is a file's name in a folder."""
+    return max((int(each.name) for each in objects.children(folder) if each.name.isdecimal()), default=None)
+
+
+def has_unfinished_batch(objects: Objects, checkpoint: str) -> bool:
+    """Whether a batch was planned and not committed."""
+    planned, done = last_number(objects, f"{checkpoint}/offsets"), last_number(objects, f"{checkpoint}/commits")
+    return planned is not None and (done is None or planned > done)
+
+
+def committed_offsets(objects: Objects, checkpoint: str) -> list[dict[str, int | str | bool]]:
+    """Where each source of the stream stands after its last committed batch; [] before the first."""
+    batch = last_number(objects, f"{checkpoint}/commits")
+    if batch is None:
+        return []
+    version, _batch_metadata, *offsets = objects.lines(f"{checkpoint}/offsets/{batch}")
+    if version != "v1":
+        raise ValueError(f"{checkpoint}/offsets/{batch}: unknown version {version!r}")
+    return [json.loads(each) for each in offsets]
+
+
+def committed_files(objects: Objects, checkpoint: str) -> Iterator[str]:
+    """URIs of the files that were read in committed batches, a line at a time, in no order."""
+    offsets = committed_offsets(objects, checkpoint)
+    if not offsets:
+        return
+    until = int(offsets[0]["logOffset"])
+    for uri in _log_files(objects, f"{checkpoint}/sources/0"):
+        for line in objects.lines(uri):
+            if line.startswith("{"):
+                entry = json.loads(line)
+                if entry["batchId"] <= until:
+                    yield local_uri(entry["path"])
+
+
+def _log_files(objects: Objects, folder: str) -> Iterator[str]:
+    """The newest compact file and the plain ones after it: what else is there is left over and holds nothing new."""
+    names = [each.name for each in objects.children(folder)]
+    compact = max((int(name.removesuffix(".compact")) for name in names if name.endswith(".compact")), default=-1)
+    if compact >= 0:
+        yield f"{folder}/{compact}.compact"
+    yield from (f"{folder}/{number}" for number in sorted(int(name) for name in names if name.isdecimal()) if number > compact)

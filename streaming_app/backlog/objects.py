@@ -1,0 +1,38 @@
+"""Looking at files and objects: the few calls that the backlog needs, for local folders and for S3 alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file, or a folder (size 0). ``modified`` is in epoch seconds, for people and metrics: no decision depends on it."""
+
+    uri: str
+    size: int = 0
+    modified: float = 0.0
+    is_folder: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.uri.rpartition("/")[2]
+
+
+class Objects(Protocol):
+    """Where files are looked up. Folders are URIs without a slash at the end; what is not there is empty, not an error."""
+
+    def children(self, folder: str) -> Iterator[Found]:
+        """Files and folders directly in a folder."""
+
+    def files(self, folder: str) -> Iterator[Found]:
+        """All files below a folder, a page at a time."""
+
+    def lines(self, uri: str) -> Iterator[str]:
+        """Lines of a text file, a chunk at a time.
+
+        Raises:
+            OSError: it is not there or cannot be read.
+        """

@@ -1,0 +1,69 @@
+"""Objects on S3, a page of a thousand at a time, by boto3: its credentials are the role's and refresh themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from streaming_app.backlog.objects import Found
+from streaming_app.errors import SourceError
+
+PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 10})
+"""Throttled calls (503 SlowDown) are repeated by botocore, slower each time."""
+
+
+@dataclass(frozen=True)
+class S3Objects:
+    """See :class:`streaming_app.backlog.objects.Objects`; ``client`` is boto3's of S3."""
+
+    client: Any
+
+    @classmethod
+    def connect(cls, endpoint: str | None = None, region: str | None = None) -> S3Objects:
+        return cls(boto3.client("s3", endpoint_url=endpoint, region_name=region, config=PATIENT))
+
+    def children(self, folder: str) -> Iterator[Found]:
+        bucket, prefix = _bucket_and_prefix(folder)
+        for page in self._pages(folder, Bucket=bucket, Prefix=prefix, Delimiter="/"):
+            for each in page.get("CommonPrefixes", ()):
+                yield Found(f"s3://{bucket}/{each['Prefix'].rstrip('/')}", is_folder=True)
+            yield from _files(bucket, page)
+
+    def files(self, folder: str) -> Iterator[Found]:
+        bucket, prefix = _bucket_and_prefix(folder)
+        for page in self._pages(folder, Bucket=bucket, Prefix=prefix):
+            yield from _files(bucket, page)
+
+    def lines(self, uri: str) -> Iterator[str]:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            body = self.client.get_object(Bucket=bucket, Key=key)["Body"]
+            for line in body.iter_lines(1 << 16):
+                yield line.decode()
+        except self.client.exceptions.NoSuchKey:
+            raise FileNotFoundError(f"{uri}: there is no such object") from None
+        except (ClientError, BotoCoreError) as error:
+            raise SourceError(f"{uri}: cannot be read: {error}", "check the rights of this role on it") from None
+
+    def _pages(self, folder: str, **what: str) -> Iterator[dict[str, Any]]:
+        try:
+            yield from self.client.get_paginator("list_objects_v2").paginate(**what)
+        except (ClientError, BotoCoreError) as error:
+            raise SourceError(f"{folder}: cannot be listed: {error}", "check the bucket's name and s3:ListBucket on it") from None
+
+
+def _bucket_and_prefix(folder: str) -> tuple[str, str]:
+    bucket, _, path = folder.removeprefix("s3://").rstrip("/").partition("/")
+    return bucket, f"{path}/" if path else ""
+
+
+def _files(bucket: str, page: dict[str, Any]) -> Iterator[Found]:
+    """The objects of a page; a key that ends in a slash stands for a folder that a console made."""
+    for each in page.get("Contents", ()):
+        if not each["Key"].endswith("/"):
+            yield Found(f"s3://{bucket}/{each['Key']}", each["Size"], each["LastModified"].timestamp())
