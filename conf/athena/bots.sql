@@ -1,0 +1,16 @@
+-- Bots: how many percent of each day's events did bots send, and who says that they are bots?
+-- Tables: event
+-- Adapt: apps, days
+SELECT
+  app_id,
+  date(event_timestamp) AS event_day,
+  count(*) AS events,
+  count_if(is_bot) AS bot_events,
+  round(100.0 * count_if(is_bot) / count(*), 1) AS bot_percent,
+  count(DISTINCT CASE WHEN is_bot THEN user_pseudo_id END) AS bots,
+  array_join(array_sort(array_agg(DISTINCT bot_source)), ', ') AS sources
+FROM event
+WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
+  AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+GROUP BY 1, 2
+ORDER BY 1, 2
