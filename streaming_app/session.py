@@ -59,11 +59,11 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     Raises:
         EnvironmentProblem: Java or a jar is missing.
     """
-    on_a_cluster = "SPARK_ENV_LOADED" in os.environ and config.spark.master is None
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ  # spark-submit has started the JVM and knows the master and the jars
     builder = SparkSession.builder.appName(f"clickstream-{config.project_id}")
     for key, value in SETTINGS.items():
         builder = builder.config(key, value)
-    if not on_a_cluster:
+    if not submitted:
         ensure_java()
         # Workers must run this very interpreter, not whatever "python3" is on the PATH.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

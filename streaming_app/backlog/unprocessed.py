@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -48,8 +49,8 @@ class Backlog:
             self.places.add(place)
 
 
-def unprocessed(window: Window, glob: str, objects: Objects, enough: Callable[[int], bool] = lambda _: False) -> Backlog:
-    """The backlog of one window; counting stops when ``enough`` (of stored bytes) says so.
+def unprocessed(window: Window, glob: str, objects: Objects, enough_bytes: float = math.inf) -> Backlog:
+    """The backlog of one window; counting stops at ``enough_bytes`` stored bytes.
 
     In memory are a number for each committed file (about 100 bytes in a Python set) and one page of the listing.
     """
@@ -59,7 +60,7 @@ def unprocessed(window: Window, glob: str, objects: Objects, enough: Callable[[i
         key = _key(found.uri)
         if key not in committed:
             backlog.add(found, place, key)
-            if enough(backlog.bytes):
+            if backlog.bytes >= enough_bytes:
                 backlog.complete = False
                 break
     return backlog

@@ -20,6 +20,7 @@ from streaming_app.cli.look_commands import inspect, sql
 from streaming_app.cli.package_command import package
 from streaming_app.cli.plugin_commands import plugins_app
 from streaming_app.cli.run_command import run
+from streaming_app.cli.submit_command import submit
 from streaming_app.cli.table_commands import tables_app
 from streaming_app.errors import ClickstreamError
 
@@ -31,6 +32,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # it has an exit code of its own, below
 )
 app.command(run)
+app.command(submit)
 app.command(demo)
 app.command(inspect)
 app.command(explain)

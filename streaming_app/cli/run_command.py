@@ -9,6 +9,7 @@ from rich.console import Console
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.config.load import load_config
+from streaming_app.emf import print_metrics
 from streaming_app.progress import progress_for
 from streaming_app.summary import Summary
 
@@ -18,6 +19,8 @@ def run(
     *,
     json: Annotated[bool, Parameter(negative="", help="print the summary as one JSON line")] = False,
     job_id: Annotated[str | None, Parameter(help="name of the run in process_info and run_metrics")] = None,
+    batch_bytes: Annotated[int | None, Parameter(help="stored bytes of a micro-batch, in place of the configuration's")] = None,
+    metrics: Annotated[bool, Parameter(negative="", help="also print a line of metrics that CloudWatch reads")] = False,
 ) -> None:
     """Process every raw file that is unprocessed, once; then bring user and session along.
 
@@ -27,9 +30,14 @@ def run(
 
     console = Console(stderr=True)
     loaded = load_config(config)
+    if batch_bytes:
+        bounded = loaded.source.model_copy(update={"max_bytes_per_batch": batch_bytes, "max_files_per_batch": None})
+        loaded = loaded.model_copy(update={"source": bounded})
     with progress_for(console) as progress:
         summary = pipeline.run(loaded, progress, job_id)
     print(summary.as_json() if json else describe(summary))
+    if metrics:
+        print_metrics(loaded.project_id, summary)
 
 
 def describe(summary: Summary) -> str:

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from streaming_app.uris import checked_uri
+from streaming_app.config.emr import Emr
+from streaming_app.config.section import Section, Uri
 
 ByteCount = Annotated[int, Field(gt=0)]
-Uri = Annotated[str, Field(min_length=1), AfterValidator(checked_uri)]
-"""A local path, or an s3:// URI."""
-
-
-class Section(BaseModel):
-    """Unknown keys are errors: a typing mistake must never silently mean the default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Windows(Section):
@@ -158,6 +151,7 @@ class Config(Section):
     privacy: Privacy = Privacy()
     s3: S3 = S3()
     spark: Spark = Spark()
+    emr: Emr = Emr()
 
     @field_validator("enrichers")
     @classmethod

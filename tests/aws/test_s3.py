@@ -112,4 +112,4 @@ def test_everything_on_s3(s3: Any, endpoint: str, tmp_path: Path) -> None:
     ]
     assert json.loads(clickstream("inspect", "quarantine", "--json"))["raw"] == "broken"
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
-    assert any(key.startswith("lake/_checkpoints/ingest/rest/commits/") for key in keys)
+    assert any(key.startswith("lake/_checkpoints/ingest/2026-05/commits/") for key in keys)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from streaming_app.config.model import Section, Uri
+from streaming_app.config.section import Section, Uri
 from streaming_app.enrichers.ip.layouts import LAYOUT
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from streaming_app.config.model import Section, Uri
+from streaming_app.config.section import Section, Uri
 
 Host = str
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from streaming_app.config.model import Section
+from streaming_app.config.section import Section
 
 
 class UserAgentOptions(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streaming_app.config.model import Section
+from streaming_app.config.section import Section
 
 
 class SensorsOptions(Section):

@@ -1,0 +1,36 @@
+"""A run's metrics as one line of JSON that CloudWatch turns into metrics (embedded metric format)."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.metrics import EphemeralMetrics
+
+from streaming_app.summary import Summary
+
+JOB_METRICS = {
+    "Files": "Count",
+    "Bytes": "Bytes",
+    "Received": "Count",
+    "Written": "Count",
+    "Duplicate": "Count",
+    "Filtered": "Count",
+    "Quarantined": "Count",
+    "QuarantinedPercent": "Percent",
+    "RunSeconds": "Seconds",
+}
+"""Metrics of a run in CloudWatch and their units; dimension Pipeline is the project's id."""
+
+
+def print_metrics(project_id: str, summary: Summary) -> None:
+    """Print the line to standard output, which EMR Serverless hands to CloudWatch Logs."""
+    metrics = EphemeralMetrics(namespace="Clickstream")
+    metrics.add_dimension("Pipeline", project_id)
+    for name, value in _values(summary).items():
+        metrics.add_metric(name, JOB_METRICS[name], value)
+    metrics.flush_metrics()
+
+
+def _values(summary: Summary) -> dict[str, float]:
+    counts = summary.counts
+    counted = {name: float(counts[name.lower()]) for name in JOB_METRICS if name.lower() in counts}
+    share = 100 * counts["quarantined"] / counts["received"] if counts["received"] else 0.0
+    return counted | {"QuarantinedPercent": share, "RunSeconds": sum(summary.seconds.values())}

@@ -1,0 +1,81 @@
+"""The decision, the same from the Lambda and from a laptop: is a run active, is anything unprocessed, how large is the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ValidationError
+
+from streaming_app.backlog.objects import Objects
+from streaming_app.config.emr import Emr
+from streaming_app.config.model import Config
+from streaming_app.config.problems import problems_of
+from streaming_app.config.read import read_config
+from streaming_app.errors import ConfigError
+from streaming_app.uris import absolute
+from submitter.deployment import Deployment
+from submitter.ratio import compression_ratio
+from submitter.request import Request, client_token, start_job_run
+from submitter.runs import Runs
+from submitter.sizing import Plan, enough_bytes, plan_for
+from submitter.survey import Work, survey
+
+
+class Action(StrEnum):
+    """What the submitter does."""
+
+    WAIT = "another run is active"
+    NOTHING = "nothing is unprocessed"
+    SUBMIT = "submit"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """``request`` is there to be sent if the action is SUBMIT."""
+
+    action: Action
+    active_run: str | None = None
+    work: Work | None = None
+    ratio: float | None = None
+    plan: Plan | None = None
+    request: Request | None = None
+
+
+def configuration(uri: str, objects: Objects, overrides: Mapping[str, Any]) -> Config:
+    """The pipeline's configuration with what the trigger's event says of ``emr``.
+
+    Raises:
+        ConfigError: either has problems; the message lists all of them.
+    """
+    config = read_config("\n".join(objects.lines(uri)), uri)
+    try:
+        emr = Emr.model_validate(_merged(config.emr.model_dump(), overrides))
+    except ValidationError as error:
+        problems = "; ".join(f"emr.{'.'.join(map(str, path))}: {message}" for path, message in problems_of(error, Emr))
+        raise ConfigError(f"the event that triggered this: {problems}", "see emr in conf/pipeline.reference.yaml") from None
+    return config.model_copy(update={"emr": emr})
+
+
+def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs) -> Decision:
+    """Look, and say what to do; nothing is changed. No clock: only checkpoints, listings and job runs count."""
+    if active := runs.active():
+        return Decision(Action.WAIT, active_run=active)
+    ratio = config.emr.sizing.compression_ratio or compression_ratio(objects, absolute(config.table_uri("run_metrics")))
+    work = survey(config, objects, enough_bytes(config.emr, ratio))
+    if not work:
+        return Decision(Action.NOTHING, work=work, ratio=ratio)
+    plan = plan_for(config.emr, work.bytes, ratio)
+    request = start_job_run(config, deployment, plan, client_token(work.identity, runs.last()))
+    return Decision(Action.SUBMIT, work=work, ratio=ratio, plan=plan, request=request)
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """One mapping over another, key by key at every level."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged

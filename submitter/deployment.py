@@ -1,0 +1,36 @@
+"""What the stack tells the submitter about itself, by environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from streaming_app.errors import ConfigError
+
+
+class Deployment(BaseModel):
+    """Where the pipeline runs in an account; each field is an environment variable."""
+
+    model_config = ConfigDict(frozen=True, str_min_length=1, extra="ignore")
+
+    config_uri: str = Field(alias="CLICKSTREAM_CONFIG")
+    application_id: str = Field(alias="CLICKSTREAM_APPLICATION_ID")
+    job_role_arn: str = Field(alias="CLICKSTREAM_JOB_ROLE_ARN")
+    package_uri: str = Field(alias="CLICKSTREAM_PACKAGE")
+    log_uri: str | None = Field(default=None, alias="CLICKSTREAM_LOG_URI")
+    log_group: str | None = Field(default=None, alias="CLICKSTREAM_LOG_GROUP")
+    kms_key_arn: str | None = Field(default=None, alias="CLICKSTREAM_KMS_KEY_ARN")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Deployment:
+        """What is set; empty variables count as absent.
+
+        Raises:
+            ConfigError: naming every variable that is missing.
+        """
+        try:
+            return cls.model_validate({name: value for name, value in environment.items() if value})
+        except ValidationError as error:
+            missing = ", ".join(str(each["loc"][0]) for each in error.errors())
+            raise ConfigError(f"environment variables are missing: {missing}", "the stack in conf/infra sets them") from None

@@ -1,0 +1,36 @@
+"""How far raw files grow when they are unpacked, as the last micro-batches measured it.
+
+``run_metrics`` has a row in a file for each micro-batch, so the statistics in its Delta log are the values themselves: the
+log's newest commits tell them without a reader of Parquet in the Lambda.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from streaming_app.backlog.objects import Objects
+
+DEFAULT = 10.0
+"""JSON of clickstream requests, gzipped: 8 to 14."""
+
+NEWEST = 20
+"""Micro-batches that are looked at."""
+
+
+def compression_ratio(objects: Objects, run_metrics_uri: str) -> float:
+    """Decoded bytes for each stored byte; :data:`DEFAULT` before the first batch."""
+    sizes = list(_sizes(objects, f"{run_metrics_uri}/_delta_log"))
+    stored, decoded = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0)
+    return decoded / stored if stored and decoded else DEFAULT
+
+
+def _sizes(objects: Objects, log: str) -> Iterator[tuple[int, int]]:
+    """Stored and decoded bytes of the newest micro-batches."""
+    commits = sorted(each.uri for each in objects.children(log) if each.name.endswith(".json") and each.name[:-5].isdecimal())
+    for uri in commits[-NEWEST:]:
+        for line in objects.lines(uri):
+            added = json.loads(line).get("add") if line else None
+            smallest = json.loads(added.get("stats") or "{}").get("minValues", {}) if added else {}
+            if "bytes" in smallest and "decoded_bytes" in smallest:
+                yield smallest["bytes"], smallest["decoded_bytes"]

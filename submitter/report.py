@@ -1,0 +1,53 @@
+"""What a decision looks like in a log line and as CloudWatch metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from submitter.decide import Action, Decision
+
+SUBMITTER_METRICS = {
+    "UnprocessedFiles": "Count",
+    "UnprocessedBytes": "Bytes",
+    "BacklogAgeSeconds": "Seconds",
+    "Submitted": "Count",
+    "ExpectedCost": "None",
+}
+"""Metrics of the submitter in CloudWatch and their units."""
+
+
+def described(decision: Decision, job_run_id: str | None = None) -> dict[str, Any]:
+    """The decision as plain values."""
+    shown: dict[str, Any] = {"decision": decision.action.value, "job_run_id": job_run_id}
+    if decision.active_run:
+        shown["active_run"] = decision.active_run
+    if (work := decision.work) is not None:
+        shown |= {"files": work.files, "bytes": work.bytes, "counted_all": work.complete, "unfinished_batch": work.unfinished}
+        shown |= {"derive_is_behind": work.derive_behind, "compression_ratio": round(decision.ratio or 0, 2)}
+    if (plan := decision.plan) is not None:
+        shown |= {"executors": plan.executors, "vcpu": plan.vcpu, "expected_minutes": round(plan.minutes, 1)}
+        shown |= {"expected_dollars": round(plan.dollars, 4)}
+    return shown
+
+
+def measured(decision: Decision, event: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+    """Name, unit and value of each metric. While a run is active nothing was counted, so nothing is told of the backlog."""
+    values: dict[str, float] = {"Submitted": float(decision.action is Action.SUBMIT)}
+    if (work := decision.work) is not None:
+        values |= {"UnprocessedFiles": work.files, "UnprocessedBytes": work.bytes}
+        age = _age(work.oldest, event)
+        if age is not None:
+            values["BacklogAgeSeconds"] = age
+    if decision.plan is not None:
+        values["ExpectedCost"] = decision.plan.dollars
+    return ((name, SUBMITTER_METRICS[name], value) for name, value in values.items())
+
+
+def _age(oldest: float | None, event: Mapping[str, Any]) -> float | None:
+    """Seconds from the oldest unprocessed file to the moment of the schedule, which the event tells; 0 without such a file."""
+    moment = event.get("scheduled_time") or event.get("time")
+    if not moment:
+        return None
+    return 0.0 if oldest is None else max(0.0, datetime.fromisoformat(moment).timestamp() - oldest)

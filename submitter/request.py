@@ -1,0 +1,113 @@
+"""The StartJobRun request of a run: pure, from configuration, deployment and plan to what the API takes."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import Any
+
+from streaming_app.config.emr import Worker
+from streaming_app.config.model import Config
+from streaming_app.errors import ConfigError
+from submitter.deployment import Deployment
+from submitter.sizing import Plan
+
+Request = dict[str, Any]
+
+ENVIRONMENT = "./environment"
+"""Where EMR unpacks the packaged libraries, in the working directory of the driver and of each executor."""
+
+
+def job_name(config: Config) -> str:
+    """The same for all runs of a pipeline: it is how they are recognised."""
+    return re.sub(r"[^A-Za-z0-9._/#-]", "-", f"clickstream-{config.project_id}")
+
+
+def client_token(identity: str, last_run: str | None) -> str:
+    """The same for the same work after the same run: a doubled trigger starts one job, a failed run can be repeated."""
+    return sha256(f"{identity} {last_run}".encode()).hexdigest()
+
+
+def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str) -> Request:
+    """All parameters of ``start_job_run``."""
+    name = job_name(config)
+    run_id = f"{name}-{token[:12]}"
+    arguments = ["run", "--config", deployment.config_uri, "--json", "--metrics", "--job-id", run_id]
+    if config.source.max_files_per_batch is None and config.source.max_bytes_per_batch is None:
+        arguments += ["--batch-bytes", str(plan.batch_bytes)]
+    emr = config.emr
+    return {
+        "applicationId": deployment.application_id,
+        "executionRoleArn": deployment.job_role_arn,
+        "clientToken": token,
+        "name": name,
+        "mode": "BATCH",
+        "jobDriver": {
+            "sparkSubmit": {
+                "entryPoint": f"{deployment.package_uri.rstrip('/')}/main.py",
+                "entryPointArguments": arguments,
+                "sparkSubmitParameters": _as_text(spark_settings(config, deployment, plan)),
+            }
+        },
+        "configurationOverrides": {"monitoringConfiguration": _monitoring(deployment, run_id)},
+        "executionTimeoutMinutes": emr.timeout_minutes,
+        "retryPolicy": {"maxAttempts": emr.attempts},
+        "tags": {"clickstream:pipeline": config.project_id, **emr.tags},
+    }
+
+
+def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[str, str]:
+    """What spark-submit is told, the configuration's own settings last."""
+    emr = config.emr
+    python = {"PYSPARK_PYTHON": emr.python, "PYTHONPATH": ENVIRONMENT}
+    return {
+        **_worker("driver", emr.driver),
+        **_worker("executor", emr.executor),
+        "spark.executor.instances": str(plan.executors),
+        "spark.dynamicAllocation.enabled": "true",
+        "spark.dynamicAllocation.initialExecutors": str(plan.executors),
+        # EMR's own bound is infinity.
+        "spark.dynamicAllocation.maxExecutors": str(plan.executors),
+        "spark.sql.shuffle.partitions": str(plan.vcpu),
+        # EMR has its own jars of Spark and Delta: none of ours are brought along.
+        "spark.jars": ",".join(emr.delta_jars),
+        "spark.archives": f"{deployment.package_uri.rstrip('/')}/environment.tar.gz#environment",
+        "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": emr.python,
+        **{f"spark.emr-serverless.driverEnv.{name}": value for name, value in python.items()},
+        **{f"spark.executorEnv.{name}": value for name, value in python.items()},
+        **emr.spark_conf,
+    }
+
+
+def _worker(role: str, worker: Worker) -> dict[str, str]:
+    """A worker's memory is the JVM's and what is beyond: there Python works, and 10 % would not do."""
+    return {
+        f"spark.{role}.cores": str(worker.vcpu),
+        f"spark.{role}.memory": f"{worker.jvm_memory_gb}g",
+        f"spark.{role}.memoryOverhead": f"{worker.memory_gb - worker.jvm_memory_gb}g",
+        f"spark.emr-serverless.{role}.disk": f"{worker.disk_gb}g",
+    }
+
+
+def _as_text(settings: dict[str, str]) -> str:
+    for key, value in settings.items():
+        if re.search(r"\s", f"{key}{value}"):
+            raise ConfigError(f"emr.spark_conf: {key}: EMR Serverless splits settings at blanks", "put it into spark.conf")
+    return " ".join(f"--conf {key}={value}" for key, value in settings.items())
+
+
+def _monitoring(deployment: Deployment, run_id: str) -> dict[str, Any]:
+    """Logs go where the stack says; the run's metrics are a line of the driver's output, which CloudWatch reads."""
+    key = {"encryptionKeyArn": deployment.kms_key_arn} if deployment.kms_key_arn else {}
+    monitoring: dict[str, Any] = {"managedPersistenceMonitoringConfiguration": {"enabled": True, **key}}
+    if deployment.log_uri:
+        monitoring["s3MonitoringConfiguration"] = {"logUri": deployment.log_uri, **key}
+    if deployment.log_group:
+        monitoring["cloudWatchLoggingConfiguration"] = {
+            "enabled": True,
+            "logGroupName": deployment.log_group,
+            "logStreamNamePrefix": run_id,
+            "logTypes": {"SPARK_DRIVER": ["STDOUT", "STDERR"]},
+            **key,
+        }
+    return monitoring

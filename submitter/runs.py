@@ -1,0 +1,43 @@
+"""The pipeline's job runs on EMR Serverless: which are active, which was the last, and starting one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from submitter.request import Request
+
+ACTIVE = ("SUBMITTED", "PENDING", "SCHEDULED", "QUEUED", "RUNNING", "CANCELLING")
+ENDED = ("SUCCESS", "FAILED", "CANCELLED")
+"""Together all states of a job run, except for those that a later API may add. Source: botocore's model."""
+
+RECENT = 200
+"""Ended runs among which the last one is looked for; the API lists the newest of a state first."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """``client`` is boto3's of emr-serverless."""
+
+    client: Any
+    application_id: str
+    name: str
+
+    def active(self) -> str | None:
+        """Id of a run of this pipeline that is on its way or at work."""
+        return next((run["id"] for run in self._listed(ACTIVE)), None)
+
+    def last(self) -> str | None:
+        """Id of the run that ended last."""
+        recent = [run for state in ENDED for run in islice(self._listed((state,)), RECENT)]
+        return max(recent, key=lambda run: (run["createdAt"], run["id"]))["id"] if recent else None
+
+    def start(self, request: Request) -> str:
+        """Start a run; the id of the job run."""
+        return str(self.client.start_job_run(**request)["jobRunId"])
+
+    def _listed(self, states: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+        pages = self.client.get_paginator("list_job_runs").paginate(applicationId=self.application_id, states=list(states))
+        return (run for page in pages for run in page["jobRuns"] if run.get("name") == self.name)

@@ -1,0 +1,47 @@
+"""Deciding and starting: the effects around the decision, for the Lambda and the command line alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from streaming_app.backlog.any_objects import AnyObjects
+from streaming_app.errors import ClickstreamError
+from submitter.decide import Action, Decision, configuration, decide
+from submitter.deployment import Deployment
+from submitter.request import job_name
+from submitter.runs import Runs
+
+PATIENT = ClientConfig(retries={"mode": "adaptive", "max_attempts": 10})
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What was decided; ``job_run_id`` is that of the run that was started."""
+
+    project_id: str
+    decision: Decision
+    job_run_id: str | None
+
+
+def submit(deployment: Deployment, event: Mapping[str, Any], *, dry_run: bool = False) -> Submitted:
+    """Decide, and start the run if there is to be one.
+
+    Raises:
+        ClickstreamError: the configuration has problems, or something cannot be listed, read or started.
+    """
+    config = configuration(deployment.config_uri, AnyObjects(), event.get("emr") or {})
+    objects = AnyObjects(config.s3.endpoint, config.s3.region)
+    runs = Runs(boto3.client("emr-serverless", config=PATIENT), deployment.application_id, job_name(config))
+    try:
+        decision = decide(config, objects, deployment, runs)
+        start = decision.action is Action.SUBMIT and not dry_run
+        started = runs.start(decision.request) if start and decision.request else None
+    except (ClientError, BotoCoreError) as error:
+        raise ClickstreamError(f"EMR Serverless: {error}", "check the application's id and the rights of this role") from error
+    return Submitted(config.project_id, decision, started)

@@ -1,0 +1,60 @@
+"""What there is to do for a run: unprocessed files by window, and whether user and session are behind."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from streaming_app.backlog.derive_log import derive_is_behind
+from streaming_app.backlog.objects import Objects
+from streaming_app.backlog.unprocessed import Backlog, unprocessed
+from streaming_app.backlog.windows import due_windows
+from streaming_app.config.model import Config
+
+log = logging.getLogger("clickstream")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Of all windows together. ``complete`` is false where counting stopped because there is more than enough."""
+
+    files: int
+    bytes: int
+    oldest: float | None
+    unfinished: bool
+    derive_behind: bool
+    complete: bool
+    identity: str
+    """The same for the same unprocessed files and nothing else."""
+
+    def __bool__(self) -> bool:
+        return self.files > 0 or self.unfinished or self.derive_behind
+
+
+def survey(config: Config, objects: Objects, enough_bytes: float) -> Work:
+    """Look for work; counting stops at ``enough_bytes`` stored bytes, from which on the answer is the same."""
+    backlogs = list(_backlogs(config, objects, enough_bytes))
+    files = sum(each.files for each in backlogs)
+    behind = files == 0 and derive_is_behind(config, objects)  # a run that reads files derives anyway
+    parts = sorted(f"{each.window.name} {each.digest} {each.unfinished}" for each in backlogs if each)
+    return Work(
+        files=files,
+        bytes=sum(each.bytes for each in backlogs),
+        oldest=min((each.oldest for each in backlogs if each.oldest is not None), default=None),
+        unfinished=any(each.unfinished for each in backlogs),
+        derive_behind=behind,
+        complete=all(each.complete for each in backlogs),
+        identity=sha256("\n".join([config.project_id, *parts, str(behind)]).encode()).hexdigest(),
+    )
+
+
+def _backlogs(config: Config, objects: Objects, enough_bytes: float) -> Iterator[Backlog]:
+    left = enough_bytes
+    for window in due_windows(config, objects):
+        backlog = unprocessed(window, config.source.glob, objects, left)
+        yield backlog
+        left -= backlog.bytes
+        if not backlog.complete:
+            return
