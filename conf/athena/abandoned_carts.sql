@@ -2,7 +2,12 @@
 -- Tables: event, item
 -- Adapt: apps that send session ids, days (of both tables), the two events
 WITH added AS (
-  SELECT e.app_id, e.user_pseudo_id, e.session_id, min(e.event_time_msec) AS at_msec, sum(i.price * coalesce(i.quantity, 1)) AS worth
+  SELECT
+    e.app_id,
+    e.user_pseudo_id,
+    e.session_id,
+    min(e.event_time_msec) AS at_msec,
+    sum(i.price * coalesce(i.quantity, 1)) AS worth
   FROM event e
   JOIN item i ON i.app_id = e.app_id AND i.event_id = e.event_id
   WHERE e.app_id IN ('shop', 'shop-gtm', 'shop-sensors')

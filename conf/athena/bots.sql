@@ -8,7 +8,7 @@ SELECT
   count_if(is_bot) AS bot_events,
   round(100.0 * count_if(is_bot) / count(*), 1) AS bot_percent,
   count(DISTINCT CASE WHEN is_bot THEN user_pseudo_id END) AS bots,
-  array_join(array_sort(array_agg(DISTINCT bot_source)), ', ') AS sources
+  array_join(array_sort(array_agg(DISTINCT bot_source) FILTER (WHERE is_bot)), ', ') AS sources
 FROM event
 WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
   AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)

@@ -14,6 +14,7 @@ WITH views AS (
     AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
     AND event_name IN ('_page_view', '_screen_view', '$pageview', '$AppViewScreen', '$MPViewScreen')
     AND NOT coalesce(is_bot, false)
+    AND coalesce(page_view_page_url, screen_view_screen_name) IS NOT NULL
 ),
 pairs AS (
   SELECT
