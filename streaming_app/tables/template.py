@@ -14,7 +14,7 @@ from typing import Any
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.tables.ddl import glue_table
 
-FIRST = "  # --- Made by: python -m streaming_app.tables.template conf/infra/clickstream.yaml (below, nothing is edited by hand) ---\n"
+FIRST = "  # --- Made by: python -m streaming_app.tables.template conf/infra/clickstream.yaml. Nothing below is edited by hand\n"
 _SINK = "s3://sink"
 _IN_SINK = '!Sub ["s3://${{Bucket}}/${{SinkPrefix}}{path}", {{Bucket: !If [CreateSink, !Ref LakeBucket, !Ref SinkBucket]}}]'
 

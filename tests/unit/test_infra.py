@@ -14,9 +14,15 @@ import yaml
 from cfnlint.config import ManualArgs
 from moto.events.models import EventPattern
 
+from streaming_app.config.emr import Emr
+from streaming_app.emf import JOB_METRICS, print_metrics
 from streaming_app.model.tables import TABLES
+from streaming_app.summary import Summary
 from streaming_app.tables.ddl import glue_table
 from streaming_app.tables.template import saved_queries, updated
+from submitter.deployment import Deployment
+from submitter.handler import metrics
+from submitter.report import SUBMITTER_METRICS
 from tests.support.aws_calls import calls_of
 from tests.support.stack import Stack, load
 
@@ -38,6 +44,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "boundary": {"PermissionsBoundaryArn": "arn:aws:iam::111122223333:policy/bound"},
     "mail": {"AlarmEmail": "ops@example.org"},
     "paused": {"ScheduleState": "DISABLED"},
+    "Intel": {"Architecture": "X86_64"},
 }
 OPTIONS["all"] = {name: value for given in OPTIONS.values() for name, value in given.items()}
 ROLES = ("ScheduleRole", "SubmitterRole", "JobRole")
@@ -179,11 +186,9 @@ JOB_MAY: list[Need] = [
         for key in ("clickstream/0.1.0/main.py", "clickstream/0.1.0/environment.tar.gz")
     ],
     *[("s3:GetObject", f"{ARTIFACTS}/clickstream/{key}", {}) for key in ("pipeline.yaml", "reference/geo/city.mmdb")],
-    ("s3:ListBucket", ARTIFACTS, {"prefix": "clickstream/reference/rules/shop/"}),
-    ("s3:ListBucket", RAW, {"prefix": "raw/"}),
+    *[("s3:ListBucket", bucket, {}) for bucket in (ARTIFACTS, RAW, LAKE)],  # with no prefix, so that a missing object is a 404
     ("s3:GetObject", f"{RAW}/raw", {}),  # S3A asks whether a folder is a file
     ("s3:GetObject", f"{RAW}/raw/year=2026/month=11/day=23/hour=04/a.gz", {}),
-    ("s3:ListBucket", LAKE, {"prefix": "lake/"}),
     ("s3:GetObject", f"{LAKE}/lake", {}),
     *[
         (action, f"{LAKE}/lake/{key}", {})
@@ -309,6 +314,21 @@ def test_one_writer_and_nothing_paid_while_idle(any_stack: Stack) -> None:
     assert ("NetworkConfiguration" in application) == ("SubnetIds" in any_stack.given)
 
 
+def test_the_submitter_runs_on_the_processor_of_the_job(any_stack: Stack) -> None:
+    """The package is made for one."""
+    (architecture,) = any_stack.resources["Submitter"]["Architectures"]
+    assert architecture.upper() == any_stack.resources["Application"]["Architecture"]
+
+
+def test_the_largest_run_fits_the_application() -> None:
+    """Of the configuration's defaults: a driver, and executors up to emr.sizing.max_vcpu."""
+    emr, maximum = Emr(), DEFAULTS.resources["Application"]["MaximumCapacity"]
+    executors = emr.sizing.max_vcpu // emr.executor.vcpu
+    for given, of in (("Cpu", "vcpu"), ("Memory", "memory_gb"), ("Disk", "disk_gb")):
+        needed = getattr(emr.driver, of) + executors * getattr(emr.executor, of)
+        assert int(maximum[given].split()[0]) >= needed, given
+
+
 def test_the_submitter_is_told_what_it_needs() -> None:
     submitter = stack(KmsKeyArn=KEY).resources["Submitter"]
     assert submitter["Environment"]["Variables"] == {
@@ -319,9 +339,10 @@ def test_the_submitter_is_told_what_it_needs() -> None:
         "CLICKSTREAM_LOG_URI": "s3://<WorkBucket>/logs/",
         "CLICKSTREAM_LOG_GROUP": "<JobLogs>",
         "CLICKSTREAM_KMS_KEY_ARN": KEY,
-        "POWERTOOLS_SERVICE_NAME": "clickstream-submitter",
         "POWERTOOLS_METRICS_NAMESPACE": "Clickstream",
     }
+    known = {field.alias for field in Deployment.model_fields.values()}
+    assert {name for name in submitter["Environment"]["Variables"] if name.startswith("CLICKSTREAM_")} == known
     assert json.loads(DEFAULTS.resources["Schedule"]["Target"]["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
 
 
@@ -354,11 +375,7 @@ def test_queries_cannot_scan_more_than_allowed() -> None:
 
 # --- Alarms and dashboard ----------------------------------------------------------------------------------------------------
 
-METRICS = {
-    *("UnprocessedFiles", "UnprocessedBytes", "BacklogAgeSeconds", "Submitted", "ExpectedCost"),
-    *("Files", "Bytes", "Received", "Written", "Duplicate", "Filtered", "Quarantined", "QuarantinedPercent", "RunSeconds"),
-}
-"""What the submitter and the job emit."""
+METRICS = {*SUBMITTER_METRICS, *JOB_METRICS}
 
 
 def test_every_alarm_tells_the_topic(any_stack: Stack) -> None:
@@ -397,6 +414,23 @@ def _dashboard_metrics() -> list[tuple[str, ...]]:
             row[:] = [above[at] if text == "." else text for at, text in enumerate(row)]
         found += [tuple(row) for row in rows if row]
     return found
+
+
+@pytest.mark.xfail(reason="submitter.handler gives Metrics a service, which becomes a second dimension", strict=True)
+def test_the_submitter_emits_the_dimension_that_alarms_look_at() -> None:
+    """CloudWatch takes metrics of other dimensions for other metrics, and an alarm on one that nobody emits says nothing."""
+    metrics.add_dimension("Pipeline", "demo")
+    metrics.add_metric("Submitted", "Count", 1)
+    emitted = metrics.serialize_metric_set()
+    metrics.clear_metrics()
+    assert [each["Dimensions"] for each in emitted["_aws"]["CloudWatchMetrics"]] == [[["Pipeline"]]]
+
+
+def test_the_job_emits_the_dimension_that_alarms_look_at(capsys: pytest.CaptureFixture[str]) -> None:
+    print_metrics("demo", Summary("job"))
+    emitted = json.loads(capsys.readouterr().out)
+    assert [each["Dimensions"] for each in emitted["_aws"]["CloudWatchMetrics"]] == [[["Pipeline"]]]
+    assert emitted["Pipeline"] == "demo"
 
 
 def test_widgets_do_not_overlap_and_name_the_alarms() -> None:
