@@ -426,6 +426,18 @@ def test_the_submitter_emits_the_dimension_that_alarms_look_at() -> None:
     assert [each["Dimensions"] for each in emitted["_aws"]["CloudWatchMetrics"]] == [[["Pipeline"]]]
 
 
+def test_the_guide_speaks_of_what_is_there() -> None:
+    """Every alarm is explained; parameters, outputs and log groups have their names."""
+    guide = (ROOT / "docs/deploy.md").read_text()
+    alarms = {each["AlarmName"].removeprefix("clickstream-demo-") for each in DEFAULTS.of_type("AWS::CloudWatch::Alarm").values()}
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", guide, re.MULTILINE)) == alarms
+    named = {name for text in re.findall(r"`([^`]+)`", guide) for name in re.findall(r"^<?([A-Z][a-z]+[A-Z]\w+)\b", text)}
+    given = set(re.findall(r"\b([A-Z][a-z][A-Za-z]+)=", guide))
+    assert named | given <= set(PARSED["Parameters"]) | set(PARSED["Outputs"])
+    assert len(named) > 8
+    assert all(each["LogGroupName"] in guide for each in DEFAULTS.of_type("AWS::Logs::LogGroup").values())
+
+
 def test_the_job_emits_the_dimension_that_alarms_look_at(capsys: pytest.CaptureFixture[str]) -> None:
     print_metrics("demo", Summary("job"))
     emitted = json.loads(capsys.readouterr().out)
@@ -464,3 +476,10 @@ def test_failed_runs_of_this_application_are_told(application: str, state: str, 
     }
     pattern = EventPattern.load(json.dumps(DEFAULTS.resources["FailedRunRule"]["EventPattern"]))
     assert pattern.matches_event(event) == told
+
+
+def test_the_message_about_a_failed_run_is_a_sentence_with_its_values() -> None:
+    transformer = DEFAULTS.resources["FailedRunRule"]["Targets"][0]["InputTransformer"]
+    message = json.loads(transformer["InputTemplate"].replace("<JobLogs>", "/clickstream/demo/job"))
+    assert message.startswith("Clickstream demo: run <run> is <state>")
+    assert set(re.findall(r"<(\w+)>", message)) == set(transformer["InputPathsMap"])
