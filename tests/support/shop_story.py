@@ -1,10 +1,10 @@
-"""Some days of a shop, few enough events to know every answer by heart: seven visitors, three clients, and some dirt.
+"""Some days of a shop, few enough events to know every answer by heart: eight visitors, three clients, and some dirt.
 
-20 April: *dan* sees one page, 18 and 25 May: *cat* does.
+20 April: *dan* sees one page; 17 May: *eli* does, 18 and 25 May: *cat*.
 27 May: *ann* (new, by a newsletter) looks at a product, buys two, and stays 15 s more. *bob* (new, from Google, on a phone)
 searches, looks at a product, puts it in the cart and leaves; his last event comes two hours late.
 28 May, today: *ann* is back for one page; *gil* (GTM) searches and buys two of another product; *sue* (Sensors Data, by an
-advertisement) looks at a product, searches and signs up, and the shop's server tells of her order; a *bot* sees one page.
+advertisement) looks at a product, searches, signs up by a mail's link, and the shop's server tells of her order; a *bot* sees one page.
 Besides: a broken line, an event of ten days before its receipt, one of an app that nobody knows, and ann's first request twice.
 """
 
@@ -125,7 +125,7 @@ def bob() -> Iterator[bytes]:
 
 
 def others() -> Iterator[bytes]:
-    for user, day in (("dan", -10), ("cat", 18), ("cat", 25)):
+    for user, day in (("dan", -10), ("eli", 17), ("cat", 18), ("cat", 25)):
         yield sdk(user, f"{user}-{day}", day, 0, "_page_view", ua=WINDOWS, ip=AMERICA)
     yield sdk("bot", "z1", 28, 0, "_page_view", "/", ua=GOOGLEBOT, ip=AMERICA)
     yield gtm(0, "page_view", "/")
@@ -140,10 +140,11 @@ def sue() -> Iterator[bytes]:
     cookie = {"distinct_id": "cookie-sue", "anonymous_id": "cookie-sue"}
     login = {"distinct_id": "login-sue", "login_id": "login-sue"}
     page = f"{SHOP}/?utm_source=ads&utm_medium=cpc&utm_campaign=summer"
+    mail = f"{SHOP}/?utm_source=welcome&utm_medium=email&utm_campaign=welcome"
     yield sensors(0, "$pageview", cookie, **{"$url": page})
     yield sensors(1, "ViewProduct", cookie, **{"$url": page, "sku": "sku-4"})
     yield sensors(2, "Search", cookie, **{"$url": page, "keyword": "tent"})
-    yield sensors(3, "$SignUp", login | {"original_id": "cookie-sue", "anonymous_id": "cookie-sue"}, **{"$url": page})
+    yield sensors(3, "$SignUp", login | {"original_id": "cookie-sue", "anonymous_id": "cookie-sue"}, **{"$url": mail})
     yield sensors(4, "SubmitOrder", {"distinct_id": "login-sue", "login_id": "login-sue"}, ua="python-requests/2.32", total=7.5)
 
 
