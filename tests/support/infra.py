@@ -1,0 +1,44 @@
+"""The deployment's template with each of its options, for the tests of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.stack import Stack, load
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "conf/infra/clickstream.yaml"
+TEXT = TEMPLATE.read_text()
+PARSED = load(TEMPLATE)
+
+REQUIRED = {"ArtifactBucket": "artifacts"}
+KEY = "arn:aws:kms:eu-test-1:111122223333:key/1234abcd"
+OPTIONS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "existing source": {"SourceBucket": "my-raw"},
+    "existing sink": {"SinkBucket": "my-lake"},
+    "raw files archived and deleted": {"RawRetentionDays": 400, "RawArchiveDays": 30},
+    "no versions, all work kept": {"VersionDays": 0, "WorkDays": 0},
+    "key": {"KmsKeyArn": KEY},
+    "network": {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"},
+    "boundary": {"PermissionsBoundaryArn": "arn:aws:iam::111122223333:policy/bound"},
+    "mail": {"AlarmEmail": "ops@example.org"},
+    "paused": {"ScheduleState": "DISABLED"},
+    "Intel": {"Architecture": "X86_64"},
+}
+OPTIONS["all"] = {name: value for given in OPTIONS.values() for name, value in given.items()}
+
+
+def stack(**given: Any) -> Stack:
+    return Stack(PARSED, REQUIRED | given)
+
+
+DEFAULTS = stack()
+
+every_option = pytest.mark.parametrize("any_stack", [stack(**given) for given in OPTIONS.values()], ids=OPTIONS)
+"""The stack with each optional part, and with all of them."""
+
+RAW, LAKE = (f"arn:aws:s3:::demo-{kind}-111122223333-eu-test-1" for kind in ("raw", "lake"))
