@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --quiet
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench package clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,8 +27,11 @@ format: env ## mend what lint and format can mend
 bench: env ## measure 1,000,000 and 4,000,000 events
 	@$(RUN) python -m benchmarks.run
 
+package: env ## make what is uploaded to AWS, in dist/
+	@$(RUN) clickstream package --out dist
+
 clean: ## remove what was made here
-	rm -rf .venv .uv .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .uv .demo .bench dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: env
 env: $(if $(filter .uv/%,$(UV)),.uv/bin/uv)

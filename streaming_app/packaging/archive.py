@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MTIME = 315532800  # 1980-01-01T00:00Z, the first moment that a zip can name
+_LEVEL = 4  # of the job's 474 MB: 161 MB in 8 s; level 6 makes 157 MB of it in 17 s, level 1 173 MB in 6 s
 _ZIP_MTIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -16,7 +17,7 @@ def write_tar_gz(folder: Path, archive: Path) -> None:
     """Pack the files of a folder, which is not part of their names."""
     with (
         archive.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as packed,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=_LEVEL, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar,
     ):
         for name, path, mode in _entries(folder):
