@@ -18,7 +18,7 @@ from submitter.report import described, measured
 from submitter.submit import submit
 
 logger = Logger(service="clickstream-submitter")
-metrics = Metrics(namespace="Clickstream", service="clickstream-submitter")
+metrics = Metrics(namespace="Clickstream")  # a service would be one more dimension, which no alarm looks at
 
 
 @logger.inject_lambda_context

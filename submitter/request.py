@@ -98,6 +98,7 @@ def _as_text(settings: dict[str, str]) -> str:
 
 def _monitoring(deployment: Deployment, run_id: str) -> dict[str, Any]:
     """Logs go where the stack says; the run's metrics are a line of the driver's output, which CloudWatch reads."""
+    # A log group has its own key; a role that names one here would need more rights on it.
     key = {"encryptionKeyArn": deployment.kms_key_arn} if deployment.kms_key_arn else {}
     monitoring: dict[str, Any] = {"managedPersistenceMonitoringConfiguration": {"enabled": True, **key}}
     if deployment.log_uri:
@@ -108,6 +109,5 @@ def _monitoring(deployment: Deployment, run_id: str) -> dict[str, Any]:
             "logGroupName": deployment.log_group,
             "logStreamNamePrefix": run_id,
             "logTypes": {"SPARK_DRIVER": ["STDOUT", "STDERR"]},
-            **key,
         }
     return monitoring

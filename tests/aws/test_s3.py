@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from mmdb_writer import MMDBWriter
-from moto.server import ThreadedMotoServer
 from netaddr import IPSet
 
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import query
+from tests.support.moto import REGION
 from tests.support.raw import event, line, write
 
-REGION, BUCKET = "us-east-1", "clickstream-test"
+BUCKET = "clickstream-test"
 CONFIG = f"""
 project_id: test
 source: {{uri: s3://{BUCKET}/raw/}}
@@ -35,22 +33,6 @@ enrichers:
 s3:     {{endpoint: "%s", region: {REGION}}}
 spark:  {{master: "local[2]"}}
 """
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """A real S3 protocol on this machine, and the environment that leads every client there."""
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    settings = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION, "AWS_ENDPOINT_URL": url}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        yield url
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -352,15 +352,19 @@ def test_the_template_to_start_from_says_what_is_required_and_the_enrichers() ->
 BUILT_IN = {"ip": IpOptions, "user_agent": UserAgentOptions, "traffic_source": TrafficSourceOptions}
 
 
-def differences(given: Any, model: type[BaseModel], path: str = "") -> Iterator[str]:
-    """Keys of the model that are not given, and values given that are neither an example of a required key nor the default."""
+def differences(given: Any, model: type[BaseModel], path: str = "", made: BaseModel | None = None) -> Iterator[str]:
+    """Keys of the model that are not given, and values given that are neither an example of a required key nor the default.
+
+    ``made`` is the section that is there by default: the driver's worker is a smaller one than any worker.
+    """
     for name, field in model.model_fields.items():
         here = f"{path}{name}"
         if name not in given:
             yield f"{here} is not there"
             continue
         if section := section_of(field):
-            yield from differences(given[name], section, f"{here}.")
+            default = None if field.is_required() else getattr(made, name, None) or field.get_default(call_default_factory=True)
+            yield from differences(given[name], section, f"{here}.", default)
         elif field.annotation == dict[str, App]:
             for key, each in given[name].items():
                 yield from differences(each, App, f"{here}.{key}.")
@@ -369,7 +373,7 @@ def differences(given: Any, model: type[BaseModel], path: str = "") -> Iterator[
                 [[enricher, options]] = entry.items()
                 yield from differences(options, BUILT_IN[enricher], f"{here}.{enricher}.")
         elif not field.is_required():
-            default = field.get_default(call_default_factory=True)
+            default = getattr(made, name) if made else field.get_default(call_default_factory=True)
             shown = list(default) if isinstance(default, tuple) else default
             if given[name] != shown:
                 yield f"{here} is {given[name]!r}, the default is {shown!r}"

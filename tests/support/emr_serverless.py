@@ -1,0 +1,140 @@
+"""EMR Serverless on this machine: an HTTP service that takes job runs, and what runs one of them as the service would.
+
+moto has this service too, but refuses ``emr-spark-*`` labels, ends each run at once and ignores client tokens. Requests come
+from botocore, which has checked them against the service's own model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pyspark
+
+from streaming_app.resources import conf_file
+from streaming_app.session import DELTA_PACKAGE, S3A_PACKAGE
+
+PAGE = 2
+"""Job runs on a page: few, so that every test pages."""
+
+
+@dataclass
+class EmrServerless:
+    """Job runs by the order of their start; a test moves their ``state`` on."""
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    """Bodies of StartJobRun."""
+    calls: int = 0
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    """Status and error code of the next answers."""
+
+    def start(self, application: str, body: dict[str, Any]) -> dict[str, Any]:
+        """A client token that is known starts nothing."""
+        self.requests.append(body)
+        known = [run for run in self.runs if run["token"] == body["clientToken"]]
+        if not known:
+            number = len(self.runs) + 1
+            run = {"applicationId": application, "id": f"run-{number}", "arn": f"arn:run-{number}", "name": body.get("name")}
+            moments = {"createdAt": 1_780_000_000 + number, "updatedAt": 1_780_000_000 + number}
+            needed = {"createdBy": "me", "executionRole": body["executionRoleArn"], "releaseLabel": "emr-spark-8.1.0"}
+            known = [{**run, **moments, **needed, "stateDetails": "", "state": "SUBMITTED", "token": body["clientToken"]}]
+            self.runs.append(known[0])
+        return {"applicationId": application, "jobRunId": known[0]["id"], "arn": known[0]["arn"]}
+
+    def listed(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        states = query.get("states", [])
+        found = [run for run in reversed(self.runs) if run["state"] in states]
+        begin = int(query.get("nextToken", ["0"])[0])
+        more = {"nextToken": str(begin + PAGE)} if begin + PAGE < len(found) else {}
+        return {"jobRuns": [{k: v for k, v in run.items() if k != "token"} for run in found[begin : begin + PAGE]], **more}
+
+    def end(self, state: str = "SUCCESS") -> None:
+        """The run that started last ends."""
+        self.runs[-1]["state"] = state
+
+
+@contextmanager
+def serving_emr() -> Iterator[tuple[EmrServerless, str]]:
+    """The service and its endpoint."""
+    emr = EmrServerless()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(lambda: emr.listed(parse_qs(urlsplit(self.path).query)))
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer(lambda: emr.start(self.path.split("/")[2], body))
+
+        def _answer(self, make: Any) -> None:
+            emr.calls += 1
+            status, code = emr.failures.pop(0) if emr.failures else (200, "")
+            answer = make() if status == 200 else {"message": code}
+            text = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            if code:
+                self.send_header("x-amzn-ErrorType", code)
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield emr, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def spark_submit(request: dict[str, Any], s3: Any, folder: Path) -> subprocess.Popen[str]:
+    """The process of a job run, started as the service starts it: in a folder of its own, from the objects on S3.
+
+    The interpreter knows none of this environment's packages. What stands in for the image: Delta and S3A by Spark's package
+    resolver in place of ``spark.jars``, and one machine in place of the workers.
+    """
+    submit = request["jobDriver"]["sparkSubmit"]
+    settings = dict(each.split("=", 1) for each in shlex.split(submit["sparkSubmitParameters"]) if each != "--conf")
+    _fetch(s3, submit["entryPoint"], folder / "main.py")
+    archive, _, name = settings.pop("spark.archives").partition("#")
+    if not (folder / name).exists():
+        _fetch(s3, archive, folder / "archive.tar.gz")
+        with tarfile.open(folder / "archive.tar.gz") as tar:
+            tar.extractall(folder / name, filter="data")
+    settings["spark.jars.packages"] = f"{DELTA_PACKAGE},{S3A_PACKAGE}"
+    settings["spark.jars.ivySettings"] = str(conf_file("spark/ivysettings.xml"))
+    assert settings.pop("spark.jars").startswith("/usr/share/aws/delta/")
+    driver = "spark.emr-serverless.driverEnv."
+    environment = {key.removeprefix(driver): value for key, value in settings.items() if key.startswith(driver)}
+    home = Path(pyspark.__file__).parent
+    command = [str(home / "bin" / "spark-submit"), "--master", "local[2]"]
+    for key, value in settings.items():
+        if not key.startswith("spark.emr-serverless."):
+            command += ["--conf", f"{key}={value}"]
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "JAVA_", "HOME", "LANG"))}
+    base = {**kept, "SPARK_HOME": str(home), "PATH": f"{Path(sys.base_prefix, 'bin')}{os.pathsep}/usr/bin{os.pathsep}/bin"}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": (folder / "stderr.txt").open("w"), "text": True}
+    arguments = [*command, "main.py", *submit["entryPointArguments"]]
+    return subprocess.Popen(arguments, cwd=folder, env={**base, **environment}, start_new_session=True, **pipes)
+
+
+def _fetch(s3: Any, uri: str, path: Path) -> None:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    s3.download_file(bucket, key, str(path))
