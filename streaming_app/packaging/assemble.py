@@ -28,8 +28,8 @@ ENVIRONMENT = Recipe(None, frozenset({"pyspark", "py4j", "delta-spark"}))
 # Lambda's runtime has boto3; Arrow, DuckDB and Spark are the job's, and more than a Lambda could hold.
 SUBMITTER = Recipe("submitter", frozenset({"boto3", "botocore", "s3transfer"}))
 
-# Tests and C headers are 29 MB of the 503 that the job's libraries take. Scripts and records of the installation name folders of
-# this machine, so that no two archives would be the same; nothing reads them where nothing is installed or removed.
+# Tests and C headers are 29 MB of the 503 that the job's libraries take. Scripts and records of the installation name folders
+# of this machine, so that no two archives would be the same; nothing reads them where nothing is installed or removed.
 _NEVER_NEEDED = (
     "pandas/tests",
     "numpy/**/tests",

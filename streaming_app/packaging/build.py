@@ -67,13 +67,19 @@ def _submitter(uv: Uv, target: Target, project: Path, out: Path, tell: Callable[
     folder, path = project.with_name("submitter"), out / "submitter.zip"
     tell(f"making {path.name} ({target})")
     packages = assemble(uv, target, SUBMITTER, [], project, folder)
-    if (size := archive.size_of(folder)) > LAMBDA_BYTES:
-        raise EnvironmentProblem(
-            f"{path.name} would be {size:,} bytes unpacked, Lambda takes {LAMBDA_BYTES:,}",
-            f"leave something out of the extra {SUBMITTER.extra!r} in pyproject.toml: {', '.join(packages)}",
-        )
+    made = Made(path, archive.size_of(folder), target, packages)
+    check_fits(made)
     archive.write_zip(folder, path)
-    return Made(path, size, target, packages)
+    return made
+
+
+def check_fits(function: Made) -> None:
+    """Refuse what Lambda would refuse at the end of an upload."""
+    if function.unpacked > LAMBDA_BYTES:
+        raise EnvironmentProblem(
+            f"{function.path.name} would be {function.unpacked:,} bytes unpacked, Lambda takes {LAMBDA_BYTES:,}",
+            f"leave something out of the extra {SUBMITTER.extra!r} in pyproject.toml: {', '.join(function.packages)}",
+        )
 
 
 def _wheel(uv: Uv, added: str, folder: Path) -> str:
