@@ -3,8 +3,8 @@
 ``Transformer`` and ``Enricher`` are the contracts, :mod:`streaming_app.testing` checks them.
 """
 
-from streaming_app.config.section import Uri
 from streaming_app.config.section import Section as Options
+from streaming_app.config.section import Uri
 from streaming_app.enrichers.base import TRANSIENT, Enricher, Files
 from streaming_app.enrichers.columns import column, with_column
 from streaming_app.enrichers.distinct import distinct, distinct_rows

@@ -40,10 +40,11 @@ def _where(root: str, backlog: Backlog) -> str:
     narrow = 0 < len(backlog.places) <= MOST_PLACES
     places = backlog.places if narrow else {each.uri for each in backlog.window.roots}
     if root in places:
-        return _escaped(root)
-    below = sorted(_escaped(place.removeprefix(f"{root}/")) for place in places)
-    return f"{_escaped(root)}/{{{','.join(below)}}}"
+        return _literal(root)
+    below = sorted(_literal(place.removeprefix(f"{root}/")) for place in places)
+    return f"{_literal(root)}/{{{','.join(below)}}}"
 
 
-def _escaped(path: str) -> str:
-    return re.sub(r"([\\{}\[\]*?,])", r"\\\1", path)
+def _literal(path: str) -> str:
+    """A path as a glob: `?` for what means something else there. A backslash would not do, Hadoop loses it inside braces."""
+    return re.sub(r"[\\{}\[\]*,]", "?", path)

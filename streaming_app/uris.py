@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from streaming_app.errors import ConfigError
 
@@ -33,12 +33,22 @@ def checked_uri(uri: str) -> str:
     return uri
 
 
-def local_uri(uri: str) -> str:
-    """A path or s3:// URI from what Spark calls a file.
+def from_spark_url(url: str) -> str:
+    """A path or s3:// URI from the encoded form in which Spark's logs and ``input_file_name()`` have it.
 
-    >>> local_uri("file:/data/a%20b.gz"), local_uri("s3a://bucket/a.gz")
-    ('/data/a b.gz', 's3://bucket/a.gz')
+    >>> from_spark_url("file:///data/a%20b%3F.gz"), from_spark_url("s3a://bucket/a.gz")
+    ('/data/a b?.gz', 's3://bucket/a.gz')
     """
-    parts = urlsplit(uri)
-    path = unquote(parts.path)
-    return path if parts.scheme in ("", "file") else f"s3://{parts.netloc}{path}"
+    return from_hadoop_path(unquote(url))
+
+
+def from_hadoop_path(path: str) -> str:
+    """The same from the form in which columns of paths have it, which is not encoded.
+
+    >>> from_hadoop_path("file:/data/50%20?.gz"), from_hadoop_path("s3a://bucket/a.gz")
+    ('/data/50%20?.gz', 's3://bucket/a.gz')
+    """
+    scheme, colon, rest = path.partition(":")
+    if colon and scheme == "file":
+        return "/" + rest.lstrip("/")
+    return f"s3:{rest}" if colon and scheme in ("s3", "s3a", "s3n") else path

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 
 from streaming_app.backlog.objects import Objects
-from streaming_app.uris import local_uri
+from streaming_app.uris import from_spark_url
 
 
 def last_number(objects: Objects, folder: str) -> int | None:
@@ -47,7 +47,7 @@ def committed_files(objects: Objects, checkpoint: str) -> Iterator[str]:
             if line.startswith("{"):
                 entry = json.loads(line)
                 if entry["batchId"] <= until:
-                    yield local_uri(entry["path"])
+                    yield from_spark_url(entry["path"])
 
 
 def _log_files(objects: Objects, folder: str) -> Iterator[str]:

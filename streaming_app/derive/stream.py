@@ -26,7 +26,7 @@ from streaming_app.tables.session import upsert_sessions
 from streaming_app.tables.upsert import Transaction
 from streaming_app.tables.user import upsert_users
 from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
-from streaming_app.uris import absolute, local_uri
+from streaming_app.uris import absolute, from_spark_url
 
 BATCH_BYTES = 128 << 20
 """Size of the event files in one micro-batch: about two million events, whose states (some 150 MB) the driver combines."""
@@ -68,7 +68,7 @@ def update(files: DataFrame, config: Config, sink: Sink, summary: Summary, trans
         spark = files.sparkSession
         found: dict[str, list[SizedFile]] = {EVENT.name: [], CHANGE.name: []}
         for row in files.collect():
-            found[row["table"]].append(SizedFile(local_uri(row["path"]), 1, row["app_id"]))
+            found[row["table"]].append(SizedFile(from_spark_url(row["path"]), 1, row["app_id"]))
         groups = grouped(found[EVENT.name], spark.sparkContext.defaultParallelism)
         made = run_tasks(spark, groups, partial(_states, sink.storage, config)) if groups else []
     with summary.timed("derive user"):

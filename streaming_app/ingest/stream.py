@@ -22,7 +22,7 @@ from streaming_app.source import raw_files
 from streaming_app.streams import run_available_now
 from streaming_app.tables.delta import Sink
 from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
-from streaming_app.uris import local_uri
+from streaming_app.uris import from_hadoop_path
 
 OnBatch = Callable[[dict[str, Any]], None]
 
@@ -45,7 +45,7 @@ def ingest(spark: SparkSession, config: Config, sink: Sink, backlog: Backlog, jo
 def process_batch(batch: Batch, files: DataFrame, sink: Sink) -> dict[str, Any]:
     """Pass and commit of one micro-batch."""
     began = time.monotonic()
-    found = [SizedFile(local_uri(row["path"]), row["length"]) for row in files.collect()]
+    found = [SizedFile(from_hadoop_path(row["path"]), row["length"]) for row in files.collect()]
     spark = files.sparkSession
     groups = grouped(found, spark.sparkContext.defaultParallelism)
     reports = run_tasks(spark, groups, partial(_pass, batch))
