@@ -1,0 +1,284 @@
+"""The submitter's decision: what it submits, how large, when it does nothing. EMR Serverless is an HTTP service of the tests."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from streaming_app.config.emr import Emr
+from streaming_app.errors import ClickstreamError, ConfigError
+from submitter.deployment import Deployment
+from submitter.report import described, measured
+from submitter.request import client_token
+from submitter.runs import ACTIVE, ENDED
+from submitter.sizing import enough_bytes, plan_for
+from submitter.submit import submit
+from tests.support.emr_serverless import EmrServerless, serving_emr
+from tests.support.lake import Lake
+from tests.support.raw import event, line, write
+
+CONFIG = """
+project_id: my shop
+source: {{uri: {0}/raw}}
+sink: {{uri: {0}/lake}}
+apps: {{shop: {{transformer: clickstream_sdk}}}}
+emr: {{tags: {{team: web}}, timeout_minutes: 60, sizing: {{compression_ratio: 10}}}}
+"""
+GB = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[tuple[EmrServerless, str]]:
+    with serving_emr() as found:
+        yield found
+
+
+@pytest.fixture
+def emr(service: tuple[EmrServerless, str], monkeypatch: pytest.MonkeyPatch) -> EmrServerless:
+    """The service without any run, and the environment that leads boto3 there."""
+    emr, url = service
+    emr.runs.clear()
+    emr.requests.clear()
+    settings = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-west-1"}
+    for name, value in {**settings, "AWS_ENDPOINT_URL_EMR_SERVERLESS": url}.items():
+        monkeypatch.setenv(name, value)
+    return emr
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Deployment:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "pipeline.yaml").write_text(CONFIG.format(tmp_path))
+    return Deployment.from_environment(
+        {
+            "CLICKSTREAM_CONFIG": str(tmp_path / "pipeline.yaml"),
+            "CLICKSTREAM_APPLICATION_ID": "00f1abcdefgh",
+            "CLICKSTREAM_JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/job",
+            "CLICKSTREAM_PACKAGE": "s3://artifacts/clickstream/0.1.0/",
+            "CLICKSTREAM_LOG_URI": "s3://logs/job/",
+            "CLICKSTREAM_LOG_GROUP": "/clickstream/job",
+            "CLICKSTREAM_KMS_KEY_ARN": "",
+        }
+    )
+
+
+def raw(folder: Path, name: str = "a.gz", size: int = 10) -> None:
+    path = folder / "raw/year=2026/month=05" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(size)  # sparse: a backlog of gigabytes takes no disk
+
+
+def test_nothing_unprocessed_nothing_started(emr: EmrServerless, deployment: Deployment) -> None:
+    done = submit(deployment, {})
+    assert (described(done.decision)["decision"], done.job_run_id, emr.requests) == ("nothing is unprocessed", None, [])
+
+
+def test_the_request(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    raw(tmp_path)
+    assert submit(deployment, {}).job_run_id == "run-1"
+    [request] = emr.requests
+    token = request["clientToken"]
+    spark = request["jobDriver"]["sparkSubmit"]
+    assert request["name"] == "clickstream-my-shop"
+    assert request["tags"] == {"clickstream:pipeline": "my shop", "team": "web"}
+    assert (request["executionTimeoutMinutes"], request["retryPolicy"], request["mode"]) == (60, {"maxAttempts": 1}, "BATCH")
+    assert spark["entryPoint"] == "s3://artifacts/clickstream/0.1.0/main.py"
+    job_id = f"clickstream-my-shop-{token[:12]}"
+    run = ["run", "--config", deployment.config_uri, "--json", "--metrics", "--job-id", job_id, "--batch-bytes", "128000000"]
+    assert spark["entryPointArguments"] == run
+    monitoring = request["configurationOverrides"]["monitoringConfiguration"]
+    assert monitoring["s3MonitoringConfiguration"] == {"logUri": "s3://logs/job/"}
+    assert monitoring["cloudWatchLoggingConfiguration"]["logGroupName"] == "/clickstream/job"
+    assert (
+        settings(request).items()
+        >= {
+            "spark.driver.cores": "2",
+            "spark.driver.memory": "2g",
+            "spark.driver.memoryOverhead": "6g",
+            "spark.executor.cores": "4",
+            "spark.executor.memory": "2g",
+            "spark.executor.memoryOverhead": "10g",
+            "spark.emr-serverless.executor.disk": "20g",
+            "spark.executor.instances": "1",
+            "spark.dynamicAllocation.maxExecutors": "1",
+            "spark.sql.shuffle.partitions": "4",
+            "spark.archives": "s3://artifacts/clickstream/0.1.0/environment.tar.gz#environment",
+            "spark.emr-serverless.driverEnv.PYTHONPATH": "./environment",
+            "spark.executorEnv.PYTHONPATH": "./environment",
+        }.items()
+    )
+
+
+def settings(request: dict[str, Any]) -> dict[str, str]:
+    words = shlex.split(request["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"])
+    return dict(each.split("=", 1) for each in words if each != "--conf")
+
+
+def test_a_bound_of_the_configuration_is_left_alone(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    text = CONFIG.format(tmp_path).replace("/raw}", "/raw, max_files_per_batch: 7}")
+    Path(deployment.config_uri).write_text(text)
+    raw(tmp_path)
+    submit(deployment, {})
+    assert "--batch-bytes" not in emr.requests[0]["jobDriver"]["sparkSubmit"]["entryPointArguments"]
+
+
+@pytest.mark.parametrize("state", ACTIVE)
+def test_an_active_run_of_this_pipeline_is_waited_for(
+    state: str, emr: EmrServerless, deployment: Deployment, tmp_path: Path
+) -> None:
+    raw(tmp_path)
+    submit(deployment, {})
+    emr.end(state)
+    done = submit(deployment, {})
+    assert (described(done.decision)["active_run"], done.job_run_id, len(emr.requests)) == ("run-1", None, 1)
+
+
+def test_active_and_ended_are_all_states_of_the_api() -> None:
+    shape = boto3.client("emr-serverless", region_name="eu-west-1").meta.service_model.shape_for("JobRunState")
+    assert sorted(ACTIVE + ENDED) == sorted(shape.enum)
+
+
+@pytest.mark.parametrize("state", ENDED)
+def test_the_next_run_is_another_one(state: str, emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    raw(tmp_path)
+    tokens = []
+    for number in range(4):  # more runs than a page holds
+        assert submit(deployment, {}).job_run_id == f"run-{number + 1}"
+        emr.end(state)
+        tokens.append(emr.requests[-1]["clientToken"])
+    assert len(set(tokens)) == 4
+
+
+def test_the_token_is_that_of_the_work() -> None:
+    tokens = [client_token("work", None), client_token("work", "run-1"), client_token("other", "run-1")]
+    assert len(set(tokens)) == 3
+    assert client_token("work", "run-1") == tokens[1]
+    assert all(len(token) == 64 and token.isalnum() for token in tokens)  # what the API takes
+
+
+def test_a_dry_run_starts_nothing(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    raw(tmp_path)
+    done = submit(deployment, {}, dry_run=True)
+    assert done.decision.request is not None
+    assert (done.job_run_id, emr.requests) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("stored", "over", "executors"),
+    [
+        (10, {}, 1),
+        (GB, {}, 1),
+        (20 * GB, {}, 6),
+        (2000 * GB, {}, 16),
+        (20 * GB, {"sizing": {"max_vcpu": 8}}, 2),
+        (20 * GB, {"sizing": {"target_minutes": 60}}, 2),
+        (20 * GB, {"executor": {"vcpu": 16, "memory_gb": 32}}, 2),
+        (10, {"sizing": {"min_vcpu": 32}}, 8),
+        (10, {"sizing": {"target_minutes": 1}}, 16),  # not to be met, so as many as there may be
+        (10, {"sizing": {"max_vcpu": 2, "min_vcpu": 1}}, 1),  # less than a worker has
+    ],
+)
+def test_size(
+    stored: int, over: dict[str, Any], executors: int, emr: EmrServerless, deployment: Deployment, tmp_path: Path
+) -> None:
+    raw(tmp_path, size=stored)
+    done = submit(deployment, {"emr": over})
+    assert done.decision.plan is not None
+    assert done.decision.plan.executors == executors
+    assert settings(emr.requests[0])["spark.executor.instances"] == str(executors)
+
+
+def test_minutes_and_dollars() -> None:
+    price = {"vcpu_hour": 0.04, "gb_hour": 0.004, "disk_gb_hour": 0.0001}
+    sizing = {"start_seconds": 100, "fixed_vcpu_seconds": 40, "decoded_mb_per_vcpu_second": 10, "target_minutes": 10}
+    worker = {"vcpu": 4, "memory_gb": 10, "disk_gb": 30}
+    emr = Emr.model_validate({"price": price, "sizing": sizing, "driver": {"vcpu": 2, "memory_gb": 5}, "executor": worker})
+    plan = plan_for(emr, GB, 4)
+    # 40 + 4000 MB / 10 = 440 vCPU-seconds on 4 vCPU = 110 s, after 100 s of start
+    assert (plan.executors, round(plan.minutes * 60)) == (1, 210)
+    driver, executor = 2 * 0.04 + 5 * 0.004, 4 * 0.04 + 10 * 0.004 + 10 * 0.0001
+    assert plan.dollars == pytest.approx(210 / 3600 * (driver + executor))
+    short = emr.model_copy(update={"sizing": emr.sizing.model_copy(update={"start_seconds": 1, "fixed_vcpu_seconds": 1})})
+    assert plan_for(short, 0, 4).dollars == pytest.approx(60 / 3600 * (driver + executor))  # a minute is billed at least
+
+
+def test_counting_further_than_enough_would_change_nothing() -> None:
+    emr = Emr()
+    enough = int(enough_bytes(emr, 10))
+    most = plan_for(emr, enough, 10).executors
+    assert most * emr.executor.vcpu == emr.sizing.max_vcpu
+    assert plan_for(emr, 100 * enough, 10).executors == most
+    assert plan_for(emr, enough // 2, 10).executors < most
+
+
+def test_a_large_backlog_is_not_counted_to_its_end(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    for number in range(20):
+        raw(tmp_path, f"{number:02}.gz", size=200 * GB)
+    shown = described(submit(deployment, {}).decision)
+    assert (shown["files"], shown["counted_all"], shown["vcpu"]) == (1, False, 64)
+
+
+def test_the_ratio_is_that_of_the_last_batches(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    files = [write(tmp_path / "raw", f"{name}.gz", line(event(name), pad="x" * 10_000)) for name in "ab"]
+    for file in files:
+        lake.ingest(file)
+    Path(deployment.config_uri).write_text(CONFIG.format(tmp_path).replace("{compression_ratio: 10}", "{}"))
+    ratio = submit(deployment, {}).decision.ratio
+    decoded = sum(row["decoded_bytes"] for row in lake.rows("run_metrics"))
+    assert ratio == pytest.approx(decoded / sum(file.stat().st_size for file in files))
+    assert ratio > 10
+
+
+@pytest.mark.parametrize(
+    ("over", "says"),
+    [
+        ({"sizing": {"max_cpu": 8}}, "emr.sizing.max_cpu: unknown key, did you mean 'max_vcpu'?"),
+        ({"executor": {"vcpu": 3}}, "emr.executor.vcpu"),
+        ({"executor": {"vcpu": 8}}, "memory_gb: a worker of 8 vCPU has 16 to 60 GB in steps of 4"),
+        ({"sizing": {"min_vcpu": 100}}, "min_vcpu: must not be above max_vcpu"),
+    ],
+)
+def test_a_mistake_in_the_event_is_told(over: dict[str, Any], says: str, emr: EmrServerless, deployment: Deployment) -> None:
+    with pytest.raises(ConfigError) as raised:
+        submit(deployment, {"emr": over})
+    assert says in str(raised.value)
+    assert not emr.requests
+
+
+def test_a_setting_with_a_blank_is_refused(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    raw(tmp_path)
+    with pytest.raises(ConfigError, match="splits settings at blanks"):
+        submit(deployment, {"emr": {"spark_conf": {"spark.driver.extraJavaOptions": "-Xss4m -Xmx1g"}}})
+
+
+def test_missing_variables_are_named_together() -> None:
+    with pytest.raises(ConfigError, match="missing: CLICKSTREAM_CONFIG, CLICKSTREAM_JOB_ROLE_ARN"):
+        Deployment.from_environment({"CLICKSTREAM_APPLICATION_ID": "a", "CLICKSTREAM_PACKAGE": "p", "CLICKSTREAM_CONFIG": ""})
+
+
+def test_errors_of_the_service_are_raised(emr: EmrServerless, deployment: Deployment) -> None:
+    emr.failures.append((403, "AccessDeniedException"))
+    with pytest.raises(ClickstreamError, match=r"EMR Serverless: .*AccessDenied"):
+        submit(deployment, {})
+
+
+def test_what_is_measured(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    raw(tmp_path)
+    oldest = int((tmp_path / "raw/year=2026/month=05/a.gz").stat().st_mtime)
+    decision = submit(deployment, {}).decision
+    values = {name: value for name, _, value in measured(decision, {"scheduled_time": "2030-01-01T00:00:00Z"})}
+    assert values.keys() == {"Submitted", "UnprocessedFiles", "UnprocessedBytes", "BacklogAgeSeconds", "ExpectedCost"}
+    assert (values["Submitted"], values["UnprocessedFiles"], values["UnprocessedBytes"]) == (1, 1, 10)
+    assert values["BacklogAgeSeconds"] == pytest.approx(1_893_456_000 - oldest, abs=1)
+    assert "BacklogAgeSeconds" not in {name for name, _, _ in measured(decision, {})}
+    waiting = submit(deployment, {}).decision
+    assert [name for name, _, _ in measured(waiting, {"time": "2030-01-01T00:00:00Z"})] == ["Submitted"]
+    assert json.dumps(described(waiting))
