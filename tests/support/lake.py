@@ -58,7 +58,7 @@ class Lake:
             return {}
         parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]
         report = merged(FilePass(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
-        return commit_batch(batch, report, Timing(0.0, sum(path.stat().st_size for path in paths)), self.sink)
+        return commit_batch(batch, report, Timing(0.0, sum(path.stat().st_size for path in paths if path.exists())), self.sink)
 
     def rows(self, table: str, order: str = "ALL", where: str = "true") -> list[dict[str, Any]]:
         """Rows of a table without lineage, ordered."""

@@ -115,6 +115,11 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
         | custom(**{"$province": "Île-de-France", "$country": "France"}),
     ),
     "address": (properties(ip="192.0.2.1"), {"ip": "192.0.2.1"}),
+    "sent by a server": ({"lib": {"$lib": "Java"}}, {"sdk_name": "Java", "ua": "", "ip": ""}),
+    "sent by a server that knows the client": (
+        {"lib": {"$lib": "python"}, **properties(ip="192.0.2.1")},
+        {"sdk_name": "python", "ua": "", "ip": "192.0.2.1"},
+    ),
     "first start": ({"event": "$AppStart", **properties(is_first_time=False)}, {"event_name": "$AppStart", "app_start_is_first_time": False}),
     "first time of another event": (properties(is_first_time=True), {}),
     # Pages

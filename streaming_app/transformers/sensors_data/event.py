@@ -12,6 +12,7 @@ from streaming_app.transformers.base import Limits
 from streaming_app.transformers.depth import check_depth
 from streaming_app.transformers.presets import PRESETS
 from streaming_app.transformers.sensors_data.columns import AT, BLANK, fill, fill_campaign, fill_pages
+from streaming_app.transformers.sensors_data.fields import SERVER_SDKS
 from streaming_app.transformers.sensors_data.items import items_of
 from streaming_app.transformers.sensors_data.read import Message, coerced
 
@@ -21,6 +22,7 @@ _USER, _PSEUDO, _FLUSHED, _NOTES = AT["user_id"], AT["user_pseudo_id"], AT["uplo
 _PLATFORM, _SYSTEM, _NETWORK = AT["platform"], AT["device_operating_system"], AT["device_network_type"]
 _ZONE, _ENGAGED, _FIRST = AT["device_time_zone_offset_seconds"], AT["user_engagement_time_msec"], AT["app_start_is_first_time"]
 _CUSTOM, _ITEMS = AT["custom_parameters_json_str"], AT["items"]
+_SDK, _UA, _IP = AT["sdk_name"], AT["ua"], AT["ip"]
 
 
 def event_of(message: Message, limits: Limits) -> Event:
@@ -48,6 +50,8 @@ def event_of(message: Message, limits: Limits) -> Event:
     fill_campaign(row)
     if items := message.sent.get("items"):
         row[_ITEMS] = items_of(items, limits, unreadable)
+    if row[_SDK] and row[_SDK].lower() in SERVER_SDKS:
+        row[_UA], row[_IP] = "", row[_IP] or ""  # not the request's: only what the server tells of the client counts
     row[_CUSTOM] = encoded(custom, limits)
     row[_NOTES] = notes_of(message, limits)
     return Event(*row)

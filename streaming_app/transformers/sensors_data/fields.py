@@ -22,6 +22,12 @@ CONSUMED = frozenset({"event", "time", "distinct_id", "anonymous_id", "identitie
 IDENTITIES: dict[str, None] = {"$identity_android_id": None, "$identity_login_id": None}
 """Custom parameters of every event that has ``identities``."""
 
+SERVER_SDKS = frozenset(
+    {"java", "python", "php", "node", "golang", "ruby", "csharp", "dotnet", "lua", "logagent", "formatimporter"}
+)
+"""``$lib`` (in any case) of what sends from a server: the request's user agent and address are that server's, no user's.
+Source: Sensors Data's server SDKs and import tools."""
+
 LIB: dict[str, Field] = {
     "$lib": ("sdk_name", str),
     "$lib_version": ("sdk_version", str),
