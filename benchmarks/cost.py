@@ -21,7 +21,7 @@ SCHEDULES = {"hourly": 24, "daily": 1}
 """Runs a day."""
 DAYS = 30
 
-_HEAD = ("GB a day", "schedule", "workers", "minutes", "$ a run", "$ a month", "$ a GB", "of $0.26")
+_HEAD = ("GB a day", "schedule", "workers", "minutes", "$ a run", "$ a month", "$ a GB", f"of ${REFERENCE_PER_GB}")
 
 
 def rows(emr: Emr) -> Iterator[tuple[str, ...]]:

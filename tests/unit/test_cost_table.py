@@ -1,0 +1,24 @@
+"""The cost table of the documentation is the one that the model gives today, and the model's figures are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.cost import markdown, rows
+from streaming_app.config.emr import Emr, Price, Sizing
+
+PERFORMANCE = Path(__file__).parents[2] / "docs/performance.md"
+
+
+def test_the_documented_table_is_what_the_module_prints() -> None:
+    section = PERFORMANCE.read_text().split("\n## What it costs\n")[1].split("\n## ")[0]
+    table = [line for line in section.splitlines(keepends=True) if line.startswith("|")]
+    assert "".join(table) == markdown(Emr())
+
+
+def test_a_row_by_hand() -> None:
+    """A vCPU-second costs a dollar, memory next to nothing: 2 + 4 vCPU for 100 s of start and (200 + 1,000 / 10) / 4 s of work."""
+    sizing = Sizing(start_seconds=100, fixed_vcpu_seconds=200, decoded_mb_per_vcpu_second=10)
+    emr = Emr(sizing=sizing, price=Price(vcpu_hour=3_600, gb_hour=1e-9))
+    [row] = [each for each in rows(emr) if each[:2] == ("1", "daily")]
+    assert row == ("1", "daily", "1 + 1", "2.9", "1050.0000", "31,500.00", "1050.0000", "403846.2%")
