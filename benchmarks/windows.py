@@ -107,7 +107,7 @@ def result(by: str, last: datetime) -> dict[str, str | int | float]:
         "compared": used.compared,
         "peak MB": round(peak_mb(by, last), 1),
         "CPU-s": round(cpu_seconds(by, last), 2),
-        **asdict(spark_look(by, FIRST, last, FILES_A_DAY)),
+        **{name.replace("_", " "): value for name, value in asdict(spark_look(by, FIRST, last, FILES_A_DAY)).items()},
     }
 
 
