@@ -1,7 +1,7 @@
-"""How many workers a run gets, and what it will take and cost: a model of five constants, all in the configuration.
+"""How many workers a run gets, and what it will take and cost: a model of six constants, all in the configuration.
 
-work = fixed + decoded MB / (MB per vCPU-second); minutes = start + work / vCPUs. Workers are billed from their start, a
-minute at least.
+work = fixed + decoded MB / (MB per vCPU-second); seconds = start + driver's part + work / vCPUs. Workers are billed from their
+start, a minute at least.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from streaming_app.config.emr import Emr, Worker
 _MB = 1_000_000
 _LEAST_BILLED_SECONDS = 60
 _FREE_DISK_GB = 20
+_ENDLESS = 10**18
 
 
 @dataclass(frozen=True)
@@ -30,34 +31,33 @@ class Plan:
 def plan_for(emr: Emr, stored_bytes: int, ratio: float) -> Plan:
     """The fewest executors that are done in the target time, within the bounds of the configuration."""
     sizing, each = emr.sizing, emr.executor.vcpu
-    work = _work(emr, stored_bytes, ratio)
-    seconds = sizing.target_minutes * 60 - sizing.start_seconds
-    wanted = work / seconds if seconds > 0 else math.inf
-    executors = math.ceil(min(max(wanted, sizing.min_vcpu), sizing.max_vcpu) / each)
+    decoded_mb = stored_bytes * ratio / _MB
+    work = sizing.fixed_vcpu_seconds + decoded_mb / sizing.decoded_mb_per_vcpu_second
+    alone = decoded_mb / 1000 * sizing.driver_seconds_per_decoded_gb
+    fixed = sizing.start_seconds + alone
+    # Where the target cannot be met, executors that halve the rest once more would mostly wait.
+    left = max(sizing.target_minutes * 60 - fixed, fixed / 2)
+    executors = math.ceil(min(max(work / left, sizing.min_vcpu), sizing.max_vcpu) / each)
     if executors * each > sizing.max_vcpu:
         executors = max(1, sizing.max_vcpu // each)
     vcpu = executors * each
-    busy = sizing.start_seconds + work / vcpu
+    seconds = fixed + work / vcpu
     return Plan(
         executors=executors,
         vcpu=vcpu,
-        minutes=busy / 60,
-        dollars=_dollars(emr, emr.driver, busy) + executors * _dollars(emr, emr.executor, busy),
+        minutes=seconds / 60,
+        dollars=_dollars(emr, emr.driver, seconds) + executors * _dollars(emr, emr.executor, seconds),
         batch_bytes=int(sizing.batch_mb_per_vcpu * vcpu * _MB),
     )
 
 
-def enough_bytes(emr: Emr, ratio: float) -> float:
+def enough_bytes(emr: Emr, ratio: float) -> int:
     """Stored bytes from which on a run gets the most workers: counting further would not change its size."""
-    sizing = emr.sizing
-    seconds = max(0.0, sizing.target_minutes * 60 - sizing.start_seconds)
-    decoded = max(0.0, seconds * sizing.max_vcpu - sizing.fixed_vcpu_seconds) * sizing.decoded_mb_per_vcpu_second * _MB
-    return decoded / ratio
-
-
-def _work(emr: Emr, stored_bytes: int, ratio: float) -> float:
-    """vCPU-seconds."""
-    return emr.sizing.fixed_vcpu_seconds + stored_bytes * ratio / _MB / emr.sizing.decoded_mb_per_vcpu_second
+    most = plan_for(emr, _ENDLESS, ratio).executors
+    enough = _MB
+    while plan_for(emr, enough, ratio).executors < most:
+        enough *= 2
+    return enough
 
 
 def _dollars(emr: Emr, worker: Worker, seconds: float) -> float:

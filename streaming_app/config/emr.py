@@ -52,6 +52,8 @@ class Sizing(Section):
     """From submission to the first task: workers, JVM, libraries."""
     batch_mb_per_vcpu: Positive = 32
     """Stored MB of a micro-batch for each processor: what a run that is interrupted has to do again, and the driver to hold."""
+    driver_seconds_per_decoded_gb: float = Field(default=3, ge=0, allow_inf_nan=False)
+    """What the driver does alone, while executors wait: duplicates, commits, users and sessions."""
     fixed_vcpu_seconds: Positive = 60
     """Work that every run has, whatever its size: commits, table logs, JVM warm-up."""
 
