@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cost import rows
+from streaming_app.config.emr import Emr
 from streaming_app.demo.apps import APPS
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +95,23 @@ def test_the_configuration_shown_is_the_minimal_one() -> None:
     bare = [line.partition(" #")[0].rstrip() for line in shown.splitlines()]
     minimal = [line.partition(" #")[0].rstrip() for line in (ROOT / "conf/pipeline.minimal.yaml").read_text().splitlines()]
     assert [line for line in minimal if not line.startswith("#")] == bare
+
+
+def test_the_commands_on_aws_are_those_of_the_guide() -> None:
+    """The guide's own commands are held against the template by tests of the template."""
+    [shown] = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    assert shown in (ROOT / "docs/deploy.md").read_text()
+    for text in re.findall(r"`(aws [^`]*|ScheduleExpression=[^`]*)`", README):
+        assert text in (ROOT / "docs/deploy.md").read_text()
+    assert "clickstream package" in run(f"make --dry-run -C {ROOT} package", ROOT)
+
+
+def test_the_cost_is_that_of_the_model() -> None:
+    model = {(row[0], row[1]): [row[5], row[6]] for row in rows(Emr())}
+    shown = re.findall(r"^\| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", README, flags=re.MULTILINE)
+    assert len(shown) == 3
+    for volume, *dollars in shown:
+        assert dollars == model[volume, "hourly"] + model[volume, "daily"]
 
 
 def test_documentation_of_the_tables_is_the_contract(outputs: dict[str, str]) -> None:
