@@ -55,6 +55,7 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
             return summary
         spark = get_session(config, storage)
     progress.phase("ingest")
+    progress.backlog(sum(each.files for each in backlogs), sum(each.bytes for each in backlogs))
     for backlog in filter(None, backlogs):
         ingest(spark, config, sink, backlog, summary.job_id, batch_done)
         read_to_its_end(backlog.window)

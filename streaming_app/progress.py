@@ -26,6 +26,9 @@ class Progress(Protocol):
     def phase(self, name: str) -> None:
         """One of :data:`PHASES` begins."""
 
+    def backlog(self, files: int, stored_bytes: int) -> None:
+        """So much is unprocessed."""
+
     def batch(self, metrics: dict[str, Any]) -> None:
         """A micro-batch was committed; ``metrics`` is its row of ``run_metrics``."""
 
@@ -41,6 +44,9 @@ class LogLines:
 
     def phase(self, name: str) -> None:
         log.info("%s", _MEANING[name])
+
+    def backlog(self, files: int, stored_bytes: int) -> None:
+        log.info("%s unprocessed files, %.1f MB", f"{files:,}", stored_bytes / 1e6)
 
     def batch(self, metrics: dict[str, Any]) -> None:
         log.info("%s", describe(metrics))
@@ -59,6 +65,7 @@ class TerminalBar:
         )
         self._bar = Bar(*columns, console=console)
         self._task = self._bar.add_task("", total=len(PHASES), shown="")
+        self._files = self._read = 0
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -72,8 +79,15 @@ class TerminalBar:
     def phase(self, name: str) -> None:
         self._bar.update(self._task, completed=PHASES.index(name), description=_MEANING[name])
 
+    def backlog(self, files: int, stored_bytes: int) -> None:
+        self._files = files
+        self._bar.update(self._task, shown=f"{files:,} files, {stored_bytes / 1e6:,.1f} MB")
+
     def batch(self, metrics: dict[str, Any]) -> None:
-        self._bar.update(self._task, shown=describe(metrics))
+        self._read += metrics["files"]
+        part = self._read / self._files if self._files else 1.0
+        shown = f"{self._read:,} of {self._files:,} files; {describe(metrics)}"
+        self._bar.update(self._task, completed=PHASES.index("ingest") + part, shown=shown)
 
 
 def progress_for(console: Console) -> Progress:

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from streaming_app.cli import app
 from streaming_app.config.emr import Emr
 from streaming_app.errors import ClickstreamError, ConfigError
 from submitter.deployment import Deployment
@@ -168,6 +169,18 @@ def test_a_dry_run_starts_nothing(emr: EmrServerless, deployment: Deployment, tm
     done = submit(deployment, {}, dry_run=True)
     assert done.decision.request is not None
     assert (done.job_run_id, emr.requests) == (None, [])
+
+
+def test_from_a_laptop(emr: EmrServerless, deployment: Deployment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw(tmp_path)
+    where = ["--application-id", "00f1abcdefgh", "--job-role-arn", deployment.job_role_arn, "--package", deployment.package_uri]
+    app(["submit", "--config", deployment.config_uri, *where, "--dry-run", "--json"], result_action="return_value")
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["decision"], shown["files"], shown["executors"], emr.requests) == ("submit", 1, 1, [])
+    app(["submit", "--config", deployment.config_uri, *where, "--json"], result_action="return_value")
+    assert json.loads(capsys.readouterr().out)["job_run_id"] == "run-1"
+    [started] = emr.requests
+    assert {**shown["request"], "jobDriver": started["jobDriver"]} == {**started, "applicationId": "00f1abcdefgh"}
 
 
 @pytest.mark.parametrize(
