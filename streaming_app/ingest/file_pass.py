@@ -9,7 +9,7 @@ import gc
 import heapq
 import time
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from streaming_app.errors import InputError
@@ -26,15 +26,23 @@ from streaming_app.transformers.base import Rejected
 _OPEN_FILES = 32
 """Files read side by side; each holds a few MB of decompressed text."""
 
+_TOGETHER = 1_000
+"""Records of one file and second that are put in order: more would only cost memory."""
+
 
 class _Record(NamedTuple):
-    """A request in a file, or what stands in its place; ``received`` orders the records of several files, epoch ms."""
+    """A request in a file, or what stands in its place; ``received`` is epoch ms."""
 
     received: int
     request: Request
     rejected: Rejected | None = None
     stage: str = ""
     raw: bytes = b""
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Orders the records of several files as copies of one event are: the first to be met then is the one that stays."""
+        return self.received, self.request.rid or ""
 
 
 class FilePass:
@@ -71,8 +79,8 @@ class FilePass:
         The first copy of an event that is met is then the one that stays: the later ones are never written at all.
         """
         for start in range(0, len(uris), _OPEN_FILES):
-            streams = (self._records(uri) for uri in uris[start : start + _OPEN_FILES])
-            for record in heapq.merge(*streams, key=lambda record: record.received):
+            streams = (_in_order(self._records(uri)) for uri in uris[start : start + _OPEN_FILES])
+            for record in heapq.merge(*streams, key=lambda record: record.order):
                 if record.rejected is None:
                     self._request(record.request)
                 else:
@@ -112,3 +120,10 @@ class FilePass:
             self._events.add(request, events)
         if changes:
             self._changes.add(request, changes)
+
+
+def _in_order(records: Iterable[_Record]) -> Iterator[_Record]:
+    """Records that were received in the same second, for that is what most servers tell, by their request."""
+    for _, together in groupby(records, key=lambda record: record.received):
+        while some := list(islice(together, _TOGETHER)):
+            yield from sorted(some, key=lambda record: record.order)

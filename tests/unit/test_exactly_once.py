@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from streaming_app.derive.stale import stale_users
 from streaming_app.ingest import commit as commit_module
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.file_pass import FilePass
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write
 from tests.support.requests import requests, splits
@@ -142,3 +144,16 @@ def test_any_split_gives_the_same_events_items_and_changes(data: st.DataObject, 
         assert received == accounted
     for table in ("event", "item", "change"):
         assert json.dumps(whole.rows(table), default=str) == json.dumps(parts.rows(table), default=str)
+
+
+def test_copies_that_meet_in_a_task_are_written_once(tmp_path: Path) -> None:
+    """The copy that stays is met first, though files and lines are in another order: a loser that is written costs a rewrite."""
+    lake = Lake(tmp_path)
+    sent = [event(f"e-{number}") for number in range(20)]
+    requests = [[line(each, rid=f"{copy}-{number:02}") for number, each in enumerate(sent)] for copy in "cab"]
+    paths = [write(tmp_path / "raw", f"{name}.gz", *reversed(lines)) for name, lines in zip("xyz", requests, strict=True)]
+    batch = Batch(lake.config, lake.sink.storage, "s", 0, "job", 0, "all")
+    report = FilePass(batch, "task").run(map(str, paths))
+    assert sum(file.rows for file in report.of("event")) == report.counts.received - report.counts.duplicate == len(sent)
+    lake.ingest(*paths)
+    assert {json.loads(row["process_info"])["rid"][0] for row in lake.rows("event")} == {"a"}
