@@ -16,6 +16,11 @@ from streaming_app.errors import SourceError
 PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 10})
 """Throttled calls (503 SlowDown) are repeated by botocore, slower each time."""
 
+MOST_READS = 5
+"""So often is the reading of one object taken up."""
+
+_CHUNK = 1 << 16
+
 
 @dataclass(frozen=True)
 class S3Objects:
@@ -31,7 +36,7 @@ class S3Objects:
         bucket, prefix = _bucket_and_prefix(folder)
         for page in self._pages(folder, Bucket=bucket, Prefix=prefix, Delimiter="/"):
             for each in page.get("CommonPrefixes", ()):
-                yield Found(f"s3://{bucket}/{each['Prefix'].rstrip('/')}", is_folder=True)
+                yield Found(f"s3://{bucket}/{each['Prefix'].removesuffix('/')}", is_folder=True)
             yield from _files(bucket, page)
 
     def files(self, folder: str) -> Iterator[Found]:
@@ -40,15 +45,38 @@ class S3Objects:
             yield from _files(bucket, page)
 
     def lines(self, uri: str) -> Iterator[str]:
+        rest = b""
+        for chunk in self._chunks(uri):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from (line.decode() for line in lines)
+        if rest:
+            yield rest.decode()
+
+    def _chunks(self, uri: str) -> Iterator[bytes]:
+        """An object's content. botocore repeats a call, not the reading of its body: that goes on where it broke off."""
+        begin = 0
+        same_object: dict[str, str] = {}
+        for attempt in range(1, MOST_READS + 1):
+            answer = self._get(uri, Range=f"bytes={begin}-", **same_object) if begin else self._get(uri)
+            same_object = {"IfMatch": answer["ETag"]}
+            try:
+                for chunk in answer["Body"].iter_chunks(_CHUNK):
+                    begin += len(chunk)
+                    yield chunk
+            except BotoCoreError as error:
+                if attempt == MOST_READS:
+                    raise SourceError(f"{uri}: broke off {attempt} times: {error}", "the next run tries it again") from None
+            else:
+                return
+
+    def _get(self, uri: str, **what: str) -> Any:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
-            body = self.client.get_object(Bucket=bucket, Key=key)["Body"]
-            for line in body.iter_lines(1 << 16):
-                yield line.decode()
+            return self.client.get_object(Bucket=bucket, Key=key, **what)
         except self.client.exceptions.NoSuchKey:
             raise FileNotFoundError(f"{uri}: there is no such object") from None
         except (ClientError, BotoCoreError) as error:
-            raise SourceError(f"{uri}: cannot be read: {error}", "check the rights of this role on it") from None
+            raise SourceError(f"{uri}: cannot be read: {error}", "check the bucket's name and s3:GetObject on it") from None
 
     def _pages(self, folder: str, **what: str) -> Iterator[dict[str, Any]]:
         try:

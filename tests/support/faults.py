@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
+from socket import SHUT_RDWR
 from threading import Lock, Thread
 from typing import Any
 from urllib.parse import unquote
@@ -25,7 +26,9 @@ def refusal(status: str, code: str) -> Answer:
     """An error as S3 tells it."""
 
     def answer(_app: Any, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        environ["wsgi.input"].read()  # what is left in the socket would be taken for the next request
+        environ["wsgi.input"].read(
+            int(environ.get("CONTENT_LENGTH") or 0)
+        )  # what is left in the socket would be taken for the next request
         body = (
             f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{code}, says the test</Message></Error>'
         )
@@ -41,8 +44,9 @@ ACCESS_DENIED = refusal("403 Forbidden", "AccessDenied")
 NO_SUCH_BUCKET = refusal("404 Not Found", "NoSuchBucket")
 
 
-def reset(_app: Any, _environ: dict[str, Any], _start: Any) -> Iterable[bytes]:
+def reset(_app: Any, environ: dict[str, Any], _start: Any) -> Iterable[bytes]:
     """The connection ends without an answer."""
+    environ["werkzeug.socket"].shutdown(SHUT_RDWR)  # the error alone would leave it open for the next request
     raise ConnectionResetError
 
 
