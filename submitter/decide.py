@@ -50,7 +50,10 @@ def configuration(uri: str, objects: Objects, overrides: Mapping[str, Any]) -> C
     Raises:
         ConfigError: either has problems; the message lists all of them.
     """
-    config = read_config("\n".join(objects.lines(uri)), uri)
+    try:
+        config = read_config("\n".join(objects.lines(uri)), uri)
+    except OSError as error:
+        raise ConfigError(f"{uri}: cannot be read: {error}", "CLICKSTREAM_CONFIG says where it is") from None
     try:
         emr = Emr.model_validate(_merged(config.emr.model_dump(), overrides))
     except ValidationError as error:
@@ -67,6 +70,8 @@ def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs)
     work = survey(config, objects, enough_bytes(config.emr, ratio))
     if not work:
         return Decision(Action.NOTHING, work=work, ratio=ratio)
+    if active := runs.active():  # looking takes a while with large backlogs
+        return Decision(Action.WAIT, active_run=active)
     plan = plan_for(config.emr, work.bytes, ratio)
     request = start_job_run(config, deployment, plan, client_token(work.identity, runs.last()))
     return Decision(Action.SUBMIT, work=work, ratio=ratio, plan=plan, request=request)

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.errors import ClickstreamError
-from submitter.decide import Action, Decision, configuration, decide
+from submitter.decide import Decision, configuration, decide
 from submitter.deployment import Deployment
 from submitter.request import job_name
 from submitter.runs import Runs
@@ -37,11 +37,10 @@ def submit(deployment: Deployment, event: Mapping[str, Any], *, dry_run: bool = 
     """
     config = configuration(deployment.config_uri, AnyObjects(), event.get("emr") or {})
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
-    runs = Runs(boto3.client("emr-serverless", config=PATIENT), deployment.application_id, job_name(config))
     try:
+        runs = Runs(boto3.client("emr-serverless", config=PATIENT), deployment.application_id, job_name(config))
         decision = decide(config, objects, deployment, runs)
-        start = decision.action is Action.SUBMIT and not dry_run
-        started = runs.start(decision.request) if start and decision.request else None
+        started = None if dry_run or decision.request is None else runs.start(decision.request)
     except (ClientError, BotoCoreError) as error:
         raise ClickstreamError(f"EMR Serverless: {error}", "check the application's id and the rights of this role") from error
     return Submitted(config.project_id, decision, started)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -40,9 +40,14 @@ class EmrServerless:
     calls: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list)
     """Status and error code of the next answers."""
+    lock: Lock = field(default_factory=Lock)
 
     def start(self, application: str, body: dict[str, Any]) -> dict[str, Any]:
         """A client token that is known starts nothing."""
+        with self.lock:
+            return self._start(application, body)
+
+    def _start(self, application: str, body: dict[str, Any]) -> dict[str, Any]:
         self.requests.append(body)
         known = [run for run in self.runs if run["token"] == body["clientToken"]]
         if not known:

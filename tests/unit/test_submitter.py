@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import boto3
@@ -14,10 +18,11 @@ import pytest
 from streaming_app.cli import app
 from streaming_app.config.emr import Emr
 from streaming_app.errors import ClickstreamError, ConfigError
+from submitter import decide as decide_module
 from submitter.deployment import Deployment
 from submitter.report import described, measured
 from submitter.request import client_token
-from submitter.runs import ACTIVE, ENDED
+from submitter.runs import ACTIVE, ENDED, Runs
 from submitter.sizing import enough_bytes, plan_for
 from submitter.submit import submit
 from tests.support.emr_serverless import EmrServerless, serving_emr
@@ -162,6 +167,60 @@ def test_the_token_is_that_of_the_work() -> None:
     assert len(set(tokens)) == 3
     assert client_token("work", "run-1") == tokens[1]
     assert all(len(token) == 64 and token.isalnum() for token in tokens)  # what the API takes
+
+
+def test_two_triggers_at_once_start_one_run(
+    emr: EmrServerless, deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked for active runs before one of them starts its own: the token makes the second a repetition."""
+    raw(tmp_path)
+    meet, start = Barrier(2), Runs.start
+    monkeypatch.setattr(Runs, "start", lambda runs, request: (meet.wait(60), start(runs, request))[1])
+    with ThreadPoolExecutor(2) as both:
+        done = list(both.map(lambda _: submit(deployment, {}).job_run_id, range(2)))
+    assert (done, len(emr.requests), len(emr.runs)) == (["run-1", "run-1"], 2, 1)
+
+
+def test_a_run_that_began_while_we_looked_is_waited_for(
+    emr: EmrServerless, deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw(tmp_path)
+    request = submit(deployment, {}, dry_run=True).decision.request
+    assert request is not None
+    look = decide_module.survey
+    monkeypatch.setattr(decide_module, "survey", lambda *args: (emr.start("00f1abcdefgh", request), look(*args))[1])
+    assert described(submit(deployment, {}).decision)["active_run"] == "run-1"
+
+
+def test_runs_of_other_pipelines_are_none_of_ours(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    raw(tmp_path)
+    for number in range(5):
+        emr.start("00f1abcdefgh", {"name": "clickstream-other", "executionRoleArn": "arn:x", "clientToken": str(number)})
+    assert submit(deployment, {}).job_run_id == "run-6"
+
+
+def test_no_clock_decides(emr: EmrServerless, deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw(tmp_path)
+    first = submit(deployment, {}, dry_run=True).decision.request
+    os.utime(tmp_path / "raw/year=2026/month=05/a.gz", (0, 0))
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    later = submit(deployment, {"scheduled_time": "2040-01-01T00:00:00Z"}, dry_run=True).decision.request
+    assert first == later
+
+
+def test_throttled_calls_are_repeated(
+    emr: EmrServerless, deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    raw(tmp_path)
+    emr.failures += [(429, "ThrottlingException"), (500, "InternalServerException")]
+    assert submit(deployment, {}).job_run_id == "run-1"
+
+
+def test_a_configuration_that_is_not_there(emr: EmrServerless, deployment: Deployment) -> None:
+    Path(deployment.config_uri).unlink()
+    with pytest.raises(ConfigError, match=r"pipeline.yaml: cannot be read"):
+        submit(deployment, {})
 
 
 def test_a_dry_run_starts_nothing(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
