@@ -31,7 +31,8 @@ class Storage:
 
     def delta_options(self) -> dict[str, str]:
         """Options for deltalake; its S3 store commits by conditional put, so two writers cannot both win."""
-        options = {}
+        # AWS's own chain of credentials, a container's role among them; without this, not with an endpoint of one's own.
+        options = {"AWS_FORCE_CREDENTIAL_LOAD": "true"}
         if self.region:
             options["AWS_REGION"] = self.region
         if self.endpoint:
