@@ -12,12 +12,11 @@ import shlex
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +24,7 @@ import pyspark
 
 from streaming_app.resources import conf_file
 from streaming_app.session import DELTA_PACKAGE, S3A_PACKAGE
+from tests.support.http import JsonHandler, serving
 
 PAGE = 2
 """Job runs on a page: few, so that every test pages."""
@@ -37,7 +37,6 @@ class EmrServerless:
     runs: list[dict[str, Any]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of StartJobRun."""
-    calls: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list)
     """Status and error code of the next answers."""
     lock: Lock = field(default_factory=Lock)
@@ -76,7 +75,7 @@ def serving_emr() -> Iterator[tuple[EmrServerless, str]]:
     """The service and its endpoint."""
     emr = EmrServerless()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler):
         def do_GET(self) -> None:
             self._answer(lambda: emr.listed(parse_qs(urlsplit(self.path).query)))
 
@@ -84,29 +83,15 @@ def serving_emr() -> Iterator[tuple[EmrServerless, str]]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self._answer(lambda: emr.start(self.path.split("/")[2], body))
 
-        def _answer(self, make: Any) -> None:
-            emr.calls += 1
+        def _answer(self, make: Callable[[], Any]) -> None:
             status, code = emr.failures.pop(0) if emr.failures else (200, "")
-            answer = make() if status == 200 else {"message": code}
-            text = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
             if code:
-                self.send_header("x-amzn-ErrorType", code)
-            self.end_headers()
-            self.wfile.write(text)
+                self.answer({"message": code}, status, **{"x-amzn-ErrorType": code})
+            else:
+                self.answer(make())
 
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield emr, f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as address:
+        yield emr, address
 
 
 def spark_submit(request: dict[str, Any], s3: Any, folder: Path) -> subprocess.Popen[str]:
