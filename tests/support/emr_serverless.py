@@ -76,10 +76,10 @@ def serving_emr() -> Iterator[tuple[EmrServerless, str]]:
     emr = EmrServerless()
 
     class Handler(JsonHandler):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
             self._answer(lambda: emr.listed(parse_qs(urlsplit(self.path).query)))
 
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self._answer(lambda: emr.start(self.path.split("/")[2], body))
 

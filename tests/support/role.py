@@ -16,7 +16,7 @@ def serving_credentials(seconds: float) -> Iterator[str]:
     numbers = count()
 
     class Handler(JsonHandler):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
             expires = datetime.now(UTC) + timedelta(seconds=seconds)
             key = {"AccessKeyId": f"KEY{next(numbers):04}", "SecretAccessKey": "secret", "Token": "token"}
             self.answer({**key, "Expiration": f"{expires:%Y-%m-%dT%H:%M:%SZ}"})
