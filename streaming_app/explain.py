@@ -87,15 +87,16 @@ def explain(line: bytes, config: Config, storage: Storage, file: str = "", numbe
         )
         table = EventTable(config.project_id, batch.address_privacy)
         table.add(request, events, Lineage(batch).of(request))
-        _explain_events(table.make(), steps, [len(event.items or ()) for event in events], done)
+        items = [len(event.items or ()) for event in events]
+        _explain_events(table.make(), steps, config.limits.max_plugin_seconds, items, done)
     return done
 
 
-def _explain_events(table: pa.Table, steps: list[Step], items: list[int], done: Explanation) -> None:
+def _explain_events(table: pa.Table, steps: list[Step], max_seconds: float, items: list[int], done: Explanation) -> None:
     rows = table.to_pylist()
     done.events = [Explained(_filled(row), {}, {}) for row in rows]
     for step in steps:
-        enrichment = Enrichment([step])  # one at a time, to see what each adds
+        enrichment = Enrichment([step], max_seconds)  # one at a time, to see what each adds
         table, before = enrichment.apply(table), rows
         rows = table.to_pylist()
         for event, old, new in zip(done.events, before, rows, strict=True):

@@ -97,6 +97,9 @@ class LimitsSection(Section):
     """Further items of one event stay in its process_info."""
     max_depth: int = Field(default=64, gt=0)
     """Parameters nested deeper make the event too_large."""
+    max_plugin_seconds: float = Field(default=30, gt=0, allow_inf_nan=False)
+    """A transformer of yours that takes longer for a request, or an enricher for a table of some 10,000 events, is given up:
+    the elements are quarantined, the values stay as they were."""
     max_quarantine_bytes: ByteCount = 1_000_000
     """Longer raw text in quarantine is cut there; file and line tell where the whole is."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from streaming_app.enrichers.opened import Step
 from streaming_app.ingest.check_enriched import fitted
+from streaming_app.ingest.patience import Patience
 from streaming_app.model.shorten import shorten_text
 from streaming_app.model.tables import EVENT
 
@@ -37,10 +39,11 @@ class Use(msgspec.Struct):
 class Enrichment:
     """Takes tables of events through the enrichers in order; ``uses`` tells what each did, by its name."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self._steps = steps
+    def __init__(self, steps: Sequence[Step], max_seconds: float) -> None:
+        self._steps, self._max_seconds = steps, max_seconds
         self._before = [_own_failures(step) for step in steps]
         self.uses: dict[str, Use] = {}
+        self._patience: dict[str, Patience] = {}
 
     def apply(self, events: pa.Table) -> pa.Table:
         """The same rows with what the enrichers add, every column of the contract in its type and size."""
@@ -48,9 +51,20 @@ class Enrichment:
             return events
         for step in self._steps:
             use, began = self.uses.setdefault(step.name, Use()), time.thread_time()
-            events = _where_it_serves(step, events, use)
+            patience = self._patience_with(step, len(events))
+            if patience.is_lost:
+                use.failed += len(events)
+            else:
+                events = _where_it_serves(step, events, use, patience)
             use.cpu_seconds += time.thread_time() - began
         return pa.table({name: _shortened(name, events[name].combine_chunks()) for name in events.column_names})
+
+    def _patience_with(self, step: Step, rows: int) -> Patience:
+        """New for each table, unless it was lost with one: then the enricher is not called again in this task."""
+        last = self._patience.get(step.name)
+        if last is None or not last.is_lost:
+            self._patience[step.name] = Patience(self._max_seconds, max(1, rows))
+        return self._patience[step.name]
 
     def close(self) -> dict[str, Use]:
         """What each enricher did, its own counters and facts included."""
@@ -75,28 +89,30 @@ def _own_failures(step: Step) -> int:
     return count if isinstance(count, int) else 0
 
 
-def _where_it_serves(step: Step, events: pa.Table, use: Use) -> pa.Table:
+def _where_it_serves(step: Step, events: pa.Table, use: Use, patience: Patience) -> pa.Table:
     """One step over the events of the apps that it serves; the rows stay in their order."""
     if not step.not_for:
-        return _enriched(step, events, use)
+        return _enriched(step, events, use, patience)
     others = pc.is_in(events["app_id"], pa.array(step.not_for, pa.string()))
     places = [pc.indices_nonzero(pc.invert(others)), pc.indices_nonzero(others)]
-    parts = [_enriched(step, events.take(places[0]), use), events.take(places[1])]
+    parts = [_enriched(step, events.take(places[0]), use, patience), events.take(places[1])]
     joined = pa.concat_tables(parts, promote_options="default")
     return joined.take(pc.sort_indices(pa.concat_arrays([each.cast(pa.int64()) for each in places])))
 
 
-def _enriched(step: Step, events: pa.Table, use: Use) -> pa.Table:
+def _enriched(step: Step, events: pa.Table, use: Use, patience: Patience) -> pa.Table:
     """One step; a table that it fails on is halved until the failing rows are alone: these stay as they are."""
+    trusted = type(step.enricher).__module__.startswith(_OWN)
     try:
-        return fitted(step.enricher.enrich(events), events, trusted=type(step.enricher).__module__.startswith(_OWN))
+        with nullcontext() if trusted else patience.with_part(len(events)):
+            return fitted(step.enricher.enrich(events), events, trusted=trusted)
     except Exception as error:
-        if len(events) <= 1:
+        if len(events) <= 1 or patience.is_lost:
             use.failed += len(events)
             use.error = use.error or f"{type(error).__name__}: {error}"
             return events
     half = len(events) // 2
-    parts = [_enriched(step, part, use) for part in (events.slice(0, half), events.slice(half))]
+    parts = [_enriched(step, part, use, patience) for part in (events.slice(0, half), events.slice(half))]
     return pa.concat_tables(parts, promote_options="default").combine_chunks()
 
 

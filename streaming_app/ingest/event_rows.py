@@ -46,7 +46,7 @@ class EventRows:
         self._writers = {
             table.name: PartitionWriter(table, config.table_uri(table.name), batch.storage, task) for table in (EVENT, ITEM)
         }
-        self._enrichment = Enrichment(worker_enrichers(config, batch.storage, batch.job_id))
+        self._enrichment = Enrichment(worker_enrichers(config, batch.storage, batch.job_id), config.limits.max_plugin_seconds)
         self._events = EventTable(config.project_id, batch.address_privacy)
         self._items: list[tuple[Any, ...]] = []
         self._copies = Copies()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 import msgspec
 
 from streaming_app.errors import InputError, Reason
 from streaming_app.ingest.check_plugin import checked
+from streaming_app.ingest.patience import at_most
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
@@ -16,11 +20,14 @@ from streaming_app.transformers.split import split_elements
 Result = Event | Change | Rejected
 
 
-def transform(transformer: Transformer, request: Request, max_bytes: int) -> list[Result]:
-    """Everything the transformer makes of a request; an exception becomes a :class:`Rejected` in its element's place."""
-    results = _results(transformer, request, max_bytes)
+def transform(transformer: Transformer, request: Request, max_bytes: int, max_seconds: float) -> list[Result]:
+    """Everything the transformer makes of a request; an exception becomes a :class:`Rejected` in its element's place.
+
+    So does taking too long, if the transformer is not one of ours.
+    """
     if type(transformer).__module__.startswith(_OWN):
-        return results
+        return _results(transformer, request, max_bytes, lambda _: nullcontext())
+    results = _results(transformer, request, max_bytes, lambda parts: at_most(max_seconds / parts))
     return [checked(result, plugin_name(transformer)) for result in results]
 
 
@@ -31,23 +38,28 @@ def plugin_name(plugin: object) -> str:
 
 _OWN = "streaming_app.transformers."
 
+Limit = Callable[[int], AbstractContextManager[None]]
+"""From the number of parts that a request is taken in to what each may take."""
 
-def _results(transformer: Transformer, request: Request, max_bytes: int) -> list[Result]:
+
+def _results(transformer: Transformer, request: Request, max_bytes: int, limit: Limit) -> list[Result]:
     try:
-        return list(transformer.transform(request))
+        with limit(1):
+            return list(transformer.transform(request))
     except InputError as error:
         return [Rejected(error.reason, str(error), error_class=type(error).__name__)]
     except Exception as error:
         parts = raw_elements(request, max_bytes)
-        return _one_by_one(transformer, request, parts) if len(parts) > 1 else [_failed(transformer, error, None)]
+        return _one_by_one(transformer, request, parts, limit) if len(parts) > 1 else [_failed(transformer, error, None)]
 
 
-def _one_by_one(transformer: Transformer, request: Request, parts: list[str]) -> list[Result]:
+def _one_by_one(transformer: Transformer, request: Request, parts: list[str], limit: Limit) -> list[Result]:
     results: list[Result] = []
     for position, part in enumerate(parts):
         single = msgspec.structs.replace(request, data=part, first_position=position)
         try:
-            results.extend(transformer.transform(single))
+            with limit(len(parts)):
+                results.extend(list(transformer.transform(single)))
         except InputError as error:
             results.append(Rejected(error.reason, str(error), position, type(error).__name__))
         except Exception as error:

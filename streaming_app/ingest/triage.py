@@ -28,7 +28,7 @@ class RequestTriage:
     """Transforms requests by their apps' transformers and applies the rules."""
 
     def __init__(self, config: Config) -> None:
-        self._max_bytes = config.limits.max_payload_bytes
+        self._bounds = config.limits.max_payload_bytes, config.limits.max_plugin_seconds
         self._rules = TimeRules(config.rules)
         self._transformers = {app_id: make_transformer(app, config.limits) for app_id, app in config.apps.items()}
         # Requests without a known app: the events of this SDK name their app themselves.
@@ -47,7 +47,7 @@ class RequestTriage:
         rejected: list[tuple[Rejected, str]] = []
         ingest, upload = request.ingest_time, request.upload_time
         earliest, latest = self._rules.ordinary_range(ingest, upload)
-        for result in transform(transformer, request, self._max_bytes):
+        for result in transform(transformer, request, *self._bounds):
             if isinstance(result, Rejected):
                 rejected.append((result, "transform"))
             elif refused := self._refused(result, ingest, upload, earliest, latest):
