@@ -10,6 +10,7 @@ import heapq
 import time
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from streaming_app.errors import InputError
@@ -34,15 +35,16 @@ class _Record(NamedTuple):
     """A request in a file, or what stands in its place; ``received`` is epoch ms."""
 
     received: int
+    rid: str
     request: Request
     rejected: Rejected | None = None
     stage: str = ""
     raw: bytes = b""
 
-    @property
-    def order(self) -> tuple[int, str]:
-        """Orders the records of several files as copies of one event are: the first to be met then is the one that stays."""
-        return self.received, self.request.rid or ""
+
+_received = itemgetter(0)
+_order = itemgetter(0, 1)
+"""Orders the records of several files as copies of one event are: the first to be met then is the one that stays."""
 
 
 class FilePass:
@@ -80,7 +82,7 @@ class FilePass:
         """
         for start in range(0, len(uris), _OPEN_FILES):
             streams = (_in_order(self._records(uri)) for uri in uris[start : start + _OPEN_FILES])
-            for record in heapq.merge(*streams, key=lambda record: record.order):
+            for record in heapq.merge(*streams, key=_order):
                 if record.rejected is None:
                     self._request(record.request)
                 else:
@@ -95,18 +97,18 @@ class FilePass:
         for number, line in reader:
             place = Request(source_file=uri, source_line=number)
             if isinstance(line, BadPart):
-                yield _Record(received, place, Rejected(line.reason, line.message), "file", line.raw)
+                yield _Record(received, "", place, Rejected(line.reason, line.message), "file", line.raw)
                 continue
             self._counts.lines += 1
             try:
                 request = parse_request(line)
             except InputError as error:
                 rejected = Rejected(error.reason, str(error), error_class=type(error).__name__)
-                yield _Record(received, place, rejected, "request", line)
+                yield _Record(received, "", place, rejected, "request", line)
                 continue
             request.source_file, request.source_line = uri, number
             received = request.ingest_time or received
-            yield _Record(received, request)
+            yield _Record(received, request.rid or "", request)
         self._counts.files += 1
         self._counts.decoded_bytes += reader.bytes_read
 
@@ -124,6 +126,6 @@ class FilePass:
 
 def _in_order(records: Iterable[_Record]) -> Iterator[_Record]:
     """Records that were received in the same second, for that is what most servers tell, by their request."""
-    for _, together in groupby(records, key=lambda record: record.received):
+    for _, together in groupby(records, key=_received):
         while some := list(islice(together, _TOGETHER)):
-            yield from sorted(some, key=lambda record: record.order)
+            yield from sorted(some, key=_order)

@@ -26,7 +26,7 @@ def transform(transformer: Transformer, request: Request, max_bytes: int, max_se
     So does taking too long, if the transformer is not one of ours.
     """
     if type(transformer).__module__.startswith(_OWN):
-        return _results(transformer, request, max_bytes, lambda _: nullcontext())
+        return _results(transformer, request, max_bytes, _no_limit)
     results = _results(transformer, request, max_bytes, lambda parts: at_most(max_seconds / parts))
     return [checked(result, plugin_name(transformer)) for result in results]
 
@@ -40,6 +40,13 @@ _OWN = "streaming_app.transformers."
 
 Limit = Callable[[int], AbstractContextManager[None]]
 """From the number of parts that a request is taken in to what each may take."""
+
+
+_UNLIMITED = nullcontext()
+
+
+def _no_limit(_parts: int) -> AbstractContextManager[None]:
+    return _UNLIMITED
 
 
 def _results(transformer: Transformer, request: Request, max_bytes: int, limit: Limit) -> list[Result]:
