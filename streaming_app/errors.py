@@ -52,6 +52,12 @@ class SinkError(ClickstreamError):
     exit_code = 4
 
 
+class LeaseError(ClickstreamError):
+    """Another process writes to the tables, or may do so by now."""
+
+    exit_code = 8
+
+
 class PluginError(ClickstreamError):
     """A user's own code failed where it is not one element's problem."""
 

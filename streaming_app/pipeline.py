@@ -14,10 +14,11 @@ from streaming_app.derive.stream import derive
 from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.errors import SourceError
 from streaming_app.ingest.stream import ingest
+from streaming_app.lease.tables import leased_sink
 from streaming_app.progress import Progress
 from streaming_app.session import get_session
 from streaming_app.summary import Summary
-from streaming_app.tables.delta import sink_for
+from streaming_app.tables.delta import Sink
 
 
 def run(config: Config, progress: Progress, job_id: str | None = None) -> Summary:
@@ -26,10 +27,16 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
     Where nothing is unprocessed, nothing is started.
 
     Raises:
+        LeaseError: another process writes to these tables.
         ClickstreamError: with a hint; whatever was committed stays, the next run goes on from there.
     """
-    summary = Summary(job_id or f"{config.project_id}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    sink = sink_for(config)
+    job = job_id or f"{config.project_id}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    progress.phase("start")
+    with leased_sink(config, f"run {job}") as sink:
+        return _run(config, sink, Summary(job), progress)
+
+
+def _run(config: Config, sink: Sink, summary: Summary, progress: Progress) -> Summary:
     storage = sink.storage
 
     def batch_done(metrics: dict[str, Any]) -> None:
@@ -40,7 +47,6 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
         if not window.was_read:
             storage.write_text(mark_uri(config, window), "")
 
-    progress.phase("start")
     with summary.timed("start"):
         if not storage.is_folder(config.source.uri):
             raise SourceError(f"{config.source.uri}: there is no such folder", "check source.uri and your rights on it")

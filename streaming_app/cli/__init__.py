@@ -1,7 +1,8 @@
 """The command line: thin commands over the functions of the other packages.
 
 Exit codes: 0 done; 1 unexpected error; 2 bad configuration or query; 3 source unreadable; 4 table or checkpoint unusable;
-5 something missing on this machine; 6 a batch's counts did not add up; 7 a hook of yours failed.
+5 something missing on this machine; 6 a batch's counts did not add up; 7 a hook of yours failed;
+8 another process writes to the tables.
 """
 
 from __future__ import annotations

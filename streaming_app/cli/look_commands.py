@@ -15,7 +15,7 @@ from rich.text import Text
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
 from streaming_app.tables.read import query
 
-TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes"]
+TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes", "operation"]
 JsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
 _LONGEST_CELL = 60
 
@@ -33,7 +33,7 @@ def inspect(
     Example: clickstream inspect quarantine --where "reason = 'too_late'"
     """
     condition = f"WHERE {where}" if where else ""
-    newest = "created_time" if table in ("quarantine", "run_metrics") else "event_timestamp"
+    newest = "created_time" if table in ("quarantine", "run_metrics", "operation") else "event_timestamp"
     sink, chosen = sink_of(config), f'SELECT * FROM "{table}" {condition}'
     rows = query(sink, f"SELECT * FROM ({chosen}) ORDER BY {newest} DESC LIMIT {limit}")
     total = query(sink, f"SELECT count(*) AS n FROM ({chosen})")["n"][0].as_py()

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.enrichers.opened import worker_enrichers
+from streaming_app.ingest.ages import Ages
 from streaming_app.ingest.copies import Copies, without_twins
 from streaming_app.ingest.day_rows import with_day
 from streaming_app.ingest.enrich import Enrichment, Use
@@ -38,7 +39,7 @@ _ITEM_COLUMNS = (*(_KNOWN[name] for name in _ITEM_HEAD), *columns_of(Item), _KNO
 
 class EventRows:
     """Collects events request by request; ``duplicate`` counts copies that lost to one met before, ``filtered`` the events
-    that an enricher left out."""
+    that an enricher left out, ``ages`` how old the written ones are."""
 
     def __init__(self, batch: Batch, task: str) -> None:
         config = batch.config
@@ -51,6 +52,7 @@ class EventRows:
         self._items: list[tuple[Any, ...]] = []
         self._copies = Copies()
         self.duplicate = self.filtered = 0
+        self.ages = Ages()
 
     def add(self, request: Request, events: list[Event]) -> None:
         """Take the accepted events of one request."""
@@ -85,7 +87,9 @@ class EventRows:
         request_ids = self._events.request_ids
         events = self._enrichment.apply(self._events.make())
         stay = self._staying(events, request_ids)
-        self._write(EVENT, events.filter(pa.array(stay)))
+        written = events.filter(pa.array(stay))
+        self.ages.saw(written, self._batch.created_ms)
+        self._write(EVENT, written)
         if items := [item for item in self._items if stay[item[-1]]]:
             self._write(ITEM, pa.table(to_columns(items, _ITEM_COLUMNS), [column.name for column in _ITEM_COLUMNS]))
         self._items = []

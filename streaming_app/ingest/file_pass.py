@@ -15,12 +15,9 @@ from typing import NamedTuple
 
 from streaming_app.errors import InputError
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.change_rows import ChangeRows
-from streaming_app.ingest.event_rows import EventRows
-from streaming_app.ingest.quarantine_rows import QuarantineRows
 from streaming_app.ingest.read_lines import BadPart, LineReader
-from streaming_app.ingest.report import Counts, Report
-from streaming_app.ingest.triage import RequestTriage
+from streaming_app.ingest.report import Report
+from streaming_app.ingest.request_pass import RequestPass
 from streaming_app.model.request import Request, parse_request
 from streaming_app.transformers.base import Rejected
 
@@ -51,13 +48,9 @@ class FilePass:
     """Processes the files of one task; make one per task, call :meth:`run` once."""
 
     def __init__(self, batch: Batch, task: str) -> None:
-        config = batch.config
-        self._batch, self._limits = batch, config.limits
-        self._triage = RequestTriage(config)
-        self._events = EventRows(batch, task)
-        self._changes = ChangeRows(batch, task)
-        self._quarantine = QuarantineRows(batch, task)
-        self._counts = Counts()
+        self._batch, self._limits = batch, batch.config.limits
+        self._requests = RequestPass(batch, task)
+        self._counts = self._requests.counts
 
     def run(self, uris: Iterable[str]) -> Report:
         """Process whole files; returns what was written and counted."""
@@ -66,14 +59,11 @@ class FilePass:
         try:
             for _, members in groupby(sorted(uris), key=lambda uri: uri.rpartition("/")[0]):
                 self._folder(list(members))
-            files = self._events.close() + self._changes.close() + self._quarantine.close()
+            report = self._requests.close()
         finally:
             gc.enable()
-        self._counts.duplicate = self._events.duplicate + self._changes.duplicate
-        self._counts.filtered = self._events.filtered
-        self._counts.quarantined = self._quarantine.by_reason
         self._counts.cpu_seconds = time.process_time() - began
-        return Report(files, self._counts, self._events.uses())
+        return report
 
     def _folder(self, uris: list[str]) -> None:
         """The files of one folder side by side, in the order in which the server received their requests.
@@ -84,11 +74,10 @@ class FilePass:
             streams = (_in_order(self._records(uri)) for uri in uris[start : start + _OPEN_FILES])
             for record in heapq.merge(*streams, key=_order):
                 if record.rejected is None:
-                    self._request(record.request)
+                    self._requests.take(record.request)
                 else:
-                    self._counts.received += 1
                     raw = record.raw.decode("utf-8", "backslashreplace")
-                    self._quarantine.add(record.request, record.rejected, record.stage, raw)
+                    self._requests.reject(record.request, record.rejected, record.stage, raw)
 
     def _records(self, uri: str) -> Iterator[_Record]:
         """What one file holds, line by line; what is no request takes the time of the one before it."""
@@ -111,17 +100,6 @@ class FilePass:
             yield _Record(received, request.rid or "", request)
         self._counts.files += 1
         self._counts.decoded_bytes += reader.bytes_read
-
-    def _request(self, request: Request) -> None:
-        self._counts.saw(request.ingest_time)
-        events, changes, rejected = self._triage.sort(request)
-        self._counts.received += len(events) + len(changes) + len(rejected)
-        for rejection, stage in rejected:
-            self._quarantine.add(request, rejection, stage)
-        if events:
-            self._events.add(request, events)
-        if changes:
-            self._changes.add(request, changes)
 
 
 def _in_order(records: Iterable[_Record]) -> Iterator[_Record]:

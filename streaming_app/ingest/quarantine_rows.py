@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streaming_app.ingest.batch import Batch
 
 _FLUSH_BYTES = 32_000_000
-_COLUMNS = QUARANTINE.columns[:-1]  # created_time is the same for all
+_COLUMNS = QUARANTINE.columns[:-3]  # created_time is the same for all, and nothing is resolved yet
 
 
 class QuarantineRows:
@@ -89,7 +89,8 @@ class QuarantineRows:
             return
         arrays = to_columns(self._rows, _COLUMNS)
         created = as_timestamp(pa.repeat(pa.scalar(self._batch.created_ms, pa.int64()), len(self._rows)))
-        self._writer.add(pa.table([*arrays, created], schema=QUARANTINE.schema))
+        nothing = (pa.nulls(len(self._rows), field.type) for field in list(QUARANTINE.schema)[-2:])
+        self._writer.add(pa.table([*arrays, created, *nothing], schema=QUARANTINE.schema))
         self._rows, self._bytes = [], 0
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from streaming_app.ingest.ages import Ages
 from streaming_app.ingest.enrich import Use
 from streaming_app.ingest.time_rules import LATEST_MS
 from streaming_app.tables.files import WrittenFile
@@ -24,6 +25,7 @@ class Counts(msgspec.Struct):
     first_ingest_ms: int | None = None
     last_ingest_ms: int | None = None
     cpu_seconds: float = 0.0
+    ages: Ages = msgspec.field(default_factory=Ages)
 
     def saw(self, ingest_ms: int | None) -> None:
         if ingest_ms is not None and 0 <= ingest_ms <= LATEST_MS:  # a time that is none must not fail the batch
@@ -35,6 +37,7 @@ class Counts(msgspec.Struct):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, count in other.quarantined.items():
             self.quarantined[reason] = self.quarantined.get(reason, 0) + count
+        self.ages.add(other.ages)
         self.saw(other.first_ingest_ms)
         self.saw(other.last_ingest_ms)
 

@@ -15,7 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 from streaming_app.backlog.unprocessed import Backlog
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.commit import Timing, commit_batch, is_committed
+from streaming_app.ingest.batch_metrics import Timing
+from streaming_app.ingest.commit import commit_batch, is_committed
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import Report, merged
 from streaming_app.source import raw_files

@@ -33,7 +33,7 @@ class Change(msgspec.Struct, gc=False):
     event_name: Annotated[Kind | None, text("profile_set, profile_set_once, profile_increment, …, item_set, item_delete")] = None
     ingest_time_msec: Annotated[int | None, bigint("server's receive time, epoch ms, whole seconds")] = None
     app_id: Annotated[str | None, text("app the change belongs to")] = None
-    user_pseudo_id: Annotated[str | None, text("pseudonymous id of the user", stats=True)] = None
+    user_pseudo_id: Annotated[str | None, text("pseudonymous id of the user")] = None
     user_id: Annotated[str | None, text("login id")] = None
     item_type: Annotated[str | None, text("kind of the item")] = None
     item_id: Annotated[str | None, text("id of the item")] = None

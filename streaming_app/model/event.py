@@ -117,7 +117,7 @@ class Event(msgspec.Struct, gc=False):
     outbound_link: Annotated[bool | None, boolean("the link leaves the site")] = None
     user_engagement_time_msec: Annotated[int | None, bigint("engaged time (_user_engagement), ms")] = None
     user_id: Annotated[str | None, text("login id")] = None
-    user_pseudo_id: Annotated[str | None, text("pseudonymous id of the user's device or browser", stats=True)] = None
+    user_pseudo_id: Annotated[str | None, text("pseudonymous id of the user's device or browser")] = None
     session_id: Annotated[str | None, text("session id as the client sent it")] = None
     session_start_time_msec: Annotated[int | None, bigint("session start as the client sent it, epoch ms")] = None
     session_duration: Annotated[int | None, bigint("session age at the event, ms")] = None

@@ -214,11 +214,13 @@ QUARANTINE = Table(
         raw=Column("string", "the element's raw text"),
         envelope=Column("string", "the raw request without its payload, JSON object; null for a broken line"),
         app_id=text("app, where known"),
-        source_file=text("raw file", LONG),
+        source_file=text("raw file", LONG, stats=True),
         source_line=bigint("line in the raw file, from 1"),
         ingest_time_msec=bigint("server's receive time, epoch ms"),
         batch_id=bigint("micro-batch that first met it"),
         created_time=timestamp("when that micro-batch began, UTC", stats=True),
+        resolved_time=timestamp("when a replay brought it into the tables, UTC; null while it is not in them"),
+        resolved_by=text("operation that did"),
     ),
 )
 
@@ -251,7 +253,32 @@ RUN_METRICS = Table(
             "what each enricher did, {name: {cpu_seconds, failed, error, info}}: values it failed on, the first error, and "
             "what it worked with (type and build date of databases)"
         ),
+        commit_cpu_seconds=double("CPU-seconds of the driver in dedupe and commit"),
+        latency_p50_seconds=double("from event to table: half of the written events took no longer, within 5 %"),
+        latency_p95_seconds=double("the same for 95 % of them"),
+        latency_max_seconds=double("the same for all of them"),
+        late=bigint("events that reached the server more than an hour after they happened"),
+        files_by_table=json_text("files added, {table: count}"),
     ),
 )
 
-TABLES = {table.name: table for table in (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS, CHANGE, ITEM_ATTRIBUTES)}
+OPERATION = Table(
+    "operation",
+    "One row per start and end of an operator's command: who changed what, and why.",
+    _named(
+        operation_id=text("the command's run"),
+        operation=text("backfill, reprocess, rebuild, replay, erase, optimize or vacuum"),
+        status=text("started, done or failed; a start without an end was killed, repeat it"),
+        created_time=timestamp("when the row was written, UTC", stats=True),
+        arguments=json_text("what it was asked for, JSON object; ids of people as keyed digests"),
+        result=json_text("what it did, JSON object of counts"),
+        message=text("why it failed", LONG),
+        stored=bigint("rows of event and change when it ended: what run_metrics counts is counted on from here"),
+        actor=text("user and machine"),
+        version=text("version of this application"),
+    ),
+)
+
+TABLES = {
+    table.name: table for table in (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS, CHANGE, ITEM_ATTRIBUTES, OPERATION)
+}

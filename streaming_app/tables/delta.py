@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,17 +17,16 @@ from streaming_app.errors import SinkError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage import Storage
 from streaming_app.tables.files import LiveFile, WrittenFile
-
-FORMAT_VERSION = "1"
-FORMAT_KEY = "clickstream.formatVersion"
+from streaming_app.tables.layout import bring_up_to_date, check_readable, properties_of
 
 
 @dataclass(frozen=True)
 class Sink:
-    """The tables of one pipeline, below ``root``."""
+    """The tables of one pipeline, below ``root``; ``guard`` raises once this process may no longer write to them."""
 
     root: str
     storage: Storage
+    guard: Callable[[], None] = lambda: None
 
     def uri(self, table: Table) -> str:
         return f"{self.root.rstrip('/')}/{table.name}"
@@ -39,11 +38,13 @@ class Sink:
             SinkError: it is not there or cannot be read.
         """
         try:
-            return DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
+            found = DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
         except TableNotFoundError:
             raise SinkError(f"{self.uri(table)}: there is no such table yet", "run the job first: clickstream run") from None
         except (DeltaError, OSError) as error:
             raise SinkError(f"{self.uri(table)}: cannot be read: {error}", "check the path and your rights on it") from None
+        check_readable(found)
+        return found
 
     def before(self, table: Table, stream_id: str, batch_id: int) -> DeltaTable:
         """The table as it was before a micro-batch was committed to it; the newest version if it was not."""
@@ -53,17 +54,21 @@ class Sink:
         return found
 
     def create_all(self) -> None:
-        """Make the tables that are missing, empty, so that every reader finds all of them from the first run on."""
+        """Make the tables that are missing, empty, so that every reader finds all of them from the first run on.
+
+        Tables that an older version of this application made get the columns that have come since.
+        """
         for table in TABLES.values():
             self.create(table)
 
     def create(self, table: Table) -> None:
-        """Make one table where it is missing.
+        """Make one table where it is missing, bring it up to date where it is old.
 
         No table feature beyond reader version 1: Athena must read every table.
         """
         options = self.storage.delta_options()
         if DeltaTable.is_deltatable(self.uri(table), options):
+            bring_up_to_date(self.open(table), table)
             return
         try:
             DeltaTable.create(
@@ -73,12 +78,7 @@ class Sink:
                 partition_by=list(table.partition_by) or None,
                 name=table.name,
                 description=table.meaning,
-                configuration={
-                    "delta.dataSkippingStatsColumns": ",".join(table.stats_columns),
-                    # The log is read at every start: a checkpoint every 10 commits keeps that short.
-                    "delta.checkpointInterval": "10",
-                    FORMAT_KEY: FORMAT_VERSION,
-                },
+                configuration=properties_of(table),
                 storage_options=options,
                 raise_if_key_not_exists=False,
             )

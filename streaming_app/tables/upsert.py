@@ -68,6 +68,7 @@ def replace(sink: Sink, table: Table, going: Iterable[Held], new: pa.Table, tran
         writer.add(each.rows.filter(pc.invert(each.wanted)))
     writer.add(new)
     if removed or len(new):
+        sink.guard()
         commit(target, table, Rewrite(writer.close(), removed, [], silent=False), *transaction)
 
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 from streaming_app.config.load import parse_config
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.commit import Timing, commit_batch, is_committed
+from streaming_app.ingest.batch_metrics import Timing
+from streaming_app.ingest.commit import commit_batch, is_committed
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import merged
 from streaming_app.model.tables import TABLES

@@ -212,6 +212,7 @@ PARTITIONS = {
     "item_attributes": ("app_id",),
     "quarantine": (),
     "run_metrics": (),
+    "operation": (),
 }
 
 

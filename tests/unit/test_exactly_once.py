@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streaming_app.derive.stale import stale_users
+from streaming_app.errors import BalanceError
 from streaming_app.ingest import commit as commit_module
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.file_pass import FilePass
@@ -119,14 +120,14 @@ def test_a_batch_that_broke_off_is_finished_by_its_rerun(after: str, tmp_path: P
 
 def test_wrong_counts_commit_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake(tmp_path)
-    real = commit_module._metrics
+    real = commit_module.metrics_of
 
     def one_too_many(*arguments: Any) -> dict[str, Any]:
         metrics = real(*arguments)
         return {**metrics, "received": metrics["received"] + 1}
 
-    monkeypatch.setattr(commit_module, "_metrics", one_too_many)
-    with pytest.raises(commit_module.BalanceError, match="received 2 elements, but 1"):
+    monkeypatch.setattr(commit_module, "metrics_of", one_too_many)
+    with pytest.raises(BalanceError, match="received 2 elements, but 1"):
         lake.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
     assert [len(lake.rows(name)) for name in ("event", "item", "quarantine", "run_metrics")] == [0, 0, 0, 0]
 

@@ -52,14 +52,19 @@ def test_every_call_that_the_submitter_makes_is_granted() -> None:
     assert missing == []
 
 
+THE_JOBS_OWN = ROOT / "streaming_app/lease/slot.py"
+"""The lease is taken by conditional writes of S3, which pyarrow has not."""
+
+
 def test_nobody_else_calls_aws_by_boto3() -> None:
-    """The job reaches S3 by Spark, pyarrow and deltalake; what these need is in the table below."""
+    """The job reaches S3 by Spark, pyarrow and deltalake but for the lease; what these need is in the table below."""
+    assert calls_of([THE_JOBS_OWN]) == {("s3", "get_object"), ("s3", "put_object")}
     importing = {
         path
         for path in (ROOT / "streaming_app").rglob("*.py")
         if re.search(r"^\s*(import|from) boto3", path.read_text(), re.MULTILINE)
     }
-    assert importing <= set(code_of_the_submitter())
+    assert importing <= {*code_of_the_submitter(), THE_JOBS_OWN}
 
 
 JOB_MAY: list[Need] = [
@@ -75,7 +80,12 @@ JOB_MAY: list[Need] = [
     *[
         (action, f"{LAKE}/lake/{key}", {})
         for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
-        for key in ("_checkpoints/ingest/offsets/0", "event/_delta_log/00000000000000000000.json", "event/app_id=shop/a.parquet")
+        for key in (
+            "_lease.json",
+            "_checkpoints/ingest/offsets/0",
+            "event/_delta_log/00000000000000000000.json",
+            "event/app_id=shop/a.parquet",
+        )
     ],
     ("s3:PutObject", f"{WORK}/logs/applications/1/jobs/2/SPARK_DRIVER/stderr.gz", {}),
     ("logs:DescribeLogGroups", "arn:aws:logs:eu-test-1:111122223333:log-group::log-stream:", {}),

@@ -1,0 +1,71 @@
+"""An element is in quarantine once, though its file is read again (a backfill, a reprocessing) and it fails again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from streaming_app.ingest.batch import Batch
+from streaming_app.model.tables import QUARANTINE
+from streaming_app.tables.delta import Rewrite, Sink, live_files
+from streaming_app.tables.files import LiveFile, WrittenFile
+from streaming_app.tables.rewrite import without_rows
+
+_KEY = ("source_file", "source_line", "envelope", "raw")
+"""The envelope knows the element's position in its request."""
+
+
+def new_in_quarantine(files: list[WrittenFile], batch: Batch, sink: Sink) -> tuple[Rewrite, dict[str, int]]:
+    """The files of a batch without what the table has already; and the number of those by reason."""
+    if not files:
+        return Rewrite([], [], []), {}
+    # As the table was before an earlier try of this batch, which then decides as it did.
+    stored = live_files(sink.before(QUARANTINE, batch.stream_id, batch.batch_id))
+    rows = {file.path: _read(sink, file.path, [*_KEY, "reason"]) for file in files}
+    sources = pc.unique(pa.chunked_array([chunk for each in rows.values() for chunk in each["source_file"].chunks]))
+    known = _known(sink, stored, sources)
+    kept: list[WrittenFile] = []
+    again: dict[str, int] = {}
+    for file in files:
+        table = rows[file.path]
+        is_known = pc.is_in(_keys(table), known).combine_chunks()
+        for reason in table.filter(is_known)["reason"].to_pylist():
+            again[reason] = again.get(reason, 0) + 1
+        kept += _without(file, is_known, sink) if pc.any(is_known).as_py() else [file]
+    return Rewrite(kept, [], []), again
+
+
+def _known(sink: Sink, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Array:
+    """Keys of the stored rows that come from some raw files."""
+    first, last = pc.min_max(sources).as_py().values()
+    found = [pa.array([], pa.string())]
+    for file in stored:
+        least, most = file.least.get("source_file"), file.most.get("source_file")
+        if least is not None and most is not None and (least > last or most < first):
+            continue
+        here = pc.is_in(_read(sink, file.path, ["source_file"])["source_file"], sources)
+        if pc.any(here).as_py():
+            found += _keys(_read(sink, file.path, list(_KEY)).filter(here)).chunks
+    return pa.concat_arrays(found)
+
+
+def _keys(rows: pa.Table) -> pa.ChunkedArray:
+    """One text per row, in which no part runs into the next."""
+    parts = [pc.fill_null(rows[name].cast(pa.string()), "") for name in _KEY]
+    lengths = pc.binary_join_element_wise(*(pc.binary_length(part).cast(pa.string()) for part in parts), " ")
+    return pc.binary_join_element_wise(lengths, *parts, " ")
+
+
+def _without(file: WrittenFile, lost: pa.Array, sink: Sink) -> list[WrittenFile]:
+    root = sink.uri(QUARANTINE)
+    kept = without_rows(QUARANTINE, root, file.path, file.partition, lost, sink.storage)
+    sink.storage.delete(f"{root}/{file.path}")
+    return kept
+
+
+def _read(sink: Sink, path: str, columns: list[str]) -> pa.Table:
+    system, root = sink.storage.filesystem(sink.uri(QUARANTINE))
+    return pq.read_table(f"{root}/{path}", columns=columns, filesystem=system, partitioning=None)

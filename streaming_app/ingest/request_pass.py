@@ -1,0 +1,57 @@
+"""The pass over requests: each element becomes a row of ``event``, ``change`` or ``quarantine``, in new files of these tables."""
+
+from __future__ import annotations
+
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.change_rows import ChangeRows
+from streaming_app.ingest.event_rows import EventRows
+from streaming_app.ingest.quarantine_rows import QuarantineRows
+from streaming_app.ingest.report import Counts, Report
+from streaming_app.ingest.triage import RequestTriage, Triage
+from streaming_app.model.request import Request
+from streaming_app.transformers.base import Rejected
+
+
+class RequestPass:
+    """Takes requests one by one, then :meth:`close` once. ``counts`` are what it has seen so far."""
+
+    def __init__(self, batch: Batch, task: str) -> None:
+        self._triage = RequestTriage(batch.config)
+        self._events = EventRows(batch, task)
+        self._changes = ChangeRows(batch, task)
+        self._quarantine = QuarantineRows(batch, task)
+        self.counts = Counts()
+
+    def take(self, request: Request) -> None:
+        """Every element of a request finds its place."""
+        self.keep(request, self.sort(request))
+
+    def sort(self, request: Request) -> Triage:
+        """What would become of each element."""
+        return self._triage.sort(request)
+
+    def keep(self, request: Request, triage: Triage) -> None:
+        """Put the elements there."""
+        self.counts.saw(request.ingest_time)
+        events, changes, rejected = triage
+        self.counts.received += len(events) + len(changes) + len(rejected)
+        for rejection, stage in rejected:
+            self._quarantine.add(request, rejection, stage)
+        if events:
+            self._events.add(request, events)
+        if changes:
+            self._changes.add(request, changes)
+
+    def reject(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
+        """What is no request at all; ``request`` only says where it was."""
+        self.counts.received += 1
+        self._quarantine.add(request, rejected, stage, raw)
+
+    def close(self) -> Report:
+        """Write what is left; returns the files and the counts."""
+        files = self._events.close() + self._changes.close() + self._quarantine.close()
+        self.counts.duplicate = self._events.duplicate + self._changes.duplicate
+        self.counts.filtered = self._events.filtered
+        self.counts.ages = self._events.ages
+        self.counts.quarantined = self._quarantine.by_reason
+        return Report(files, self.counts, self._events.uses())

@@ -1,0 +1,64 @@
+"""Who holds a lease, and whether that process is still there."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import uuid
+from pathlib import Path
+
+import msgspec
+import psutil
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """The text of a lease. ``renewals`` tells that the holder is alive: no clock of another machine is trusted for that."""
+
+    id: str
+    what: str
+    since: str
+    host: str
+    process: int
+    process_started: float
+    ttl_seconds: float
+    renewals: int = 0
+    renewed: float = 0.0
+    """Epoch seconds by the holder's clock."""
+    released: bool = False
+
+    @classmethod
+    def me(cls, what: str, since: str, ttl_seconds: float) -> Holder:
+        """This process, for one use of the lease."""
+        return cls(uuid.uuid4().hex, what, since, _machine(), os.getpid(), psutil.Process().create_time(), ttl_seconds)
+
+    @property
+    def is_here(self) -> bool:
+        """The holder is, or was, a process of this machine."""
+        return self.host == _machine()
+
+    @property
+    def is_alive_here(self) -> bool:
+        """That very process of this machine still runs; another one may have got its number."""
+        try:
+            return abs(psutil.Process(self.process).create_time() - self.process_started) < 1
+        except psutil.NoSuchProcess:
+            return False
+
+    def __str__(self) -> str:
+        return f"{self.what} since {self.since} (process {self.process} on {self.host})"
+
+
+def _machine() -> str:
+    """The machine, or the container: where process numbers mean the same."""
+    numbers = Path("/proc/self/ns/pid")
+    return f"{socket.gethostname()} {numbers.readlink()}" if numbers.is_symlink() else socket.gethostname()
+
+
+def actor() -> str:
+    """Who runs this, for the audit: user and machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

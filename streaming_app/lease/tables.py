@@ -1,0 +1,30 @@
+"""The lease on the tables of a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from streaming_app.config.model import Config
+from streaming_app.lease.lease import TTL_SECONDS, leased
+from streaming_app.lease.slot import Slot, slot_at
+from streaming_app.storage import Storage
+from streaming_app.tables.delta import Sink, sink_for
+
+
+def lease_slot(config: Config, storage: Storage) -> Slot:
+    """Where it is kept: beside the tables."""
+    return slot_at(f"{config.sink.uri.rstrip('/')}/_lease.json", storage)
+
+
+@contextmanager
+def leased_sink(config: Config, what: str, ttl_seconds: float = TTL_SECONDS) -> Iterator[Sink]:
+    """The tables, for this process alone; ``what`` is shown to others who want them.
+
+    Raises:
+        LeaseError: another process writes to them.
+    """
+    sink = sink_for(config)
+    with leased(lease_slot(config, sink.storage), what, ttl_seconds) as lease:
+        yield replace(sink, guard=lease.check)

@@ -1,0 +1,61 @@
+"""The layout of the tables across versions of this application: newer code brings older tables up to date, older code stops.
+
+A version of the layout differs from the one before by added columns and changed properties only: readers of the old one go on,
+and old files need not be written again, as a column that a file does not have is null.
+"""
+
+from __future__ import annotations
+
+from deltalake import DeltaTable, Schema
+
+from streaming_app.errors import SinkError
+from streaming_app.model.tables import Table
+
+LAYOUT_VERSION = 2
+"""1: the first. 2: quarantine.resolved_*, run_metrics of latency and files, the table operation, no ids of users in the log."""
+LAYOUT_KEY = "clickstream.formatVersion"
+
+RETENTION_DAYS = 7
+"""Replaced files are kept so long at least: a reader that began before may still need them."""
+
+
+def properties_of(table: Table) -> dict[str, str]:
+    """Properties of the Delta table."""
+    return {
+        "delta.dataSkippingStatsColumns": ",".join(table.stats_columns),
+        # The log is read at every start: a checkpoint every 10 commits keeps that short.
+        "delta.checkpointInterval": "10",
+        "delta.deletedFileRetentionDuration": f"interval {RETENTION_DAYS} days",
+        LAYOUT_KEY: str(LAYOUT_VERSION),
+    }
+
+
+def layout_of(table: DeltaTable) -> int:
+    """Version of a table's layout."""
+    return int(table.metadata().configuration.get(LAYOUT_KEY, "1"))
+
+
+def check_readable(table: DeltaTable) -> None:
+    """Refuse a table that newer code wrote.
+
+    Raises:
+        SinkError: its layout is newer than this code's.
+    """
+    found = layout_of(table)
+    if found > LAYOUT_VERSION:
+        raise SinkError(
+            f"{table.table_uri}: has layout {found}, this version of clickstream-lake knows {LAYOUT_VERSION}",
+            "install the version that wrote it, or a newer one; nothing was touched",
+        )
+
+
+def bring_up_to_date(table: DeltaTable, contract: Table) -> None:
+    """Add the columns that a table lacks, and set its properties. Safe to interrupt: the version is set last."""
+    present = {field.name for field in table.schema().fields}
+    missing = [field for field in Schema.from_arrow(contract.schema).fields if field.name not in present]
+    if missing:
+        table.alter.add_columns(missing)
+    wanted = properties_of(contract)
+    current = table.metadata().configuration
+    if any(current.get(key) != value for key, value in wanted.items()):
+        table.alter.set_table_properties(wanted, raise_if_not_exists=False)
