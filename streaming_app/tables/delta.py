@@ -96,6 +96,7 @@ def live_files(table: DeltaTable) -> list[LiveFile]:
             action["size_bytes"],
             dict(_under("min.", action)),
             dict(_under("max.", action)),
+            action["num_records"],
         )
         for action in actions
     ]

@@ -21,10 +21,12 @@ class WrittenFile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class LiveFile:
-    """A data file of a table's newest version; ``path`` is relative to the table, ``least`` and ``most`` are statistics."""
+    """A data file of a table's newest version; ``path`` is relative to the table; ``least``, ``most`` and ``rows`` are
+    statistics."""
 
     path: str
     partition: dict[str, str]
     size: int
     least: dict[str, Any] = field(default_factory=dict)
     most: dict[str, Any] = field(default_factory=dict)
+    rows: int = 0
