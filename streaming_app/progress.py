@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -13,7 +14,17 @@ from rich.progress import Progress as Bar
 log = logging.getLogger("clickstream")
 
 PHASES = ("start", "ingest", "derive")
-_MEANING = {"start": "starting Spark", "ingest": "reading raw files", "derive": "updating user and session"}
+"""Of a run; an operator's command has its own."""
+_MEANING = {
+    "start": "starting Spark",
+    "ingest": "reading raw files",
+    "derive": "updating user and session",
+    "replace": "replacing days",
+    "replay": "trying quarantined elements again",
+    "search": "looking for rows",
+    "erase": "writing files without them",
+    "rebuild": "rebuilding user and session",
+}
 
 
 class Progress(Protocol):
@@ -24,7 +35,7 @@ class Progress(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
     def phase(self, name: str) -> None:
-        """One of :data:`PHASES` begins."""
+        """One of the phases that were announced begins."""
 
     def backlog(self, files: int, stored_bytes: int) -> None:
         """So much is unprocessed."""
@@ -55,7 +66,7 @@ class LogLines:
 class TerminalBar:
     """A bar that moves on with each phase and shows what has been processed."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, phases: Sequence[str] = PHASES) -> None:
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -63,9 +74,10 @@ class TerminalBar:
             TextColumn("{task.fields[shown]}"),
             TimeElapsedColumn(),
         )
+        self._phases = phases
         self._bar = Bar(*columns, console=console)
-        self._task = self._bar.add_task("", total=len(PHASES), shown="")
-        self._files = self._read = 0
+        self._task = self._bar.add_task("", total=len(phases), shown="")
+        self._files = self._read = self._at = 0
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -73,11 +85,12 @@ class TerminalBar:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._bar.update(self._task, completed=len(PHASES), description="done")
+            self._bar.update(self._task, completed=len(self._phases), description="done")
         self._bar.stop()
 
     def phase(self, name: str) -> None:
-        self._bar.update(self._task, completed=PHASES.index(name), description=_MEANING[name])
+        self._at = self._phases.index(name)
+        self._bar.update(self._task, completed=self._at, description=_MEANING[name])
 
     def backlog(self, files: int, stored_bytes: int) -> None:
         self._files = files
@@ -87,11 +100,11 @@ class TerminalBar:
         self._read += metrics["files"]
         part = self._read / self._files if self._files else 1.0
         shown = f"{self._read:,} of {self._files:,} files; {describe(metrics)}"
-        self._bar.update(self._task, completed=PHASES.index("ingest") + part, shown=shown)
+        self._bar.update(self._task, completed=self._at + part, shown=shown)
 
 
-def progress_for(console: Console) -> Progress:
-    return TerminalBar(console) if console.is_terminal else LogLines()
+def progress_for(console: Console, phases: Sequence[str] = PHASES) -> Progress:
+    return TerminalBar(console, phases) if console.is_terminal else LogLines()
 
 
 def describe(metrics: dict[str, Any]) -> str:

@@ -114,6 +114,17 @@ class Storage:
         if system.get_file_info(path).type == fs.FileType.File:
             system.delete_file(path)
 
+    def delete_folder(self, uri: str) -> None:
+        """Delete a folder and all that is in it; one that is gone already is no error."""
+        system, path = self.filesystem(uri)
+        if self.is_folder(uri):
+            system.delete_dir(path.rstrip("/"))
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is such a file."""
+        system, path = self.filesystem(uri)
+        return bool(system.get_file_info(path).type == fs.FileType.File)
+
 
 def read_text(uri: str) -> str:
     """A text file by path or URI, reached with the environment's own settings."""

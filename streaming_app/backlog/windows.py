@@ -7,7 +7,7 @@ half a million lines after three years of 500 files a day.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from streaming_app.backlog.objects import Found, Objects
@@ -22,6 +22,9 @@ ALL = "all"
 
 MOST_STRAYS = 500
 """So many files and folders outside the dated ones are looked up one by one."""
+
+Date = tuple[str, ...]
+"""Year, month and day as text, or the first of them."""
 
 _LEVELS = {"month": ("year", "month"), "day": ("year", "month", "day")}
 _NAMES = {"month": rf"\d{{4}}-\d\d|{REST}", "day": rf"\d{{4}}-\d\d-\d\d|{REST}", "none": ALL}
@@ -70,9 +73,7 @@ def _windows(config: Config, objects: Objects, done: set[str]) -> Iterator[Windo
     if by == "none":
         yield _window(config, done, ALL, [Found(root, is_folder=True)])
         return
-    dated: dict[str, list[Found]] = {}
-    strays: list[Found] = []
-    _descend(objects, Found(root, is_folder=True), _LEVELS[by], (), dated, strays)
+    dated, strays = dated_folders(root, by, objects)
     yield from (_window(config, done, name, folders) for name, folders in dated.items())
     if len(strays) > MOST_STRAYS and dated:
         raise SourceError(
@@ -87,25 +88,31 @@ def _window(config: Config, done: set[str], name: str, roots: list[Found]) -> Wi
     return Window(name, tuple(roots), absolute(f"{config.checkpoint_uri('ingest')}/{name}"), name in done)
 
 
-def _descend(
-    objects: Objects,
-    folder: Found,
-    levels: tuple[str, ...],
-    date: tuple[str, ...],
-    dated: dict[str, list[Found]],
-    strays: list[Found],
-) -> None:
-    """Sort what is below a folder into dated windows and the rest."""
-    if not levels:
-        dated.setdefault("-".join(date), []).append(folder)  # month=5 and month=05 are one
-        return
-    for child in objects.children(folder.uri):
-        matched = re.fullmatch(rf"{levels[0]}=(\d+)", child.name)
-        if matched and child.is_folder:
-            number = matched[1].zfill(4 if levels[0] == "year" else 2)
-            _descend(objects, child, levels[1:], (*date, number), dated, strays)
-        elif is_visible(child.name):
-            strays.append(child)
+def dated_folders(
+    root: str, by: str, objects: Objects, wanted: Callable[[Date], bool] = lambda _: True
+) -> tuple[dict[str, list[Found]], list[Found]]:
+    """Folders by their dates (2026-11 or 2026-11-23), and what lies beside them.
+
+    Folders for which ``wanted`` is false of their year, year and month or whole date are not looked into.
+    """
+    dated: dict[str, list[Found]] = {}
+    strays: list[Found] = []
+
+    def descend(folder: Found, levels: tuple[str, ...], date: Date) -> None:
+        if not levels:
+            dated.setdefault("-".join(date), []).append(folder)  # month=5 and month=05 are one
+            return
+        for child in objects.children(folder.uri):
+            matched = re.fullmatch(rf"{levels[0]}=(\d+)", child.name)
+            if matched and child.is_folder:
+                below = (*date, matched[1].zfill(4 if levels[0] == "year" else 2))
+                if wanted(below):
+                    descend(child, levels[1:], below)
+            elif is_visible(child.name):
+                strays.append(child)
+
+    descend(Found(root, is_folder=True), _LEVELS[by], ())
+    return dated, strays
 
 
 def is_visible(name: str) -> bool:

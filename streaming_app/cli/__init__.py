@@ -18,6 +18,7 @@ from streaming_app.cli.config_commands import config_app
 from streaming_app.cli.demo_command import demo
 from streaming_app.cli.explain_command import explain
 from streaming_app.cli.look_commands import inspect, sql
+from streaming_app.cli.operation_commands import backfill, rebuild, replay
 from streaming_app.cli.package_command import package
 from streaming_app.cli.plugin_commands import plugins_app
 from streaming_app.cli.run_command import run
@@ -34,6 +35,9 @@ app = App(
 )
 app.command(run)
 app.command(submit)
+app.command(backfill)
+app.command(replay)
+app.command(rebuild)
 app.command(demo)
 app.command(inspect)
 app.command(explain)

@@ -13,10 +13,11 @@ from streaming_app.transformers.base import Rejected
 
 
 class RequestPass:
-    """Takes requests one by one, then :meth:`close` once. ``counts`` are what it has seen so far."""
+    """Takes requests one by one, then :meth:`close` once. ``counts`` are what it has seen so far; ``triage`` tells what would
+    become of a request."""
 
     def __init__(self, batch: Batch, task: str) -> None:
-        self._triage = RequestTriage(batch.config)
+        self.triage = RequestTriage(batch.config)
         self._events = EventRows(batch, task)
         self._changes = ChangeRows(batch, task)
         self._quarantine = QuarantineRows(batch, task)
@@ -24,11 +25,7 @@ class RequestPass:
 
     def take(self, request: Request) -> None:
         """Every element of a request finds its place."""
-        self.keep(request, self.sort(request))
-
-    def sort(self, request: Request) -> Triage:
-        """What would become of each element."""
-        return self._triage.sort(request)
+        self.keep(request, self.triage.sort(request))
 
     def keep(self, request: Request, triage: Triage) -> None:
         """Put the elements there."""

@@ -28,6 +28,11 @@ class Sink:
     storage: Storage
     guard: Callable[[], None] = lambda: None
 
+    @property
+    def for_workers(self) -> Sink:
+        """The same tables for tasks elsewhere, which write files but commit nothing."""
+        return Sink(self.root, self.storage)
+
     def uri(self, table: Table) -> str:
         return f"{self.root.rstrip('/')}/{table.name}"
 

@@ -12,6 +12,7 @@ from streaming_app.model.tables import Table
 from streaming_app.storage import Storage
 from streaming_app.tables.files import WrittenFile
 from streaming_app.tables.parquet import PartitionWriter
+from streaming_app.tables.rows import conformed
 
 
 def without_rows(
@@ -35,7 +36,7 @@ def with_partition(rows: pa.Table, table: Table, partition: dict[str, str]) -> p
     for name in table.partition_by:
         value = pa.scalar(partition[name]).cast(table.schema.field(name).type)
         rows = rows.append_column(name, pa.repeat(value, len(rows)))
-    return rows.select(table.schema.names).cast(table.schema)
+    return conformed(rows, table.schema)
 
 
 def row_mask(rows: int, positions: pa.Array) -> pa.Array:

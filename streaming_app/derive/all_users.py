@@ -1,0 +1,153 @@
+"""``user`` and ``session`` made anew from all of ``event`` and ``change``, by Spark's tasks, in place of all that is there.
+
+Events become states where they are read; the states of one user meet in one task, by a hash of the user. Nothing but states
+travels, and no task holds more than its share of the users.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+import msgspec
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from streaming_app.config.model import Config
+from streaming_app.derive import session_rows, user_rows
+from streaming_app.derive.attributes import LOG_COLUMNS
+from streaming_app.derive.engine import query
+from streaming_app.derive.stream import COLUMNS, to_ipc
+from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
+from streaming_app.registry import apps_with_profiles
+from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
+from streaming_app.tables.files import LiveFile, WrittenFile
+from streaming_app.tables.parquet import PartitionWriter
+from streaming_app.tables.rows import read_batches
+from streaming_app.tasks import Group, SizedFile, grouped
+
+EVENTS_PER_PART = 2_000_000
+"""About 150 MB of states, which one task combines."""
+
+_STATES, _CHANGES = b"s", b"c"
+
+Part = Iterable[bytes]
+"""Arrow streams of states and changes of some users, each with a letter before it that says which."""
+
+
+def rebuild_table(spark: SparkSession, table: Table, config: Config, sink: Sink, job_id: str) -> int:
+    """Make all rows of ``user`` or ``session`` anew, and put them in place in one commit; returns their number.
+
+    Call it only when derive has read all of ``event``: what it has not read yet would be counted twice.
+    """
+    made = _Users(config, job_id) if table is USER else _Sessions(config)
+    sources = [EVENT, CHANGE] if table is USER else [EVENT]
+    before = live_files(sink.open(table))
+    files = [
+        SizedFile(file.path, file.size, f"{source.name} {file.partition['app_id']}")
+        for source in sources
+        for file in live_files(sink.open(source))
+    ]
+    rows = sum(file.rows for file in live_files(sink.open(EVENT)))
+    parts = max(spark.sparkContext.defaultParallelism, math.ceil(rows / EVENTS_PER_PART))
+    read, combine = partial(_states, sink.for_workers, made, parts), partial(_rows, sink.for_workers, table, made)
+    written = _shuffled(spark, grouped(files, parts), read, combine)
+    sink.guard()
+    commit(sink.open(table), table, Rewrite(written, before, [], silent=False), f"rebuild-{job_id}-{table.name}", 0)
+    return sum(file.rows for file in written)
+
+
+class _Users:
+    """States and rows of ``user``."""
+
+    def __init__(self, config: Config, job_id: str) -> None:
+        self._with_profiles, self._job_id = apps_with_profiles(config), job_id
+
+    def states(self, events: pa.Table) -> pa.Table:
+        return user_rows.states_of(events, self._with_profiles)
+
+    def rows(self, states: list[pa.Table], changes: list[pa.Table], created_ms: int) -> pa.Table:
+        told = user_rows.states_of_changes(pa.concat_tables(changes)) if changes else user_rows.STATE_SCHEMA.empty_table()
+        combined = user_rows.combine_states(pa.concat_tables([*states, told]))
+        return user_rows.rows_of(combined, self._job_id, created_ms)
+
+
+class _Sessions:
+    """States and rows of ``session``."""
+
+    def __init__(self, config: Config) -> None:
+        self._sessions = config.sessions
+
+    def states(self, events: pa.Table) -> pa.Table:
+        return session_rows.states_of(events, self._sessions)
+
+    def rows(self, states: list[pa.Table], _changes: list[pa.Table], created_ms: int) -> pa.Table:
+        whole = session_rows.with_stored(pa.concat_tables([session_rows.STATE_SCHEMA.empty_table(), *states]))
+        return session_rows.rows_of(whole, self._sessions, created_ms).select(SESSION.schema.names)
+
+
+def _states(sink: Sink, made: _Users | _Sessions, parts: int, group: Group) -> Iterator[tuple[int, bytes]]:
+    """What each reading task runs: states (and changes) of its files, by the part that their users belong to."""
+    for file in group:
+        name, _, app_id = file.tag.partition(" ")
+        if name == EVENT.name:
+            for events in _with_app(sink, EVENT, file, app_id, COLUMNS):
+                yield from _by_part(_STATES, made.states(events), parts)
+        else:
+            for changes in _with_app(sink, CHANGE, file, app_id, LOG_COLUMNS):
+                yield from _by_part(_CHANGES, changes, parts)
+
+
+def _with_app(sink: Sink, table: Table, file: SizedFile, app_id: str, columns: tuple[str, ...]) -> Iterator[pa.Table]:
+    stored = [name for name in columns if name != "app_id"]
+    for rows in read_batches(sink, table, LiveFile(file.uri, {}, file.size), stored):
+        yield rows.append_column("app_id", pa.repeat(app_id, len(rows)))
+
+
+def _by_part(kind: bytes, rows: pa.Table, parts: int) -> Iterator[tuple[int, bytes]]:
+    numbered = query(f"SELECT *, CAST(hash(app_id, user_pseudo_id) % {parts} AS INTEGER) AS part FROM rows", rows=rows)
+    for number in range(parts):
+        chosen = numbered.filter(pa.compute.equal(numbered["part"], number))
+        if len(chosen):
+            yield number, kind + to_ipc(chosen.drop_columns(["part"]).cast(rows.schema))
+
+
+def _rows(sink: Sink, table: Table, made: _Users | _Sessions, part: Part) -> Iterator[WrittenFile]:
+    """What each combining task runs: rows of its users, in new files."""
+    found: dict[bytes, list[pa.Table]] = {_STATES: [], _CHANGES: []}
+    for each in part:
+        found[each[:1]].append(pa.ipc.open_stream(pa.py_buffer(each).slice(1)).read_all())
+    rows = made.rows(found[_STATES], found[_CHANGES], int(time.time() * 1_000))
+    writer = PartitionWriter(table, sink.uri(table), sink.storage, "rebuilt")
+    writer.add(rows)
+    yield from writer.close()
+
+
+def _shuffled(
+    spark: SparkSession,
+    groups: list[Group],
+    read: Callable[[Group], Iterable[tuple[int, bytes]]],
+    combine: Callable[[Part], Iterable[WrittenFile]],
+) -> list[WrittenFile]:
+    """Run ``read`` on each group, and ``combine`` on all that was read for each part."""
+    if not groups:
+        return []
+
+    def reading(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch["id"].to_pylist():
+                for part, made in read(groups[number]):
+                    yield pa.RecordBatch.from_pydict({"part": [part], "made": [made]}, schema=_READ)
+
+    def combining(rows: pa.Table) -> pa.Table:
+        made = [msgspec.json.encode(file) for file in combine(rows["made"].to_pylist())]
+        return pa.table({"made": made}, schema=pa.schema([("made", pa.binary())]))
+
+    numbers = spark.range(0, len(groups), 1, len(groups)).mapInArrow(reading, "part int, made binary")
+    written = numbers.groupBy("part").applyInArrow(combining, "made binary").collect()
+    return [msgspec.json.decode(bytes(row["made"]), type=WrittenFile) for row in written]
+
+
+_READ = pa.schema([("part", pa.int32()), ("made", pa.binary())])

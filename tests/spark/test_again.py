@@ -1,0 +1,119 @@
+"""Processing again: backfill, replay and rebuild end in the tables of one clean run."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from streaming_app.operations.backfill import backfill, planned
+from streaming_app.operations.days import Days
+from streaming_app.operations.rebuild import rebuild
+from streaming_app.operations.replay import Wanted, replay
+from streaming_app.operations.replay import planned as replay_planned
+from streaming_app.progress import LogLines
+from tests.spark.job import Job
+from tests.spark.test_crash import QUARANTINE, write_first, write_second
+from tests.support.raw import NOW, event, line, write
+from tests.support.sources import APPS
+
+DAY = Days(date(2026, 5, 28), date(2026, 5, 28))
+DERIVED = ("user", "session", "item_attributes")
+
+
+@pytest.fixture(scope="module")
+def clean(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Everything in one run."""
+    job = Job(tmp_path_factory.mktemp("clean"), APPS)
+    write_first(job.folder / "raw")
+    write_second(job.folder / "raw")
+    job.run()
+    return job
+
+
+def test_backfill_before_between_and_after_ordinary_runs(clean: Job, spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path, APPS)
+    write_first(tmp_path / "raw")
+    assert planned(job.config, DAY).files == 1
+    first = backfill(job.config, DAY, LogLines())
+    assert first.counts["duplicate"] == 0
+    write_second(tmp_path / "raw")
+    job.run()
+    again = backfill(job.config, DAY, LogLines())
+    assert again.counts["received"] == again.counts["duplicate"] > 0
+    assert job.derived_tables() == clean.derived_tables()
+    assert job.query(QUARANTINE) == clean.query(QUARANTINE)
+    assert not (tmp_path / "lake/_checkpoints/backfill").is_dir() or not list((tmp_path / "lake/_checkpoints/backfill").iterdir())
+    operations = job.query("SELECT operation, status FROM operation ORDER BY created_time")
+    assert [(row["operation"], row["status"]) for row in operations] == [("backfill", "started"), ("backfill", "done")] * 2
+
+
+def test_rebuild_is_what_derive_has_made(clean: Job) -> None:
+    before = clean.derived_tables()
+    made = rebuild(clean.config, ("user", "session"), LogLines())
+    assert made == {name: len(before[name]) for name in ("user", "session")}
+    assert clean.derived_tables() == before
+    write(clean.folder / "raw", "later.gz", line(event("a")))
+    clean.run()
+    assert clean.derived_tables() == before
+
+
+BLOG = "  blog: {transformer: clickstream_sdk}\n"
+
+
+def mixed(raw: Path) -> None:
+    """What a configuration without the app blog, or with strict rules, quarantines: single events, whole payloads, whole lines."""
+    late = event("late", timestamp=NOW - 5 * 86_400_000)
+    write(raw, "a.gz", line(event("a")), line(event("b", app_id="blog"), event("c"), rid="r-2"), b"broken")
+    write(raw, "b.gz", line(event("d"), appId="blog", rid="r-3"), line(late, event("e"), {"bad": 1}, rid="r-4"))
+    write(raw, "c.gz", line(event("f", app_id="blog"), event("g", app_id="blog"), appId="blog", rid="r-5", ip="198.51.100.9"))
+
+
+def test_replay_lands_once_what_passes_now(spark: SparkSession, tmp_path: Path) -> None:
+    strict, lenient = Job(tmp_path / "strict"), Job(tmp_path / "lenient", f"{BLOG}rules: {{freshness_hours: 240}}\n")
+    for job in (strict, lenient):
+        mixed(job.folder / "raw")
+        job.run()
+    before = strict.query("SELECT * FROM quarantine")
+    strict.config = lenient.config.model_copy(update={"sink": strict.config.sink, "source": strict.config.source})
+    everything = Wanted()
+    told = replay_planned(strict.config, everything)
+    done = replay(strict.config, everything, LogLines())
+    assert told["pass"] == done["resolved"] == done["written"] > 0
+    assert strict.derived_tables() == lenient.derived_tables()
+    left = strict.query("SELECT reason, source_line, raw FROM quarantine WHERE resolved_time IS NULL ORDER BY ALL")
+    assert left == lenient.query(QUARANTINE)
+    assert len(strict.query("SELECT * FROM quarantine")) == len(before)
+    assert replay(strict.config, everything, LogLines())["resolved"] == 0
+    assert strict.derived_tables() == lenient.derived_tables()
+    strict.run()
+    assert strict.derived_tables() == lenient.derived_tables()
+
+
+def test_replay_takes_only_what_is_asked_for(spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    mixed(tmp_path / "raw")
+    job.run()
+    job.config = job.config.model_copy(update={"rules": job.config.rules.model_copy(update={"freshness_hours": 240})})
+    assert replay(job.config, Wanted(("unknown_app",)), LogLines())["resolved"] == 0
+    assert replay(job.config, Wanted(app_id="blog"), LogLines())["resolved"] == 0
+    assert replay(job.config, Wanted(("too_late",)), LogLines())["resolved"] == 1
+
+
+def test_replay_of_a_payload_that_failed_as_a_whole(spark: SparkSession, tmp_path: Path) -> None:
+    """Elements that fail now get rows of their own, the others land."""
+    job = Job(tmp_path, "limits: {max_events_per_request: 2}\n")
+    many: list[Any] = [event("a"), {"bad": 1}, event("b")]
+    write(tmp_path / "raw", "a.gz", line(*many))
+    job.run()
+    assert [row["reason"] for row in job.query("SELECT reason FROM quarantine")] == ["too_large"]
+    job.config = job.config.model_copy(update={"limits": job.config.limits.model_copy(update={"max_events_per_request": 10})})
+    done = replay(job.config, Wanted(), LogLines())
+    assert (done["resolved"], done["written"]) == (1, 2)
+    rows = job.query("SELECT reason, raw, resolved_time IS NULL AS open FROM quarantine ORDER BY open")
+    assert [(row["reason"], row["open"]) for row in rows] == [("too_large", False), ("malformed_event", True)]
+    assert json.loads(rows[1]["raw"]) == {"bad": 1}
