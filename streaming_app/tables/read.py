@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -10,24 +12,63 @@ import pyarrow as pa
 from streaming_app.errors import QueryError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.tables.delta import Sink, live_files
+from streaming_app.tables.files import LiveFile
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
+Ask = Callable[[str], pa.Table]
+"""Gives the result of a SELECT; QueryError where DuckDB refuses it: a mistake, or an attempt to read or write anything else."""
+Snapshot = Mapping[str, list[LiveFile]]
+"""Files of some tables, by the table's name."""
 
-def dataset(sink: Sink, table: Table) -> ds.Dataset:
-    """The newest version of a table; partition columns come from the Delta log."""
+
+def snapshot(sink: Sink, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[LiveFile]]:
+    """All files of the newest versions.
+
+    Raises:
+        SinkError: a table is not there.
+    """
+    return {table.name: live_files(sink.open(table)) for table in tables}
+
+
+def dataset(sink: Sink, table: Table, files: Iterable[LiveFile] | None = None) -> ds.Dataset:
+    """Some files of a table, by default all of its newest version; partition columns come from the Delta log."""
     import pyarrow.dataset as ds  # noqa: PLC0415 - it imports pandas, a second that commands without a look need not pay
 
     system, root = sink.storage.filesystem(sink.uri(table))
     parquet = ds.ParquetFileFormat()
     fragments = []
-    for file in live_files(sink.open(table)):
+    for file in live_files(sink.open(table)) if files is None else files:
         known = ds.scalar(True)
         for name, value in file.partition.items():
             known = known & (ds.field(name) == pa.scalar(value).cast(table.schema.field(name).type))
         fragments.append(parquet.make_fragment(f"{root}/{file.path}", system, partition_expression=known))
     return ds.FileSystemDataset(fragments, table.schema, parquet, system)
+
+
+@contextmanager
+def asking(sink: Sink, files: Snapshot) -> Iterator[Ask]:
+    """Questions about the tables of a snapshot, each under its own name."""
+    hint = f"tables are {', '.join(files)}; the dialect is DuckDB's"
+    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+        for name, chosen in files.items():
+            connection.register(name, dataset(sink, TABLES[name], chosen))
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+
+        def ask(sql: str) -> pa.Table:
+            try:
+                rows = connection.sql(sql)
+                found = None if rows is None else rows.to_arrow_table()
+            except duckdb.Error as error:
+                raise QueryError(str(error).partition("\n")[0], hint) from None
+            if found is None:
+                raise QueryError("Query Error: that selects nothing", hint)
+            return found
+
+        yield ask
 
 
 def query(sink: Sink, sql: str) -> pa.Table:
@@ -37,18 +78,5 @@ def query(sink: Sink, sql: str) -> pa.Table:
         QueryError: DuckDB refuses it: a mistake, or an attempt to read or write anything but the tables.
         SinkError: a table is not there.
     """
-    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
-        for table in TABLES.values():
-            connection.register(table.name, dataset(sink, table))
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        hint = f"tables are {', '.join(TABLES)}; the dialect is DuckDB's"
-        try:
-            rows = connection.sql(sql)
-            found = None if rows is None else rows.to_arrow_table()
-        except duckdb.Error as error:
-            raise QueryError(str(error).partition("\n")[0], hint) from None
-        if found is None:
-            raise QueryError("Query Error: that selects nothing", hint)
-        return found
+    with asking(sink, snapshot(sink)) as ask:
+        return ask(sql)

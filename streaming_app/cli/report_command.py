@@ -1,0 +1,49 @@
+"""``clickstream report``."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.config.load import load_config
+from streaming_app.config.model import Config
+from streaming_app.errors import ConfigError
+
+
+def report(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    out: Annotated[Path, Parameter(help="file to write")] = Path("report.html"),
+    app: Annotated[str | None, Parameter(help="only this app")] = None,
+    from_: Annotated[date | None, Parameter(name="--from", help="first day of events, UTC; by default 90 days at most")] = None,
+    to: Annotated[date | None, Parameter(help="last day of events, UTC")] = None,
+) -> None:
+    """Write a page about what is in the tables: traffic, channels, pages, devices, funnel, data quality, cost.
+
+    The page needs no network and no script: open it in a browser, send it, print it.
+
+    Example: clickstream report --out report.html --from 2026-11-01
+    """
+    print(described(write_report(load_config(config), out, app, from_, to)))
+
+
+def write_report(config: Config, out: Path, app: str | None = None, first: date | None = None, last: date | None = None) -> Path:
+    """Write the report of now; the path that was written."""
+    from streaming_app.report.make import make_report  # noqa: PLC0415 - Jinja takes time that other commands need not pay
+
+    page = make_report(config, app, first, last, datetime.now(UTC))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written: {error.strerror}", "choose another file with --out") from None
+    return out
+
+
+def described(out: Path) -> str:
+    """Where a page is, for people and for a browser's address line."""
+    return f"wrote {out} ({out.stat().st_size / 1e3:,.0f} kB): open it in a browser, {out.absolute().as_uri()}"

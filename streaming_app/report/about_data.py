@@ -1,0 +1,150 @@
+"""The sections about the pipeline: whether its data can be trusted, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streaming_app.config.emr import Emr
+from streaming_app.report import quality
+from streaming_app.report.blocks import Block, Card, Cards, Column, Row, Section, Table, ranking
+from streaming_app.report.cost import Cost, cost, dollars_per_vcpu_hour
+from streaming_app.report.period import Period
+from streaming_app.report.terms import UNKNOWN
+from streaming_app.report.words import NOTHING, count, counted, day, dollars, foreign, moment, part, size, span
+from streaming_app.tables.read import Ask
+
+_RUN_DAYS, _BATCHES = 14, 5
+"""Rows of the tables of run days and batches."""
+_DELAYS = {"less than 1 min": 0, "1 to 10 min": 60, "10 min to 1 h": 600, "1 h to 1 day": 3_600, "1 day and more": 86_400}
+"""From how many seconds on."""
+_FATES = ("written", "duplicate", "filtered", "quarantined")
+_MEANING = (
+    "Written are new events and changes; duplicates were there already; filtered are left out by the configuration; quarantined "
+    "could not be used and are kept, with the reason."
+)
+
+
+def data_quality(ask: Ask, received: Period, app: str | None) -> Section:
+    found = quality.balance(ask, received)
+    blocks: list[Block] = [
+        Cards([_balance(found), _latest(found)]),
+        _fates(found),
+        _delays(ask),
+        _quarantine(ask, received, app),
+        _days(ask, received),
+        _enrichers(ask, received),
+        _batches(ask, received),
+    ]
+    of_all = (
+        " Batches read the requests of all apps together, so all but lateness and quarantine is about all of them." if app else ""
+    )
+    intro = f"Everything received is accounted for: received = written + duplicate + filtered + quarantined.{of_all}"
+    return Section("quality", "Data quality", intro, blocks)
+
+
+def _balance(found: dict[str, Any]) -> Card:
+    missing = found["received"] - sum(found[fate] for fate in _FATES)
+    if not found["batches"]:
+        return Card("Balance", NOTHING, "no batch yet")
+    if missing:
+        return Card("Balance", f"{count(missing)} missing", "of what was received", "does not add up", "bad")
+    return Card("Balance", "adds up", f"{count(found['received'])} received in {counted(found['batches'], 'batch', 'batches')}")
+
+
+def _latest(found: dict[str, Any]) -> Card:
+    return Card("Latest batch", moment(found["latest"]) if found["latest"] else NOTHING, "when it began")
+
+
+def _fates(found: dict[str, Any]) -> Table:
+    rows = [{"label": fate, "n": found[fate]} for fate in _FATES] if found["received"] else []
+    columns: list[Column] = [
+        ("Elements", lambda row: count(row["n"])),
+        ("Of received", lambda row: part(row["n"], found["received"])),
+    ]
+    return ranking("What became of what was received", "Fate", rows, "n", columns, note=_MEANING)
+
+
+def _delays(ask: Ask) -> Table:
+    counts = quality.delays(ask, list(_DELAYS.values()))
+    total = sum(counts)
+    rows = [{"label": label, "n": n} for label, n in zip(_DELAYS, counts, strict=True)] if total else []
+    columns: list[Column] = [("Events", lambda row: count(row["n"])), ("Share", lambda row: part(row["n"], total))]
+    return ranking("Late events", "From event to receipt", rows, "n", columns)
+
+
+def _quarantine(ask: Ask, received: Period, app: str | None) -> Table:
+    columns: list[Column] = [
+        ("Elements", lambda row: count(row["elements"])),
+        ("Files", lambda row: count(row["files"])),
+        ("Latest message", lambda row: foreign(row["message"] or "")),
+    ]
+    found = quality.quarantine(ask, received, app)
+    more = {"texts": frozenset({"Latest message"}), "wide": True, "nothing": "Nothing is in quarantine."}
+    return ranking("Quarantine by reason", "Reason", found, "elements", columns, **more)
+
+
+def _days(ask: Ask, received: Period) -> Table:
+    columns: list[Column] = [
+        ("Batches", lambda row: count(row["batches"])),
+        ("Received", lambda row: count(row["received"])),
+        ("Quarantined", lambda row: part(row["quarantined"], row["received"])),
+    ]
+    rows = [{**row, "label": day(row["day"])} for row in quality.days(ask, received, _RUN_DAYS)]
+    return ranking("Batches over time", "Day of the run", rows, "received", columns)
+
+
+def _batches(ask: Ask, received: Period) -> Table:
+    names = ("Requests until", "Files", "Decoded", "Received", "Written", "Pass", "Commit")
+    rows = [
+        Row(
+            moment(row["created_time"]),
+            0,
+            [
+                moment(row["last_ingest_time"]) if row["last_ingest_time"] else UNKNOWN,
+                count(row["files"]),
+                size(row["decoded_bytes"]),
+                count(row["received"]),
+                count(row["written"]),
+                span(1000 * row["pass_seconds"]),
+                span(1000 * row["commit_seconds"]),
+            ],
+        )
+        for row in quality.newest(ask, received, _BATCHES)
+    ]
+    return Table("Latest batches", "Began", names, rows, wide=True, many=True)
+
+
+def _enrichers(ask: Ask, received: Period) -> Table:
+    rows = [
+        Row(
+            foreign(row["label"]),
+            0,
+            [count(row["failed"]), f"{row['cpu_seconds']:,.2f}", foreign(row["error"] or "none")],
+        )
+        for row in quality.enrichers(ask, received)
+    ]
+    names = ("Failed values", "CPU-seconds", "First error")
+    return Table("Enrichers", "Enricher", names, rows, texts=frozenset({"First error"}), nothing="No enricher has run.")
+
+
+def costs(ask: Ask, received: Period, emr: Emr) -> Section:
+    found = cost(ask, received, emr)
+    gb, price = found.decoded_gb, emr.price
+    runs, workers = (f"{dollars(all_ / gb if gb else None)} a decoded GB" for all_ in (found.run_dollars, found.worker_dollars))
+    cards = [
+        Card("Whole runs", dollars(found.run_dollars), f"{runs}, {counted(found.runs, 'run', 'runs')}"),
+        Card("Workers alone", dollars(found.worker_dollars), workers),
+        Card("CPU", _per_gb(found), "measured"),
+        Card("Decoded", size(found.decoded_bytes), counted(found.events, "event or change", "events and changes")),
+    ]
+    intro = (
+        f"Dollars are estimates for EMR Serverless by the prices of the configuration: {dollars(price.vcpu_hour)} a vCPU-hour, "
+        f"{dollars(price.gb_hour)} a GB-hour, so {dollars(dollars_per_vcpu_hour(emr))} for an hour of a worker's processor with "
+        "its memory. Whole runs have the driver and the start, most of what a small run costs; "
+        "workers alone are the CPU-seconds that reading the raw files took where the job ran, as if workers never waited."
+    )
+    return Section("cost", "Cost", intro, [Cards(cards)])
+
+
+def _per_gb(found: Cost) -> str:
+    return f"{found.cpu_seconds / found.decoded_gb:,.0f}s a GB" if found.decoded_bytes else NOTHING

@@ -1,0 +1,111 @@
+"""What a section is made of: cards, tables whose rows are bars, charts of lines. Shapes and text; templates draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streaming_app.report.words import count, foreign
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A key figure. ``tone`` of its change: good, bad or even."""
+
+    label: str
+    value: str
+    note: str = ""
+    change: str = ""
+    tone: str = "even"
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    cards: Sequence[Card]
+    kind: str = "cards"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``bar`` is its length, 0 to 100."""
+
+    label: str
+    bar: float
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Numbers by something; ``texts`` are the columns that hold text and not numbers. ``nothing`` is said if there are no rows.
+    Where a table is wider than a phone, its rows are folded there, or, of ``many`` columns, it scrolls.
+    """
+
+    title: str
+    head: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    note: str = ""
+    nothing: str = "Nothing yet."
+    texts: frozenset[str] = frozenset()
+    wide: bool = False
+    many: bool = False
+    kind: str = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    name: str
+    points: str
+    area: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Lines over time. ``heights`` are labels with their place in percent; ``times`` too, and whether one may be left out where
+    there is little room; ``spots`` are what a pointer shows: left edge, width, text.
+    """
+
+    title: str
+    described: str
+    lines: Sequence[Line]
+    heights: Sequence[tuple[float, str]]
+    times: Sequence[tuple[float, str, bool]]
+    spots: Sequence[tuple[float, float, str]]
+    kind: str = "chart"
+
+
+Block = Cards | Table | Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """``details`` is a table that is folded away."""
+
+    id: str
+    title: str
+    intro: str
+    blocks: Sequence[Block]
+    details: Table | None = None
+
+    @property
+    def in_thirds(self) -> bool:
+        """Three blocks are side by side where there is room, others are in pairs."""
+        return sum(not (isinstance(block, Table) and block.wide) for block in self.blocks) == 3
+
+
+Column = tuple[str, Callable[[Mapping[str, Any]], str]]
+"""Its head, and what it shows of a row."""
+
+
+def ranking(
+    title: str, head: str, rows: Sequence[Mapping[str, Any]], measure: str, columns: Sequence[Column], **more: Any
+) -> Table:
+    """A table of rows with a ``label`` and bars as long as the measure. Where rows know how many ``groups`` there are, it tells
+    how many are not shown.
+    """
+    largest = max((row[measure] for row in rows), default=0) or 1
+    shown = [Row(foreign(str(row["label"])), 100 * row[measure] / largest, [show(row) for _, show in columns]) for row in rows]
+    hidden = rows[0].get("groups", len(rows)) - len(rows) if rows else 0
+    note = f"and {count(hidden)} more" if hidden else ""
+    return Table(title, head, [name for name, _ in columns], shown, **{"note": note, **more})

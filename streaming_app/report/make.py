@@ -1,0 +1,106 @@
+"""The report of a pipeline's tables: what to ask of which files, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from difflib import get_close_matches
+
+from streaming_app.config.model import Config
+from streaming_app.errors import QueryError
+from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, SESSION, USER
+from streaming_app.report import about_data, about_people
+from streaming_app.report.blocks import Section
+from streaming_app.report.key_figures import Figures, cards
+from streaming_app.report.page import Page, render
+from streaming_app.report.period import Choice, Period, choose, day_of
+from streaming_app.report.traffic import figures
+from streaming_app.report.words import count, days, part
+from streaming_app.tables.delta import Sink, sink_for
+from streaming_app.tables.read import Ask, Snapshot, asking, snapshot
+
+_TABLES = (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS)
+
+
+def make_report(config: Config, app: str | None, first: date | None, last: date | None, now: datetime) -> str:
+    """The page about one app or all, and the days of events from first to last, as HTML.
+
+    Raises:
+        QueryError: there is no such app, or the days make no period.
+        SinkError: a table is not there.
+    """
+    sink = sink_for(config)
+    files = snapshot(sink, _TABLES)
+    known = {file.partition["app_id"] for file in files["event"]}
+    if app is not None:
+        _check_app(app, known | set(config.apps))
+    found = choose({day for file in _of_app(files, app)["event"] if (day := day_of(file.partition))}, first, last)
+    chosen = _within(_of_app(files, app), found.period)
+    with asking(sink, chosen) as ask:
+        now_figures = figures(ask)
+        sections = _sections(ask, config, found, app, now_figures)
+    return render(
+        Page(
+            project=config.project_id,
+            period=days(found.period) if found.period else "",
+            note=found.note,
+            apps=sorted({file.partition["app_id"] for file in chosen["event"]}) or sorted([app] if app else config.apps),
+            compared=days(found.previous) if found.previous else "",
+            cards=cards(now_figures, _before(sink, _of_app(files, app), found.previous)),
+            asides=list(_asides(now_figures)),
+            sections=sections,
+        ),
+        now,
+    )
+
+
+def _sections(ask: Ask, config: Config, found: Choice, app: str | None, now: Figures) -> list[Section]:
+    return [
+        about_people.over_time(ask, found.period),
+        about_people.channels(ask),
+        about_people.landing_pages(ask),
+        about_people.devices(ask, now["users"]),
+        about_people.countries(ask),
+        about_people.funnel(ask),
+        about_people.sessions(ask),
+        about_data.data_quality(ask, found.received, app),
+        about_data.costs(ask, found.received, config.emr),
+    ]
+
+
+def _before(sink: Sink, files: Snapshot, previous: Period | None) -> Figures | None:
+    if previous is None:
+        return None
+    with asking(sink, _within(files, previous)) as ask:
+        return figures(ask)
+
+
+def _asides(now: Figures) -> Iterator[str]:
+    if bots := now["all_events"] - now["events"]:
+        of_all = f"{count(bots)} of {count(now['all_events'])} events ({part(bots, now['all_events'])})"
+        yield f"Bots sent {of_all}. They are left out, except among orders, which servers report as well, and in data quality."
+
+
+def _check_app(app: str, known: set[str]) -> None:
+    if app not in known:
+        close = get_close_matches(app, known, n=1)
+        raise QueryError(
+            f"there is no app {app!r}" + (f", did you mean {close[0]!r}?" if close else ""),
+            f"apps are {', '.join(sorted(known))}",
+        )
+
+
+def _of_app(files: Snapshot, app: str | None) -> Snapshot:
+    """Files of one app, and of tables that are not partitioned by app."""
+    return {
+        name: [file for file in of_table if app is None or file.partition.get("app_id", app) == app]
+        for name, of_table in files.items()
+    }
+
+
+def _within(files: Snapshot, period: Period | None) -> Snapshot:
+    """Files of a period; without one none that belong to days."""
+    return {
+        name: [file for file in of_table if (period.has(file.partition) if period else day_of(file.partition) is None)]
+        for name, of_table in files.items()
+    }
