@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -92,11 +93,11 @@ class Sink:
 
 
 def live_files(table: DeltaTable) -> list[LiveFile]:
-    """The data files of the table's version, in no order."""
+    """The data files of the table's version, in the order of its log, which a compaction goes by."""
     actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [
         LiveFile(
-            action["path"],
+            unquote(action["path"]),  # encoded in the log, where a compaction named the folder after an app's id
             {name: str(value) for name, value in _under("partition.", action)},
             action["size_bytes"],
             dict(_under("min.", action)),
