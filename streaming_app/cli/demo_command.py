@@ -11,6 +11,7 @@ from cyclopts import Parameter, validators
 from rich.console import Console
 
 from streaming_app.cli.look_commands import console_for_grids, show
+from streaming_app.cli.report_command import described, write_report
 from streaming_app.cli.run_command import describe
 from streaming_app.config.load import load_config
 from streaming_app.config.model import Config
@@ -60,7 +61,7 @@ def demo(
     folder: Annotated[Path, Parameter(help="where to put raw files, tables and the configuration")] = Path(".demo"),
     rows: Annotated[int, Parameter(help="rows to show of each table")] = 3,
 ) -> None:
-    """Generate raw files, run the job on them twice, and show what is in the tables.
+    """Generate raw files, run the job on them twice, show what is in the tables, and write a page about it for people.
 
     Example: clickstream demo --events 50000
     """
@@ -77,7 +78,9 @@ def demo(
     for title in ("first run", "second run, nothing new"):
         _run(config, title, console)
     _show_tables(sink_for(config), rows, console)
-    console.print(f"\nlook closer: clickstream sql -c {config_path} 'SELECT …'", highlight=False, markup=False)
+    page = described(write_report(config, folder / "report.html"))
+    console.print(f"\n{page}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"look closer: clickstream sql -c {config_path} 'SELECT …'", highlight=False, markup=False)
 
 
 def _clear(folder: Path) -> None:

@@ -27,7 +27,7 @@ _MEANING = (
 def data_quality(ask: Ask, received: Period, app: str | None) -> Section:
     found = quality.balance(ask, received)
     blocks: list[Block] = [
-        Cards([_balance(found), _latest(found)]),
+        Cards([_balance(found), _latest(found), _latency(found)]),
         _fates(found),
         _delays(ask),
         _quarantine(ask, received, app),
@@ -55,6 +55,11 @@ def _latest(found: dict[str, Any]) -> Card:
     return Card("Latest batch", moment(found["latest"]) if found["latest"] else NOTHING, "when it began")
 
 
+def _latency(found: dict[str, Any]) -> Card:
+    p50, p95 = (span(None if found[name] is None else 1000 * found[name]) for name in ("p50", "p95"))
+    return Card("From event to table", p95, f"95 % of the latest batch; half {p50}")
+
+
 def _fates(found: dict[str, Any]) -> Table:
     rows = [{"label": fate, "n": found[fate]} for fate in _FATES] if found["received"] else []
     columns: list[Column] = [
@@ -75,6 +80,7 @@ def _delays(ask: Ask) -> Table:
 def _quarantine(ask: Ask, received: Period, app: str | None) -> Table:
     columns: list[Column] = [
         ("Elements", lambda row: count(row["elements"])),
+        ("Replayed", lambda row: count(row["resolved"])),
         ("Files", lambda row: count(row["files"])),
         ("Latest message", lambda row: foreign(row["message"] or "")),
     ]

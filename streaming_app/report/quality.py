@@ -36,8 +36,12 @@ def batches(received: Period) -> str:
 
 
 def balance(ask: Ask, received: Period) -> dict[str, Any]:
-    """Sums over all batches of :data:`_SUMS`, ``batches``, and when the latest of them began (``latest``, None without any)."""
-    [found] = rows(ask, f"SELECT {_SUMMED}, count(*) AS batches, max(created_time) AS latest FROM {batches(received)}")
+    """Sums over all batches of :data:`_SUMS`, and ``batches``; of the latest when it began (``latest``, None without any), and
+    seconds from event to table of half of its events and of 95 % (``p50``, ``p95``; None where not measured).
+    """
+    latest = ", ".join(f"arg_max(latency_{name}_seconds, created_time) AS {name}" for name in ("p50", "p95"))
+    sql = f"SELECT {_SUMMED}, count(*) AS batches, max(created_time) AS latest, {latest} FROM {batches(received)}"
+    [found] = rows(ask, sql)
     return found
 
 
@@ -54,11 +58,13 @@ def newest(ask: Ask, received: Period, limit: int) -> Rows:
 
 
 def quarantine(ask: Ask, received: Period, app: str | None) -> Rows:
-    """``elements`` and ``files`` by reason (``label``), the latest one's ``message``."""
+    """``elements``, ``resolved`` ones (a replay brought them into the tables), ``files`` by reason (``label``), and the latest
+    one's ``message``.
+    """
     of_app = f"AND app_id = {literal(app)}" if app else ""
     return rows(
         ask,
-        "SELECT reason AS label, count(*) AS elements, count(DISTINCT source_file) AS files, "
+        "SELECT reason AS label, count(*) AS elements, count(resolved_time) AS resolved, count(DISTINCT source_file) AS files, "
         "arg_max(message, created_time) AS message FROM quarantine "
         f"WHERE created_time IN (SELECT created_time FROM {batches(received)}) {of_app} GROUP BY 1 ORDER BY elements DESC, label",
     )
