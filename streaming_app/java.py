@@ -22,8 +22,7 @@ def ensure_java() -> None:
     Raises:
         EnvironmentProblem: none is there and none can be fetched.
     """
-    home = os.environ.get("JAVA_HOME")
-    found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    found = found_java()
     if found and java_version(found) in SUPPORTED:
         return
     try:
@@ -34,6 +33,12 @@ def ensure_java() -> None:
             f"{there} and none could be fetched ({error})",
             f"install Java {SUPPORTED[0]}, for example: apt-get install openjdk-{SUPPORTED[0]}-jre-headless",
         ) from None
+
+
+def found_java() -> str | None:
+    """The java executable that is there: that of ``JAVA_HOME``, else the one on the PATH."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin" / "java") if home else shutil.which("java")
 
 
 def java_version(executable: str) -> int | None:

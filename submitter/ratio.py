@@ -1,7 +1,8 @@
 """How far raw files grow when they are unpacked, as the last micro-batches measured it.
 
-``run_metrics`` has a row in a file for each micro-batch, so the statistics in its Delta log are the values themselves: the
-log's newest commits tell them without a reader of Parquet in the Lambda.
+A micro-batch adds a file with one row to ``run_metrics``, so the statistics in its Delta log are the values themselves: the
+log's newest commits tell them without a reader of Parquet in the Lambda. The files of a compaction have more rows: they are
+passed over.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ def _sizes(objects: Objects, log: str) -> Iterator[tuple[int, int]]:
     for uri in commits[-NEWEST:]:
         for line in objects.lines(uri):
             added = json.loads(line).get("add") if line else None
-            smallest = json.loads(added.get("stats") or "{}").get("minValues", {}) if added else {}
+            if not added or not added.get("dataChange", True):
+                continue
+            smallest = json.loads(added.get("stats") or "{}").get("minValues", {})
             if "bytes" in smallest and "decoded_bytes" in smallest:
                 yield smallest["bytes"], smallest["decoded_bytes"]

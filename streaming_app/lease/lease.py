@@ -103,7 +103,7 @@ def _take(slot: Slot, me: Holder) -> Lease:
         seen = slot.read()
         other = None if seen is None else msgspec.json.decode(seen[0], type=Holder)
         version = None if seen is None else seen[1]
-        if other is None or _is_free(other) or (version == watched and time.monotonic() - unchanged_since > other.ttl_seconds):
+        if other is None or is_free(other) or (version == watched and time.monotonic() - unchanged_since > other.ttl_seconds):
             mine = msgspec.structs.replace(me, renewed=time.time())
             if (taken := slot.swap(_text(mine), version)) is not None:
                 return Lease(slot, mine, taken)
@@ -118,8 +118,8 @@ def _take(slot: Slot, me: Holder) -> Lease:
         time.sleep(other.ttl_seconds / _LOOKS_PER_TTL)
 
 
-def _is_free(other: Holder) -> bool:
-    """Given back, or its process is known to be gone."""
+def is_free(other: Holder) -> bool:
+    """Given back, or its process is known to be gone. False does not say that it is alive, if it was on another machine."""
     if other.released or (other.is_here and not other.is_alive_here):
         return True
     return time.time() - other.renewed > _FORGOTTEN_TTLS * other.ttl_seconds

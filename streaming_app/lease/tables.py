@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import msgspec
+
 from streaming_app.config.model import Config
-from streaming_app.lease.lease import TTL_SECONDS, leased
+from streaming_app.lease.holder import Holder
+from streaming_app.lease.lease import TTL_SECONDS, is_free, leased
 from streaming_app.lease.slot import Slot, slot_at
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import Sink, sink_for
@@ -16,6 +19,13 @@ from streaming_app.tables.delta import Sink, sink_for
 def lease_slot(config: Config, storage: Storage) -> Slot:
     """Where it is kept: beside the tables."""
     return slot_at(f"{config.sink.uri.rstrip('/')}/_lease.json", storage)
+
+
+def holder_of(config: Config, storage: Storage) -> Holder | None:
+    """Who holds the lease now, as far as can be told without waiting; None where it is free. Writes nothing."""
+    seen = lease_slot(config, storage).read()
+    holder = None if seen is None else msgspec.json.decode(seen[0], type=Holder)
+    return None if holder is None or is_free(holder) else holder
 
 
 @contextmanager
