@@ -56,7 +56,7 @@ def unprocessed(window: Window, glob: str, objects: Objects, enough_bytes: float
     """
     backlog = Backlog(window, unfinished=has_unfinished_batch(objects, window.checkpoint))
     committed = {_key(uri) for uri in committed_files(objects, window.checkpoint)}
-    for found, place in _readable(window, glob, objects):
+    for found, place in readable_files(window, glob, objects):
         key = _key(found.uri)
         if key not in committed:
             backlog.add(found, place, key)
@@ -71,7 +71,7 @@ def _key(uri: str) -> int:
     return int.from_bytes(blake2b(uri.encode(), digest_size=8).digest())
 
 
-def _readable(window: Window, glob: str, objects: Objects) -> Iterator[tuple[Found, str]]:
+def readable_files(window: Window, glob: str, objects: Objects) -> Iterator[tuple[Found, str]]:
     """The files of a window that Spark's file source reads, each with the place to send Spark to."""
     for root in window.roots:
         for found in objects.files(root.uri) if root.is_folder else (root,):

@@ -42,6 +42,24 @@ def backfill(
     print(summary.as_json() if json else describe(summary))
 
 
+def reprocess(
+    config: ConfigOption = DEFAULT_CONFIG, *, first: FromOption, last: ToOption, dry_run: DryRun = False, json: Json = False
+) -> None:
+    """Make some days of events anew from their raw files, with today's code and configuration; user and session follow.
+
+    Example: clickstream reprocess --from 2026-11-01 --to 2026-11-03
+    """
+    from streaming_app.operations import reprocess as command  # noqa: PLC0415 - PySpark takes half a second
+
+    loaded, days = load_config(config), _days(first, last)
+    if dry_run:
+        tell(command.planned(loaded, days), json)
+        return
+    with _progress(command.PHASES) as progress:
+        result = command.reprocess(loaded, days, progress)
+    tell(result, json)
+
+
 def replay(
     config: ConfigOption = DEFAULT_CONFIG,
     *,

@@ -19,7 +19,7 @@ from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.attributes import LOG_COLUMNS
 from streaming_app.derive.engine import query
-from streaming_app.derive.stream import COLUMNS, to_ipc
+from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
 from streaming_app.registry import apps_with_profiles
 from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
@@ -93,7 +93,7 @@ def _states(sink: Sink, made: _Users | _Sessions, parts: int, group: Group) -> I
     for file in group:
         name, _, app_id = file.tag.partition(" ")
         if name == EVENT.name:
-            for events in _with_app(sink, EVENT, file, app_id, COLUMNS):
+            for events in _with_app(sink, EVENT, file, app_id, EVENT_COLUMNS):
                 yield from _by_part(_STATES, made.states(events), parts)
         else:
             for changes in _with_app(sink, CHANGE, file, app_id, LOG_COLUMNS):

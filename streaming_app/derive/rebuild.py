@@ -8,11 +8,14 @@ from collections import defaultdict
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+from pyspark.sql import SparkSession
 
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
+from streaming_app.derive.all_users import rebuild_table
 from streaming_app.derive.changes import log_of
 from streaming_app.derive.stale import Users, stale_users
+from streaming_app.derive.states import EVENT_COLUMNS
 from streaming_app.model.tables import EVENT, SESSION, TABLES, USER
 from streaming_app.registry import apps_with_profiles
 from streaming_app.tables.delta import Sink
@@ -22,10 +25,17 @@ from streaming_app.tables.upsert import hold, replace
 _KEY = "user_pseudo_id"
 
 
-def rebuild_stale_users(config: Config, sink: Sink, job_id: str) -> None:
+MANY_USERS = 50_000
+"""Of more users than these the events may not fit the driver's memory: then all users are rebuilt, in tasks."""
+
+
+def rebuild_stale_users(spark: SparkSession, config: Config, sink: Sink, job_id: str) -> None:
     """Rebuild the users noted as stale; the notes go only after that, so a crash repeats it."""
     users, notes = stale_users(config, sink.storage)
-    if users:
+    if len(users) > MANY_USERS:
+        for table in (USER, SESSION):
+            rebuild_table(spark, table, config, sink, job_id)
+    elif users:
         rebuild_users(config, sink, job_id, users)
     for note in notes:
         sink.storage.delete(note)
@@ -46,7 +56,7 @@ def rebuilt_rows(config: Config, sink: Sink, job_id: str, users: Users) -> dict[
     """The rows of ``user`` and ``session`` that some users ought to have, made from all that there is of them."""
     created_ms = int(time.time() * 1000)
     values = _values(users)
-    columns = list(dict.fromkeys(("app_id", *user_rows.EVENT_COLUMNS, *session_rows.EVENT_COLUMNS)))
+    columns = ["app_id", *EVENT_COLUMNS]
     found = dataset(sink, EVENT)
     wanted = [(ds.field("app_id") == app_id) & ds.field(_KEY).isin(ids) for app_id, ids in values.items()]
     events = pa.concat_tables([found.to_table(columns=columns, filter=each) for each in wanted])

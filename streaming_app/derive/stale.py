@@ -5,15 +5,10 @@ Derive rebuilds their rows from ``event`` and only then deletes the note; a note
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from streaming_app.config.model import Config
 from streaming_app.storage import Storage
-
-if TYPE_CHECKING:
-    from streaming_app.ingest.batch import Batch
 
 Users = set[tuple[str, str]]
 """Pairs of app_id and user_pseudo_id."""
@@ -23,10 +18,9 @@ def _folder(config: Config) -> str:
     return config.checkpoint_uri("stale_users")
 
 
-def mark_stale(batch: Batch, users: Users) -> None:
-    """Note users to be rebuilt."""
-    uri = f"{_folder(batch.config)}/{batch.stream_id}-{batch.batch_id}.json"
-    batch.storage.write_text(uri, msgspec.json.encode(sorted(users)).decode())
+def mark_stale(config: Config, storage: Storage, name: str, users: Users) -> None:
+    """Note users to be rebuilt; ``name`` is the note's, the same when the same step is tried again."""
+    storage.write_text(f"{_folder(config)}/{name}.json", msgspec.json.encode(sorted(users)).decode())
 
 
 def stale_users(config: Config, storage: Storage) -> tuple[Users, list[str]]:

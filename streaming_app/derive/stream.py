@@ -16,6 +16,7 @@ from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.changes import log_of, touched, upsert_items
 from streaming_app.derive.hooks import run_hooks
 from streaming_app.derive.rebuild import rebuild_stale_users
+from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
 from streaming_app.model.tables import CHANGE, EVENT, Table
 from streaming_app.registry import apps_with_profiles
 from streaming_app.storage import Storage
@@ -33,8 +34,6 @@ BATCH_BYTES = 128 << 20
 
 CHUNK_ROWS = 1 << 17
 
-COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVENT_COLUMNS)))
-
 
 def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) -> None:
     """Run the query until the derived tables know every event and change that was there at its start."""
@@ -45,7 +44,7 @@ def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) ->
     files = _new_files(spark, sink, EVENT).union(_new_files(spark, sink, CHANGE))
     run_available_now(files, config.checkpoint_uri("derive"), process)
     with summary.timed("rebuild"):
-        rebuild_stale_users(config, sink, summary.job_id)
+        rebuild_stale_users(spark, config, sink, summary.job_id)
 
 
 def _new_files(spark: SparkSession, sink: Sink, table: Table) -> DataFrame:
@@ -100,17 +99,9 @@ def _chunks(storage: Storage, uri: str, app_id: str) -> Iterator[pa.Table]:
     """The events of one file, as many at a time as fit a worker's memory easily."""
     system, path = storage.filesystem(uri)
     with pq.ParquetFile(path, filesystem=system) as file:
-        for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=list(COLUMNS)):
+        for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=list(EVENT_COLUMNS)):
             events = pa.Table.from_batches([batch])
             yield events.append_column("app_id", pa.repeat(app_id, len(events)))
-
-
-def to_ipc(table: pa.Table) -> bytes:
-    """A table as an Arrow stream."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
 
 
 def _joined(streams: Iterable[bytes], kind: bytes, schema: pa.Schema) -> pa.Table:

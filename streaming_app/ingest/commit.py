@@ -38,7 +38,7 @@ def commit_batch(batch: Batch, report: Report, timing: Timing, sink: Sink) -> di
     check_balance(metrics)
     sink.guard()
     if users := {user for each in outcome.unique for user in each.verdict.changed_users}:
-        mark_stale(batch, users)
+        mark_stale(batch.config, batch.storage, f"{batch.stream_id}-{batch.batch_id}", users)
     events, changes = outcome.events, outcome.changes
     stream, number = batch.stream_id, batch.batch_id
     commit(sink.open(QUARANTINE), QUARANTINE, outcome.quarantined, stream, number)

@@ -14,7 +14,7 @@ from streaming_app.tables.delta import Rewrite, Sink, live_files
 from streaming_app.tables.files import LiveFile, WrittenFile
 from streaming_app.tables.rewrite import without_rows
 
-_KEY = ("source_file", "source_line", "envelope", "raw")
+KEY = ("source_file", "source_line", "envelope", "raw")
 """The envelope knows the element's position in its request."""
 
 
@@ -24,21 +24,21 @@ def new_in_quarantine(files: list[WrittenFile], batch: Batch, sink: Sink) -> tup
         return Rewrite([], [], []), {}
     # As the table was before an earlier try of this batch, which then decides as it did.
     stored = live_files(sink.before(QUARANTINE, batch.stream_id, batch.batch_id))
-    rows = {file.path: _read(sink, file.path, [*_KEY, "reason"]) for file in files}
+    rows = {file.path: _read(sink, file.path, [*KEY, "reason"]) for file in files}
     sources = pc.unique(pa.chunked_array([chunk for each in rows.values() for chunk in each["source_file"].chunks]))
-    known = _known(sink, stored, sources)
+    known = known_keys(sink, stored, sources)
     kept: list[WrittenFile] = []
     again: dict[str, int] = {}
     for file in files:
         table = rows[file.path]
-        is_known = pc.is_in(_keys(table), known).combine_chunks()
+        is_known = pc.is_in(keys(table), known).combine_chunks()
         for reason in table.filter(is_known)["reason"].to_pylist():
             again[reason] = again.get(reason, 0) + 1
         kept += _without(file, is_known, sink) if pc.any(is_known).as_py() else [file]
     return Rewrite(kept, [], []), again
 
 
-def _known(sink: Sink, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Array:
+def known_keys(sink: Sink, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Array:
     """Keys of the stored rows that come from some raw files."""
     first, last = pc.min_max(sources).as_py().values()
     found = [pa.array([], pa.string())]
@@ -48,13 +48,13 @@ def _known(sink: Sink, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Arra
             continue
         here = pc.is_in(_read(sink, file.path, ["source_file"])["source_file"], sources)
         if pc.any(here).as_py():
-            found += _keys(_read(sink, file.path, list(_KEY)).filter(here)).chunks
+            found += keys(_read(sink, file.path, list(KEY)).filter(here)).chunks
     return pa.concat_arrays(found)
 
 
-def _keys(rows: pa.Table) -> pa.ChunkedArray:
+def keys(rows: pa.Table) -> pa.ChunkedArray:
     """One text per row, in which no part runs into the next."""
-    parts = [pc.fill_null(rows[name].cast(pa.string()), "") for name in _KEY]
+    parts = [pc.fill_null(rows[name].cast(pa.string()), "") for name in KEY]
     lengths = pc.binary_join_element_wise(*(pc.binary_length(part).cast(pa.string()) for part in parts), " ")
     return pc.binary_join_element_wise(lengths, *parts, " ")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -30,3 +31,8 @@ class LiveFile:
     least: dict[str, Any] = field(default_factory=dict)
     most: dict[str, Any] = field(default_factory=dict)
     rows: int = 0
+
+    @property
+    def day(self) -> date:
+        """Of tables that are partitioned by year, month and day."""
+        return date(int(self.partition["year"]), int(self.partition["month"]), int(self.partition["day"]))

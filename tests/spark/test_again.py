@@ -15,6 +15,7 @@ from streaming_app.operations.days import Days
 from streaming_app.operations.rebuild import rebuild
 from streaming_app.operations.replay import Wanted, replay
 from streaming_app.operations.replay import planned as replay_planned
+from streaming_app.operations.reprocess import reprocess
 from streaming_app.progress import LogLines
 from tests.spark.job import Job
 from tests.spark.test_crash import QUARANTINE, write_first, write_second
@@ -117,3 +118,73 @@ def test_replay_of_a_payload_that_failed_as_a_whole(spark: SparkSession, tmp_pat
     rows = job.query("SELECT reason, raw, resolved_time IS NULL AS open FROM quarantine ORDER BY open")
     assert [(row["reason"], row["open"]) for row in rows] == [("too_large", False), ("malformed_event", True)]
     assert json.loads(rows[1]["raw"]) == {"bad": 1}
+
+
+def with_rules(job: Job, **rules: Any) -> None:
+    """Change the rules of a job that has run."""
+    job.config = job.config.model_copy(update={"rules": job.config.rules.model_copy(update=rules)})
+
+
+def rule_cases(raw: Path) -> None:
+    """Events near midnight, late ones, and ones with a wrong clock: what becomes of them depends on the rules."""
+    midnight = 1_779_926_400_000
+    write_first(raw)
+    for number, hours in enumerate((-1, 1, 30, 60, 100)):
+        sent = [event(f"h-{number}-{n}", timestamp=midnight + n * 3_600_000, unique_id=f"u-{n}") for n in range(-2, 3)]
+        received = midnight + hours * 3_600_000
+        write(raw, f"h{number}.gz", line(*sent, rid=f"h-{number}", ingest_time=received, client_timestamp=received - 1_000))
+
+
+WEEK = Days(date(2026, 5, 20), date(2026, 6, 2))
+
+
+@pytest.mark.parametrize("before", [{"freshness_hours": 24}, {"freshness_hours": 240}, {"clock_correction": False}], ids=str)
+def test_reprocess_is_a_clean_run_with_todays_rules(before: dict[str, Any], spark: SparkSession, tmp_path: Path) -> None:
+    old, new = Job(tmp_path / "old", APPS), Job(tmp_path / "new", APPS)
+    rule_cases(old.folder / "raw")
+    rule_cases(new.folder / "raw")
+    new.run()
+    todays = old.config
+    with_rules(old, **before)
+    old.run()
+    assert old.derived_tables() != new.derived_tables()
+    old.config = todays
+    write_second(old.folder / "raw")
+    old.run()
+    write_second(new.folder / "raw")
+    new.run()
+    done = reprocess(old.config, WEEK, LogLines())
+    assert done["days"] == 14
+    assert old.derived_tables() == new.derived_tables()
+    assert old.query(f"{QUARANTINE[: QUARANTINE.index('ORDER')]} WHERE resolved_time IS NULL ORDER BY ALL") == new.query(
+        QUARANTINE
+    )
+    old.run()
+    again = reprocess(old.config, WEEK, LogLines())
+    assert (again["resolved"], again["quarantined"], again["kept"]) == (0, 0, 0)
+    assert old.derived_tables() == new.derived_tables()
+
+
+def test_reprocess_of_one_day_leaves_the_others_alone(spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path, APPS)
+    rule_cases(tmp_path / "raw")
+    job.run()
+    others = "day <> 28"
+    before = job.query(f"SELECT * FROM event WHERE {others} ORDER BY ALL")
+    assert before
+    job.config = job.config.model_copy(update={"project_id": "renamed"})
+    reprocess(job.config, DAY, LogLines())
+    assert job.query(f"SELECT * FROM event WHERE {others} ORDER BY ALL") == before
+    assert {row["project_id"] for row in job.rows("event", "day = 28")} == {"renamed"}
+
+
+def test_events_whose_raw_file_is_gone_stay(spark: SparkSession, tmp_path: Path) -> None:
+    job = Job(tmp_path, APPS)
+    rule_cases(tmp_path / "raw")
+    job.run()
+    before = job.derived_tables()
+    next((tmp_path / "raw").rglob("a.gz")).unlink()
+    done = reprocess(job.config, WEEK, LogLines())
+    assert done["kept"] > 0
+    assert done["before"] == done["after"]
+    assert job.derived_tables() == before

@@ -1,0 +1,74 @@
+"""Which raw files events of some days come from, and which of them are there no more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.backlog.objects import Found, Objects
+from streaming_app.backlog.unprocessed import readable_files
+from streaming_app.backlog.windows import Window
+from streaming_app.config.model import Config
+from streaming_app.model.tables import CHANGE, EVENT
+from streaming_app.operations.days import Days, raw_folders
+from streaming_app.tables.delta import Sink, live_files
+from streaming_app.tables.rows import read_batches
+from streaming_app.uris import absolute
+
+_FILE = r'"input_file_name":"(?P<name>(?:[^"\\]|\\.)*)"'
+_CLOCKS = 1
+"""Days by which the server may have received an event before its own time: clocks that run ahead, and midnight."""
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """``window`` holds all files that may have events of the days; ``gone`` are those that stored rows name and nobody has."""
+
+    window: Window
+    gone: frozenset[str]
+
+
+def raw_files_of(config: Config, sink: Sink, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
+    """Look for the raw files of the events of some days: in the folders of the days on which they can have been received, and
+    by the names that the stored rows tell."""
+    received = days.widened(_CLOCKS, math.ceil(config.rules.freshness_hours / 24) + _CLOCKS)
+    folders, strays = raw_folders(config, received, objects)
+    window = Window(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), was_read=False)
+    listed = {found.uri for found, _ in readable_files(window, config.source.glob, objects)}
+    others = sorted(stored_sources(sink, days) - listed)
+    there = _existing(others, sink)
+    whole = Window(window.name, (*window.roots, *there), window.checkpoint, was_read=False)
+    return RawFiles(whole, frozenset(others) - {found.uri for found in there})
+
+
+def stored_sources(sink: Sink, days: Days | None = None) -> set[str]:
+    """Raw files that the stored events and changes of some days, or of all, come from."""
+    return {
+        name
+        for table in (EVENT, CHANGE)
+        for file in live_files(sink.open(table))
+        if days is None or file.day in days
+        for rows in read_batches(sink, table, file, ["process_info"])
+        for name in pc.unique(source_of(rows["process_info"])).to_pylist()
+        if name
+    }
+
+
+def source_of(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The raw file of each row; "" where its lineage does not say."""
+    name = pc.struct_field(pc.extract_regex(process_info, _FILE), "name")
+    return pc.fill_null(pc.replace_substring(name, r"\"", '"'), "")
+
+
+def _existing(uris: Iterable[str], sink: Sink) -> list[Found]:
+    found = []
+    for uri in uris:
+        system, path = sink.storage.filesystem(uri)
+        info = system.get_file_info(path)
+        if info.is_file:
+            found.append(Found(uri, info.size))
+    return found
