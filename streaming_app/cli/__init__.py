@@ -21,6 +21,7 @@ from streaming_app.cli.look_commands import inspect, sql
 from streaming_app.cli.operation_commands import backfill, rebuild, replay, reprocess
 from streaming_app.cli.package_command import package
 from streaming_app.cli.plugin_commands import plugins_app
+from streaming_app.cli.report_command import report
 from streaming_app.cli.run_command import run
 from streaming_app.cli.submit_command import submit
 from streaming_app.cli.table_commands import tables_app
@@ -42,6 +43,7 @@ app.command(rebuild)
 app.command(demo)
 app.command(inspect)
 app.command(explain)
+app.command(report)
 app.command(sql)
 app.command(config_app)
 app.command(plugins_app)
