@@ -52,7 +52,8 @@ def _balance(found: dict[str, Any]) -> Card:
 
 
 def _latest(found: dict[str, Any]) -> Card:
-    return Card("Latest batch", moment(found["latest"]) if found["latest"] else NOTHING, "when it began")
+    latest = found["latest"]
+    return Card("Latest batch", day(latest) if latest else NOTHING, f"began {latest:%H:%M} UTC" if latest else "")
 
 
 def _latency(found: dict[str, Any]) -> Card:

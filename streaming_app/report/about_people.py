@@ -114,8 +114,8 @@ def funnel(ask: Ask) -> Section:
     blocks = [_funnel(app_id, steps) for app_id, steps in found.items()]
     nothing = [Table("Funnel", "Step", [], [], nothing="No app has events of two of the steps yet.")]
     intro = (
-        "How many people did each step after the one before it. A login is one person on all devices; steps that an app does "
-        "not measure are left out."
+        "How many people did each step after the one before it; the step rate is of those. A login is one person on all "
+        "devices. Pages are screens too, and steps that an app does not measure are left out."
     )
     return Section("funnel", "Funnel", intro, blocks or nothing)
 
@@ -134,7 +134,7 @@ def _funnel(app_id: str, steps: Sequence[tuple[Step, int]]) -> Table:
     columns: list[Column] = [
         ("People", lambda row: count(row["people"])),
         ("Of all", lambda row: str(row["of_first"])),
-        ("Of the step before", lambda row: str(row["of_previous"])),
+        ("Step rate", lambda row: str(row["of_previous"])),
     ]
     return ranking(foreign(app_id), "Step", rows, "people", columns)
 
@@ -143,7 +143,7 @@ def sessions(ask: Ask) -> Section:
     kinds = visitors.new_and_returning(ask)
     blocks = [
         _histogram("Duration", "From first to last event", _DURATIONS, ask, "duration_msec"),
-        _histogram("Length", "Events in the session", _EVENT_COUNTS, ask, "event_count"),
+        _histogram("Events per session", "Events", _EVENT_COUNTS, ask, "event_count"),
         ranking("New and returning users", "User", kinds, "sessions", [_SESSIONS, _USERS, _BOUNCES, _VIEWS, _ENGAGED], wide=True),
     ]
     return Section(

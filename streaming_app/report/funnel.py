@@ -16,10 +16,10 @@ class Step:
 
 
 STEPS = (
-    Step("saw a page or screen", VIEWS),
-    Step("looked at a product", ("view_item", "ViewProduct")),
-    Step("put it in the cart", ("add_to_cart", "AddToCart")),
-    Step("began to check out", ("begin_checkout", "BeginCheckout")),
+    Step("saw a page", VIEWS),
+    Step("saw a product", ("view_item", "ViewProduct")),
+    Step("filled the cart", ("add_to_cart", "AddToCart")),
+    Step("began checkout", ("begin_checkout", "BeginCheckout")),
     Step("ordered", ORDERS),
 )
 """Names are those of GA4, which the Clickstream SDK's shops use too, and of the usual tracking plan with Sensors Data."""

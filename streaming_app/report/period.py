@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -76,7 +76,7 @@ def choose(days: Collection[date], first: date | None, last: date | None) -> Cho
     known = Period(min(days), max(days))
     note = "as asked" if first or last else "all days that have events"
     if not (first or last) and known.days > MOST_DAYS:
-        asked = replace(asked, first=known.last - timedelta(days=MOST_DAYS - 1))
+        asked = Period(known.last - timedelta(days=MOST_DAYS - 1), date.max)
         note = f"the last {MOST_DAYS} days that have events"
     period = Period(max(asked.first, known.first), min(asked.last, known.last))
     if period.days < 1:
