@@ -42,6 +42,13 @@ def derive_is_behind(config: Config, objects: Objects) -> bool:
     return any(_has_news(objects, table, place) for table, place in zip(tables, places, strict=True))
 
 
+def versions_to_read(config: Config, objects: Objects) -> dict[str, int]:
+    """The version of each table from which on derive goes on; the next one where it has read them all. {} before its first
+    batch."""
+    offsets = committed_offsets(objects, absolute(config.checkpoint_uri("derive")))
+    return {name: _place(each).version for name, each in zip(DERIVED_FROM, offsets, strict=False)}
+
+
 def _place(offset: dict[str, int | str | bool]) -> Place:
     version, index = int(offset["reservoirVersion"]), int(offset["index"])
     if index == _END:

@@ -18,6 +18,7 @@ from streaming_app.cli.config_commands import config_app
 from streaming_app.cli.demo_command import demo
 from streaming_app.cli.explain_command import explain
 from streaming_app.cli.look_commands import inspect, sql
+from streaming_app.cli.maintenance_commands import optimize, vacuum
 from streaming_app.cli.operation_commands import backfill, rebuild, replay, reprocess
 from streaming_app.cli.package_command import package
 from streaming_app.cli.plugin_commands import plugins_app
@@ -40,6 +41,8 @@ app.command(backfill)
 app.command(reprocess)
 app.command(replay)
 app.command(rebuild)
+app.command(optimize)
+app.command(vacuum)
 app.command(demo)
 app.command(inspect)
 app.command(explain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -19,8 +19,10 @@ from streaming_app.uris import is_s3
 
 ROW_GROUP_ROWS = 65_536
 _PENDING_ROWS = 2 * ROW_GROUP_ROWS
+COMPRESSION: Final = "ZSTD"
+COMPRESSION_LEVEL = 1
 # Written once and never alike within a file: a dictionary would be built and thrown away.
-_UNIQUE = frozenset({"event_id", "raw"})
+UNIQUE = frozenset({"event_id", "raw"})
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 Partition = tuple[tuple[str, str], ...]
@@ -81,9 +83,9 @@ class PartitionWriter:
         writer = pq.ParquetWriter(
             stream,
             schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=[name for name in schema.names if name not in _UNIQUE],
+            compression=COMPRESSION,
+            compression_level=COMPRESSION_LEVEL,
+            use_dictionary=[name for name in schema.names if name not in UNIQUE],
             write_statistics=list(self._table.stats_columns) or False,
             store_schema=False,
         )
