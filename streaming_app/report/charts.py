@@ -69,6 +69,8 @@ def _described(name: str, values: Sequence[float], labels: Sequence[str]) -> str
 
 
 def _line(name: str, values: Sequence[float], places: Sequence[float], top: float) -> Line:
+    if len(places) == 1:  # a point alone would not be seen
+        places, values = (0, WIDTH), (*values, *values)
     heights = [HEIGHT * (1 - value / top) for value in values]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(places, heights, strict=True))
     return Line(name, points, f"{places[0]:.1f},{HEIGHT} {points} {places[-1]:.1f},{HEIGHT}")

@@ -76,7 +76,10 @@ def _before(sink: Sink, files: Snapshot, previous: Period | None) -> Figures | N
 
 
 def _asides(now: Figures) -> Iterator[str]:
-    if bots := now["all_events"] - now["events"]:
+    if now["all_events"] and not now["judged_events"]:
+        yield "Bots count like people: nothing tells which events are theirs, as the user_agent enricher would."
+    elif now["all_events"]:
+        bots = now["all_events"] - now["events"]
         of_all = f"{count(bots)} of {count(now['all_events'])} events ({part(bots, now['all_events'])})"
         yield f"Bots sent {of_all}. They are left out, except among orders, which servers report as well, and in data quality."
 

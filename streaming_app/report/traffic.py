@@ -12,6 +12,7 @@ from streaming_app.tables.read import Ask
 _EVENTS = f"""
 SELECT
   count(*) AS all_events,
+  count(is_bot) AS judged_events,
   count(*) FILTER ({OF_PEOPLE}) AS events,
   count(*) FILTER ({OF_PEOPLE} AND event_name IN {among(VIEWS)}) AS views,
   {USERS} FILTER ({OF_PEOPLE}) AS users
@@ -52,8 +53,9 @@ ORDER BY revenue DESC, currency
 
 
 def figures(ask: Ask) -> dict[str, Any]:
-    """``all_events``, and of people ``events``, ``views``, ``users``, ``sessions``, ``bounce_rate`` (0 to 1, None without
-    sessions), ``engaged_msec`` (median), ``orders``, and ``revenue`` by currency (None where no order names one), largest first.
+    """``all_events``, and ``judged_events`` of which it is known whether a bot sent them; of people ``events``, ``views``,
+    ``users``, ``sessions``, ``bounce_rate`` (0 to 1, None without sessions), ``engaged_msec`` (median); of anyone ``orders``,
+    and ``revenue`` by currency (None where no order names one), largest first.
     """
     [of_events], [of_sessions] = rows(ask, _EVENTS), rows(ask, _SESSIONS)
     sold = rows(ask, _REVENUE)

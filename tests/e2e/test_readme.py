@@ -76,6 +76,7 @@ def test_the_demo_prints_the_counts_of_the_readme(outputs: dict[str, str]) -> No
     [balance] = re.findall(r"^    (received .*)$", README, flags=re.MULTILINE)
     assert f"balance: {balance}" in outputs["make demo"]
     assert "nothing new to process" in outputs["make demo"]
+    assert re.search(r"^wrote \S+/\.demo/report\.html \(", outputs["make demo"], flags=re.MULTILINE)
 
 
 def test_ones_own_configuration_runs(outputs: dict[str, str]) -> None:

@@ -202,6 +202,12 @@ def test_a_lake_with_nothing_but_dirt(tmp_path: Path) -> None:
     assert page.rows("quality", "What became of what was received")["quarantined"] == ["1", "100.0 %"]
 
 
+def test_without_the_enricher_bots_are_not_known(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
+    assert "Bots count like people: nothing tells" in report(lake).texts["figures"]
+
+
 def test_what_came_with_the_data_is_shown_as_it_is(tmp_path: Path) -> None:
     """Names of events and apps, addresses, titles and referrers are anyone's: not one of them becomes markup or SQL."""
     app = "o'neill\"<b>"
