@@ -19,7 +19,7 @@ from streaming_app.cli.demo_command import demo
 from streaming_app.cli.explain_command import explain
 from streaming_app.cli.look_commands import inspect, sql
 from streaming_app.cli.maintenance_commands import optimize, vacuum
-from streaming_app.cli.operation_commands import backfill, rebuild, replay, reprocess
+from streaming_app.cli.operation_commands import backfill, erase, rebuild, replay, reprocess
 from streaming_app.cli.package_command import package
 from streaming_app.cli.plugin_commands import plugins_app
 from streaming_app.cli.report_command import report
@@ -41,6 +41,7 @@ app.command(backfill)
 app.command(reprocess)
 app.command(replay)
 app.command(rebuild)
+app.command(erase)
 app.command(optimize)
 app.command(vacuum)
 app.command(demo)

@@ -109,6 +109,33 @@ def rebuild(
     tell(result, json)
 
 
+def erase(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    app: Annotated[str, Parameter(help="app of the person")],
+    user_pseudo_id: Annotated[str | None, Parameter(help="all rows of this pseudonymous id")] = None,
+    user_id: Annotated[str | None, Parameter(help="all rows of this login id, and the anonymous ones of its pseudonyms")] = None,
+    mode: Annotated[Literal["delete", "anonymise"], Parameter(help="rows go, or stay without what names the person")] = "delete",
+    raw: Annotated[bool, Parameter(negative="", help="also write the raw files again that name the person")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Take one person out of all tables and quarantine, and say from which day on nothing remains.
+
+    Example: clickstream erase --app shop --user-id 4711 --mode delete --raw
+    """
+    from streaming_app.erasure.person import Person  # noqa: PLC0415 - as below
+    from streaming_app.operations import erase as command  # noqa: PLC0415 - PySpark takes half a second
+
+    loaded, person = load_config(config), Person(app, user_pseudo_id, user_id)
+    if dry_run:
+        tell(command.planned(loaded, person, raw=raw), json)
+        return
+    with _progress(command.PHASES) as progress:
+        result = command.erase(loaded, person, mode, progress, raw=raw)
+    tell(result, json)
+
+
 def tell(result: Mapping[str, Any], json: bool) -> None:
     """Counts for people, or as one JSON line."""
     if json:

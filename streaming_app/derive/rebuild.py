@@ -8,7 +8,6 @@ from collections import defaultdict
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from pyspark.sql import SparkSession
 
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
@@ -18,6 +17,7 @@ from streaming_app.derive.stale import Users, stale_users
 from streaming_app.derive.states import EVENT_COLUMNS
 from streaming_app.model.tables import EVENT, SESSION, TABLES, USER
 from streaming_app.registry import apps_with_profiles
+from streaming_app.session import get_session
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import dataset
 from streaming_app.tables.upsert import hold, replace
@@ -29,10 +29,11 @@ MANY_USERS = 50_000
 """Of more users than these the events may not fit the driver's memory: then all users are rebuilt, in tasks."""
 
 
-def rebuild_stale_users(spark: SparkSession, config: Config, sink: Sink, job_id: str) -> None:
+def rebuild_stale_users(config: Config, sink: Sink, job_id: str) -> None:
     """Rebuild the users noted as stale; the notes go only after that, so a crash repeats it."""
     users, notes = stale_users(config, sink.storage)
     if len(users) > MANY_USERS:
+        spark = get_session(config, sink.storage)
         for table in (USER, SESSION):
             rebuild_table(spark, table, config, sink, job_id)
     elif users:

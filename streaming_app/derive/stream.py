@@ -44,7 +44,7 @@ def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) ->
     files = _new_files(spark, sink, EVENT).union(_new_files(spark, sink, CHANGE))
     run_available_now(files, config.checkpoint_uri("derive"), process)
     with summary.timed("rebuild"):
-        rebuild_stale_users(spark, config, sink, summary.job_id)
+        rebuild_stale_users(config, sink, summary.job_id)
 
 
 def _new_files(spark: SparkSession, sink: Sink, table: Table) -> DataFrame:

@@ -77,7 +77,7 @@ def reprocess(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
             progress.phase("replace")
             _exchange(this, shadow, days, raw)
             progress.phase("rebuild")
-            rebuild_stale_users(spark, config, this.sink, this.job_id)
+            rebuild_stale_users(config, this.sink, this.job_id)
             _rebuild_items(this.sink)
             progress.phase("replay")
             sources = add_quarantined(this, shadow)

@@ -1,0 +1,135 @@
+"""A person leaves all tables, quarantine and raw files; everybody else's rows are as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from streaming_app.erasure.person import Person
+from streaming_app.errors import ConfigError
+from streaming_app.model.tables import TABLES
+from streaming_app.operations.erase import erase, planned
+from streaming_app.progress import LogLines
+from streaming_app.tables.read import query
+from tests.spark.job import Job
+from tests.spark.test_crash import changes
+from tests.support.raw import NOW, event, line, write
+from tests.support.sources import APPS
+
+X, Y = "u-erase-me", "jane@example.com"
+
+
+def requests() -> Iterator[tuple[str, list[bytes]]]:
+    """Raw files: X anonymous, X logged in as Y, Y on a shared device, others, dirt that names X, packed and plain."""
+    mine: dict[str, Any] = {"unique_id": X}
+    login = {"unique_id": X, "user": {"_user_id": {"value": Y, "set_timestamp": NOW}}}
+    shared = {"unique_id": "u-shared", "user": {"_user_id": {"value": Y, "set_timestamp": NOW}}}
+    others = {"unique_id": "u-shared", "user": {"_user_id": {"value": "bob", "set_timestamp": NOW}}}
+    yield "a", [line(event("a1", **mine), event("a2", **mine, items=[{"id": "i"}])), line(event("o1", unique_id=f"{X}-2"))]
+    yield "b", [line(event("a3", **login), event("o2", items=[{"id": "j"}]), rid="r-2", packed=True)]
+    yield "c", [line(event("s1", **shared), event("s2", **others), event("s3", unique_id="u-shared"), rid="r-3")]
+    yield "d", [line({"bad": X}, {"bad": "somebody"}, rid="r-4", packed=True), f'{{"broken {X}'.encode(), b'{"broken other']
+    yield "e", [changes("r-c1", ("profile_set", X, {"tier": "gold"}), ("profile_set", "d-2", {"tier": "gold"}))]
+
+
+@pytest.fixture
+def job(spark: SparkSession, tmp_path: Path) -> Job:
+    job = Job(tmp_path, APPS)
+    for name, lines in requests():
+        write(tmp_path / "raw", f"{name}.gz", *lines)
+    job.run()
+    return job
+
+
+def everything(job: Job, app_id: str = "shop") -> str:
+    """All text of an app in all tables."""
+    rows = {
+        name: query(job.sink, f"SELECT * FROM \"{name}\" WHERE coalesce(app_id, '{app_id}') = '{app_id}'").to_pylist()
+        for name, table in TABLES.items()
+        if "app_id" in table.schema.names
+    }
+    return json.dumps(rows, default=str)
+
+
+def others_rows(job: Job) -> dict[str, list[dict[str, Any]]]:
+    mine = f"user_pseudo_id <> '{X}' AND user_pseudo_id NOT LIKE 'erased-%'"
+    return {name: job.rows(name, mine) for name in ("event", "item", "user", "session")}
+
+
+@pytest.mark.parametrize("mode", ["delete", "anonymise"])
+def test_by_pseudonymous_id(mode: Any, job: Job) -> None:
+    before, kept = job.derived_tables(), others_rows(job)
+    person = Person("shop", user_pseudo_id=X)
+    told = planned(job.config, person, raw=True)
+    assert everything(job).count(X) > 5
+    done = erase(job.config, person, mode, LogLines(), raw=True)
+    assert {name: done[name] for name in told} == told
+    assert (done["event"], done["item"], done["quarantine"], done["remaining"]) == (3, 1, 2, 0)
+    assert (done["raw_files"], done["raw_unreadable"]) == (3, 0)
+    assert f'"{X}"' not in everything(job)
+    assert others_rows(job) == kept
+    assert len(job.rows("event")) == len(before["event"]) - (3 if mode == "delete" else 0)
+    job.run()
+    assert others_rows(job) == kept
+    if mode == "anonymise":
+        anonymous = job.rows("event", "user_pseudo_id LIKE 'erased-%'")
+        assert len({row["user_pseudo_id"] for row in anonymous}) == 1
+        assert {row["event_name"] for row in anonymous} == {"_page_view"}
+        assert [row for row in anonymous if row["user_id"] or row["custom_parameters_json_str"] or row["device_ua"]] == []
+        assert len(job.rows("session", "user_pseudo_id LIKE 'erased-%'")) == 1
+    again = erase(job.config, person, mode, LogLines(), raw=True)
+    assert {name: again[name] for name in ("event", "item", "change", "quarantine", "raw_lines")} == dict.fromkeys(
+        ("event", "item", "change", "quarantine", "raw_lines"), 0
+    )
+
+
+def test_raw_files_can_be_read_again(job: Job, tmp_path: Path) -> None:
+    """What is left of them makes the tables that are left; a run does not take them for new files."""
+    erase(job.config, Person("shop", user_pseudo_id=X), "delete", LogLines(), raw=True)
+    assert job.run().counts["files"] == 0
+    fresh = Job(tmp_path / "fresh", APPS)
+    fresh.config = job.config.model_copy(update={"sink": fresh.config.sink})
+    fresh.run()
+    assert fresh.derived_tables() == job.derived_tables()
+    unresolved = "SELECT reason, raw FROM quarantine ORDER BY ALL"
+    assert fresh.query(unresolved) == job.query(unresolved)
+
+
+def test_by_login_id_other_people_of_a_shared_device_stay(job: Job) -> None:
+    done = erase(job.config, Person("shop", user_id=Y), "delete", LogLines())
+    assert done["remaining"] == 0
+    assert Y not in everything(job)
+    assert {row["event_id"] for row in job.rows("event")} == {"o1", "o2", "s2"}  # s3 was nobody's: it may have been Y's
+    assert {row["user_id"] for row in job.rows("user", "user_pseudo_id = 'u-shared'")} == {"bob"}
+
+
+def test_another_app_is_another_person(job: Job) -> None:
+    assert X in everything(job, "sensors")
+    done = erase(job.config, Person("sensors", user_pseudo_id=X), "anonymise", LogLines())
+    assert (done["event"], done["change"]) == (0, 1)
+    assert f'"{X}"' not in everything(job, "sensors")
+    assert len(job.rows("event", f"user_pseudo_id = '{X}'")) == 3
+    assert {row["user_pseudo_id"] for row in job.rows("user", "app_id = 'sensors'")} == {"d-2"}
+
+
+def test_the_audit_does_not_name_the_person(job: Job) -> None:
+    person = Person("shop", user_pseudo_id=X)
+    erase(job.config, person, "delete", LogLines())
+    rows = job.query("SELECT * FROM operation ORDER BY created_time")
+    assert [row["status"] for row in rows] == ["started", "done"]
+    assert X not in json.dumps(rows, default=str)
+    assert json.loads(rows[1]["arguments"])["person"] == person.digest(rows[1]["operation_id"])
+    assert not [
+        path for path in (job.folder / "lake/_checkpoints").rglob("*") if path.is_file() and X in path.read_text(errors="ignore")
+    ]
+
+
+@pytest.mark.parametrize("ids", [{}, {"user_id": "a", "user_pseudo_id": "b"}], ids=["none", "both"])
+def test_one_id_is_asked_for(ids: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="one of them"):
+        Person("shop", **ids)
