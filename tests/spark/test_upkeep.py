@@ -1,0 +1,77 @@
+"""The job between optimize and vacuum: its tables are those of a job that nobody tidied up."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from streaming_app.model.tables import TABLES
+from streaming_app.operations import compaction
+from streaming_app.operations.optimize import optimize, planned
+from streaming_app.operations.vacuum import check, vacuum
+from tests.spark.job import Job
+from tests.spark.test_crash import write_first, write_second
+from tests.support.raw import NOW, event, line, write
+from tests.support.sources import APPS
+from tests.support.upkeep import APPS as ODD_APPS
+from tests.support.upkeep import ODD, QUIET
+
+APPS_HERE = APPS + ODD_APPS.splitlines()[0] + "\n"
+
+
+def write_third(raw: Path) -> None:
+    """News of old users and sessions, and a copy of what was compacted."""
+    more = [event("late", timestamp=NOW - 3_000), event("a"), event("new", unique_id="u-2")]
+    write(raw, "c.gz", line(*more, rid="r-5"))
+
+
+def odd(event_id: str) -> bytes:
+    return line(event(event_id, app_id=ODD), appId=ODD, rid=event_id)
+
+
+def tidy(job: Job) -> None:
+    """Merge whatever can be, and delete all that is not live."""
+    optimize(job.config, TABLES.values(), QUIET)
+    assert {each.table.name for each in planned(job.sink, TABLES.values())} <= {"operation"}  # where it says that it is done
+    check(job.config, job.sink, 24 * 7)
+    vacuum(job.config, 0, QUIET)
+
+
+@pytest.fixture
+def everything_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "WORTHWHILE", 1)
+
+
+def test_the_job_goes_on(spark: SparkSession, tmp_path: Path, everything_is_due: None) -> None:
+    tidied, plain = Job(tmp_path / "tidied", APPS_HERE), Job(tmp_path / "plain", APPS_HERE)
+    for number, hour in enumerate((write_first, write_second, write_third)):
+        for job in (tidied, plain):
+            hour(job.folder / "raw")
+            write(job.folder / "raw", f"odd-{number}.gz", odd(f"o-{number}"))
+        # Merged before derive has seen them, too: it reads the files that they were merged from.
+        _ingest_only(tidied)
+        optimize(tidied.config, TABLES.values(), QUIET)
+        tidied.run()
+        tidy(tidied)
+        assert tidied.run().batches == 0
+    plain.run()
+    assert tidied.derived_tables() == plain.derived_tables()
+    written = [job.query("SELECT sum(written) AS n FROM run_metrics") for job in (tidied, plain)]
+    assert written[0] == written[1]
+    for name in TABLES:
+        assert spark.read.format("delta").load(f"{tidied.folder}/lake/{name}").count() == len(tidied.rows(name))
+
+    for name in ("user", "session", "item_attributes", "_checkpoints/derive"):
+        shutil.rmtree(tidied.folder / "lake" / name)
+    tidied.run()  # derive begins anew, with the merged files
+    assert tidied.derived_tables() == plain.derived_tables()
+
+
+def _ingest_only(job: Job) -> None:
+    """A run that ends between ingest and derive."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streaming_app.pipeline.derive", lambda *_: None)
+        job.run()

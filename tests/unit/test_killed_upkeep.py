@@ -1,0 +1,62 @@
+"""optimize and vacuum are killed at any moment; repeated, they end where an undisturbed one ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streaming_app.model.tables import TABLES
+from streaming_app.operations.compaction import WORTHWHILE
+from streaming_app.operations.interrupted import interrupted
+from streaming_app.operations.optimize import optimize
+from streaming_app.operations.optimize import planned as to_compact
+from streaming_app.operations.vacuum import planned as to_delete
+from streaming_app.operations.vacuum import vacuum
+from tests.support.lake import Lake
+from tests.support.upkeep import QUIET, busy_lake, contents, copied, files_of
+from tests.support.upkeep_driver import MOMENTS, RETENTION_HOURS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return busy_lake(tmp_path_factory.mktemp("busy"), hours=WORTHWHILE + 1)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(busy: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = copied(busy, tmp_path_factory.mktemp("undisturbed"))
+    optimize(lake.config, TABLES.values(), QUIET)
+    return lake
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed(moment: str, busy: Lake, undisturbed: Lake, tmp_path: Path) -> None:
+    compacting = moment.startswith("optimize")
+    lake = copied(busy if compacting else undisturbed, tmp_path)
+    config = tmp_path / "c.json"
+    config.write_text(lake.config.model_dump_json(exclude_defaults=True))
+    command = [sys.executable, "-m", "tests.support.upkeep_driver", str(config), moment]
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
+    assert contents(lake) == contents(busy)
+    assert [each.operation for each in interrupted(lake.sink)] == [moment.partition(":")[0]]
+
+    if compacting:
+        optimize(lake.config, TABLES.values(), QUIET)
+        assert to_compact(lake.sink, TABLES.values()) == []
+    vacuum(lake.config, RETENTION_HOURS, QUIET)
+    assert to_delete(lake.config, lake.sink, RETENTION_HOURS) == []
+    assert contents(lake) == contents(busy)
+    there, wanted = files_of(lake), files_of(undisturbed)
+    assert {name: there[name] for name in there if name != "operation"} == {
+        name: wanted[name] for name in wanted if name != "operation"
+    }
+    on_disk = {path for path in (tmp_path / "lake").rglob("*.parquet") if "_delta_log" not in path.parts}
+    assert len(on_disk) == sum(there.values())
+    assert interrupted(lake.sink) == []
