@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json as json_text
+import logging
 import re
+from dataclasses import asdict
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
+from rich.console import Console
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.config.load import load_config
-from streaming_app.errors import QueryError
+from streaming_app.errors import BalanceError, QueryError
+from streaming_app.lease.tables import holder_of
 from streaming_app.model.tables import TABLES, Table
+from streaming_app.operations.check.checks import Checked, check_tables
+from streaming_app.operations.steps import steps_on
 from streaming_app.tables.ddl import athena_ddl, glue_table
+from streaming_app.tables.delta import sink_for
 
-tables_app = App(name="tables", help="What the tables are.")
+log = logging.getLogger("clickstream")
+
+tables_app = App(name="tables", help="What the tables are, and whether they are as they should be.")
 
 
 @tables_app.command
@@ -45,6 +54,36 @@ def ddl(
         print("\n".join(json_text.dumps(glue_table(table, loaded.sink.uri)) for table in TABLES.values()))
     else:
         print(athena_ddl(loaded.sink.uri, database or re.sub("[^a-z0-9]+", "_", loaded.project_id.lower())))
+
+
+@tables_app.command
+def check(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    sample: Annotated[int, Parameter(help="users whose rows are made anew", validator=validators.Number(gte=0))] = 100,
+    json: Annotated[bool, Parameter(negative="", help="print one JSON object a check")] = False,
+) -> None:
+    """Check that the tables keep what they promise, without writing; the exit code is 6 where they do not.
+
+    Example: clickstream tables check --sample 1000
+    """
+    loaded = load_config(config)
+    if holder := holder_of(loaded, sink_for(loaded).storage):
+        log.warning("the tables are in use, so what is half done shows as a problem: %s", holder)
+    found = 0
+    with steps_on(Console(stderr=True), lines=False) as steps:
+        for each in check_tables(loaded, sample, steps):
+            print(json_text.dumps(asdict(each)) if json else _in_words(each))
+            found += len(each.problems)
+    if found:
+        raise BalanceError(f"{found:,} problems in {loaded.sink.uri}", "each says above what to do")
+
+
+def _in_words(checked: Checked) -> str:
+    lines = [f"{'problem' if checked.problems else 'ok':<8}{checked.name}: {checked.promise}"]
+    for each in checked.problems:
+        lines += [f"        {each.table + ': ' if each.table else ''}{each.message}", f"        → {each.remedy}"]
+    return "\n".join(lines)
 
 
 def markdown(table: Table) -> str:

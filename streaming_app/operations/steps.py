@@ -39,6 +39,13 @@ class LogSteps:
         del amount
 
 
+class NoSteps(LogSteps):
+    """Nothing, where what is found is told at once."""
+
+    def begin(self, what: str) -> None:
+        del what
+
+
 class BarSteps:
     """A bar that says what is at work."""
 
@@ -59,10 +66,10 @@ class BarSteps:
 
 
 @contextmanager
-def steps_on(console: Console) -> Iterator[Steps]:
-    """Steps shown on a console."""
+def steps_on(console: Console, *, lines: bool = True) -> Iterator[Steps]:
+    """Steps shown on a console; ``lines`` where it is no terminal."""
     if not console.is_terminal:
-        yield LogSteps()
+        yield LogSteps() if lines else NoSteps()
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
