@@ -15,7 +15,10 @@ JOB_METRICS = {
     "Filtered": "Count",
     "Quarantined": "Count",
     "QuarantinedPercent": "Percent",
+    "Late": "Count",
+    "LatencyP95Seconds": "Seconds",
     "RunSeconds": "Seconds",
+    "CpuSeconds": "Seconds",
 }
 """Metrics of a run in CloudWatch and their units; dimension Pipeline is the project's id."""
 
@@ -33,4 +36,6 @@ def _values(summary: Summary) -> dict[str, float]:
     counts = summary.counts
     counted = {name: float(counts[name.lower()]) for name in JOB_METRICS if name.lower() in counts}
     share = 100 * counts["quarantined"] / counts["received"] if counts["received"] else 0.0
-    return counted | {"QuarantinedPercent": share, "RunSeconds": sum(summary.seconds.values())}
+    spent = {"RunSeconds": sum(summary.seconds.values()), "CpuSeconds": sum(summary.cpu_seconds.values())}
+    latency = {} if summary.latency_p95_seconds is None else {"LatencyP95Seconds": summary.latency_p95_seconds}
+    return counted | {"QuarantinedPercent": share} | spent | latency

@@ -10,18 +10,24 @@ from typing import Any
 
 import msgspec
 
-COUNTED = ("files", "bytes", "received", "written", "duplicate", "filtered", "quarantined", "items")
+COUNTED = ("files", "bytes", "received", "written", "duplicate", "filtered", "quarantined", "items", "late")
 
 
 @dataclass
 class Summary:
-    """Counts as in ``run_metrics``; ``seconds`` by phase: start, ingest, commit, derive states, derive user, derive session."""
+    """Counts as in ``run_metrics``; ``seconds`` by phase: start, ingest, commit, derive states, derive user, derive session.
+
+    ``cpu_seconds``: of the workers in the pass, and of the driver in dedupe and commit. ``latency_p95_seconds``: from event to
+    table, of the slowest micro-batch.
+    """
 
     job_id: str
     batches: int = 0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
     quarantined_by_reason: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    latency_p95_seconds: float | None = None
 
     def add(self, metrics: dict[str, Any]) -> None:
         """Count one micro-batch, given as its row of ``run_metrics``."""
@@ -32,6 +38,10 @@ class Summary:
             self.quarantined_by_reason[reason] = self.quarantined_by_reason.get(reason, 0) + count
         self._spent("ingest", metrics["pass_seconds"])
         self._spent("commit", metrics["commit_seconds"])
+        for phase, name in (("ingest", "pass_cpu_seconds"), ("commit", "commit_cpu_seconds")):
+            self.cpu_seconds[phase] = round(self.cpu_seconds.get(phase, 0.0) + metrics[name], 3)
+        if (latency := metrics["latency_p95_seconds"]) is not None:
+            self.latency_p95_seconds = max(self.latency_p95_seconds or 0.0, round(latency, 3))
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
