@@ -16,6 +16,7 @@ from rich.console import Console
 from streaming_app import __version__
 from streaming_app.cli.config_commands import config_app
 from streaming_app.cli.demo_command import demo
+from streaming_app.cli.doctor_command import doctor
 from streaming_app.cli.explain_command import explain
 from streaming_app.cli.look_commands import inspect, sql
 from streaming_app.cli.maintenance_commands import optimize, vacuum
@@ -42,6 +43,7 @@ app.command(reprocess)
 app.command(replay)
 app.command(rebuild)
 app.command(erase)
+app.command(doctor)
 app.command(optimize)
 app.command(vacuum)
 app.command(demo)

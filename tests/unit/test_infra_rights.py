@@ -56,15 +56,20 @@ THE_JOBS_OWN = ROOT / "streaming_app/lease/slot.py"
 """The lease is taken by conditional writes of S3, which pyarrow has not."""
 
 
+THE_DOCTORS = ROOT / "streaming_app/lease/identity.py"
+"""Asks AWS who it is, which needs no right."""
+
+
 def test_nobody_else_calls_aws_by_boto3() -> None:
     """The job reaches S3 by Spark, pyarrow and deltalake but for the lease; what these need is in the table below."""
     assert calls_of([THE_JOBS_OWN]) == {("s3", "get_object"), ("s3", "put_object")}
+    assert calls_of([THE_DOCTORS]) == {("sts", "get_caller_identity")}
     importing = {
         path
         for path in (ROOT / "streaming_app").rglob("*.py")
         if re.search(r"^\s*(import|from) boto3", path.read_text(), re.MULTILINE)
     }
-    assert importing <= {*code_of_the_submitter(), THE_JOBS_OWN}
+    assert importing <= {*code_of_the_submitter(), THE_JOBS_OWN, THE_DOCTORS}
 
 
 JOB_MAY: list[Need] = [

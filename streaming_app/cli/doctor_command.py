@@ -1,0 +1,37 @@
+"""``clickstream doctor``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.errors import EnvironmentProblem
+from streaming_app.operations.doctor.doctor import diagnose
+from streaming_app.operations.doctor.finding import Finding
+
+
+def doctor(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    spark: Annotated[bool, Parameter(negative="", help="also start Spark, which takes some seconds")] = False,
+    json: Annotated[bool, Parameter(negative="", help="print one JSON object a line")] = False,
+) -> None:
+    """Look at all that a run needs, and say what to mend; makes no tables. The exit code is 5 where a run would not work.
+
+    Example: clickstream doctor --config conf/pipeline.yaml --spark
+    """
+    problems = 0
+    for found in diagnose(config, with_spark=spark):
+        print(msgspec.json.encode(asdict(found)).decode() if json else _in_words(found), flush=True)
+        problems += found.status == "problem"
+    if problems:
+        raise EnvironmentProblem(f"{problems:,} problems", "each line above says what to do")
+
+
+def _in_words(found: Finding) -> str:
+    line = f"{found.status:<8} {found.check:<13} {found.message}"
+    return f"{line}\n{'':<22} → {found.remedy}" if found.remedy else line

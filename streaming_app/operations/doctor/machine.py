@@ -1,0 +1,73 @@
+"""This machine: Java, Python, Spark."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from streaming_app.java import SUPPORTED, found_java, java_version
+from streaming_app.operations.doctor.finding import Finding, Pipeline
+
+_DISTRIBUTION = "clickstream-lake"
+_PINNED = ("pyspark", "delta-spark")
+_EMR_PYTHON = "3.11"
+"""Python of EMR Serverless, for which the package of the job is made."""
+
+
+def java() -> Iterator[Finding]:
+    found = found_java()
+    number = java_version(found) if found else None
+    if number in SUPPORTED:
+        yield Finding("java", "ok", f"Java {number}: {found}")
+        return
+    wanted = " or ".join(map(str, SUPPORTED))
+    yield Finding(
+        "java",
+        "warning",
+        f"Java {number} at {found}, Spark needs {wanted}" if found else f"no Java is here, Spark needs {wanted}",
+        f"the first run fetches one; where the network does not allow that: apt-get install openjdk-{SUPPORTED[0]}-jre-headless",
+    )
+
+
+def python() -> Iterator[Finding]:
+    other = "" if platform.python_version().startswith(f"{_EMR_PYTHON}.") else f"; the job on EMR runs {_EMR_PYTHON}"
+    yield Finding("python", "ok", f"Python {platform.python_version()}{other}")
+
+
+def packages() -> Iterator[Finding]:
+    """Spark and Delta in the versions that this application is made for: those of EMR."""
+    for name, wanted in _pinned().items():
+        try:
+            there = version(name)
+        except PackageNotFoundError:
+            yield Finding("packages", "problem", f"{name} is not installed", f"pip install {name}=={wanted}")
+            continue
+        if there == wanted:
+            yield Finding("packages", "ok", f"{name} {there}")
+        else:
+            yield Finding("packages", "problem", f"{name} {there}, not {wanted}", f"pip install {name}=={wanted}")
+
+
+def _pinned() -> dict[str, str]:
+    """What this distribution asks for."""
+    found = (re.match(r"([\w-]+)==([\w.]+)", each) for each in requires(_DISTRIBUTION) or ())
+    return {each[1]: each[2] for each in found if each and each[1] in _PINNED}
+
+
+def spark(pipeline: Pipeline) -> Iterator[Finding]:
+    """Whether a session comes up with Delta's jars in it; it stays if it was there before."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - half a second that only --spark pays
+
+    from streaming_app.session import get_session  # noqa: PLC0415
+
+    was_there = SparkSession.getActiveSession() is not None
+    session = get_session(pipeline.config, pipeline.storage)
+    try:
+        loader = session._jvm.java.lang.Thread.currentThread().getContextClassLoader()  # type: ignore[union-attr] # there is one
+        loader.loadClass("org.apache.spark.sql.delta.DeltaLog")
+        yield Finding("spark", "ok", f"Spark {session.version} starts, with Delta")
+    finally:
+        if not was_there:
+            session.stop()
