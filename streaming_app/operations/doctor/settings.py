@@ -22,7 +22,8 @@ def read_configuration(uri: str) -> tuple[Config | None, list[Finding]]:
     try:
         config = load_config(uri)
     except ConfigError as error:
-        return None, [Finding("configuration", "problem", row, error.hint) for row in str(error).splitlines()]
+        remedy = error.hint or "mend it, then: clickstream config validate"
+        return None, [Finding("configuration", "problem", row, remedy) for row in str(error).splitlines()]
     except Exception as error:  # a plugin's module may raise whatever it likes
         return None, [
             Finding("configuration", "problem", f"{type(error).__name__}: {error}", "clickstream config validate --debug")
