@@ -30,6 +30,9 @@ _FORGOTTEN_TTLS = 60
 """After so many times its length a lease is free without watching it: an hour, which no clock is wrong by."""
 
 
+_NOT_WRITTEN = (OSError, BotoCoreError, ClientError, msgspec.MsgspecError)
+
+
 class Lease:
     """A lease that this process holds; :meth:`check` before each write to a table."""
 
@@ -51,27 +54,38 @@ class Lease:
             raise LeaseError("the lease on the tables was lost to another process", "nothing more was committed; run it again")
 
     def release(self) -> None:
-        """Give it back, unless it is another's by now."""
+        """Give it back, unless it is another's by now. Where that fails it ends by itself: what was done is done."""
         self._over.set()
         self._thread.join()
-        if not self._lost:
+        if self._lost:
+            return
+        try:
             self._swap(msgspec.structs.replace(self._holder, released=True))
+        except _NOT_WRITTEN as error:
+            log.warning("the lease could not be given back: %s", error)
 
     def _renew_until_over(self) -> None:
         while not self._over.wait(self._holder.ttl_seconds / _RENEWALS_PER_TTL) and not self._lost:
             renewed = msgspec.structs.replace(self._holder, renewals=self._holder.renewals + 1, renewed=time.time())
             try:
                 self._swap(renewed)
-            except (OSError, BotoCoreError, ClientError) as error:
+            except _NOT_WRITTEN as error:
                 log.warning("the lease could not be renewed: %s", error)  # there is time for another try
 
     def _swap(self, holder: Holder) -> None:
         began = time.monotonic()
-        version = self._slot.swap(_text(holder), self._version)
+        version = self._slot.swap(_text(holder), self._version) or self._swap_own(holder)
         if version is None:
             self._lost = True
             return
         self._holder, self._version, self._renewed_at = holder, version, began
+
+    def _swap_own(self, holder: Holder) -> Version | None:
+        """An earlier write whose answer was lost may have been done: then the text is not as expected, but ours."""
+        seen = self._slot.read()
+        if seen is None or msgspec.json.decode(seen[0], type=Holder).id != holder.id:
+            return None
+        return self._slot.swap(_text(holder), seen[1])
 
 
 def _text(holder: Holder) -> str:
@@ -88,7 +102,7 @@ def leased(slot: Slot, what: str, ttl_seconds: float = TTL_SECONDS) -> Iterator[
     """
     try:
         lease = _take(slot, Holder.me(what, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", ttl_seconds))
-    except (OSError, BotoCoreError, ClientError, msgspec.MsgspecError) as error:
+    except _NOT_WRITTEN as error:
         raise SinkError(f"the lease on the tables cannot be taken: {error}", "check the path and your rights on it") from None
     try:
         yield lease

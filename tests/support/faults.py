@@ -41,6 +41,7 @@ def refusal(status: str, code: str) -> Answer:
 SLOW_DOWN = refusal("503 Slow Down", "SlowDown")
 INTERNAL_ERROR = refusal("500 Internal Server Error", "InternalError")
 ACCESS_DENIED = refusal("403 Forbidden", "AccessDenied")
+CONFLICT = refusal("409 Conflict", "ConditionalRequestConflict")
 NO_SUCH_BUCKET = refusal("404 Not Found", "NoSuchBucket")
 
 
@@ -55,6 +56,29 @@ def cut(app: Any, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
     body = b"".join(app(environ, start))
     yield body[: len(body) // 2]
     raise ConnectionResetError
+
+
+def done_but(answer: Answer) -> Answer:
+    """The call is done, and answered as if it were not."""
+
+    def answer_instead(app: Any, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        b"".join(app(environ, lambda *_: None))
+        return answer(app, {**environ, "CONTENT_LENGTH": "0"}, start)  # the body was read
+
+    return answer_instead
+
+
+def one_at_a_time(app: Any) -> Any:
+    """moto looks at a write's condition and then writes, S3 does both at once."""
+    lock = Lock()
+
+    def locked(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if not {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"} & environ.keys():
+            return app(environ, start)
+        with lock:
+            return app(environ, start)
+
+    return locked
 
 
 @dataclass
@@ -97,7 +121,7 @@ class Faults:
 @contextmanager
 def serving_faults() -> Iterator[tuple[Faults, str]]:
     """What fails, and the endpoint; moto's server must run in this process."""
-    faults, moto = Faults(), DomainDispatcherApplication(create_backend_app)
+    faults, moto = Faults(), one_at_a_time(DomainDispatcherApplication(create_backend_app))
 
     def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         answer = faults.answer(environ)

@@ -1,0 +1,141 @@
+"""The lease on S3: conditional writes of a real protocol, also where their answers are lost on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import boto3
+import pytest
+
+from streaming_app.errors import LeaseError, SinkError
+from streaming_app.lease.lease import leased
+from streaming_app.lease.slot import Slot, slot_at
+from tests.support.faults import (
+    ACCESS_DENIED,
+    CONFLICT,
+    INTERNAL_ERROR,
+    SLOW_DOWN,
+    Answer,
+    Fault,
+    Faults,
+    done_but,
+    reset,
+    serving_faults,
+)
+from tests.support.lease_process import ELSEWHERE, HELD, LONG, holder, killed, races, storage
+from tests.support.moto import REGION
+
+BUCKET = "clickstream-lease"
+PUT = r"^PUT /\S+/_lease\.json"
+RACES = 10
+AWAKE = 4.0
+TRIES = 10
+"""So often botocore repeats a call."""
+
+
+@pytest.fixture(scope="module")
+def service(endpoint: str) -> Iterator[tuple[Faults, str]]:
+    boto3.client("s3", region_name=REGION).create_bucket(Bucket=BUCKET)
+    with serving_faults() as found:
+        yield found
+
+
+@pytest.fixture
+def faults(service: tuple[Faults, str], monkeypatch: pytest.MonkeyPatch) -> Faults:
+    """botocore repeats what it would repeat, without its pauses."""
+    found, url = service
+    found.faults, found.calls, found.struck = [], [], 0
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
+    monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
+    return found
+
+
+@pytest.fixture
+def uri(faults: Faults, request: pytest.FixtureRequest) -> str:
+    return f"s3://{BUCKET}/{abs(hash(request.node.name))}/_lease.json"
+
+
+@pytest.fixture
+def slot(uri: str) -> Slot:
+    return slot_at(uri, storage())
+
+
+def taken(slot: Slot) -> None:
+    with leased(slot, "me", LONG) as lease:
+        lease.check()
+
+
+def until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("before", [lambda _: None, taken], ids=["nothing", "given back"])
+def test_one_of_many_wins(before: Callable[[Slot], None], uri: str) -> None:
+    uris = [f"{uri}-{number}" for number in range(RACES)]
+    for each in uris:
+        before(slot_at(each, storage()))
+    for first, *others in races(uris):
+        assert first == HELD
+        assert all(answer.startswith("the tables are in use: test-holder since") for answer in others)
+
+
+def test_held_killed_and_free(slot: Slot, uri: str) -> None:
+    with holder(uri) as process:
+        with pytest.raises(LeaseError, match=rf"in use: test-holder since .* \(process {process.pid} on"):
+            taken(slot)
+        killed(process)
+        taken(slot)
+
+
+def test_of_another_machine(slot: Slot, uri: str) -> None:
+    with holder(uri, AWAKE, ELSEWHERE) as process:
+        with pytest.raises(LeaseError, match=f"process {process.pid} on {ELSEWHERE}"):
+            taken(slot)
+        killed(process)
+    with holder(uri, 1.0, "a-third-machine") as process:  # which has waited for it, and dies too
+        killed(process)
+    taken(slot)
+
+
+LOST = {"done, but 500": done_but(INTERNAL_ERROR), "done, but cut off": done_but(reset), "done, but 409": done_but(CONFLICT)}
+NOT_DONE = {"503": SLOW_DOWN, "500": INTERNAL_ERROR, "cut off": reset, "409": CONFLICT}
+
+
+@pytest.mark.parametrize("answer", [*LOST.values(), *NOT_DONE.values()], ids=[*LOST, *NOT_DONE])
+def test_writes_that_seem_to_fail(answer: Answer, slot: Slot, faults: Faults) -> None:
+    """When it is taken, when it is renewed, and when it is given back."""
+    faults.faults = [Fault(answer, PUT, times=1)]
+    with leased(slot, "me", AWAKE) as lease:
+        assert faults.struck == 1
+        before = slot.read()
+        faults.faults = [Fault(answer, PUT, times=1)]
+        until(lambda: slot.read() != before and faults.struck == 2)
+        lease.check()
+        faults.faults = [Fault(answer, PUT, times=1)]
+    assert faults.struck == 3
+    taken(slot)
+
+
+@pytest.mark.parametrize("name", ["done, but 500", "done, but cut off"])
+def test_a_renewal_that_was_given_up(name: str, slot: Slot, faults: Faults) -> None:
+    """All its tries were done and seemed to fail: the next one goes on from them."""
+    with leased(slot, "me", AWAKE) as lease:
+        faults.faults = [Fault(LOST[name], PUT, times=TRIES)]
+        until(lambda: faults.struck == TRIES)
+        before = slot.read()
+        until(lambda: slot.read() != before)
+        lease.check()
+    taken(slot)
+
+
+def test_no_right_to_write_it(slot: Slot, faults: Faults) -> None:
+    faults.faults = [Fault(ACCESS_DENIED, PUT)]
+    with pytest.raises(SinkError, match=r"the lease on the tables cannot be taken: .*AccessDenied") as error:
+        taken(slot)
+    assert error.value.exit_code == 4
