@@ -14,6 +14,7 @@ from streaming_app.derive.stream import derive
 from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.errors import SourceError
 from streaming_app.ingest.stream import ingest
+from streaming_app.ingest.torn import roll_back_torn_batch
 from streaming_app.lease.tables import leased_sink
 from streaming_app.progress import Progress
 from streaming_app.session import get_session
@@ -51,6 +52,7 @@ def _run(config: Config, sink: Sink, summary: Summary, progress: Progress) -> Su
         if not storage.is_folder(config.source.uri):
             raise SourceError(f"{config.source.uri}: there is no such folder", "check source.uri and your rights on it")
         open_enrichers(config, storage)  # what is wrong with their files shows before any data is touched
+        roll_back_torn_batch(config, sink)
         sink.create_all()
         objects = AnyObjects(config.s3.endpoint, config.s3.region)
         backlogs = [unprocessed(window, config.source.glob, objects) for window in due_windows(config, objects)]

@@ -1,7 +1,7 @@
 """The driver's part of a micro-batch: from written files to committed tables.
 
-Order: quarantine, item, change, run_metrics, and ``event`` last. Its commit is the batch's commit point: a rerun after a crash
-before it compares with the same table as the first try and decides alike.
+Order: quarantine, item, change, run_metrics, and ``event`` last. Its commit is the batch's commit point: what a batch committed
+that did not get there is undone before anybody writes again (:mod:`.torn`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from streaming_app.ingest.batch_metrics import Clock, Outcome, Timing, check_bal
 from streaming_app.ingest.quarantine_copies import new_in_quarantine
 from streaming_app.ingest.report import Report
 from streaming_app.ingest.rewrites import deduped, item_rewrite
+from streaming_app.ingest.torn import note_intent
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METRICS
 from streaming_app.tables.delta import Rewrite, Sink, commit, committed, live_files
 from streaming_app.tables.parquet import PartitionWriter
@@ -39,6 +40,7 @@ def commit_batch(batch: Batch, report: Report, timing: Timing, sink: Sink) -> di
     sink.guard()
     if users := {user for each in outcome.unique for user in each.verdict.changed_users}:
         mark_stale(batch.config, batch.storage, f"{batch.stream_id}-{batch.batch_id}", users)
+    note_intent(batch, sink)
     events, changes = outcome.events, outcome.changes
     stream, number = batch.stream_id, batch.batch_id
     commit(sink.open(QUARANTINE), QUARANTINE, outcome.quarantined, stream, number)
@@ -55,7 +57,7 @@ def _outcome(batch: Batch, report: Report, sink: Sink) -> Outcome:
     events = deduped(EVENT, batch, report, sink)
     changes = deduped(CHANGE, batch, report, sink) if report.of(CHANGE.name) else None
     items = item_rewrite(report.of("item"), events, live_files(sink.open(ITEM)), sink)
-    return Outcome(events, changes, items, *new_in_quarantine(report.of("quarantine"), batch, sink))
+    return Outcome(events, changes, items, *new_in_quarantine(report.of("quarantine"), sink))
 
 
 def _metrics_rewrite(metrics: dict[str, Any], batch: Batch, sink: Sink) -> Rewrite:

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.ingest.batch import Batch
 from streaming_app.model.tables import QUARANTINE
 from streaming_app.tables.delta import Rewrite, Sink, live_files
 from streaming_app.tables.files import LiveFile, WrittenFile
@@ -18,12 +17,11 @@ KEY = ("source_file", "source_line", "envelope", "raw")
 """The envelope knows the element's position in its request."""
 
 
-def new_in_quarantine(files: list[WrittenFile], batch: Batch, sink: Sink) -> tuple[Rewrite, dict[str, int]]:
+def new_in_quarantine(files: list[WrittenFile], sink: Sink) -> tuple[Rewrite, dict[str, int]]:
     """The files of a batch without what the table has already; and the number of those by reason."""
     if not files:
         return Rewrite([], [], []), {}
-    # As the table was before an earlier try of this batch, which then decides as it did.
-    stored = live_files(sink.before(QUARANTINE, batch.stream_id, batch.batch_id))
+    stored = live_files(sink.open(QUARANTINE))
     rows = {file.path: _read(sink, file.path, [*KEY, "reason"]) for file in files}
     sources = pc.unique(pa.chunked_array([chunk for each in rows.values() for chunk in each["source_file"].chunks]))
     known = known_keys(sink, stored, sources)

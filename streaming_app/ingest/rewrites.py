@@ -13,7 +13,7 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.dedupe import DataFile, Losers, Verdict, judge, places, touched
 from streaming_app.ingest.report import Report
 from streaming_app.model.tables import ITEM, Table
-from streaming_app.tables.delta import Rewrite, Sink, committed, live_files
+from streaming_app.tables.delta import Rewrite, Sink, live_files
 from streaming_app.tables.files import LiveFile, WrittenFile
 from streaming_app.tables.rewrite import row_mask, without_rows
 
@@ -45,9 +45,7 @@ class Deduped:
 
 def deduped(table: Table, batch: Batch, report: Report, sink: Sink) -> Deduped:
     target = sink.open(table)
-    # After a crash the batch's changes may be there already: it decides as in the first try.
-    is_there = committed(target, batch.stream_id, batch.batch_id)
-    stored = live_files(sink.before(table, batch.stream_id, batch.batch_id) if is_there else target)
+    stored = live_files(target)
     files = {file.path: file for file in stored}
     new = report.of(table.name)
     near = touched(new, stored, batch.config.dedupe.neighbour_days)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from streaming_app import __version__
 from streaming_app.config.model import Config
 from streaming_app.errors import ClickstreamError
+from streaming_app.ingest.torn import roll_back_torn_batch
 from streaming_app.lease.holder import actor
 from streaming_app.lease.tables import leased_sink
 from streaming_app.model.tables import CHANGE, EVENT, OPERATION
@@ -49,6 +50,7 @@ def operation(config: Config, name: str, arguments: dict[str, Any]) -> Iterator[
         LeaseError: another process writes to these tables; there is no row then.
     """
     with leased_sink(config, name) as sink:
+        roll_back_torn_batch(config, sink)
         sink.create_all()
         this = Operation(name, config, sink)
         _note(this, "started", arguments)

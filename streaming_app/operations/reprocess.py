@@ -23,6 +23,7 @@ from streaming_app.derive.stale import mark_stale
 from streaming_app.derive.stream import derive
 from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.ingest.stream import ingest
+from streaming_app.ingest.torn import roll_back_torn_batch
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, ITEM_ATTRIBUTES
 from streaming_app.operations.days import Days
 from streaming_app.operations.operation import Operation, operation
@@ -95,8 +96,10 @@ def _shadow(config: Config, sink: Sink, folder: str) -> tuple[Config, Sink]:
     """The same pipeline with tables and checkpoints of its own."""
     own = {"sink": SinkSection(uri=f"{folder}/tables"), "checkpoint": Checkpoint(uri=folder)}
     shadow = Sink(f"{folder}/tables", sink.storage, sink.guard)
+    shadowed = config.model_copy(update=own)
+    roll_back_torn_batch(shadowed, shadow)
     shadow.create_all()
-    return config.model_copy(update=own), shadow
+    return shadowed, shadow
 
 
 def _exchange(this: Operation, shadow: Sink, days: Days, raw: RawFiles) -> None:

@@ -52,31 +52,34 @@ class Sink:
         check_readable(found)
         return found
 
-    def before(self, table: Table, stream_id: str, batch_id: int) -> DeltaTable:
-        """The table as it was before a micro-batch was committed to it; the newest version if it was not."""
-        found = self.open(table)
-        while committed(found, stream_id, batch_id):
-            found.load_as_version(found.version() - 1)
-        return found
-
     def create_all(self) -> None:
         """Make the tables that are missing, empty, so that every reader finds all of them from the first run on.
 
         Tables that an older version of this application made get the columns that have come since.
+
+        Raises:
+            SinkError: a newer version made one of them, and none was touched; or one cannot be read or written.
         """
-        for table in TABLES.values():
-            self.create(table)
+        for table, found in [(table, self._found(table)) for table in TABLES.values()]:
+            self._create(table, found)
 
     def create(self, table: Table) -> None:
-        """Make one table where it is missing, bring it up to date where it is old.
+        """Make one table where it is missing, bring it up to date where it is old."""
+        self._create(table, self._found(table))
 
-        No table feature beyond reader version 1: Athena must read every table.
-        """
-        options = self.storage.delta_options()
-        if DeltaTable.is_deltatable(self.uri(table), options):
-            bring_up_to_date(self.open(table), table)
-            return
+    def _found(self, table: Table) -> DeltaTable | None:
         try:
+            is_there = DeltaTable.is_deltatable(self.uri(table), self.storage.delta_options())
+        except (DeltaError, OSError) as error:
+            raise SinkError(f"{self.uri(table)}: cannot be read: {error}", "check the path and your rights on it") from None
+        return self.open(table) if is_there else None
+
+    def _create(self, table: Table, found: DeltaTable | None) -> None:
+        """No table feature beyond reader version 1: Athena must read every table."""
+        try:
+            if found:
+                bring_up_to_date(found, table)
+                return
             DeltaTable.create(
                 self.uri(table),
                 table.schema,
@@ -85,11 +88,12 @@ class Sink:
                 name=table.name,
                 description=table.meaning,
                 configuration=properties_of(table),
-                storage_options=options,
+                storage_options=self.storage.delta_options(),
                 raise_if_key_not_exists=False,
             )
         except (DeltaError, OSError) as error:
-            raise SinkError(f"{self.uri(table)}: cannot be made: {error}", "check the path and your rights on it") from None
+            done = "brought up to date" if found else "made"
+            raise SinkError(f"{self.uri(table)}: cannot be {done}: {error}", "check the path and your rights on it") from None
 
 
 def live_files(table: DeltaTable) -> list[LiveFile]:

@@ -15,6 +15,7 @@ from streaming_app.ingest.batch_metrics import Timing
 from streaming_app.ingest.commit import commit_batch, is_committed
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import merged
+from streaming_app.ingest.torn import roll_back_torn_batch
 from streaming_app.model.tables import TABLES
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import Sink
@@ -55,6 +56,7 @@ class Lake:
     def ingest_again(self, *paths: Path, tasks: int = 1) -> dict[str, Any]:
         """The same micro-batch number once more, as after a crash."""
         batch = Batch(self.config, self.sink.storage, self.stream_id, self._batch, "test-job", self.created_ms, "all")
+        roll_back_torn_batch(self.config, self.sink)
         if is_committed(batch, self.sink):
             return {}
         parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]

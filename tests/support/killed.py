@@ -1,0 +1,77 @@
+"""Death in the middle: from the n-th change of anything stored on, nothing is changed any more, whatever the program does.
+
+For what is stored this is as good as SIGKILL, which cannot spare a process the start of another JVM.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from deltalake import DeltaTable
+
+from streaming_app.lease.holder import Holder
+from streaming_app.lease.slot import LocalSlot
+from streaming_app.storage import Storage
+
+EFFECTS: tuple[tuple[type, str], ...] = (
+    (DeltaTable, "create_write_transaction"),
+    (DeltaTable, "restore"),
+    (Storage, "write_text"),
+    (Storage, "delete"),
+    (Storage, "delete_folder"),
+    (LocalSlot, "swap"),
+)
+"""Every way in which the driver changes what is stored, but for files that no log names yet."""
+
+
+class Killed(Exception):
+    """Of a stream it comes out as the stream's own error: Spark hands on nothing else."""
+
+
+class Life:
+    """Counts changes; the one after ``changes`` of them is fatal."""
+
+    def __init__(self, changes: float) -> None:
+        self._left = changes
+        self.made = 0
+        self.is_over = False
+
+    def spend(self, real: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        is_renewal = threading.current_thread().name == "lease"  # how many there are depends on how fast the machine is
+        if self.is_over or (self.made >= self._left and not is_renewal):
+            self.is_over = True
+            raise Killed
+        self.made += not is_renewal
+        return real(*arguments, **options)
+
+
+@contextmanager
+def life_of(changes: float = float("inf")) -> Iterator[Life]:
+    """The block dies after so many changes, and leaves the lease of a process that is no more."""
+    life = Life(changes)
+    patches = [patch.object(kind, name, _spending(life, getattr(kind, name))) for kind, name in EFFECTS]
+    for each in patches:
+        each.start()
+    try:
+        yield life
+    except Exception:
+        if not life.is_over:
+            raise
+    finally:
+        for each in patches:
+            each.stop()
+
+
+def _spending(life: Life, real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments, **options: life.spend(real, *arguments, **options)
+
+
+@contextmanager
+def other_process_is_dead() -> Iterator[None]:
+    """The lease that was left names this process, which is alive: here it counts as gone."""
+    with patch.object(Holder, "is_alive_here", property(lambda _: False)):
+        yield
