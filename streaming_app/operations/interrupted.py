@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from streaming_app.model.tables import OPERATION
+from streaming_app.model.tables import EVENT, OPERATION
 from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import dataset
+from streaming_app.tables.read import dataset, snapshot
 
 HARMLESS = frozenset({"optimize", "vacuum"})
 """What these were doing when they were killed is repaired by nothing: no row depends on it."""
@@ -30,10 +30,11 @@ def interrupted(sink: Sink) -> list[Interrupted]:
     """Commands without an end that were not repeated with the same arguments since, oldest first.
 
     Raises:
-        SinkError: the table is not there.
+        SinkError: there are no tables.
     """
     columns = ["operation_id", "operation", "status", "arguments", "created_time"]
-    rows = dataset(sink, OPERATION).to_table(columns=columns).sort_by("created_time").to_pylist()
+    files = snapshot(sink, (EVENT, OPERATION))[OPERATION.name]  # an old lake has no such table, and so no such commands
+    rows = dataset(sink, OPERATION, files).to_table(columns=columns).sort_by("created_time").to_pylist()
     ended = {row["operation_id"] for row in rows if row["status"] != "started"}
     done = {(row["operation"], row["arguments"]): row["created_time"] for row in rows if row["status"] == "done"}
     return [

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
+from deltalake import DeltaTable
 
-from streaming_app.errors import QueryError
+from streaming_app.errors import QueryError, SinkError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile
@@ -24,12 +25,26 @@ Snapshot = Mapping[str, list[LiveFile]]
 
 
 def snapshot(sink: Sink, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[LiveFile]]:
-    """All files of the newest versions.
+    """All files of the newest versions. A table that the lake's version of this application did not have yet has none.
 
     Raises:
-        SinkError: a table is not there.
+        SinkError: none of the tables is there, or one cannot be read.
     """
-    return {table.name: live_files(sink.open(table)) for table in tables}
+    chosen = list(tables)
+    found = {table.name: _files(sink, table) for table in chosen}
+    if chosen and all(files is None for files in found.values()):
+        sink.open(chosen[0])  # which says so
+    return {name: files or [] for name, files in found.items()}
+
+
+def _files(sink: Sink, table: Table) -> list[LiveFile] | None:
+    """Files of a table, None where it is not there."""
+    try:
+        return live_files(sink.open(table))
+    except SinkError:
+        if DeltaTable.is_deltatable(sink.uri(table), sink.storage.delta_options()):
+            raise
+        return None
 
 
 def dataset(sink: Sink, table: Table, files: Iterable[LiveFile] | None = None) -> ds.Dataset:
@@ -76,7 +91,7 @@ def query(sink: Sink, sql: str) -> pa.Table:
 
     Raises:
         QueryError: DuckDB refuses it: a mistake, or an attempt to read or write anything but the tables.
-        SinkError: a table is not there.
+        SinkError: there are no tables, or one cannot be read.
     """
     with asking(sink, snapshot(sink)) as ask:
         return ask(sql)
