@@ -17,6 +17,7 @@ from streaming_app.config.read import read_config
 from streaming_app.errors import ConfigError
 from streaming_app.uris import absolute
 from submitter.deployment import Deployment
+from submitter.in_use import tables_in_use
 from submitter.ratio import compression_ratio
 from submitter.request import Request, client_token, start_job_run
 from submitter.runs import Runs
@@ -28,13 +29,14 @@ class Action(StrEnum):
     """What the submitter does."""
 
     WAIT = "another run is active"
+    IN_USE = "an operator's command works on the tables"
     NOTHING = "nothing is unprocessed"
     SUBMIT = "submit"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """``request`` is there to be sent if the action is SUBMIT."""
+    """``request`` is there to be sent if the action is SUBMIT; ``active_run`` says which run or command is waited for."""
 
     action: Action
     active_run: str | None = None
@@ -72,6 +74,8 @@ def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs)
         return Decision(Action.NOTHING, work=work, ratio=ratio)
     if active := runs.active():  # looking takes a while with large backlogs
         return Decision(Action.WAIT, active_run=active)
+    if holder := tables_in_use(config, objects):  # the run would end at once, and raise an alarm
+        return Decision(Action.IN_USE, active_run=holder, work=work, ratio=ratio)
     plan = plan_for(config.emr, work.bytes, ratio)
     request = start_job_run(config, deployment, plan, client_token(work.identity, runs.last()))
     return Decision(Action.SUBMIT, work=work, ratio=ratio, plan=plan, request=request)

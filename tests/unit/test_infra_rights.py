@@ -21,6 +21,7 @@ CALLS: dict[tuple[str, str], list[Need]] = {
     ("s3", "get_object"): [
         ("s3:GetObject", CONFIG, {}),
         ("s3:GetObject", f"{LAKE}/lake/_checkpoints/ingest/sources/0/9.compact", {}),
+        ("s3:GetObject", f"{LAKE}/lake/_lease.json", {}),
         ("s3:GetObject", f"{LAKE}/lake/event/_delta_log/00000000000000000000.json", {}),
     ],
     ("s3", "list_objects_v2"): [

@@ -13,12 +13,16 @@ from threading import Barrier
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 
 from streaming_app.cli import app
 from streaming_app.config.emr import Emr
 from streaming_app.errors import ClickstreamError, ConfigError
+from streaming_app.lease.holder import Holder
+from streaming_app.lease.slot import LocalSlot
 from submitter import decide as decide_module
+from submitter import in_use
 from submitter.deployment import Deployment
 from submitter.report import described, measured
 from submitter.request import client_token
@@ -359,3 +363,29 @@ def test_what_is_measured(emr: EmrServerless, deployment: Deployment, tmp_path: 
     waiting = submit(deployment, {}).decision
     assert [name for name, _, _ in measured(waiting, {"time": "2030-01-01T00:00:00Z"})] == ["Submitted"]
     assert json.dumps(described(waiting))
+
+
+@pytest.mark.parametrize(
+    ("then", "action"),
+    [("renewed", "an operator's command works on the tables"), ("released", "submit"), ("left by the dead", "submit")],
+)
+def test_an_operators_command_is_waited_for(
+    then: str, action: str, emr: EmrServerless, deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "raw", "a.gz", line(event("a")))
+    slot = LocalSlot(tmp_path / "lake/_lease.json")
+    holder = Holder("id", "reprocess", "2026-11-23T04:00:00Z", "laptop", 1, 0.0, 60.0)
+    changes = {"renewed": {"renewals": 1}, "released": {"released": True}, "left by the dead": {}}[then]
+    version = slot.swap(msgspec.json.encode(holder).decode(), None)
+    waited = []
+
+    def meanwhile(seconds: float) -> None:
+        waited.append(seconds)
+        slot.swap(msgspec.json.encode(msgspec.structs.replace(holder, **changes)).decode(), version)
+
+    monkeypatch.setattr(in_use, "pause", meanwhile)
+    done = submit(deployment, {})
+    assert described(done.decision, done.job_run_id)["decision"] == action
+    assert waited == [20.0]
+    assert (done.decision.active_run or "").startswith("reprocess since") == (then == "renewed")
+    assert len(emr.runs) == (then != "renewed")
