@@ -23,6 +23,7 @@ from streaming_app.storage import Storage
 from streaming_app.streams import run_available_now
 from streaming_app.summary import Summary
 from streaming_app.tables.delta import Sink
+from streaming_app.tables.rows import conformed
 from streaming_app.tables.session import upsert_sessions
 from streaming_app.tables.upsert import Transaction
 from streaming_app.tables.user import upsert_users
@@ -96,11 +97,12 @@ _USERS, _SESSIONS = b"u", b"s"
 
 
 def _chunks(storage: Storage, uri: str, app_id: str) -> Iterator[pa.Table]:
-    """The events of one file, as many at a time as fit a worker's memory easily."""
+    """The events of one file, as many at a time as fit a worker's memory easily; what an older version did not know is null."""
     system, path = storage.filesystem(uri)
+    schema = pa.schema([EVENT.schema.field(name) for name in EVENT_COLUMNS])
     with pq.ParquetFile(path, filesystem=system) as file:
         for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=list(EVENT_COLUMNS)):
-            events = pa.Table.from_batches([batch])
+            events = conformed(pa.Table.from_batches([batch]), schema)
             yield events.append_column("app_id", pa.repeat(app_id, len(events)))
 
 

@@ -1,0 +1,107 @@
+"""Runs go on with the tables and the checkpoints of an older version, though it knew fewer columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from streaming_app.errors import SinkError
+from streaming_app.operations.rebuild import rebuild
+from streaming_app.operations.reprocess import reprocess
+from streaming_app.progress import LogLines
+from tests.spark.job import Job
+from tests.spark.test_again import DAY
+from tests.spark.test_crash import write_first, write_second
+from tests.support.old_layout import as_layout_1, without
+from tests.support.sources import APPS
+
+FEWER = {
+    "event": {"event_value", "is_bot", "geo_country", "traffic_source_clid"},
+    "item": {"price", "brand"},
+    "user": {"first_traffic_clid", "first_app_install_source"},
+    "session": {"geo_country", "session_clid"},
+    "change": {"user_id"},
+    "item_attributes": {"is_deleted"},
+}
+"""Columns as a later version might add them; most of them are null in what the tests send."""
+
+
+@pytest.fixture(scope="module")
+def always_new(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Two runs, and nothing in between."""
+    job = Job(tmp_path_factory.mktemp("new"), APPS)
+    write_first(job.folder / "raw")
+    job.run()
+    write_second(job.folder / "raw")
+    job.run()
+    return job
+
+
+@pytest.fixture
+def once_run(spark: SparkSession, tmp_path: Path) -> Job:
+    """With the checkpoints of both queries."""
+    job = Job(tmp_path, APPS)
+    write_first(tmp_path / "raw")
+    job.run()
+    return job
+
+
+def test_a_lake_of_layout_1_goes_on(once_run: Job, always_new: Job) -> None:
+    as_layout_1(once_run.folder / "lake")
+    before = once_run.derived_tables()
+    assert once_run.run().batches == 0
+    assert once_run.derived_tables() == before
+    write_second(once_run.folder / "raw")
+    once_run.run()
+    assert once_run.derived_tables() == always_new.derived_tables()
+    assert rebuild(once_run.config, ("user", "session"), LogLines())["user"] > 0
+    assert once_run.derived_tables() == always_new.derived_tables()
+
+
+def test_columns_that_event_and_change_get_while_derive_goes_on(once_run: Job, always_new: Job) -> None:
+    """The stream of derive has read both tables without them; what it reads next has them."""
+    without(once_run.folder / "lake", FEWER)
+    write_second(once_run.folder / "raw")
+    summary = once_run.run()
+    assert summary.counts["written"] > 0
+    assert known(once_run.derived_tables()) == known(always_new.derived_tables())
+    old = once_run.rows("event", "event_id = 'a'")
+    assert [{name: row[name] for name in FEWER["event"]} for row in old] == [dict.fromkeys(FEWER["event"])]
+    reprocess(once_run.config, DAY, LogLines())
+    assert once_run.derived_tables() == always_new.derived_tables()
+
+
+@pytest.mark.parametrize("died", ["before derive", "in derive"])
+def test_an_older_version_died_before_derive_had_read_its_files(
+    died: str, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(tmp_path, APPS)
+    write_first(tmp_path / "raw")
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "streaming_app.pipeline.derive" if died == "before derive" else "streaming_app.derive.stream.update", dies
+        )
+        with pytest.raises(SinkError, match="died"):
+            job.run()
+    assert not job.rows("user")
+    without(tmp_path / "lake", FEWER)
+    job.run()
+    made = job.derived_tables()
+    rebuild(job.config, ("user", "session"), LogLines())
+    assert job.derived_tables() == made
+    assert [len(made[name]) for name in ("user", "session", "item_attributes")] == [3, 4, 1]
+
+
+def dies(*_: Any, **__: Any) -> None:
+    raise SinkError("died")
+
+
+def known(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """What is the same in rows that were written with and without the columns."""
+    return {
+        name: [{column: value for column, value in row.items() if column not in FEWER[name]} for row in rows]
+        for name, rows in tables.items()
+    }
