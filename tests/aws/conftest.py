@@ -1,12 +1,18 @@
-"""S3 for all tests of this folder."""
+"""S3 for all tests of this folder, and what operators do as it goes on this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
-from tests.support.moto import serving_s3
+from tests.support.cli_process import Cli, cli_process
+from tests.support.moto import REGION, serving_s3
+from tests.support.s3_story import STEPS, Place, tale
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +20,39 @@ def endpoint() -> Iterator[str]:
     """Where S3 is; the environment leads every client there."""
     with serving_s3() as url:
         yield url
+
+
+@dataclass(frozen=True)
+class Story:
+    """A process for commands; what they make of the story, without S3 and without faults."""
+
+    cli: Cli
+    here: dict[str, dict[str, Any]]
+
+    @staticmethod
+    def on_s3(bucket: str, folder: Path, endpoint: str, straight: str) -> Place:
+        """A place in a new bucket; commands are led to ``endpoint``."""
+        s3 = boto3.client("s3", region_name=REGION, endpoint_url=straight)
+        s3.create_bucket(Bucket=bucket)
+        raw = folder / "raw"
+        raw.mkdir()
+        s3.put_object(Bucket=bucket, Key="raw/", Body=b"")
+        return Place(
+            f"s3://{bucket}",
+            folder,
+            lambda path: s3.upload_file(str(path), bucket, f"raw/{path.relative_to(raw)}"),
+            endpoint,
+            REGION,
+            straight,
+        )
+
+
+@pytest.fixture(scope="session")
+def story(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    folder = tmp_path_factory.mktemp("here")
+    (folder / "raw").mkdir()
+    with cli_process(folder / "jvm.log") as cli:
+        # The jars for S3 are found when the JVM starts: the first command must need them.
+        first = Story.on_s3("clickstream-jars", tmp_path_factory.mktemp("jars"), endpoint, endpoint)
+        assert first.take(STEPS["run"], cli).code == 0
+        yield Story(cli, tale(Place(str(folder), folder, lambda _: None), cli))
