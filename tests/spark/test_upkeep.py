@@ -10,10 +10,14 @@ from pyspark.sql import SparkSession
 
 from streaming_app.model.tables import TABLES
 from streaming_app.operations import compaction
+from streaming_app.operations.check.checks import check_tables
+from streaming_app.operations.doctor.doctor import diagnose
+from streaming_app.operations.doctor.finding import Finding
 from streaming_app.operations.optimize import optimize, planned
 from streaming_app.operations.vacuum import check, vacuum
 from tests.spark.job import Job
 from tests.spark.test_crash import write_first, write_second
+from tests.support.lake import config_for
 from tests.support.raw import NOW, event, line, write
 from tests.support.sources import APPS
 from tests.support.upkeep import APPS as ODD_APPS
@@ -64,10 +68,21 @@ def test_the_job_goes_on(spark: SparkSession, tmp_path: Path, everything_is_due:
     for name in TABLES:
         assert spark.read.format("delta").load(f"{tidied.folder}/lake/{name}").count() == len(tidied.rows(name))
 
+    assert [each for checked in check_tables(tidied.config, 100, QUIET) for each in checked.problems] == []
     for name in ("user", "session", "item_attributes", "_checkpoints/derive"):
         shutil.rmtree(tidied.folder / "lake" / name)
     tidied.run()  # derive begins anew, with the merged files
     assert tidied.derived_tables() == plain.derived_tables()
+
+
+def test_the_doctor_starts_spark(spark: SparkSession, tmp_path: Path) -> None:
+    """A session that was there stays."""
+    (tmp_path / "raw").mkdir()
+    config = tmp_path / "c.json"
+    config.write_text(config_for(tmp_path).model_dump_json(exclude_defaults=True))
+    found = list(diagnose(str(config), with_spark=True))
+    assert found[-1] == Finding("spark", "ok", f"Spark {spark.version} starts, with Delta")
+    assert spark.range(3).count() == 3
 
 
 def _ingest_only(job: Job) -> None:
