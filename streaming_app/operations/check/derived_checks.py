@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
 from streaming_app.operations.check.facts import Facts, Problem, buckets, by_partition, shown
@@ -83,7 +83,7 @@ def rebuilt_sample(facts: Facts) -> Iterator[Problem]:
 def _stored(facts: Facts, table: Table, users: set[tuple[str, str]]) -> pa.Table:
     rows = dataset(facts.sink, table, facts.of(table))
     by_app = {app_id: [user for app, user in users if app == app_id] for app_id, _ in users}
-    parts = [rows.to_table(filter=(ds.field("app_id") == app_id) & ds.field(_ID).isin(ids)) for app_id, ids in by_app.items()]
+    parts = [rows.to_table(filter=(pc.field("app_id") == app_id) & pc.field(_ID).isin(ids)) for app_id, ids in by_app.items()]
     return pa.concat_tables(parts)
 
 
