@@ -69,6 +69,8 @@ def run_tasks(spark: SparkSession, groups: Sequence[Group], work: Callable[[Grou
             for number in batch["id"].to_pylist():
                 for made in work(groups[number]):
                     yield pa.RecordBatch.from_pydict({"made": [made]}, schema=pa.schema([("made", pa.binary())]))
+        # Else a worker that waits for its next task keeps 300 MB that it does not need.
+        pa.default_memory_pool().release_unused()
 
     # A range of n numbers in n partitions: one task for each group, whatever their number.
     numbers = spark.range(0, len(groups), 1, len(groups))

@@ -30,8 +30,8 @@ from streaming_app.tables.user import upsert_users
 from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
 from streaming_app.uris import absolute, from_spark_url
 
-BATCH_BYTES = 128 << 20
-"""Size of the event files in one micro-batch: about two million events, whose states (some 150 MB) the driver combines."""
+BATCH_BYTES = 64 << 20
+"""Size of the event files in one micro-batch: about a million events, whose states (some 75 MB) the driver combines."""
 
 CHUNK_ROWS = 1 << 17
 
