@@ -61,11 +61,18 @@ def main() -> None:
     """Entry point of the ``clickstream`` script. ``--debug`` anywhere shows tracebacks and debug logs."""
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    _set_up_logging(debug=debug)
+    sys.exit(_exit_code(arguments, debug))
+
+
+def _set_up_logging(*, debug: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("clickstream").setLevel(logging.DEBUG if debug else logging.INFO)
-    sys.exit(_exit_code(arguments, debug))
+    for name in ("botocore", "boto3", "py4j"):
+        # They would tell session tokens, and all that tasks are sent, the configuration's secrets among it.
+        logging.getLogger(name).setLevel(logging.INFO if debug else logging.WARNING)
 
 
 def _exit_code(arguments: list[str], debug: bool) -> int:

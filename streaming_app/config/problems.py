@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from ruamel.yaml.comments import CommentedMap
 
 Path = tuple[str | int, ...]
@@ -37,9 +37,20 @@ def _message(path: Path, error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "missing":
         return "is required"
     given = error.get("input")
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) and not _is_secret(path, model) else ""
     message: str = error["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     return message.partition(" or instance of ")[0] + shown
+
+
+def _is_secret(path: Path, model: type[BaseModel]) -> bool:
+    """Whether a key takes a secret, or a section with one: what is written there is not repeated."""
+    field = _section(path[:-1], model).model_fields.get(str(path[-1])) if path else None
+    return field is not None and _takes_secret(field.annotation)
+
+
+def _takes_secret(annotation: Any) -> bool:
+    below = [field.annotation for model in _models(annotation) for field in model.model_fields.values()]
+    return annotation is SecretStr or any(map(_takes_secret, [*getattr(annotation, "__args__", ()), *below]))
 
 
 def _suggestion(path: Path, model: type[BaseModel]) -> str:

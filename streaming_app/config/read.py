@@ -26,7 +26,7 @@ def read_config(text: str, name: str, check: Check = lambda _: ()) -> Config:
     try:
         document = YAML(typ="rt").load(text)
     except YAMLError as error:
-        raise ConfigError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{name}: not YAML: {_described(error)}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{name}: must be a mapping of keys", "see conf/pipeline.minimal.yaml")
     problems = list(check(document))
@@ -38,3 +38,11 @@ def read_config(text: str, name: str, check: Check = lambda _: ()) -> Config:
         lines = (f"{name}:{placed(document, path, message)}" for path, message in problems)
         raise ConfigError("\n".join(lines), "every key is explained by: clickstream config init --full")
     return config
+
+
+def _described(error: YAMLError) -> str:
+    """What is wrong, and in which line; not the line itself, which may hold a secret."""
+    problem = getattr(error, "problem", None) or type(error).__name__
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return where + " ".join(str(problem).partition(" with value ")[0].split())

@@ -1,0 +1,273 @@
+"""What is secret stays so, and what users write down for us runs nothing, writes nothing and reads nothing but the tables."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from streaming_app.backlog.s3_objects import S3Objects
+from streaming_app.cli import _exit_code, _set_up_logging
+from streaming_app.config.load import parse_config
+from streaming_app.errors import ClickstreamError, ConfigError, QueryError
+from streaming_app.operations.operation import operation
+from streaming_app.operations.replay import Wanted, replay_into
+from streaming_app.progress import LogLines
+from streaming_app.tables.delta import sink_for
+from streaming_app.tables.read import query
+from tests.support.http import JsonHandler, serving
+from tests.support.lake import ALL_TABLES, Lake
+from tests.support.raw import NOW, event, line, write
+
+SECRET, TOKEN, ADDRESS = "SECRET-of-16-chars-and-more", "AWS-SESSION-TOKEN", "198.51.100.77"
+MINIMAL = "project_id: t\nsource: {{uri: {0}/raw}}\nsink: {{uri: {0}/lake}}\napps: {{shop: {{transformer: clickstream_sdk}}}}\n"
+
+
+@pytest.fixture
+def everything_logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """As with --debug."""
+    levels = {name: logging.getLogger(name).level for name in ("clickstream", "botocore", "boto3", "py4j", "")}
+    _set_up_logging(debug=True)
+    logging.getLogger().setLevel(logging.DEBUG)
+    caplog.handler.setLevel(logging.DEBUG)
+    yield caplog
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.parametrize("how", ["hash", "drop", "truncate"])
+def test_a_pass_tells_neither_key_nor_address(
+    how: str, tmp_path: Path, everything_logged: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Over good lines, dirt, files that break off, and a replay."""
+    lake = Lake(tmp_path, f"privacy: {{ip: {how}, hash_key: {SECRET}}}\n")
+    lines = [line(event("a"), {"bad": 1}, ip=ADDRESS), line("no payload", ip=ADDRESS, rid="r-2"), b'{"ip": "198.51.100.77"']
+    late = line(event("b", timestamp=NOW - 9 * 86_400_000), event("c", app_id="blog"), ip=ADDRESS, rid="r-3")
+    whole = write(tmp_path / "raw", "a.gz", *lines, late)
+    broken = write(tmp_path / "raw", "b.gz", *lines)
+    broken.write_bytes(broken.read_bytes()[:-20])
+    lake.ingest(whole, broken, tmp_path / "raw" / "missing.gz")
+    with operation(lake.config, "replay", {}) as this:
+        replay_into(this, Wanted(), LogLines())
+    told = everything_logged.text + "".join(capfd.readouterr()) + repr(lake.config)
+    assert SECRET not in told
+    assert ADDRESS not in told
+    stored = json.dumps(lake.rows("event") + lake.rows("run_metrics") + lake.rows("operation"), default=str)
+    assert SECRET not in stored
+    assert ADDRESS not in stored
+
+
+MISTAKES = {
+    "too short": "privacy: {ip: hash, hash_key: SECRET-short}",
+    "a number": "privacy: {ip: hash, hash_key: 1234567890123456}",
+    "not closed": f'privacy: {{ip: hash, hash_key: "{SECRET}}}',
+    "no mapping": f"privacy: {{ip: hash, hash_key: {SECRET}, x: }}: y",
+    "a list": f"privacy: {{ip: hash, hash_key: [{SECRET}]}}",
+    "another key": f"privacy: {{ip: hash, hash_keys: {SECRET}}}",
+    "no section": f"privacy: {SECRET}",
+    "at the top": f"hash_key: {SECRET}",
+    "twice": f"privacy: {{ip: hash, hash_key: {SECRET}, hash_key: {SECRET}}}",
+    "another mistake": f"privacy: {{ip: hush, hash_key: {SECRET}}}",
+    "a tag": f"privacy: {{ip: hash, hash_key: !!python/name:os.{SECRET} x}}",
+}
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["", "--debug"])
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_does_not_tell_the_key(
+    mistake: str, debug: bool, tmp_path: Path, everything_logged: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.yaml").write_text(MINIMAL.format(tmp_path) + mistake)
+    assert _exit_code(["config", "validate", "--config", str(tmp_path / "c.yaml")], debug=debug) == 2
+    told = everything_logged.text + "".join(capfd.readouterr())
+    assert "c.yaml" in told
+    assert not [secret for secret in ("SECRET", "1234567890123456") if secret in told]
+
+
+def test_debug_tells_no_credentials(everything_logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing(JsonHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
+            self.answer({}, 403)
+
+    for name, value in (("ACCESS_KEY_ID", "AWS-KEY-ID"), ("SECRET_ACCESS_KEY", SECRET), ("SESSION_TOKEN", TOKEN)):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with serving(Refusing) as address, pytest.raises(ClickstreamError) as error:
+        list(S3Objects.connect(address, "us-east-1").children("s3://bucket/folder"))
+    told = everything_logged.text + str(error.value)
+    assert not [secret for secret in (SECRET, TOKEN, "AWS-KEY-ID") if secret in told]
+
+
+TAGS = [
+    "!!python/object/apply:os.system [{0}]",
+    "!!python/object/new:os.system [{0}]",
+    "!!python/name:os.system",
+    "!!js/function {0}",
+]
+
+
+@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize("where", ["x: {}", "rules: {}", "project_id: {}", "enrichers: [{}]"])
+def test_a_configuration_runs_nothing(where: str, tag: str, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    text = MINIMAL.format(tmp_path).replace("project_id: t\n", "" if "project_id" in where else "project_id: t\n")
+    with pytest.raises(ConfigError):
+        parse_config(text + where.format(tag.format(f"touch {mark}")) + "\n")
+    assert not mark.exists()
+
+
+@contextmanager
+def bounded(config: Path) -> Iterator[subprocess.CompletedProcess[str]]:
+    """``config validate`` in a process with little memory; the limit of time only ends what would never end."""
+    command = [str(Path(sys.executable).with_name("clickstream")), "config", "validate", "--config", str(config)]
+    limited = ["bash", "-c", 'ulimit -v 3000000; exec "$@"', "bash", *command]
+    yield subprocess.run(limited, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("where", ["laughs", "rules", "project_id"])
+def test_a_billion_laughs(where: str, tmp_path: Path) -> None:
+    lines = ["a0: &a0 [lol, lol]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12))]
+    text = MINIMAL.format(tmp_path).replace("project_id: t\n", "" if where == "project_id" else "project_id: t\n")
+    (tmp_path / "c.yaml").write_text("\n".join([*lines, f"{where}: *a11", text]))
+    with bounded(tmp_path / "c.yaml") as done:
+        assert done.returncode == 2, done.stderr[-2_000:]
+        assert "Traceback" not in done.stderr
+
+
+def test_a_class_is_imported_only_where_the_configuration_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what lies beside the raw files or the configuration, nor what an event says."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("evil", "sitecustomize", "clickstream_transformers"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
+    lake = Lake(tmp_path)
+    sent = event("a", transformer="evil:Evil", app_id="shop", enrichers=[{"evil:Evil": {}}])
+    lake.ingest(write(tmp_path / "raw", "a.gz", line(sent, appId="evil:Evil"), line(sent, transformer="evil:Evil")))
+    assert not {"evil", "clickstream_transformers"} & sys.modules.keys()
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("asked"))
+    lake.ingest(write(lake.folder / "raw", "a.gz", line(event("a"), event("b"))))
+    (lake.folder / "secret.csv").write_text("a,b\n1,SECRET\n")
+    (lake.folder / "c.yaml").write_text(MINIMAL.format(lake.folder))
+    return lake
+
+
+ATTACKS = [
+    "SELECT * FROM read_csv('{0}/secret.csv')",
+    "SELECT * FROM '{0}/secret.csv'",
+    "SELECT * FROM read_text('{0}/secret.csv')",
+    "SELECT * FROM read_blob('/etc/passwd')",
+    "SELECT * FROM glob('{0}/*')",
+    "SELECT * FROM read_parquet('{0}/lake/*/*.parquet')",
+    "SELECT * FROM read_json('{0}/lake/_lease.json')",
+    "SELECT * FROM sniff_csv('{0}/secret.csv')",
+    "COPY (SELECT 1) TO '{0}/out.csv'",
+    "COPY event TO '{0}/out.parquet'",
+    "EXPORT DATABASE '{0}/out'",
+    "IMPORT DATABASE '{0}/out'",
+    "ATTACH '{0}/out.db'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "LOAD '{0}/evil.duckdb_extension'",
+    "FORCE INSTALL sqlite",
+    "SET enable_external_access = true",
+    "RESET enable_external_access",
+    "SET lock_configuration = false; SELECT 1",
+    "SET allow_unsigned_extensions = true",
+    "PRAGMA enable_profiling; SET profiling_output = '{0}/out'",
+    "SET log_query_path = '{0}/out'; SELECT 1",
+    "SET temp_directory = '{0}/out'; SELECT 1",
+    "SET home_directory = '{0}'; SELECT 1",
+    "SET GLOBAL enable_external_access = true; SELECT * FROM '{0}/secret.csv'",
+    "SELECT 1; COPY (SELECT 1) TO '{0}/out.csv'",
+    "SELECT getenv('HOME')",
+    "SELECT * FROM 'https://example.com/a.csv'",
+    "SELECT * FROM 's3://bucket/a.parquet'",
+    "CREATE SECRET s (TYPE s3, KEY_ID 'a', SECRET 'b')",
+    "DELETE FROM event",
+    "INSERT INTO event SELECT * FROM event",
+    "UPDATE event SET event_id = 'x'",
+    "CALL pragma_version(); EXPORT DATABASE '{0}/out'",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_sql_reads_the_tables_and_does_nothing(attack: str, lake: Lake, capfd: pytest.CaptureFixture[str]) -> None:
+    before = digests(lake.folder)
+    with pytest.raises(QueryError) as error:
+        lake.query(attack.format(lake.folder))
+    assert "SECRET" not in str(error.value).replace("CREATE SECRET", "")
+    assert digests(lake.folder) == before
+    assert len(lake.rows("event")) == 2
+
+
+@pytest.mark.parametrize("sql", ["DROP VIEW event", "ATTACH ':memory:' AS other; SELECT 1", "CREATE TABLE t AS SELECT 1"])
+def test_what_sql_changes_is_gone_with_its_answer(sql: str, lake: Lake) -> None:
+    before = digests(lake.folder)
+    with suppress(QueryError):
+        lake.query(sql)
+    assert digests(lake.folder) == before
+    assert len(lake.rows("event")) == 2
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "true; COPY event TO '{0}/out.csv'",
+        "true) TO '{0}/out.csv' --",
+        "event_id IN (SELECT content FROM read_text('{0}/secret.csv'))",
+        "1 = (SELECT count(*) FROM '{0}/secret.csv')",
+        "true) UNION ALL BY NAME SELECT * FROM read_csv('{0}/secret.csv') --",
+        "getenv('HOME') <> ''",
+        "true); SET enable_external_access = true; SELECT * FROM (SELECT 1",
+    ],
+)
+def test_a_condition_does_no_more(where: str, lake: Lake, capfd: pytest.CaptureFixture[str]) -> None:
+    before = digests(lake.folder)
+    code = _exit_code(["inspect", "event", "--where", where.format(lake.folder), "-c", str(lake.folder / "c.yaml")], debug=False)
+    told = "".join(capfd.readouterr())
+    assert code == 2, told
+    assert "SECRET" not in told
+    assert digests(lake.folder) == before
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {str(path): sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+NAMES = ["a'b", 'a"b', "a b", "a\nb", "*", "[a]{b,c}?", "%2e%2e", "a;b", "$(touch x)", "é", "x/../y", "..", "~"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_names_of_places(name: str, tmp_path: Path) -> None:
+    """Tables are where the configuration says and nowhere else, and a look finds them; or the name is refused."""
+    for folder in ("a/b/odd", "a/b/beside"):
+        (tmp_path / folder).mkdir(parents=True)
+    uri = f"{tmp_path}/a/b/odd/{name}"
+    config = MINIMAL.format(tmp_path).replace(f"{tmp_path}/lake", json.dumps(uri))
+    try:
+        sink = sink_for(parse_config(config))
+        sink.create_all()
+        assert query(sink, "SELECT * FROM event").num_rows == 0
+        assert (Path(os.path.normpath(uri)) / "event" / "_delta_log").is_dir()
+    except ClickstreamError:
+        assert name in ("a\nb", "%2e%2e")
+    top = os.path.normpath(uri).removeprefix(f"{tmp_path}/a/b").strip("/").split("/")[0] or "event"
+    assert {path.name for path in tmp_path.iterdir()} == {"a"}
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"b"}
+    assert {path.name for path in (tmp_path / "a/b").iterdir()} <= {"odd", "beside", top, *(ALL_TABLES if name == ".." else ())}
+    assert not list((tmp_path / "a/b/beside").iterdir())
+
+
+@pytest.mark.parametrize("table", ["../event", "event'; DROP", 'event" --', "*", "/etc/passwd", "event\n"])
+def test_only_names_of_tables_are_tables(table: str, lake: Lake, capfd: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code(["inspect", table, "-c", str(lake.folder / "c.yaml")], debug=False) == 2
