@@ -43,10 +43,16 @@ class Sink:
         Raises:
             SinkError: it is not there or cannot be read.
         """
+        found = self._found(table)
+        if found is None:
+            raise SinkError(f"{self.uri(table)}: there is no such table yet", "run the job first: clickstream run")
+        return found
+
+    def _found(self, table: Table) -> DeltaTable | None:
         try:
             found = DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
         except TableNotFoundError:
-            raise SinkError(f"{self.uri(table)}: there is no such table yet", "run the job first: clickstream run") from None
+            return None
         except (DeltaError, OSError) as error:
             raise SinkError(f"{self.uri(table)}: cannot be read: {error}", "check the path and your rights on it") from None
         check_readable(found)
@@ -66,13 +72,6 @@ class Sink:
     def create(self, table: Table) -> None:
         """Make one table where it is missing, bring it up to date where it is old."""
         self._create(table, self._found(table))
-
-    def _found(self, table: Table) -> DeltaTable | None:
-        try:
-            is_there = DeltaTable.is_deltatable(self.uri(table), self.storage.delta_options())
-        except (DeltaError, OSError) as error:
-            raise SinkError(f"{self.uri(table)}: cannot be read: {error}", "check the path and your rights on it") from None
-        return self.open(table) if is_there else None
 
     def _create(self, table: Table, found: DeltaTable | None) -> None:
         """No table feature beyond reader version 1: Athena must read every table."""
