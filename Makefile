@@ -12,8 +12,8 @@ help: ## show this
 demo: env ## run the main job on generated data
 	@$(RUN) clickstream demo
 
-test: env ## run all tests
-	@$(RUN) pytest
+test: env ## run all tests, in two processes: each has a Spark session of its own
+	@$(RUN) pytest -n 2 --dist loadfile
 
 check: env ## lint, format and types
 	@$(RUN) ruff check .
