@@ -13,6 +13,10 @@ from pyarrow import fs
 
 from streaming_app.uris import absolute, is_s3
 
+_PATIENT = fs.AwsStandardS3RetryStrategy(max_attempts=10)
+"""As often as the other clients of S3 try a call. By default it is 3 times: of a run's 10,000 calls one would fail for good
+where S3 refuses one in twenty."""
+
 
 @dataclass(frozen=True, slots=True)
 class Storage:
@@ -26,7 +30,9 @@ class Storage:
         if not is_s3(uri):
             return fs.LocalFileSystem(), absolute(uri)
         scheme, _, host = (self.endpoint or "").rpartition("://")
-        s3 = fs.S3FileSystem(region=self.region, endpoint_override=host or None, scheme=scheme or "https")
+        s3 = fs.S3FileSystem(
+            region=self.region, endpoint_override=host or None, scheme=scheme or "https", retry_strategy=_PATIENT
+        )
         return s3, uri.partition("://")[2]
 
     def delta_options(self) -> dict[str, str]:

@@ -20,12 +20,12 @@ def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Process) -
     Raises:
         ClickstreamError: what ``process`` raised, or what went wrong around it.
     """
-    failures: list[ClickstreamError] = []
+    failures: list[Exception] = []
 
     def for_each_batch(batch: DataFrame, batch_id: int) -> None:
         try:
             process(batch, stream_id(batch.sparkSession), batch_id)
-        except ClickstreamError as error:
+        except Exception as error:
             failures.append(error)
             raise
 
@@ -38,12 +38,19 @@ def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Process) -
     try:
         query.awaitTermination()
     except StreamingQueryException as error:
-        if failures:
-            raise failures[0] from error
-        first_line = str(error).strip().partition("\n")[0]
+        cause = failures[0] if failures else error
+        if isinstance(cause, ClickstreamError):
+            raise cause from error
         raise SinkError(
-            f"the stream failed: {first_line}", "the next run goes on where this one stopped; --debug shows more"
+            f"the stream failed: {gist(str(cause))}", "the next run goes on where this one stopped; --debug shows more"
         ) from error
+
+
+def gist(message: str) -> str:
+    """The line that says what went wrong: of a worker's error, the one below its traceback."""
+    _, _, traceback = message.rpartition("Traceback (most recent call last):\n")
+    lines = [line.strip() for line in traceback.splitlines() if line[:1].strip()]
+    return lines[0] if lines else message.strip()
 
 
 def stream_id(spark: SparkSession) -> str:

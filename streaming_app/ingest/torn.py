@@ -11,8 +11,8 @@ from deltalake import CommitProperties, Transaction
 
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
-from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METRICS
-from streaming_app.tables.delta import Sink, committed
+from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METRICS, Table
+from streaming_app.tables.delta import Sink, committed, unless_done
 
 BEFORE_EVENT = (QUARANTINE, ITEM, CHANGE, RUN_METRICS)
 """What a batch commits before its commit point."""
@@ -47,10 +47,19 @@ def roll_back_torn_batch(config: Config, sink: Sink) -> None:
     intent = msgspec.json.decode(sink.storage.read_text(_place(config)), type=Intent)
     if committed(sink.open(EVENT), intent.stream, intent.batch):
         return
+    for table in BEFORE_EVENT:
+        _take_back(table, intent, sink)
+
+
+def _take_back(table: Table, intent: Intent, sink: Sink) -> None:
+    def is_there() -> bool:
+        return committed(sink.open(table), intent.stream, intent.batch)
+
+    if not is_there():
+        return
+    sink.guard()
+    found = sink.open(table)
     # The last transaction of a stream is the one that counts: this takes the batch's own back, too.
     earlier = CommitProperties(app_transactions=[Transaction(intent.stream, intent.batch - 1)])
-    for table in BEFORE_EVENT:
-        found = sink.open(table)
-        if committed(found, intent.stream, intent.batch):
-            sink.guard()
-            found.restore(intent.versions[table.name], commit_properties=earlier)
+    with unless_done(found, lambda: not is_there()):
+        found.restore(intent.versions[table.name], commit_properties=earlier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -151,14 +152,34 @@ def commit(table: DeltaTable, contract: Table, rewrite: Rewrite, stream_id: str,
     actions: list[AddAction | RemoveAction] = [*_adds(rewrite.added, news=True), *_adds(rewrite.rewritten, news=False)]
     now = int(time.time() * 1000)
     actions += [RemoveAction(file.path, not rewrite.silent, now, file.size, dict(file.partition)) for file in rewrite.removed]
-    table.create_write_transaction(
-        actions,
-        mode="append",
-        schema=contract.schema,
-        partition_by=list(contract.partition_by) or None,
-        commit_properties=CommitProperties(app_transactions=[Transaction(stream_id, batch_id)]),
-    )
+
+    def is_done() -> bool:
+        table.update_incremental()
+        return committed(table, stream_id, batch_id)
+
+    with unless_done(table, is_done):
+        table.create_write_transaction(
+            actions,
+            mode="append",
+            schema=contract.schema,
+            partition_by=list(contract.partition_by) or None,
+            commit_properties=CommitProperties(app_transactions=[Transaction(stream_id, batch_id)]),
+        )
     return True
+
+
+@contextmanager
+def unless_done(table: DeltaTable, is_done: Callable[[], bool]) -> Iterator[None]:
+    """A commit. S3 may do one whose answer is lost: deltalake tries it again, meets its own and takes it for another writer's.
+
+    Raises:
+        SinkError: it was not done.
+    """
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        if not is_done():
+            raise SinkError(f"{table.table_uri}: cannot be written: {error}", "what was committed stays; run it again") from error
 
 
 def _adds(files: Iterable[WrittenFile], *, news: bool) -> Iterator[AddAction]:

@@ -6,6 +6,7 @@ Every call is kept, with the access key that signed it.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,9 +27,7 @@ def refusal(status: str, code: str) -> Answer:
     """An error as S3 tells it."""
 
     def answer(_app: Any, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        environ["wsgi.input"].read(
-            int(environ.get("CONTENT_LENGTH") or 0)
-        )  # what is left in the socket would be taken for the next request
+        drain(environ)
         body = (
             f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{code}, says the test</Message></Error>'
         )
@@ -45,10 +44,28 @@ CONFLICT = refusal("409 Conflict", "ConditionalRequestConflict")
 NO_SUCH_BUCKET = refusal("404 Not Found", "NoSuchBucket")
 
 
+def drain(environ: dict[str, Any]) -> None:
+    """Read the body: what is left of it would be taken for the next request."""
+    if environ.get("wsgi.input_terminated"):
+        environ["wsgi.input"].read()
+    else:
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+
+
 def reset(_app: Any, environ: dict[str, Any], _start: Any) -> Iterable[bytes]:
     """The connection ends without an answer."""
+    drain(environ)
     environ["werkzeug.socket"].shutdown(SHUT_RDWR)  # the error alone would leave it open for the next request
     raise ConnectionResetError
+
+
+STALL_SECONDS = 0.5
+
+
+def stalled(app: Any, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+    """Nothing happens for a while; then the connection ends."""
+    time.sleep(STALL_SECONDS)
+    return reset(app, environ, start)
 
 
 def cut(app: Any, environ: dict[str, Any], start: Any) -> Iterable[bytes]:

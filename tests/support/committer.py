@@ -1,0 +1,30 @@
+"""Three commits to ``run_metrics``, each in place of the one before, in a process of its own (deltalake holds up the threads of
+this one while it waits): ``python -m tests.support.committer LAKE ENDPOINT REGION``."""
+
+from __future__ import annotations
+
+import sys
+
+import pyarrow as pa
+
+from streaming_app.model.tables import RUN_METRICS
+from streaming_app.storage import Storage
+from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
+from streaming_app.tables.parquet import PartitionWriter
+
+COMMITS = 3
+
+
+def main(lake: str, endpoint: str, region: str) -> None:
+    sink = Sink(lake, Storage(endpoint, region))
+    sink.create(RUN_METRICS)
+    for number in range(COMMITS):
+        writer = PartitionWriter(RUN_METRICS, sink.uri(RUN_METRICS), sink.storage, "x")
+        writer.add(pa.Table.from_pylist([{"batch_id": number}], schema=RUN_METRICS.schema))
+        rewrite = Rewrite(writer.close(), live_files(sink.open(RUN_METRICS)), [])
+        assert commit(sink.open(RUN_METRICS), RUN_METRICS, rewrite, "stream", number)
+        assert not commit(sink.open(RUN_METRICS), RUN_METRICS, rewrite, "stream", number)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
