@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --quiet
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench package clean
+.PHONY: help demo test check format audit bench package clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,11 @@ check: env ## lint, format and types
 format: env ## mend what lint and format can mend
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
+
+audit: env ## report known weaknesses of the locked dependencies, without failing
+	@$(RUN) pip-audit --vulnerability-service osv --skip-editable --progress-spinner off --timeout 20 2>.audit.log || true
+	@grep -e '^No known' -e '^Found' .audit.log || echo "audit: nothing was checked: $$(tail -n 1 .audit.log | cut -c 1-200)"
+	@rm -f .audit.log
 
 bench: env ## measure 1,000,000 and 4,000,000 events
 	@$(RUN) python -m benchmarks.run
