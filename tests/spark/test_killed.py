@@ -4,6 +4,9 @@ the tables are those of a life without accidents. A few moments of each in the s
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,3 +117,33 @@ def test_killed_after_each_change(name: str, spark: SparkSession, tmp_path: Path
         with other_process_is_dead():
             go_on(command, job)
         assert state(job) == expected, f"killed after {changes} of {life.made} changes"
+
+
+COMMAND_LINES = {
+    "backfill": ["--from", "2026-05-28", "--to", "2026-05-28"],
+    "reprocess": ["--from", "2026-05-28", "--to", "2026-05-28"],
+    "replay": [],
+    "rebuild": [],
+    "erase": ["--app", "shop", "--user-pseudo-id", "u-1", "--raw"],
+}
+DEADLY = 5
+"""Changes: in the middle of each command."""
+
+
+@pytest.mark.parametrize("name", COMMAND_LINES if EVERY_MOMENT else ["rebuild", "reprocess"])
+def test_sigkill(name: str, spark: SparkSession, tmp_path: Path) -> None:
+    """The command line in a process of its own, which the operating system ends."""
+    command = COMMANDS[name]
+    calm, job = (ready(command, tmp_path / each) for each in ("calm", "killed"))
+    command.do(calm)
+    go_on(command, calm)
+    config = tmp_path / "pipeline.yaml"
+    config.write_text(
+        f"project_id: test\nsource: {{uri: {job.folder}/raw}}\nsink: {{uri: {job.folder}/lake}}\n"
+        f"apps:\n  shop: {{transformer: clickstream_sdk}}\n{APPS}spark: {{master: 'local[2]'}}\n"
+    )
+    line = [sys.executable, "-m", "tests.support.killed", str(DEADLY), name, *COMMAND_LINES[name], "--config", str(config)]
+    killed = subprocess.run(line, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
+    go_on(command, job)
+    assert state(job) == state(calm)

@@ -1,10 +1,14 @@
 """Death in the middle: from the n-th change of anything stored on, nothing is changed any more, whatever the program does.
 
-For what is stored this is as good as SIGKILL, which cannot spare a process the start of another JVM.
+For what is stored this is as good as SIGKILL, which cannot spare a process the start of another JVM. The real thing, for a
+command line in a process of its own: ``python -m tests.support.killed CHANGES backfill --config …``.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,8 +39,8 @@ class Killed(Exception):
 class Life:
     """Counts changes; the one after ``changes`` of them is fatal."""
 
-    def __init__(self, changes: float) -> None:
-        self._left = changes
+    def __init__(self, changes: float, die: Callable[[], None] | None = None) -> None:
+        self._left, self._die = changes, die
         self.made = 0
         self.is_over = False
 
@@ -44,6 +48,8 @@ class Life:
         is_renewal = threading.current_thread().name == "lease"  # how many there are depends on how fast the machine is
         if self.is_over or (self.made >= self._left and not is_renewal):
             self.is_over = True
+            if self._die:
+                self._die()
             raise Killed
         self.made += not is_renewal
         return real(*arguments, **options)
@@ -53,9 +59,7 @@ class Life:
 def life_of(changes: float = float("inf")) -> Iterator[Life]:
     """The block dies after so many changes, and leaves the lease of a process that is no more."""
     life = Life(changes)
-    patches = [patch.object(kind, name, _spending(life, getattr(kind, name))) for kind, name in EFFECTS]
-    for each in patches:
-        each.start()
+    patches = _armed(life)
     try:
         yield life
     except Exception:
@@ -64,6 +68,13 @@ def life_of(changes: float = float("inf")) -> Iterator[Life]:
     finally:
         for each in patches:
             each.stop()
+
+
+def _armed(life: Life) -> list[Any]:
+    patches = [patch.object(kind, name, _spending(life, getattr(kind, name))) for kind, name in EFFECTS]
+    for each in patches:
+        each.start()
+    return patches
 
 
 def _spending(life: Life, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,3 +86,10 @@ def other_process_is_dead() -> Iterator[None]:
     """The lease that was left names this process, which is alive: here it counts as gone."""
     with patch.object(Holder, "is_alive_here", property(lambda _: False)):
         yield
+
+
+if __name__ == "__main__":
+    from streaming_app.cli import main
+
+    _armed(Life(int(sys.argv.pop(1)), die=lambda: os.kill(os.getpid(), signal.SIGKILL)))
+    main()
