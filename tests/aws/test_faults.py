@@ -34,8 +34,11 @@ EVERYWHERE: dict[str, Answer] = {
 """Together they strike one call in twenty."""
 WRITES: dict[str, Answer] = {"done, but 500": done_but(INTERNAL_ERROR), "done, but reset": done_but(reset)}
 LOG = r"^PUT /\S+/_delta_log/\d+\.json"
-MOST_FAILURES = 30
-"""So many commands of all may fail: each client repeats a call by itself."""
+MOST_FAILURES = 6
+"""So many commands of all may fail, and are repeated. Each client repeats a call by itself, but for one case: pyarrow does not,
+where the text of an error is longer than what it asked for ("Failed to flush response stream")."""
+CHANGING = tuple(name for name in STEPS if name not in ("run again", "rebuild", "run at last"))
+"""Steps after which the tables are others; the rest would only take time."""
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +74,7 @@ def test_nothing_is_lost_or_doubled(seed: int, story: Story, service: tuple[Faul
     faults, proxy = service
     place = story.on_s3(f"clickstream-faults-{seed}", tmp_path, proxy, endpoint)
     faults.faults = faults_of(seed)
-    for name, step in STEPS.items():
-        place.take_until_done(step, story.cli, MOST_FAILURES)
+    for name in CHANGING:
+        place.take_until_done(STEPS[name], story.cli, MOST_FAILURES)
         assert told(place.state()) == story.here[name], name
-    print(faults.struck, len(faults.calls), "\n".join(place.repeated))
     assert faults.struck > 100
