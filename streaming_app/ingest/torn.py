@@ -48,6 +48,8 @@ def roll_back_torn_batch(config: Config, sink: Sink) -> None:
     if committed(sink.open(EVENT), intent.stream, intent.batch):
         return
     for table in BEFORE_EVENT:
+        sink.open(table)  # one that a newer version made is refused before any is touched
+    for table in BEFORE_EVENT:
         _take_back(table, intent, sink)
 
 
