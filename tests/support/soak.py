@@ -49,8 +49,8 @@ class Soak:
                 write(self.job.folder / "raw", f"{number:04}-{at}.gz", *self._hour(number, at))
             with other_process_is_dead():
                 self._run()
-            if number % UPKEEP == UPKEEP - 1:
-                self._optimize()
+                if number % UPKEEP == UPKEEP - 1:
+                    self._optimize()
         with other_process_is_dead():
             self.job.run()
             self._optimize()
