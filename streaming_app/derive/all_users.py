@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -55,7 +56,8 @@ def rebuild_table(spark: SparkSession, table: Table, config: Config, sink: Sink,
     read, combine = partial(_states, sink.for_workers, made, parts), partial(_rows, sink.for_workers, table, made)
     written = _shuffled(spark, grouped(files, parts), read, combine)
     sink.guard()
-    commit(sink.open(table), table, Rewrite(written, before, [], silent=False), f"rebuild-{job_id}-{table.name}", 0)
+    # A transaction of its own: a job may rebuild twice, and one that is tried again may have the same id.
+    commit(sink.open(table), table, Rewrite(written, before, [], silent=False), f"rebuild-{uuid.uuid4()}", 0)
     return sum(file.rows for file in written)
 
 
