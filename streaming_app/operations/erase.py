@@ -77,12 +77,13 @@ def erase(config: Config, person: Person, mode: Mode, progress: Progress, *, raw
     Raises:
         LeaseError: another process writes to these tables.
     """
-    asked = {"app": person.app_id, "by": "user_id" if person.user_id else "user_pseudo_id", "mode": mode, "raw": raw}
+    digest_of_person = person.digest(config.project_id)
+    by = "user_id" if person.user_id else "user_pseudo_id"
+    asked = {"app": person.app_id, "by": by, "mode": mode, "raw": raw, "person": digest_of_person}
     progress.phase("start")
     with operation(config, "erase", asked) as this:
-        asked["person"] = person.digest(this.id)
         storage = this.sink.storage
-        with scratch(config, f"erase/{person.digest(config.project_id)}", storage) as folder:
+        with scratch(config, f"erase/{digest_of_person}", storage) as folder:
             if derive_is_behind(config, AnyObjects(config.s3.endpoint, config.s3.region)):
                 derive(get_session(config, storage), config, this.sink, Summary(this.job_id))
             progress.phase("search")
