@@ -57,20 +57,31 @@ def raw_files(events: int) -> tuple[Path, dict[str, Any]]:
 def run_once(events: int) -> dict[str, Any]:
     """One run into an empty lake: what it used, and its own summary."""
     raw, made = raw_files(events)
-    lake, config = FOLDER / "lake", FOLDER / "pipeline.yaml"
+    lake = FOLDER / "lake"
     shutil.rmtree(lake, ignore_errors=True)
-    geo = FOLDER.absolute() / "geo.mmdb"
+    config = configured(raw, lake)
+    used, summary = run(config)
+    if summary["counts"]["written"] != made["events"]:
+        raise AssertionError(f"{summary['counts']['written']} events written, {made['events']} generated")
+    return result(events, made, used, summary) | enrichers(config, events)
+
+
+def configured(raw: Path, lake: Path) -> Path:
+    """A configuration file with all enrichers."""
+    config, geo = FOLDER / "pipeline.yaml", FOLDER.absolute() / "geo.mmdb"
     write_geo_database(geo)
     config.write_text(CONFIG.format(raw=raw.absolute(), lake=lake.absolute(), geo=geo))
+    return config
+
+
+def run(config: Path) -> tuple[Usage, dict[str, Any]]:
+    """``clickstream run``: what it used, and its own summary."""
     with (FOLDER / "run.json").open("w") as out, (FOLDER / "run.log").open("w") as log:
         command = [str(Path(sys.executable).with_name("clickstream")), "run", "--json", "--config", str(config)]
         used = measure(command, stdout=out, stderr=log)
     if used.exit_code:
         raise subprocess.CalledProcessError(used.exit_code, command, stderr=(FOLDER / "run.log").read_text())
-    summary = json.loads((FOLDER / "run.json").read_text())
-    if summary["counts"]["written"] != made["events"]:
-        raise AssertionError(f"{summary['counts']['written']} events written, {made['events']} generated")
-    return result(events, made, used, summary) | enrichers(config, events)
+    return used, json.loads((FOLDER / "run.json").read_text())
 
 
 def enrichers(config: Path, events: int) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from typing import Any
 from streaming_app.backlog.objects import Objects
 from streaming_app.config.model import Config
 
-LEASE_FILE = "_lease.json"
-
 pause = time.sleep
 
 
@@ -19,7 +17,7 @@ def tables_in_use(config: Config, objects: Objects) -> str | None:
 
     That takes a third of its length, 20 seconds, and happens only where there is a lease that was not given back.
     """
-    uri = config.table_uri(LEASE_FILE)
+    uri = config.lease_uri
     first = _lease(uri, objects)
     if first is None or first["released"]:
         return None

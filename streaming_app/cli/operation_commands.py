@@ -1,16 +1,17 @@
-"""``clickstream backfill|replay|rebuild``: processing again, by people who run a pipeline."""
+"""``clickstream backfill|reprocess|replay|rebuild|erase``: changing what was processed, by people who run a pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Literal, TypeVar
 
-import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 
-from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.cli.answers import tell
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
 from streaming_app.cli.run_command import describe
 from streaming_app.config.load import load_config
 from streaming_app.errors import Reason
@@ -19,12 +20,17 @@ from streaming_app.progress import Progress, progress_for
 
 FromOption = Annotated[datetime, Parameter(name="--from", help="first day, UTC: 2026-11-01")]
 ToOption = Annotated[datetime, Parameter(name="--to", help="last day, UTC")]
-DryRun = Annotated[bool, Parameter(negative="", help="say what would be done, do nothing")]
-Json = Annotated[bool, Parameter(negative="", help="print the result as one JSON line")]
+
+T = TypeVar("T")
 
 
 def backfill(
-    config: ConfigOption = DEFAULT_CONFIG, *, first: FromOption, last: ToOption, dry_run: DryRun = False, json: Json = False
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    first: FromOption,
+    last: ToOption,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Process the raw files of some days again, or for the first time; what is there already stays single.
 
@@ -32,18 +38,22 @@ def backfill(
     """
     from streaming_app.operations import backfill as command  # noqa: PLC0415 - PySpark takes half a second
 
-    loaded, days = load_config(config), _days(first, last)
+    loaded, days = load_config(config), Days(first.date(), last.date())
     if dry_run:
         found = command.planned(loaded, days)
-        tell({"files": found.files, "bytes": found.bytes}, json)
+        tell({"files": found.files, "bytes": found.bytes}, json=json)
         return
-    with _progress(command.PHASES) as progress:
-        summary = command.backfill(loaded, days, progress)
+    summary = _run(command.PHASES, partial(command.backfill, loaded, days))
     print(summary.as_json() if json else describe(summary))
 
 
 def reprocess(
-    config: ConfigOption = DEFAULT_CONFIG, *, first: FromOption, last: ToOption, dry_run: DryRun = False, json: Json = False
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    first: FromOption,
+    last: ToOption,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Make some days of events anew from their raw files, with today's code and configuration; user and session follow.
 
@@ -51,13 +61,9 @@ def reprocess(
     """
     from streaming_app.operations import reprocess as command  # noqa: PLC0415 - PySpark takes half a second
 
-    loaded, days = load_config(config), _days(first, last)
-    if dry_run:
-        tell(command.planned(loaded, days), json)
-        return
-    with _progress(command.PHASES) as progress:
-        result = command.reprocess(loaded, days, progress)
-    tell(result, json)
+    loaded, days = load_config(config), Days(first.date(), last.date())
+    work = partial(command.reprocess, loaded, days)
+    tell(command.planned(loaded, days) if dry_run else _run(command.PHASES, work), json=json)
 
 
 def replay(
@@ -66,8 +72,8 @@ def replay(
     reason: Annotated[tuple[Reason, ...], Parameter(help="only elements quarantined for this; more than once for several")] = (),
     since: Annotated[datetime | None, Parameter(help="only elements quarantined since this day or moment, UTC")] = None,
     app: Annotated[str | None, Parameter(help="only elements of this app")] = None,
-    dry_run: DryRun = False,
-    json: Json = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Try quarantined elements again, with today's code and configuration: what passes lands once and is marked.
 
@@ -78,12 +84,8 @@ def replay(
     loaded = load_config(config)
     moment = None if since is None else since.astimezone(UTC) if since.tzinfo else since.replace(tzinfo=UTC)
     wanted = command.Wanted(tuple(map(str, reason)), moment, app)
-    if dry_run:
-        tell(command.planned(loaded, wanted), json)
-        return
-    with _progress(command.PHASES) as progress:
-        result = command.replay(loaded, wanted, progress)
-    tell(result, json)
+    work = partial(command.replay, loaded, wanted)
+    tell(command.planned(loaded, wanted) if dry_run else _run(command.PHASES, work), json=json)
 
 
 def rebuild(
@@ -91,8 +93,8 @@ def rebuild(
     /,
     *,
     config: ConfigOption = DEFAULT_CONFIG,
-    dry_run: DryRun = False,
-    json: Json = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Make user or session (or both) anew from event, swapped in one commit.
 
@@ -101,12 +103,8 @@ def rebuild(
     from streaming_app.operations import rebuild as command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded = load_config(config)
-    if dry_run:
-        tell(command.planned(loaded), json)
-        return
-    with _progress(command.PHASES) as progress:
-        result = command.rebuild(loaded, tables, progress)
-    tell(result, json)
+    work = partial(command.rebuild, loaded, tables)
+    tell(command.planned(loaded) if dry_run else _run(command.PHASES, work), json=json)
 
 
 def erase(
@@ -117,8 +115,8 @@ def erase(
     user_id: Annotated[str | None, Parameter(help="all rows of this login id, and the anonymous ones of its pseudonyms")] = None,
     mode: Annotated[Literal["delete", "anonymise"], Parameter(help="rows go, or stay without what names the person")] = "delete",
     raw: Annotated[bool, Parameter(negative="", help="also write the raw files again that name the person")] = False,
-    dry_run: DryRun = False,
-    json: Json = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Take one person out of all tables and quarantine, and say from which day on nothing remains.
 
@@ -128,33 +126,10 @@ def erase(
     from streaming_app.operations import erase as command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded, person = load_config(config), Person(app, user_pseudo_id, user_id)
-    if dry_run:
-        tell(command.planned(loaded, person, raw=raw), json)
-        return
-    with _progress(command.PHASES) as progress:
-        result = command.erase(loaded, person, mode, progress, raw=raw)
-    tell(result, json)
+    work = partial(command.erase, loaded, person, mode, raw=raw)
+    tell(command.planned(loaded, person, raw=raw) if dry_run else _run(command.PHASES, work), json=json)
 
 
-def tell(result: Mapping[str, Any], json: bool) -> None:
-    """Counts for people, or as one JSON line."""
-    if json:
-        print(msgspec.json.encode(result).decode())
-    else:
-        print(", ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in result.items()))
-
-
-def _shown(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _days(first: datetime, last: datetime) -> Days:
-    return Days(_day(first), _day(last))
-
-
-def _day(moment: datetime) -> date:
-    return moment.date()
-
-
-def _progress(phases: tuple[str, ...]) -> Progress:
-    return progress_for(Console(stderr=True), phases)
+def _run(phases: tuple[str, ...], work: Callable[[Progress], T]) -> T:
+    with progress_for(Console(stderr=True), phases) as progress:
+        return work(progress)

@@ -14,6 +14,11 @@ DEFAULT_CONFIG = "conf/pipeline.yaml"
 ConfigOption = Annotated[str, Parameter(name=["--config", "-c"], help="configuration file, local or s3://")]
 
 
+DryRunOption = Annotated[bool, Parameter(negative="", help="say what would be done, do nothing")]
+
+JsonOption = Annotated[bool, Parameter(negative="", help="print the result as one JSON line")]
+
+
 def sink_of(config_uri: str) -> Sink:
     """The tables that a configuration names."""
     return sink_for(load_config(config_uri))

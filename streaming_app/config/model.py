@@ -182,6 +182,11 @@ class Config(Section):
     def table_uri(self, table: str) -> str:
         return f"{self.sink.uri.rstrip('/')}/{table}"
 
+    @property
+    def lease_uri(self) -> str:
+        """The lease on the tables: the job takes it, the submitter looks at it."""
+        return self.table_uri("_lease.json")
+
     def checkpoint_uri(self, query: str) -> str:
         root = self.checkpoint.uri or f"{self.sink.uri.rstrip('/')}/_checkpoints"
         return f"{root.rstrip('/')}/{query}"

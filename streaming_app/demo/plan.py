@@ -9,7 +9,7 @@ from streaming_app.demo.crowd import Crowd, invite
 from streaming_app.demo.world import HOUR_MS, World
 
 HOURS = 24
-"""All requests are received within this many hours."""
+"""Of a day, within which all requests are received unless more days are asked for."""
 SERVERS = 2
 """Behind one load balancer; each writes a file of its own."""
 
@@ -24,10 +24,10 @@ class Shift:
     crowds: dict[str, Crowd] = field(default_factory=dict)
 
 
-def plan(world: World, events: dict[str, int], files: int, end_ms: int, rng: Random) -> list[Shift]:
+def plan(world: World, events: dict[str, int], files: int, end_ms: int, rng: Random, days: int = 1) -> list[Shift]:
     """Shifts whose visits have ``events`` by app in all, with ``files`` servers in all; the last one ends at ``end_ms``."""
     count = -(-files // SERVERS)
-    hours = [end_ms - HOUR_MS * (1 + (count - 1 - number) * HOURS // count) for number in range(count)]
+    hours = [end_ms - HOUR_MS * (1 + (count - 1 - number) * HOURS * days // count) for number in range(count)]
     shifts = [Shift(number, SERVERS, hour) for number, hour in enumerate(hours)]
     shifts[0].servers -= count * SERVERS - files
     for app_id, total in events.items():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -23,7 +22,8 @@ from streaming_app.derive.engine import query
 from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
 from streaming_app.registry import apps_with_profiles
-from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
+from streaming_app.tables.commit import Rewrite, commit_once
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile, WrittenFile
 from streaming_app.tables.parquet import PartitionWriter
 from streaming_app.tables.rows import read_batches
@@ -55,9 +55,7 @@ def rebuild_table(spark: SparkSession, table: Table, config: Config, sink: Sink,
     parts = max(spark.sparkContext.defaultParallelism, math.ceil(rows / EVENTS_PER_PART))
     read, combine = partial(_states, sink.for_workers, made, parts), partial(_rows, sink.for_workers, table, made)
     written = _shuffled(spark, grouped(files, parts), read, combine)
-    sink.guard()
-    # A transaction of its own: a job may rebuild twice, and one that is tried again may have the same id.
-    commit(sink.open(table), table, Rewrite(written, before, [], silent=False), f"rebuild-{uuid.uuid4()}", 0)
+    commit_once(sink, table, Rewrite(written, before, [], silent=False), "rebuild")
     return sum(file.rows for file in written)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import msgspec
@@ -10,7 +9,8 @@ import pyarrow as pa
 
 from streaming_app.erasure.mentions import Mentions
 from streaming_app.model.tables import QUARANTINE
-from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
+from streaming_app.tables.commit import Rewrite, commit_once
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile, WrittenFile
 from streaming_app.tables.rewrite import row_mask, without_rows
 from streaming_app.tables.rows import read_batches
@@ -50,10 +50,9 @@ def take_out_quarantined(found: dict[str, list[int]], sink: Sink) -> None:
     """Write the files again without these rows, in one commit."""
     files = [file for file in live_files(sink.open(QUARANTINE)) if file.path in found]
     written = [each for file in files for each in _without(file, found[file.path], sink)]
-    sink.guard()
-    commit(sink.open(QUARANTINE), QUARANTINE, Rewrite([], files, written, silent=False), f"erase-{uuid.uuid4()}", 0)
+    commit_once(sink, QUARANTINE, Rewrite([], files, written, silent=False), "erase")
 
 
 def _without(file: LiveFile, positions: list[int], sink: Sink) -> list[WrittenFile]:
     lost = row_mask(file.rows, pa.array(positions, pa.int64()))
-    return without_rows(QUARANTINE, sink.uri(QUARANTINE), file.path, file.partition, lost, sink.storage)
+    return without_rows(sink, QUARANTINE, file, lost)

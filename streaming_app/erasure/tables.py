@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from streaming_app.erasure.anonymise import STAYING, anonymised
 from streaming_app.erasure.person import Person
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
-from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
+from streaming_app.tables.commit import Rewrite, commit_once
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile
 from streaming_app.tables.parquet import PartitionWriter
-from streaming_app.tables.rewrite import with_partition
+from streaming_app.tables.rewrite import row_groups
 from streaming_app.tables.rows import read_batches
 
 IN_ORDER = (ITEM, CHANGE, EVENT)
@@ -61,21 +60,9 @@ def take_out(table: Table, found: list[Hit], person: Person, secret: bytes | Non
             return rows.filter(pc.invert(which))
         return anonymised(table, rows, which, secret)
 
-    writer = PartitionWriter(table, sink.uri(table), sink.storage, f"erased-{uuid.uuid4().hex[:8]}")
+    writer = PartitionWriter(table, sink.uri(table), sink.storage, "erased")
     for hit in found:
-        _write_again(table, hit.file, changed, writer, sink)
-    sink.guard()
+        for _, rows in row_groups(sink, table, hit.file):
+            writer.add(changed(rows))
     # No news for derive, which the rebuild of the user's rows makes up for; other readers of the log see what went.
-    rewrite = Rewrite([], [hit.file for hit in found], writer.close(), silent=False)
-    commit(sink.open(table), table, rewrite, f"erase-{uuid.uuid4()}", 0)
-
-
-def _write_again(
-    table: Table, file: LiveFile, changed: Callable[[pa.Table], pa.Table], writer: PartitionWriter, sink: Sink
-) -> None:
-    system, root = sink.storage.filesystem(sink.uri(table))
-    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
-        for group in range(parquet.num_row_groups):
-            rows = changed(with_partition(parquet.read_row_group(group), table, file.partition))
-            if len(rows):
-                writer.add(rows)
+    commit_once(sink, table, Rewrite([], [hit.file for hit in found], writer.close(), silent=False), "erase")

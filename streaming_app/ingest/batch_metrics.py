@@ -15,7 +15,7 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.report import Report
 from streaming_app.ingest.rewrites import Deduped
 from streaming_app.model.tables import CHANGE
-from streaming_app.tables.delta import Rewrite
+from streaming_app.tables.commit import Rewrite
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from streaming_app.ingest.report import Report
 from streaming_app.ingest.rewrites import deduped, item_rewrite
 from streaming_app.ingest.torn import note_intent
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METRICS
-from streaming_app.tables.delta import Rewrite, Sink, commit, committed, live_files
+from streaming_app.tables.commit import Rewrite, commit, committed
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.parquet import PartitionWriter
 
 

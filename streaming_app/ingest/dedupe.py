@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from streaming_app.model.process_info import places, requests
 from streaming_app.storage import Storage
 from streaming_app.tables.files import LiveFile, WrittenFile
+from streaming_app.tables.rows import read_columns
 
 _ORDER = ("event_time_msec", "ingest_time_msec", "request", "stored_first", "place")
 _DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id"]
-_PLACE = r'"input_file_name":"(?P<place>(?:[^"\\]|\\.)*","input_file_line":\d+)'
-_REQUEST = r'^\{"rid":(?P<request>"(?:[^"\\]|\\.)*")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _copies(files: list[DataFile], suspects: pa.Array, storage: Storage) -> Iter
             yield (
                 rows.set_column(rows.column_names.index("ingest_time_msec"), "ingest_time_msec", received)
                 .append_column("place", places(rows["process_info"]))
-                .append_column("request", _extracted(rows["process_info"], _REQUEST, "request"))
+                .append_column("request", requests(rows["process_info"]))
                 .append_column("file", pa.repeat(number, rows.num_rows))
                 .append_column("stored_first", pa.repeat(int(file.is_new), rows.num_rows))
                 .combine_chunks()
@@ -144,19 +144,9 @@ def _suspect_rows(file: DataFile, suspects: pa.Array, storage: Storage) -> Itera
             first += rows
 
 
-def places(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Raw file and line of each row, as one text: within one of them an event id occurs once."""
-    return _extracted(process_info, _PLACE, "place")
-
-
-def _extracted(process_info: pa.ChunkedArray, pattern: str, group: str) -> pa.ChunkedArray:
-    return pc.fill_null(pc.struct_field(pc.extract_regex(process_info, pattern), group), "")
-
-
 def _users(app_id: str, rows: pa.Table) -> set[tuple[str, str]]:
     return {(app_id, user) for user in rows["user_pseudo_id"].to_pylist() if user is not None}
 
 
 def _read(file: DataFile, columns: list[str], storage: Storage) -> pa.Table:
-    system, root = storage.filesystem(file.root)
-    return pq.read_table(f"{root}/{file.path}", columns=columns, filesystem=system, partitioning=None)
+    return read_columns(f"{file.root}/{file.path}", columns, storage)

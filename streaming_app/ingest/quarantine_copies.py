@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from streaming_app.model.tables import QUARANTINE
-from streaming_app.tables.delta import Rewrite, Sink, live_files
+from streaming_app.tables.commit import Rewrite
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile, WrittenFile
 from streaming_app.tables.rewrite import without_rows
+from streaming_app.tables.rows import read_columns
 
 KEY = ("source_file", "source_line", "envelope", "raw")
 """The envelope knows the element's position in its request."""
@@ -58,12 +59,10 @@ def keys(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def _without(file: WrittenFile, lost: pa.Array, sink: Sink) -> list[WrittenFile]:
-    root = sink.uri(QUARANTINE)
-    kept = without_rows(QUARANTINE, root, file.path, file.partition, lost, sink.storage)
-    sink.storage.delete(f"{root}/{file.path}")
+    kept = without_rows(sink, QUARANTINE, file, lost)
+    sink.storage.delete(f"{sink.uri(QUARANTINE)}/{file.path}")
     return kept
 
 
 def _read(sink: Sink, path: str, columns: list[str]) -> pa.Table:
-    system, root = sink.storage.filesystem(sink.uri(QUARANTINE))
-    return pq.read_table(f"{root}/{path}", columns=columns, filesystem=system, partitioning=None)
+    return read_columns(f"{sink.uri(QUARANTINE)}/{path}", columns, sink.storage)

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.dedupe import DataFile, Losers, Verdict, judge, places, touched
+from streaming_app.ingest.dedupe import DataFile, Losers, Verdict, judge, touched
 from streaming_app.ingest.report import Report
+from streaming_app.model.process_info import places
 from streaming_app.model.tables import ITEM, Table
-from streaming_app.tables.delta import Rewrite, Sink, live_files
+from streaming_app.tables.commit import Rewrite
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile, WrittenFile
 from streaming_app.tables.rewrite import row_mask, without_rows
+from streaming_app.tables.rows import read_columns
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,9 @@ def _rewrite(
 
 
 def _without(table: Table, file: WrittenFile | LiveFile, rows: pa.ChunkedArray, sink: Sink) -> list[WrittenFile]:
-    system, root = sink.storage.filesystem(sink.uri(table))
-    total = pq.read_metadata(f"{root}/{file.path}", filesystem=system).num_rows
-    kept = without_rows(table, sink.uri(table), file.path, file.partition, row_mask(total, rows), sink.storage)
+    kept = without_rows(sink, table, file, row_mask(file.rows, rows))
     if isinstance(file, WrittenFile):
-        system.delete_file(f"{root}/{file.path}")
+        sink.storage.delete(f"{sink.uri(table)}/{file.path}")
     return kept
 
 
@@ -103,8 +103,7 @@ def _items_of(file: WrittenFile | LiveFile, lost: list[Losers], sink: Sink) -> L
     copies = [_copy_key(losers.rows["event_id"], losers.rows["place"]) for losers in lost if losers.file.app_id == here.app_id]
     if not copies:
         return None
-    system, root = sink.storage.filesystem(here.root)
-    items = pq.read_table(f"{root}/{file.path}", columns=["event_id", "process_info"], filesystem=system, partitioning=None)
+    items = read_columns(f"{here.root}/{file.path}", ["event_id", "process_info"], sink.storage)
     keys = _copy_key(items["event_id"], places(items["process_info"]))
     rows = pc.indices_nonzero(pc.is_in(keys, pa.concat_arrays([each.combine_chunks() for each in copies])))
     return Losers(here, pa.table({"row": rows.cast(pa.int64())})) if len(rows) else None

@@ -12,7 +12,8 @@ from deltalake import CommitProperties, Transaction
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METRICS, Table
-from streaming_app.tables.delta import Sink, committed, unless_done
+from streaming_app.tables.commit import committed, unless_done
+from streaming_app.tables.delta import Sink
 
 BEFORE_EVENT = (QUARANTINE, ITEM, CHANGE, RUN_METRICS)
 """What a batch commits before its commit point."""

@@ -18,7 +18,7 @@ from streaming_app.tables.delta import Sink, sink_for
 
 def lease_slot(config: Config, storage: Storage) -> Slot:
     """Where it is kept: beside the tables. The submitter looks there, too (:mod:`submitter.in_use`)."""
-    return slot_at(f"{config.sink.uri.rstrip('/')}/_lease.json", storage)
+    return slot_at(config.lease_uri, storage)
 
 
 def holder_of(config: Config, storage: Storage) -> Holder | None:

@@ -18,8 +18,11 @@ from streaming_app.errors import ClickstreamError
 from streaming_app.ingest.torn import roll_back_torn_batch
 from streaming_app.lease.holder import actor
 from streaming_app.lease.tables import leased_sink
+from streaming_app.model.event import LONG
+from streaming_app.model.shorten import cut
 from streaming_app.model.tables import CHANGE, EVENT, OPERATION
-from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
+from streaming_app.tables.commit import Rewrite, commit
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.parquet import PartitionWriter
 
 
@@ -71,7 +74,7 @@ def _note(this: Operation, status: str, arguments: dict[str, Any], message: str 
         "created_time": datetime.now(UTC),
         "arguments": _json(arguments),
         "result": _json(this.result),
-        "message": message and message[: OPERATION.columns[6].max_bytes],
+        "message": message and cut(message, LONG),
         "stored": stored_rows(this.sink),
         "actor": actor(),
         "version": __version__,

@@ -6,20 +6,19 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.backlog.objects import Found, Objects
 from streaming_app.backlog.unprocessed import readable_files
 from streaming_app.backlog.windows import Window
 from streaming_app.config.model import Config
+from streaming_app.model.process_info import sources
 from streaming_app.model.tables import CHANGE, EVENT
 from streaming_app.operations.days import Days, raw_folders
 from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.rows import read_batches
 from streaming_app.uris import absolute
 
-_FILE = r'"input_file_name":"(?P<name>(?:[^"\\]|\\.)*)"'
 _CLOCKS = 1
 """Days by which the server may have received an event before its own time: clocks that run ahead, and midnight."""
 
@@ -53,15 +52,9 @@ def stored_sources(sink: Sink, days: Days | None = None) -> set[str]:
         for file in live_files(sink.open(table))
         if days is None or file.day in days
         for rows in read_batches(sink, table, file, ["process_info"])
-        for name in pc.unique(source_of(rows["process_info"])).to_pylist()
+        for name in pc.unique(sources(rows["process_info"])).to_pylist()
         if name
     }
-
-
-def source_of(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The raw file of each row; "" where its lineage does not say."""
-    name = pc.struct_field(pc.extract_regex(process_info, _FILE), "name")
-    return pc.fill_null(pc.replace_substring(name, r"\"", '"'), "")
 
 
 def _existing(uris: Iterable[str], sink: Sink) -> list[Found]:

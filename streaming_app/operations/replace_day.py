@@ -5,7 +5,6 @@ Files keep their names on the way, so a step that is tried again sees what it ha
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -14,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from streaming_app.model.process_info import sources
 from streaming_app.model.tables import Table
-from streaming_app.operations.raw_files import source_of
-from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
+from streaming_app.tables.commit import Rewrite, commit_once
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile, WrittenFile
 from streaming_app.tables.parquet import PartitionWriter, column_stats, delta_stats
 from streaming_app.tables.rewrite import with_partition
@@ -60,10 +60,8 @@ def make_exchange(exchange: Exchange, gone: frozenset[str], sink: Sink, shadow: 
     table = exchange.table
     kept = _kept(exchange, gone, sink, shadow) if gone else []
     copied = [_copied(file, table, sink, shadow) for file in exchange.coming]
-    sink.guard()
     # Silent: derive has seen the old rows and would count the new ones besides. The users' rows are rebuilt instead.
-    rewrite = Rewrite([], exchange.going, [*copied, *kept], silent=True)
-    commit(sink.open(table), table, rewrite, f"reprocess-{uuid.uuid4()}", 0)
+    commit_once(sink, table, Rewrite([], exchange.going, [*copied, *kept], silent=True), "reprocess")
     return {
         "before": sum(file.rows for file in exchange.going),
         "after": sum(file.rows for file in (*copied, *kept)),
@@ -88,11 +86,11 @@ def _copied(file: LiveFile, table: Table, sink: Sink, shadow: Sink) -> WrittenFi
 def _kept(exchange: Exchange, gone: frozenset[str], sink: Sink, shadow: Sink) -> list[WrittenFile]:
     table = exchange.table
     made = _keys_by_app(table, exchange.coming, shadow)
-    writer = PartitionWriter(table, sink.uri(table), sink.storage, f"kept-{uuid.uuid4().hex[:8]}")
+    writer = PartitionWriter(table, sink.uri(table), sink.storage, "kept")
     names = [name for name in table.schema.names if name not in table.partition_by]
     for file in exchange.going:
         for rows in read_batches(sink, table, file, names):
-            orphans = pc.is_in(source_of(rows["process_info"]), pa.array(sorted(gone)))
+            orphans = pc.is_in(sources(rows["process_info"]), pa.array(sorted(gone)))
             again = pc.is_in(_keys(table, rows), made.get(file.partition["app_id"], pa.array([], pa.string())))
             kept = rows.filter(pc.and_not(orphans, again))
             if len(kept):

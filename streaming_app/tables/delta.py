@@ -1,24 +1,21 @@
-"""Delta tables without the JVM: create, look up files, and commit files that are written already, once per micro-batch."""
+"""Delta tables without the JVM: where they are, making them, and the files of their newest version."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
 
 from streaming_app.config.model import Config
 from streaming_app.errors import SinkError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage import Storage
-from streaming_app.tables.files import LiveFile, WrittenFile
+from streaming_app.tables.files import LiveFile
 from streaming_app.tables.layout import bring_up_to_date, check_readable, properties_of
 
 
@@ -44,12 +41,13 @@ class Sink:
         Raises:
             SinkError: it is not there or cannot be read.
         """
-        found = self._found(table)
+        found = self.find(table)
         if found is None:
             raise SinkError(f"{self.uri(table)}: there is no such table yet", "run the job first: clickstream run")
         return found
 
-    def _found(self, table: Table) -> DeltaTable | None:
+    def find(self, table: Table) -> DeltaTable | None:
+        """The table at its newest version; None where there is none."""
         try:
             found = DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
         except TableNotFoundError:
@@ -67,12 +65,12 @@ class Sink:
         Raises:
             SinkError: a newer version made one of them, and none was touched; or one cannot be read or written.
         """
-        for table, found in [(table, self._found(table)) for table in TABLES.values()]:
+        for table, found in [(table, self.find(table)) for table in TABLES.values()]:
             self._create(table, found)
 
     def create(self, table: Table) -> None:
         """Make one table where it is missing, bring it up to date where it is old."""
-        self._create(table, self._found(table))
+        self._create(table, self.find(table))
 
     def _create(self, table: Table, found: DeltaTable | None) -> None:
         """No table feature beyond reader version 1: Athena must read every table."""
@@ -116,73 +114,6 @@ def _under(prefix: str, action: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name.removeprefix(prefix), value) for name, value in action.items() if name.startswith(prefix))
 
 
-def committed(table: DeltaTable, stream_id: str, batch_id: int) -> bool:
-    """Whether this micro-batch is in the table already."""
-    version = table.transaction_version(stream_id)
-    return version is not None and version >= batch_id
-
-
 def sink_for(config: Config) -> Sink:
     """The tables that a configuration names."""
     return Sink(config.sink.uri, Storage(config.s3.endpoint, config.s3.region))
-
-
-@dataclass(frozen=True)
-class Rewrite:
-    """What one micro-batch does to one table.
-
-    ``added`` are new rows; ``removed`` files give way to ``rewritten`` ones that hold the same rows but for those that a
-    new row replaces. If ``silent``, a stream that reads the table is shown only what was added.
-    """
-
-    added: list[WrittenFile]
-    removed: list[LiveFile]
-    rewritten: list[WrittenFile]
-    silent: bool = True
-
-
-def commit(table: DeltaTable, contract: Table, rewrite: Rewrite, stream_id: str, batch_id: int) -> bool:
-    """Commit what a micro-batch does in one transaction; False if this batch is in the table already.
-
-    The Delta protocol records the transaction id but nothing enforces it: it is compared here, which is safe because a
-    pipeline has one writer at a time.
-    """
-    if committed(table, stream_id, batch_id):
-        return False
-    actions: list[AddAction | RemoveAction] = [*_adds(rewrite.added, news=True), *_adds(rewrite.rewritten, news=False)]
-    now = int(time.time() * 1000)
-    actions += [RemoveAction(file.path, not rewrite.silent, now, file.size, dict(file.partition)) for file in rewrite.removed]
-
-    def is_done() -> bool:
-        table.update_incremental()
-        return committed(table, stream_id, batch_id)
-
-    with unless_done(table, is_done):
-        table.create_write_transaction(
-            actions,
-            mode="append",
-            schema=contract.schema,
-            partition_by=list(contract.partition_by) or None,
-            commit_properties=CommitProperties(app_transactions=[Transaction(stream_id, batch_id)]),
-        )
-    return True
-
-
-@contextmanager
-def unless_done(table: DeltaTable, is_done: Callable[[], bool]) -> Iterator[None]:
-    """A commit. S3 may do one whose answer is lost: deltalake tries it again, meets its own and takes it for another writer's.
-
-    Raises:
-        SinkError: it was not done.
-    """
-    try:
-        yield
-    except (DeltaError, OSError) as error:
-        if not is_done():
-            raise SinkError(f"{table.table_uri}: cannot be written: {error}", "what was committed stays; run it again") from error
-
-
-def _adds(files: Iterable[WrittenFile], *, news: bool) -> Iterator[AddAction]:
-    now = int(time.time() * 1000)
-    for file in files:
-        yield AddAction(file.path, file.size, file.partition, now, news, file.stats)

@@ -36,3 +36,6 @@ class LiveFile:
     def day(self) -> date:
         """Of tables that are partitioned by year, month and day."""
         return date(int(self.partition["year"]), int(self.partition["month"]), int(self.partition["day"]))
+
+
+AnyFile = WrittenFile | LiveFile

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable
 
-from streaming_app.errors import QueryError, SinkError
+from streaming_app.errors import QueryError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile
@@ -39,12 +38,8 @@ def snapshot(sink: Sink, tables: Iterable[Table] = TABLES.values()) -> dict[str,
 
 def _files(sink: Sink, table: Table) -> list[LiveFile] | None:
     """Files of a table, None where it is not there."""
-    try:
-        return live_files(sink.open(table))
-    except SinkError:
-        if DeltaTable.is_deltatable(sink.uri(table), sink.storage.delta_options()):
-            raise
-        return None
+    found = sink.find(table)
+    return None if found is None else live_files(found)
 
 
 def dataset(sink: Sink, table: Table, files: Iterable[LiveFile] | None = None) -> ds.Dataset:

@@ -1,33 +1,36 @@
-"""Writing a Parquet file again without some of its rows: the only way a copy leaves a file."""
+"""Writing a data file again without some of its rows: the only way a copy leaves a file."""
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.model.tables import Table
-from streaming_app.storage import Storage
-from streaming_app.tables.files import WrittenFile
+from streaming_app.tables.delta import Sink
+from streaming_app.tables.files import AnyFile, WrittenFile
 from streaming_app.tables.parquet import PartitionWriter
 from streaming_app.tables.rows import conformed
 
 
-def without_rows(
-    table: Table, root: str, path: str, partition: dict[str, str], lost: pa.Array, storage: Storage
-) -> list[WrittenFile]:
-    """The file's rows but for those where ``lost`` is true, in a new file; [] where nothing is left."""
-    system, base = storage.filesystem(root)
-    writer = PartitionWriter(table, root, storage, f"rewrite-{uuid.uuid4().hex[:8]}")
-    with pq.ParquetFile(f"{base}/{path}", filesystem=system) as file:
+def row_groups(sink: Sink, table: Table, file: AnyFile) -> Iterator[tuple[int, pa.Table]]:
+    """All rows of a data file, in the table's schema: each row group with the position of its first row."""
+    system, root = sink.storage.filesystem(sink.uri(table))
+    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
         first = 0
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group)
-            kept = rows.filter(pc.invert(lost.slice(first, len(rows))))
-            writer.add(with_partition(kept, table, partition))
+        for group in range(parquet.num_row_groups):
+            rows = with_partition(parquet.read_row_group(group), table, file.partition)
+            yield first, rows
             first += len(rows)
+
+
+def without_rows(sink: Sink, table: Table, file: AnyFile, lost: pa.Array) -> list[WrittenFile]:
+    """The file's rows but for those where ``lost`` is true, in a new file; [] where nothing is left."""
+    writer = PartitionWriter(table, sink.uri(table), sink.storage, "rewrite")
+    for first, rows in row_groups(sink, table, file):
+        writer.add(rows.filter(pc.invert(lost.slice(first, len(rows)))))
     return writer.close()
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streaming_app.model.tables import Table
+from streaming_app.storage import Storage
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.files import LiveFile
 
@@ -22,6 +23,12 @@ def read_batches(sink: Sink, table: Table, file: LiveFile, columns: Sequence[str
         present = [name for name in columns if name in parquet.schema_arrow.names]
         for batch in parquet.iter_batches(_BATCH_ROWS, columns=present):
             yield conformed(pa.Table.from_batches([batch]), schema)
+
+
+def read_columns(uri: str, columns: Sequence[str] | None, storage: Storage) -> pa.Table:
+    """Some columns of a whole Parquet file, or all."""
+    system, path = storage.filesystem(uri)
+    return pq.read_table(path, columns=columns, filesystem=system, partitioning=None)
 
 
 def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:

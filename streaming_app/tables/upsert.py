@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from streaming_app.model.tables import Table
-from streaming_app.tables.delta import Rewrite, Sink, commit, committed, live_files
+from streaming_app.tables.commit import Rewrite, commit, committed
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile
 from streaming_app.tables.parquet import PartitionWriter
 from streaming_app.tables.rewrite import with_partition
+from streaming_app.tables.rows import read_columns
 
 Transaction = tuple[str, int]
 """Id of a stream and number of its micro-batch."""
@@ -36,17 +37,15 @@ def hold(
     sink: Sink, table: Table, key: str, values: dict[str, pa.Array], near: Callable[[LiveFile], bool] = lambda _: True
 ) -> list[Held]:
     """The files in which ``key`` is one of ``values`` of their app; others are ruled out by one column."""
-    system, root = sink.storage.filesystem(sink.uri(table))
     held = []
     for file in live_files(sink.open(table)):
         wanted = values.get(file.partition["app_id"])
         if wanted is None or not near(file):
             continue
-        path = f"{root}/{file.path}"
-        keys = pq.read_table(path, columns=[key], filesystem=system, partitioning=None)[key]
-        mask = pc.is_in(keys, wanted)
+        uri = f"{sink.uri(table)}/{file.path}"
+        mask = pc.is_in(read_columns(uri, [key], sink.storage)[key], wanted)
         if pc.any(mask).as_py():
-            rows = pq.read_table(path, filesystem=system, partitioning=None)
+            rows = read_columns(uri, None, sink.storage)
             held.append(Held(file, with_partition(rows, table, file.partition), mask.combine_chunks()))
     return held
 

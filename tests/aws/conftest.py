@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 
 from tests.support.cli_process import Cli, cli_process
+from tests.support.faults import Faults
 from tests.support.moto import REGION, serving_s3
 from tests.support.s3_story import STEPS, Place, tale
 
@@ -20,6 +22,17 @@ def endpoint() -> Iterator[str]:
     """Where S3 is; the environment leads every client there."""
     with serving_s3() as url:
         yield url
+
+
+@pytest.fixture
+def faults(service: tuple[Faults, str], monkeypatch: pytest.MonkeyPatch) -> Faults:
+    """Faults of the module's own ``service``; botocore repeats what it would repeat, without its pauses."""
+    found, url = service
+    found.faults, found.calls, found.struck = [], [], 0
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
+    monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
+    return found
 
 
 @dataclass(frozen=True)

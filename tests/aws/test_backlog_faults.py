@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -53,17 +52,6 @@ def service(endpoint: str) -> Iterator[tuple[Faults, str]]:
     put_all(BUCKET, {f"lake/_checkpoints/ingest/2026-05/{name}": content for name, content in checkpoint.items()})
     with serving_faults() as found:
         yield found
-
-
-@pytest.fixture
-def faults(service: tuple[Faults, str], monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """botocore repeats what it would repeat, without its pauses."""
-    found, url = service
-    found.faults, found.calls, found.struck = [], [], 0
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
-    monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
-    return found
 
 
 def surveyed() -> Work:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -40,17 +39,6 @@ def service(endpoint: str) -> Iterator[tuple[Faults, str]]:
     boto3.client("s3", region_name=REGION).create_bucket(Bucket=BUCKET)
     with serving_faults() as found:
         yield found
-
-
-@pytest.fixture
-def faults(service: tuple[Faults, str], monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """botocore repeats what it would repeat, without its pauses."""
-    found, url = service
-    found.faults, found.calls, found.struck = [], [], 0
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
-    monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
-    return found
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from streaming_app.model.tables import RUN_METRICS
 from streaming_app.storage import Storage
-from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
+from streaming_app.tables.commit import Rewrite, commit
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.parquet import PartitionWriter
 
 COMMITS = 3

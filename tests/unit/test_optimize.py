@@ -23,7 +23,8 @@ from streaming_app.operations import compaction
 from streaming_app.operations.compaction import WORTHWHILE, due, writer_properties
 from streaming_app.operations.optimize import optimize, planned
 from streaming_app.storage import Storage
-from streaming_app.tables.delta import Rewrite, Sink, commit, live_files
+from streaming_app.tables.commit import Rewrite, commit
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile
 from streaming_app.tables.parquet import ROW_GROUP_ROWS, PartitionWriter
 from streaming_app.uris import absolute

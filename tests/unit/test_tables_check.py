@@ -19,7 +19,8 @@ from streaming_app.operations.check import facts
 from streaming_app.operations.check.checks import CHECKS, check_tables
 from streaming_app.operations.operation import operation
 from streaming_app.operations.optimize import optimize
-from streaming_app.tables.delta import Rewrite, commit, live_files
+from streaming_app.tables.commit import Rewrite, commit
+from streaming_app.tables.delta import live_files
 from streaming_app.tables.layout import LAYOUT_KEY, LAYOUT_VERSION
 from streaming_app.tables.parquet import PartitionWriter
 from streaming_app.tables.read import dataset

@@ -162,7 +162,7 @@ def test_the_command(lake: Lake, clickstream: Any) -> None:
     before = sorted(lake.folder.rglob("*"))
     plan = {"table": "item", "files": 1, "bytes": 0, "log_entries": 0}
     assert json.loads(clickstream("--dry-run", "--json")[1]) == {"plan": [plan]}
-    assert clickstream("--dry-run")[1].startswith("item, files 1, size 0.0 MB")
+    assert clickstream("--dry-run")[1].startswith("table item, files 1, size 0.0 MB")
     assert sorted(lake.folder.rglob("*")) == before
     assert json.loads(clickstream("--json")[1]) == {"files": 1, "bytes": 0, "log_entries": 0}
     assert not orphan.exists()

@@ -1,0 +1,92 @@
+"""What one small new file costs on tables that hold a month already, beside the same file on empty tables.
+
+    python -m benchmarks.history [EVENTS]     (default: 10000000 over 30 days)
+
+The month is generated and processed once and kept in .bench/. The small file is the beginning of the month's last: its users
+are known to the tables. Both cases take turns, and the best of some rounds counts, so that other work on the machine does not
+decide.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.process_tree import KINDS, Usage
+from benchmarks.run import FOLDER, UNTIL, configured, run
+from streaming_app.demo.generate import EVENTS_PER_FILE, generate
+
+EVENTS, DAYS, SMALL = 10_000_000, 30, 20_000
+ROUNDS = 3
+
+
+def month(events: int) -> Path:
+    """A folder with ``raw``, ``small`` and ``lake``: what was read into the tables, what was not, and the tables."""
+    folder = FOLDER / f"month-{events}"
+    if (folder / "done").exists():
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    raw = folder / "raw"
+    generate(raw, events, until=UNTIL, processes=2, days=DAYS)
+    _hold_back(max(raw.rglob("*.gz")), raw, folder / "small")
+    used, summary = run(configured(raw, folder / "lake"))
+    print(f"the month: {summary['counts']['written']:,} events, {_shown(used)}", flush=True)
+    (folder / "done").touch()
+    return folder
+
+
+def _hold_back(last: Path, raw: Path, small: Path) -> None:
+    """Move the first lines of a file to where no run has read it."""
+    beginning = small / last.relative_to(raw)
+    beginning.parent.mkdir(parents=True)
+    lines = gzip.decompress(last.read_bytes()).splitlines(keepends=True)
+    beginning.write_bytes(gzip.compress(b"".join(lines[: len(lines) * SMALL // EVENTS_PER_FILE]), 6))
+    last.unlink()
+
+
+def on_empty_tables(folder: Path) -> tuple[Usage, dict[str, Any]]:
+    """One run over the small file alone."""
+    lake = FOLDER / "lake"
+    shutil.rmtree(lake, ignore_errors=True)
+    return run(configured(folder / "small", lake))
+
+
+def on_the_month(folder: Path) -> tuple[Usage, dict[str, Any]]:
+    """One run with the small file added to the month, on a copy of the tables in the place where the month was processed."""
+    raw, lake, kept = folder / "raw", folder / "lake", folder / "kept"
+    if not kept.exists():
+        shutil.copytree(lake, kept)
+    shutil.rmtree(lake)
+    shutil.copytree(kept, lake)
+    shutil.copytree(folder / "small", raw, dirs_exist_ok=True)
+    try:
+        return run(configured(raw, lake))
+    finally:
+        for file in (folder / "small").rglob("*.gz"):
+            (raw / file.relative_to(folder / "small")).unlink()
+
+
+def _shown(used: Usage) -> str:
+    shares = " / ".join(f"{used.cpu_of(kind):.1f}" for kind in KINDS)
+    return f"{used.cpu:.1f} CPU-s ({' / '.join(KINDS)}: {shares}), {used.wall:.1f} s, {used.peak_bytes / 1e9:.2f} GB"
+
+
+def main() -> None:
+    folder = month(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS)
+    best: dict[str, float] = {}
+    for number in range(ROUNDS):
+        for case in (on_empty_tables, on_the_month):
+            used, summary = case(folder)
+            name = case.__name__.replace("_", " ")
+            print(f"{number + 1}: {name}: {summary['counts']['written']:,} events, {_shown(used)}", flush=True)
+            print("   " + ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in summary["seconds"].items()), flush=True)
+            best[name] = min(used.cpu, best.get(name, float("inf")))
+    empty, full = best.values()
+    print(f"{full:.1f} against {empty:.1f} CPU-s: x{full / empty:.2f}")
+
+
+if __name__ == "__main__":
+    main()
