@@ -12,11 +12,12 @@ from __future__ import annotations
 import gzip
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.process_tree import KINDS, Usage
-from benchmarks.run import FOLDER, UNTIL, configured, run
+from benchmarks.run import FOLDER, UNTIL, configured, keep, result, run
 from streaming_app.demo.generate import EVENTS_PER_FILE, generate
 
 EVENTS, DAYS, SMALL = 10_000_000, 30, 20_000
@@ -30,10 +31,11 @@ def month(events: int) -> Path:
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     raw = folder / "raw"
-    generate(raw, events, until=UNTIL, processes=2, days=DAYS)
+    made = generate(raw, events, until=UNTIL, processes=2, days=DAYS)
     _hold_back(max(raw.rglob("*.gz")), raw, folder / "small")
     used, summary = run(configured(raw, folder / "lake"))
     print(f"the month: {summary['counts']['written']:,} events, {_shown(used)}", flush=True)
+    keep({str(events): result(events, asdict(made), used, summary)})
     (folder / "done").touch()
     return folder
 

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.process_tree import KINDS, Usage, measure
+from streaming_app.config.emr import Price
 from streaming_app.config.load import load_config
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
@@ -104,8 +105,23 @@ def result(events: int, made: dict[str, Any], used: Usage, summary: dict[str, An
         "peak_gb": round(used.peak_bytes / 1e9, 2),
         "events_per_cpu_s": round(events / used.cpu),
         "decoded_mb_per_cpu_s": round(made["decoded_bytes"] / 1e6 / used.cpu, 1),
+        "usd_per_decoded_gb": round(dollars(used) / (made["decoded_bytes"] / 1e9), 5),
         **{f"{phase} (wall s)": round(seconds, 1) for phase, seconds in summary["seconds"].items()},
     }
+
+
+def dollars(used: Usage) -> float:
+    """What the CPU time and, as long as the run took, the peak of memory would cost on EMR Serverless, at AWS's price for ARM."""
+    price = Price()
+    return used.cpu / 3600 * price.vcpu_hour + used.wall / 3600 * used.peak_bytes / 1e9 * price.gb_hour
+
+
+def keep(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Add results to the file of results, by number of events; returns what was there before."""
+    kept = FOLDER / "results.json"
+    before: dict[str, dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else {}
+    kept.write_text(json.dumps({**before, **results}, indent=1))
+    return before
 
 
 def show(results: list[dict[str, Any]], before: dict[str, dict[str, Any]]) -> None:
@@ -127,11 +143,8 @@ def show(results: list[dict[str, Any]], before: dict[str, dict[str, Any]]) -> No
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    kept = FOLDER / "results.json"
-    before = json.loads(kept.read_text()) if kept.exists() else {}
     results = [run_once(events) for events in (map(int, sys.argv[1:]) if len(sys.argv) > 1 else SIZES)]
-    show(results, before)
-    kept.write_text(json.dumps({**before, **{str(each["events"]): each for each in results}}, indent=1))
+    show(results, keep({str(each["events"]): each for each in results}))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.errors import ClickstreamError, SinkError
+from streaming_app.memory import give_back
 from streaming_app.uris import absolute
 
 Process = Callable[[DataFrame, str, int], None]
@@ -25,6 +26,7 @@ def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Process) -
     def for_each_batch(batch: DataFrame, batch_id: int) -> None:
         try:
             process(batch, stream_id(batch.sparkSession), batch_id)
+            give_back()
         except Exception as error:
             failures.append(error)
             raise

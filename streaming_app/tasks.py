@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
+
+from streaming_app.memory import give_back
 
 TASK_BYTES = 64 << 20
 """Stored bytes that one task should read: half a minute of work for a core."""
@@ -38,25 +41,29 @@ def grouped(files: Iterable[SizedFile], cores: int) -> list[Group]:
     place to tell them apart.
     """
     ordered = sorted(files, key=lambda file: file.uri)
-    total = sum(file.size for file in ordered)
-    count = min(len(ordered), max(cores, math.ceil(total / TASK_BYTES)))
-    groups: list[Group] = []
-    share = 0.0  # of the group at hand: 1 is its fair part of all bytes
+    folders: Counter[str] = Counter()
     for file in ordered:
-        own = file.size / total * count if total else 0.0
-        if not groups or (len(groups) < count and _is_full(groups[-1][-1], share, file, own)):
+        folders[file.folder] += file.size
+    left = folders.total()  # bytes of the group at hand and of those to come
+    count = min(len(ordered), max(cores, math.ceil(left / TASK_BYTES)))
+    groups: list[Group] = []
+    taken = 0
+    for file in ordered:
+        fair = left / (count - len(groups) + 1)
+        if not groups or (len(groups) < count and _is_full(groups[-1][-1], taken, file, folders[file.folder], fair)):
             groups.append([])
-            share = 0.0
+            left, taken = left - taken, 0
         groups[-1].append(file)
-        share += own
+        taken += file.size
     return groups
 
 
-def _is_full(last: SizedFile, share: float, file: SizedFile, own: float) -> bool:
-    """Whether a group that ends with ``last`` is better left without ``file``."""
+def _is_full(last: SizedFile, taken: int, file: SizedFile, folder: int, fair: float) -> bool:
+    """Whether a group of ``taken`` bytes that ends with ``last`` is better left without ``file``, whose folder has ``folder``
+    bytes; ``fair`` would be an equal part."""
     if last.folder != file.folder:
-        return share >= 1 - _SLACK
-    return share >= 1 / 2 and share + own > 1 + _SLACK
+        return taken + folder / 2 >= fair  # nearer to its part without the folder than with all of it
+    return taken >= fair / 2 and taken + file.size > (1 + _SLACK) * fair
 
 
 def run_tasks(spark: SparkSession, groups: Sequence[Group], work: Callable[[Group], Iterable[bytes]]) -> list[bytes]:
@@ -69,8 +76,7 @@ def run_tasks(spark: SparkSession, groups: Sequence[Group], work: Callable[[Grou
             for number in batch["id"].to_pylist():
                 for made in work(groups[number]):
                     yield pa.RecordBatch.from_pydict({"made": [made]}, schema=pa.schema([("made", pa.binary())]))
-        # Else a worker that waits for its next task keeps 300 MB that it does not need.
-        pa.default_memory_pool().release_unused()
+        give_back()  # else a worker that waits for its next task keeps 300 MB that it does not need
 
     # A range of n numbers in n partitions: one task for each group, whatever their number.
     numbers = spark.range(0, len(groups), 1, len(groups))

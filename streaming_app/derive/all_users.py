@@ -18,8 +18,7 @@ from pyspark.sql import SparkSession
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.attributes import LOG_COLUMNS
-from streaming_app.derive.engine import query
-from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
+from streaming_app.derive.states import EVENT_COLUMNS, by_user, to_ipc
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
 from streaming_app.registry import apps_with_profiles
 from streaming_app.tables.commit import Rewrite, commit_once
@@ -107,11 +106,8 @@ def _with_app(sink: Sink, table: Table, file: SizedFile, app_id: str, columns: t
 
 
 def _by_part(kind: bytes, rows: pa.Table, parts: int) -> Iterator[tuple[int, bytes]]:
-    numbered = query(f"SELECT *, CAST(hash(app_id, user_pseudo_id) % {parts} AS INTEGER) AS part FROM rows", rows=rows)
-    for number in range(parts):
-        chosen = numbered.filter(pa.compute.equal(numbered["part"], number))
-        if len(chosen):
-            yield number, kind + to_ipc(chosen.drop_columns(["part"]).cast(rows.schema))
+    for number, chosen in by_user(rows, parts):
+        yield number, kind + to_ipc(chosen)
 
 
 def _rows(sink: Sink, table: Table, made: _Users | _Sessions, part: Part) -> Iterator[WrittenFile]:

@@ -15,7 +15,7 @@ from streaming_app.model.arrow import as_timestamp, drop_largest
 from streaming_app.model.tables import CHANGE, ITEM_ATTRIBUTES
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import dataset
-from streaming_app.tables.upsert import Transaction, hold, replace
+from streaming_app.tables.upsert import Transaction, hold, one_of, replace
 
 if TYPE_CHECKING:
     from streaming_app.tasks import SizedFile
@@ -55,7 +55,8 @@ def upsert_items(sink: Sink, keys: Keys, created_ms: int, transaction: Transacti
     rows = rows.append_column("event_timestamp", as_timestamp(rows["event_time_msec"]))
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(rows))])
     rows = rows.append_column("created_time", as_timestamp(created)).select(ITEM_ATTRIBUTES.schema.names)
-    replace(sink, ITEM_ATTRIBUTES, hold(sink, ITEM_ATTRIBUTES, "item_id", keys), rows.cast(ITEM_ATTRIBUTES.schema), transaction)
+    held = hold(sink, ITEM_ATTRIBUTES, ("item_id",), one_of(keys))
+    replace(sink, ITEM_ATTRIBUTES, held, rows.cast(ITEM_ATTRIBUTES.schema), transaction)
 
 
 _ITEM_SCHEMA = pa.schema(

@@ -20,7 +20,7 @@ from streaming_app.registry import apps_with_profiles
 from streaming_app.session import get_session
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import dataset
-from streaming_app.tables.upsert import hold, replace
+from streaming_app.tables.upsert import hold, one_of, replace
 
 _KEY = "user_pseudo_id"
 
@@ -50,7 +50,7 @@ def rebuild_users(config: Config, sink: Sink, job_id: str, users: Users) -> None
     values = _values(users)
     # Each rebuild is a transaction of its own: it may be repeated as often as needed.
     for table, rows in rebuilt_rows(config, sink, job_id, users).items():
-        replace(sink, TABLES[table], hold(sink, TABLES[table], _KEY, values), rows, (f"rebuild-{uuid.uuid4()}", 0))
+        replace(sink, TABLES[table], hold(sink, TABLES[table], (_KEY,), one_of(values)), rows, (f"rebuild-{uuid.uuid4()}", 0))
 
 
 def rebuilt_rows(config: Config, sink: Sink, job_id: str, users: Users) -> dict[str, pa.Table]:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.derive.attributes import applied, fold
-from streaming_app.derive.engine import query
 from streaming_app.derive.rules import EVENT_ORDER, USER_FOLDS, USER_PICKS, combine, unit_columns
+from streaming_app.engine import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
 from streaming_app.model.tables import EVENT, TRAFFIC, USER
 from streaming_app.model.times import iso_time

@@ -59,6 +59,6 @@ class ChangeRows:
             return
         rows = pa.table(to_columns(self._rows, _COLUMNS), [column.name for column in _COLUMNS])
         stay = self._copies.may_stay(rows, self._request_ids)
-        self.duplicate += len(stay) - sum(stay)
+        self.duplicate += len(stay) - int(stay.sum())
         self._writer.add(with_day(CHANGE, rows.filter(pa.array(stay)), self._batch.created_ms))
         self._rows, self._request_ids = [], []

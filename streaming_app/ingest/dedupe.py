@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from streaming_app.engine import query
+from streaming_app.ingest.hashes import Hashes, Mask, among, repeated
 from streaming_app.model.process_info import places, requests
 from streaming_app.storage import Storage
 from streaming_app.tables.files import LiveFile, WrittenFile
@@ -76,27 +79,33 @@ def judge(new: list[DataFile], stored: list[DataFile], storage: Storage) -> Verd
 
 
 def _judge_app(new: list[DataFile], stored: list[DataFile], storage: Storage, verdict: Verdict) -> None:
-    ids = pa.chunked_array([chunk for file in new for chunk in _read(file, ["event_id"], storage)["event_id"].chunks])
-    distinct = pc.unique(ids)
-    twice = [_repeated(ids)] if len(distinct) < len(ids) else []
-    holders = []
+    suspects = _suspects(new, stored, storage)
+    if suspects:
+        _compare(list(suspects), list(suspects.values()), storage, verdict)
+
+
+def _suspects(new: list[DataFile], stored: list[DataFile], storage: Storage) -> dict[DataFile, Mask]:
+    """Rows whose event id may be there more than once."""
+    hashes = {file: _hashes(file, storage) for file in new}
+    known = np.sort(np.concatenate(list(hashes.values())))
+    twice = [repeated(known)]
+    found = {}
     for file in stored:
-        known = _read(file, ["event_id"], storage)["event_id"]
-        again = known.filter(pc.is_in(known, distinct))
-        if len(again):
-            twice.append(again.combine_chunks())
-            holders.append(file)
-    if twice:
-        suspects = pc.unique(pa.chunked_array(twice))
-        _compare([*new, *holders], suspects, storage, verdict)
+        own = _hashes(file, storage)
+        mask = among(own, known)
+        if mask.any():
+            twice.append(own[mask])
+            found[file] = mask
+    again = np.unique(np.concatenate(twice))
+    return {file: mask for file, own in hashes.items() if (mask := among(own, again)).any()} | found
 
 
-def _repeated(ids: pa.ChunkedArray) -> pa.Array:
-    counts = pa.table({"id": ids}).group_by("id").aggregate([("id", "count")])
-    return counts.filter(pc.greater(counts["id_count"], 1))["id"].combine_chunks()
+def _hashes(file: DataFile, storage: Storage) -> Hashes:
+    ids = read_columns(f"{file.root}/{file.path}", ["event_id"], storage)
+    return np.asarray(query("SELECT hash(event_id) AS hash FROM ids", ids=ids)["hash"].to_numpy(), np.uint64)
 
 
-def _compare(files: list[DataFile], suspects: pa.Array, storage: Storage, verdict: Verdict) -> None:
+def _compare(files: list[DataFile], suspects: list[Mask], storage: Storage, verdict: Verdict) -> None:
     """Order the copies of each suspect; all but the first lose."""
     copies = pa.concat_tables(_copies(files, suspects, storage))
     copies = copies.sort_by([("event_id", "ascending"), *((name, "ascending") for name in _ORDER)])
@@ -116,9 +125,9 @@ def _compare(files: list[DataFile], suspects: pa.Array, storage: Storage, verdic
         verdict.changed_users |= _users(files[0].app_id, winners)
 
 
-def _copies(files: list[DataFile], suspects: pa.Array, storage: Storage) -> Iterator[pa.Table]:
-    for number, file in enumerate(files):
-        for rows in _suspect_rows(file, suspects, storage):
+def _copies(files: list[DataFile], suspects: list[Mask], storage: Storage) -> Iterator[pa.Table]:
+    for number, (file, mask) in enumerate(zip(files, suspects, strict=True)):
+        for rows in _suspect_rows(file, mask, storage):
             received = pc.fill_null(rows["ingest_time_msec"], 0)
             yield (
                 rows.set_column(rows.column_names.index("ingest_time_msec"), "ingest_time_msec", received)
@@ -130,23 +139,18 @@ def _copies(files: list[DataFile], suspects: pa.Array, storage: Storage) -> Iter
             )
 
 
-def _suspect_rows(file: DataFile, suspects: pa.Array, storage: Storage) -> Iterator[pa.Table]:
-    """Rows of the suspects with their position; the wide columns are read only where a row group holds one."""
+def _suspect_rows(file: DataFile, suspects: Mask, storage: Storage) -> Iterator[pa.Table]:
+    """Rows of the suspects with their position; only row groups that hold one are read."""
     system, root = storage.filesystem(file.root)
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
         first = 0
         for group in range(parquet.num_row_groups):
-            mask = pc.is_in(parquet.read_row_group(group, columns=["event_id"])["event_id"], suspects)
-            rows = len(mask)
-            if group == 0 or pc.any(mask).as_py():
+            mask = suspects[first : first + parquet.metadata.row_group(group).num_rows]
+            if mask.any():
                 table = parquet.read_row_group(group, columns=_DETAILS)
-                yield table.append_column("row", pa.array(range(first, first + rows), pa.int64())).filter(mask)
-            first += rows
+                yield table.append_column("row", pa.array(np.arange(first, first + len(mask)))).filter(pa.array(mask))
+            first += len(mask)
 
 
 def _users(app_id: str, rows: pa.Table) -> set[tuple[str, str]]:
     return {(app_id, user) for user in rows["user_pseudo_id"].to_pylist() if user is not None}
-
-
-def _read(file: DataFile, columns: list[str], storage: Storage) -> pa.Table:
-    return read_columns(f"{file.root}/{file.path}", columns, storage)

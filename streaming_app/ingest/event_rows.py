@@ -101,7 +101,7 @@ class EventRows:
             stay = ~pc.fill_null(events["is_filtered"], False).to_numpy()
             self.filtered += len(stay) - int(stay.sum())
         better = self._copies.may_stay(events.filter(pa.array(stay)), compress(request_ids, stay))
-        self.duplicate += len(better) - sum(better)
+        self.duplicate += len(better) - int(better.sum())
         stay[stay] = better
         return stay
 

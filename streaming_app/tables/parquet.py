@@ -65,7 +65,7 @@ class PartitionWriter:
 
     def _flush(self, partition: Partition) -> None:
         del self._pending_rows[partition]
-        rows = pa.concat_tables(self._pending.pop(partition)).combine_chunks()
+        rows = pa.concat_tables(self._pending.pop(partition))  # in its chunks: as one, all would be there twice
         file = self._open.get(partition) or self._create(partition)
         file.writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
         file.rows += rows.num_rows

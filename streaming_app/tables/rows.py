@@ -28,7 +28,7 @@ def read_batches(sink: Sink, table: Table, file: LiveFile, columns: Sequence[str
 def read_columns(uri: str, columns: Sequence[str] | None, storage: Storage) -> pa.Table:
     """Some columns of a whole Parquet file, or all."""
     system, path = storage.filesystem(uri)
-    return pq.read_table(path, columns=columns, filesystem=system, partitioning=None)
+    return pq.read_table(path, columns=columns and list(columns), filesystem=system, partitioning=None)
 
 
 def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:

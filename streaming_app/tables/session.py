@@ -9,13 +9,15 @@ import pyarrow.compute as pc
 
 from streaming_app.config.model import Sessions
 from streaming_app.derive import session_rows
+from streaming_app.derive.states import in_parts
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp
 from streaming_app.model.tables import SESSION
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.files import LiveFile
-from streaming_app.tables.upsert import Held, Transaction, hold, replace, values_by_app, wanted_rows
+from streaming_app.tables.upsert import Choice, Held, Transaction, hold, replace, values_by_app, wanted_rows
 
 _KEY = "user_pseudo_id"
+_SEEN = (_KEY, "session_id", "is_inferred")
 _ROW = (_KEY, "session_id", "event_timestamp")
 _MATCH = (_KEY, "match_id", "match_start")
 
@@ -33,12 +35,29 @@ def upsert_sessions(sink: Sink, states: pa.Table, sessions: Sessions, created_ms
         ends, begins = file.most.get("session_end"), file.least.get("event_timestamp")
         return (ends is None or ends >= earliest) and (begins is None or begins <= latest)
 
-    held = hold(sink, SESSION, _KEY, values_by_app(states, _KEY), near)
+    held = hold(sink, SESSION, _SEEN, _may_join(states), near)
     stored = session_rows.as_states(wanted_rows(SESSION, held))
-    changes = session_rows.rows_of(pa.concat_tables([session_rows.with_stored(states), stored]), sessions, created_ms)
+    changed = (
+        session_rows.rows_of(pa.concat_tables([part, known]), sessions, created_ms)
+        for part, known in in_parts(session_rows.with_stored(states), stored)
+    )
+    changes = pa.concat_tables(changed)
     going = _matched(held, changes)
     new = changes.filter(pc.invert(changes["is_gone"])).select(SESSION.schema.names)
     replace(sink, SESSION, going, new, transaction)
+
+
+def _may_join(states: pa.Table) -> Choice:
+    """Rows that a state can extend or join: of its session id, or inferred of its user."""
+    users, ids = values_by_app(states, _KEY), values_by_app(states, "session_id")
+
+    def choose(app_id: str, seen: pa.Table) -> pa.ChunkedArray | None:
+        if app_id not in users:
+            return None
+        named = pc.or_(seen["is_inferred"], pc.is_in(seen["session_id"], ids[app_id]))
+        return pc.and_(pc.is_in(seen[_KEY], users[app_id]), named)
+
+    return choose
 
 
 def _matched(held: list[Held], changes: pa.Table) -> list[Held]:
@@ -49,7 +68,7 @@ def _matched(held: list[Held], changes: pa.Table) -> list[Held]:
         here = replaced.filter(pc.equal(replaced["app_id"], each.file.partition["app_id"]))
         mask = pc.is_in(_row_key(each.rows, _ROW), _row_key(here, _MATCH))
         if pc.any(mask).as_py():
-            found.append(Held(each.file, each.rows, mask))
+            found.append(Held(each.file, each.rows.filter(mask), pc.replace_with_mask(each.wanted, each.wanted, mask)))
     return found
 
 

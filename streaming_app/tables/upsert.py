@@ -1,7 +1,8 @@
 """Upsert by Arrow: rows that are replaced leave their files, new rows join them, and one Delta commit makes it so.
 
 What Delta calls copy-on-write, without the JVM: only files that hold a replaced row are written again, and what is left of
-them is written together with the new rows, so that a table that changes often does not fall into ever smaller files.
+them is written together with the new rows, so that a table that changes often does not fall into ever smaller files. Of the
+rows that stay, no more than a row group is in memory at a time.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from streaming_app.tables.commit import Rewrite, commit, committed
 from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.files import LiveFile
 from streaming_app.tables.parquet import PartitionWriter
-from streaming_app.tables.rewrite import with_partition
+from streaming_app.tables.rewrite import row_groups
 from streaming_app.tables.rows import read_columns
 
 Transaction = tuple[str, int]
 """Id of a stream and number of its micro-batch."""
 
+Choice = Callable[[str, pa.Table], pa.ChunkedArray | None]
+"""Of an app's rows, by some columns: which are of interest; None where none of the app can be."""
+
 
 @dataclass(frozen=True)
 class Held:
-    """A file that holds rows of interest: all its rows, and which of them are of interest."""
+    """A file that holds rows of interest: ``rows`` are these, ``wanted`` says of each row of the file whether it is one."""
 
     file: LiveFile
     rows: pa.Table
@@ -34,25 +38,34 @@ class Held:
 
 
 def hold(
-    sink: Sink, table: Table, key: str, values: dict[str, pa.Array], near: Callable[[LiveFile], bool] = lambda _: True
+    sink: Sink, table: Table, columns: tuple[str, ...], choose: Choice, near: Callable[[LiveFile], bool] = lambda _: True
 ) -> list[Held]:
-    """The files in which ``key`` is one of ``values`` of their app; others are ruled out by one column."""
+    """The files with rows that ``choose`` wants; others are ruled out by their log entry, or by some columns."""
     held = []
     for file in live_files(sink.open(table)):
-        wanted = values.get(file.partition["app_id"])
-        if wanted is None or not near(file):
+        if not near(file):
             continue
-        uri = f"{sink.uri(table)}/{file.path}"
-        mask = pc.is_in(read_columns(uri, [key], sink.storage)[key], wanted)
-        if pc.any(mask).as_py():
-            rows = read_columns(uri, None, sink.storage)
-            held.append(Held(file, with_partition(rows, table, file.partition), mask.combine_chunks()))
+        seen = read_columns(f"{sink.uri(table)}/{file.path}", columns, sink.storage)
+        mask = choose(file.partition["app_id"], seen)
+        if mask is not None and pc.any(mask).as_py():
+            wanted = mask.combine_chunks()
+            rows = [group.filter(wanted.slice(first, len(group))) for first, group in row_groups(sink, table, file)]
+            held.append(Held(file, pa.concat_tables(rows), wanted))
     return held
+
+
+def one_of(values: dict[str, pa.Array]) -> Choice:
+    """Rows whose first column is one of the values of their app."""
+
+    def choose(app_id: str, seen: pa.Table) -> pa.ChunkedArray | None:
+        return pc.is_in(seen[0], values[app_id]) if app_id in values else None
+
+    return choose
 
 
 def wanted_rows(table: Table, held: Iterable[Held]) -> pa.Table:
     """The rows of interest of all files."""
-    return pa.concat_tables([table.schema.empty_table(), *(each.rows.filter(each.wanted) for each in held)])
+    return pa.concat_tables([table.schema.empty_table(), *(each.rows for each in held)])
 
 
 def replace(sink: Sink, table: Table, going: Iterable[Held], new: pa.Table, transaction: Transaction) -> None:
@@ -64,7 +77,8 @@ def replace(sink: Sink, table: Table, going: Iterable[Held], new: pa.Table, tran
     removed = []
     for each in going:
         removed.append(each.file)
-        writer.add(each.rows.filter(pc.invert(each.wanted)))
+        for first, rows in row_groups(sink, table, each.file):
+            writer.add(rows.filter(pc.invert(each.wanted.slice(first, len(rows)))))
     writer.add(new)
     if removed or len(new):
         sink.guard()

@@ -43,3 +43,9 @@ def test_every_file_once_and_no_empty_group(sizes: list[tuple[int, int]], cores:
     assert Counter(file for group in groups for file in group) == Counter(files)
     assert all(groups)
     assert len(groups) <= max(len(files), 0)
+
+
+def test_the_last_share_is_no_larger() -> None:
+    """Cut at the nearest hour each time, and what one group lacks is spread over those to come."""
+    files = [SizedFile(f"h{hour:02}/{server}", 12) for hour in range(20) for server in "ab"]
+    assert [sum(file.size for file in group) for group in grouped(files, 8)] == [48, 72, 48, 72, 48, 72, 48, 72]

@@ -1,0 +1,36 @@
+"""The tables of a fixed input, row for row, whatever is done at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from streaming_app import tasks
+from streaming_app.derive import states
+from streaming_app.derive import stream as derive_stream
+from tests.spark.job import Job
+from tests.support.digest import TABLES, digest, make_input, recorded
+
+pytestmark = pytest.mark.spark
+
+SMALL = {(tasks, "TASK_BYTES"): 20_000, (derive_stream, "BATCH_BYTES"): 1, (states, "PART_ROWS"): 50}
+SETTINGS: dict[str, tuple[dict[str, Any], dict[tuple[Any, str], int]]] = {
+    "as shipped": ({}, {}),
+    "little at a time": ({"max_files_per_batch": 3}, SMALL),
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_the_job_makes_the_recorded_tables(
+    setting: str, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, constants = SETTINGS[setting]
+    for (module, name), value in constants.items():
+        monkeypatch.setattr(module, name, value)
+    job = Job(tmp_path, make_input(tmp_path)[1])
+    job.config = job.config.model_copy(update={"source": job.config.source.model_copy(update=source)})
+    job.run()
+    assert {table: digest(job.rows(table)) for table in TABLES} == recorded()
