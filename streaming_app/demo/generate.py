@@ -33,13 +33,14 @@ def generate(
     until: datetime | None = None,
     processes: int = 1,
     days: int = 1,
+    users: int | None = None,
     apps: Sequence[str] = ("shop",),
 ) -> Generated:
     """Write gzip NDJSON files below ``folder``/year=/month=/day=/hour=, in hours of receipt (UTC).
 
     ``events`` is the number of distinct good events of all ``apps`` (some of :data:`~streaming_app.demo.apps.APPS`). All is
-    received in the ``days`` before ``until`` (with a time zone; now where absent), which is cut to the hour. The same
-    arguments give the same bytes.
+    received in the ``days`` before ``until`` (with a time zone; now where absent), which is cut to the hour. ``users`` visit, of
+    whom few come often; the same seed and number of users are the same people. The same arguments give the same bytes.
 
     Raises:
         ValueError: fewer events than files.
@@ -49,7 +50,7 @@ def generate(
     if not 1 <= files <= events:
         raise ValueError(f"{events} events cannot fill {files} files")
     end = (until or datetime.now(UTC)).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    world = make_world(max(LEAST_USERS, events // EVENTS_PER_USER), seed)
+    world = make_world(users or max(LEAST_USERS, events // EVENTS_PER_USER), seed)
     shifts = plan(world, quotas(events, apps), files, int(end.timestamp()) * 1_000, Random(f"plan {seed}"), days)
     tallies, lines, stored = {app_id: Tally() for app_id in apps}, 0, 0
     for part in _written([Order(Path(folder), shift, len(world.users), seed) for shift in shifts], processes):
