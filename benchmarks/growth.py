@@ -6,6 +6,7 @@ uv run --group plot python -m benchmarks.growth     (writes docs/growth.svg)
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -32,7 +33,7 @@ def plot(cpu_seconds: dict[int, float]) -> Figure:
 
 
 def main() -> None:
-    results = json.loads((FOLDER / "results.json").read_text())
+    results = json.loads((Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER / "results.json").read_text())
     mpl.rcParams["svg.hashsalt"] = "growth"  # the same results make the same file
     figure = plot({int(events): results[events]["cpu_s"] for events in sorted(results, key=int)})
     figure.savefig(Path("docs/growth.svg"), metadata={"Date": None})

@@ -33,7 +33,7 @@ from streaming_app.uris import absolute, from_spark_url
 BATCH_BYTES = 64 << 20
 """Size of the event files in one micro-batch: about a million events, whose states (some 75 MB) the driver combines."""
 
-CHUNK_ROWS = 1 << 15
+CHUNK_ROWS = 1 << 16
 
 
 def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) -> None:
