@@ -13,7 +13,7 @@ demo: env ## run the main job on generated data
 	@$(RUN) clickstream demo
 
 test: env ## run all tests, in two processes: each has a Spark session of its own
-	@$(RUN) pytest -n 2 --dist loadfile
+	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: env ## lint, format and types
 	@$(RUN) ruff check .

@@ -18,7 +18,6 @@ spark:
     spark.sql.shuffle.partitions: "1"         # a test has a handful of rows: more would be empty tasks
     spark.default.parallelism: "2"
     spark.sql.adaptive.enabled: "false"       # nothing to adapt, and its planning is paid per query
-    spark.sql.codegen.wholeStage: "false"     # compiling takes longer than interpreting a handful of rows
     spark.databricks.delta.snapshotPartitions: "1"
 """
 
