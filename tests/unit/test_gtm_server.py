@@ -411,7 +411,9 @@ PAYLOAD = json.dumps([{**LEAST, "page_title": "Köln"}])
 
 
 @pytest.mark.parametrize(
-    "data", [PAYLOAD, PAYLOAD[1:-1], f"\n {PAYLOAD}\n", base64.b64encode(gzip.compress(PAYLOAD.encode())).decode()]
+    "data",
+    [PAYLOAD, PAYLOAD[1:-1], f"\n {PAYLOAD}\n", base64.b64encode(gzip.compress(PAYLOAD.encode())).decode()],
+    ids=["array", "object", "blanks", "packed"],
 )
 def test_payloads(data: str) -> None:
     [event] = GtmServer().transform(Request(data=data, ingest_time=NOW))
