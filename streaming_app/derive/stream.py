@@ -9,15 +9,15 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.changes import log_of, touched, upsert_items
 from streaming_app.derive.hooks import run_hooks
+from streaming_app.derive.new_files import NewFiles, files_of, new_files
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
-from streaming_app.model.tables import CHANGE, EVENT, Table
+from streaming_app.model.tables import CHANGE, EVENT
 from streaming_app.registry import apps_with_profiles
 from streaming_app.storage import Storage
 from streaming_app.streams import run_available_now
@@ -27,11 +27,7 @@ from streaming_app.tables.rows import conformed
 from streaming_app.tables.session import upsert_sessions
 from streaming_app.tables.upsert import Transaction
 from streaming_app.tables.user import upsert_users
-from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
-from streaming_app.uris import absolute, from_spark_url
-
-BATCH_BYTES = 64 << 20
-"""Size of the event files in one micro-batch: about a million events, whose states (some 75 MB) the driver combines."""
+from streaming_app.tasks import Group, grouped, run_tasks
 
 CHUNK_ROWS = 1 << 16
 
@@ -39,49 +35,33 @@ CHUNK_ROWS = 1 << 16
 def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) -> None:
     """Run the query until the derived tables know every event and change that was there at its start."""
 
-    def process(files: DataFrame, stream_id: str, batch_id: int) -> None:
-        update(files.distinct(), config, sink, summary, (stream_id, batch_id))
+    def process(batch: DataFrame, stream_id: str, batch_id: int) -> None:
+        with summary.timed("derive files"):
+            files = files_of(spark, batch, stream_id)
+        update(batch.sparkSession, files, config, sink, summary, (stream_id, batch_id))
 
-    files = _new_files(spark, sink, EVENT).union(_new_files(spark, sink, CHANGE))
-    run_available_now(files, config.checkpoint_uri("derive"), process)
+    run_available_now(new_files(spark, sink), config.checkpoint_uri("derive"), process)
     with summary.timed("rebuild"):
         rebuild_stale_users(config, sink, summary.job_id)
 
 
-def _new_files(spark: SparkSession, sink: Sink, table: Table) -> DataFrame:
-    """A streaming frame with a row for each new row of a table: ``path`` of its file, ``app_id`` and ``table``."""
-    return (
-        spark.readStream.format("delta")
-        # A commit that takes events away (an erasure, a rebuild) is no news: it brings user and session along itself.
-        .option("skipChangeCommits", "true")
-        .option("maxBytesPerTrigger", BATCH_BYTES)
-        .load(absolute(sink.uri(table)))
-        # Spark says which files are new, the workers read them. Selected here, no other column is read by the JVM.
-        .select(F.input_file_name().alias("path"), "app_id", F.lit(table.name).alias("table"))
-    )
-
-
-def update(files: DataFrame, config: Config, sink: Sink, summary: Summary, transaction: Transaction) -> None:
+def update(spark: SparkSession, files: NewFiles, config: Config, sink: Sink, summary: Summary, transaction: Transaction) -> None:
     """Bring the news of some files into the tables, each in one transaction that happens once."""
     created_ms = int(time.time() * 1000)
     with summary.timed("derive states"):
-        spark = files.sparkSession
-        found: dict[str, list[SizedFile]] = {EVENT.name: [], CHANGE.name: []}
-        for row in files.collect():
-            found[row["table"]].append(SizedFile(from_spark_url(row["path"]), 1, row["app_id"]))
-        groups = grouped(found[EVENT.name], spark.sparkContext.defaultParallelism)
+        groups = grouped(files[EVENT.name], spark.sparkContext.defaultParallelism)
         made = run_tasks(spark, groups, partial(_states, sink.storage, config)) if groups else []
     with summary.timed("derive user"):
         users = _joined(made, _USERS, user_rows.STATE_SCHEMA)
-        changed = touched(sink, found[CHANGE.name], "user_pseudo_id")
+        changed = touched(sink, files[CHANGE.name], "user_pseudo_id")
         if changed:
             users = pa.concat_tables([users, user_rows.states_of_changes(log_of(sink, changed, "user_pseudo_id"))])
         upsert_users(sink, users, summary.job_id, created_ms, transaction)
-        upsert_items(sink, touched(sink, found[CHANGE.name], "item_id"), created_ms, transaction)
+        upsert_items(sink, touched(sink, files[CHANGE.name], "item_id"), created_ms, transaction)
     with summary.timed("derive session"):
         sessions = _joined(made, _SESSIONS, session_rows.STATE_SCHEMA)
         upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)
-    run_hooks(spark, [file.uri for file in found[EVENT.name]], config, sink, transaction)
+    run_hooks(spark, [file.uri for file in files[EVENT.name]], config, sink, transaction)
 
 
 def _states(storage: Storage, config: Config, group: Group) -> Iterator[bytes]:

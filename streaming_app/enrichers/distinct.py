@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from streaming_app.model.arrow import one_array
+
 _LARGEST_KEY = 2**62
 
 
@@ -17,7 +19,7 @@ def distinct(column: pa.ChunkedArray) -> tuple[list[Any], pa.Array]:
     >>> distinct(pa.chunked_array([["a", None, "a"]]))[0]
     ['a', None]
     """
-    encoded = _one_array(column).dictionary_encode(null_encoding="encode")
+    encoded = one_array(column).dictionary_encode(null_encoding="encode")
     return encoded.dictionary.to_pylist(), encoded.indices
 
 
@@ -28,7 +30,7 @@ def distinct_rows(columns: Sequence[pa.ChunkedArray]) -> tuple[list[tuple[Any, .
     >>> rows, which.to_pylist()
     ([('a', 1), ('b', 1)], [0, 1, 0])
     """
-    encoded = [_one_array(column).dictionary_encode(null_encoding="encode") for column in columns]
+    encoded = [one_array(column).dictionary_encode(null_encoding="encode") for column in columns]
     codes = [each.indices.to_numpy(zero_copy_only=False) for each in encoded]
     key, size = codes[0].astype(np.int64), len(encoded[0].dictionary)
     for code, each in zip(codes[1:], encoded[1:], strict=True):
@@ -40,7 +42,3 @@ def distinct_rows(columns: Sequence[pa.ChunkedArray]) -> tuple[list[tuple[Any, .
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     values = [each.dictionary.take(pa.array(code[first])).to_pylist() for code, each in zip(codes, encoded, strict=True)]
     return list(zip(*values, strict=True)), pa.array(which)
-
-
-def _one_array(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -48,7 +48,7 @@ class Copies:
     def may_stay(self, events: pa.Table, request_ids: Iterable[str]) -> Mask:
         """Per row, whether it is better than all its copies met before; one that wins late is told apart by the commit."""
         rows = _compact(events, request_ids)
-        hashes = _hashes(rows)
+        hashes = _hashes(events)  # not of the rows: to unpack a dictionary takes 1.8 µs an event
         again = among(hashes, self._hashes) | among(hashes, repeated(np.sort(hashes)))
         stay = np.ones(len(rows), bool)
         if again.any():
@@ -83,6 +83,8 @@ class Copies:
 
 
 _KEY = ("app_id", "event_id")
+KNOWN_BY = (*_KEY, "event_time_msec", "ingest_time_msec")
+"""The columns of events that are looked at, beside the request."""
 
 
 def _compact(events: pa.Table, request_ids: Iterable[str]) -> pa.Table:
@@ -94,9 +96,9 @@ def _compact(events: pa.Table, request_ids: Iterable[str]) -> pa.Table:
     return pa.table(columns)
 
 
-def _hashes(rows: pa.Table) -> Hashes:
-    keys = zip(*(rows[name].to_pylist() for name in _KEY), strict=True)
-    return np.fromiter(map(hash, keys), np.int64, len(rows)).view(np.uint64)
+def _hashes(events: pa.Table) -> Hashes:
+    keys = zip(*(events[name].to_pylist() for name in _KEY), strict=True)
+    return np.fromiter(map(hash, keys), np.int64, len(events)).view(np.uint64)
 
 
 def _row(rows: pa.Table, place: int) -> tuple[_Key, _Order]:

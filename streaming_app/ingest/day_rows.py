@@ -5,13 +5,13 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.model.arrow import as_timestamp, fit_json
+from streaming_app.model.arrow import as_timestamp, fit_json, one_array
 from streaming_app.model.tables import Table
 
 
 def with_day(table: Table, rows: pa.Table, created_ms: int) -> pa.Table:
     """Rows with an ``event_time_msec`` as whole rows of their table."""
-    columns = {name: rows[name].combine_chunks() for name in rows.column_names}
+    columns = {name: one_array(rows[name]) for name in rows.column_names}
     fit_json(columns, table.columns)
     time = as_timestamp(columns["event_time_msec"])
     columns["event_timestamp"] = time

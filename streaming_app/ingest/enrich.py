@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from streaming_app.enrichers.opened import Step
 from streaming_app.ingest.check_enriched import fitted
 from streaming_app.ingest.patience import Patience
+from streaming_app.model.arrow import one_array
 from streaming_app.model.shorten import shorten_text
 from streaming_app.model.tables import EVENT
 
@@ -57,7 +58,7 @@ class Enrichment:
             else:
                 events = _where_it_serves(step, events, use, patience)
             use.cpu_seconds += time.thread_time() - began
-        return pa.table({name: _shortened(name, events[name].combine_chunks()) for name in events.column_names})
+        return pa.table({name: _shortened(name, one_array(events[name])) for name in events.column_names})
 
     def _patience_with(self, step: Step, rows: int) -> Patience:
         """New for each table, unless it was lost with one: then the enricher is not called again in this task."""

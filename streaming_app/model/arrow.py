@@ -43,6 +43,13 @@ def _fitted(value: Any, column: Column) -> Any:
     return read
 
 
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The values in one piece; a column of one chunk as it is, which ``combine_chunks`` would copy."""
+    if isinstance(column, pa.Array):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def as_timestamp(epoch_ms: pa.Array) -> pa.Array:
     """Epoch milliseconds as a UTC timestamp in microseconds."""
     return epoch_ms.cast(pa.timestamp("ms", tz="UTC")).cast(pa.timestamp("us", tz="UTC"))
