@@ -22,6 +22,8 @@ def to_columns(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column]) -> li
 
 
 def _array(values: Sequence[Any], column: Column) -> pa.Array:
+    if values[0] is None and values.count(None) == len(values):
+        return pa.nulls(len(values), column.arrow)  # as every second column is: a tenth of the time
     try:
         array = pa.array(values, column.arrow)
     except (pa.ArrowException, OverflowError, UnicodeError):

@@ -47,6 +47,7 @@ _TOP, _ATTRIBUTES = _slots(keys.TOP), _slots(keys.ATTRIBUTES)
 _LATER_IN_TOP: dict[str, _Slot | None] = {**_slots(keys.TOP_ALIASES), "user": None, "attributes": None, "items": None}
 _LATER_IN_ATTRIBUTES: dict[str, _Slot | None] = {**_slots(keys.ATTRIBUTE_FALLBACKS), **dict.fromkeys(keys.DEFERRED)}
 _BY_EVENT = {name: {key: _AT[column] for key, column in columns.items()} for name, columns in keys.BY_EVENT.items()}
+_REQUIRED = [(key, _AT[column]) for key, column in keys.REQUIRED.items()]
 
 
 class ClickstreamSdk:
@@ -148,7 +149,7 @@ def _coerced(kind: type, key: str, value: Any, unreadable: dict[str, Any]) -> An
 
 
 def _check_required(row: list[Any]) -> None:
-    missing = [key for key, at in keys.REQUIRED.items() if row[_AT[at]] in (None, "")]
+    missing = [key for key, at in _REQUIRED if row[at] is None or row[at] == ""]
     if missing:
         raise InputError(f"{', '.join(missing)} missing or unreadable")
 
