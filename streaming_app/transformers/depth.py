@@ -6,6 +6,8 @@ from typing import Any
 
 from streaming_app.errors import TooLarge
 
+_NESTED = frozenset({dict, list})
+
 
 def check_depth(value: Any, max_depth: int) -> None:
     """Refuse objects and arrays nested deeper than ``max_depth``; plain values cost one look.
@@ -13,13 +15,15 @@ def check_depth(value: Any, max_depth: int) -> None:
     Raises:
         TooLarge: nested too deep.
     """
+    if isinstance(value, dict) and _NESTED.isdisjoint(map(type, value.values())):
+        return  # as most are
     level = [value]
     for _ in range(max_depth):
         level = [
             child
             for parent in level
             for child in (parent.values() if isinstance(parent, dict) else parent)
-            if child.__class__ in (dict, list)
+            if child.__class__ in _NESTED
         ]
         if not level:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 
@@ -17,6 +16,7 @@ from streaming_app.transformers.clickstream_sdk import fields as keys
 from streaming_app.transformers.clickstream_sdk.items import items_of
 from streaming_app.transformers.clickstream_sdk.user import read_user
 from streaming_app.transformers.depth import check_depth
+from streaming_app.transformers.forms import query_value
 from streaming_app.transformers.payload import elements, payload_bytes
 from streaming_app.transformers.urls import split_url
 
@@ -63,7 +63,7 @@ class ClickstreamSdk:
             InputError: the payload as a whole cannot be read.
         """
         payload = payload_bytes(request.data, request.uri, self._limits.max_payload_bytes)
-        bundle = _bundle_sequence_id(request.uri)
+        bundle = as_int(query_value(request.uri, "event_bundle_sequence_id"))
         for position, element in enumerate(elements(payload, self._limits), request.first_position):
             if isinstance(element, InputError):
                 yield Rejected(element.reason, str(element), position, type(element).__name__)
@@ -85,7 +85,8 @@ class ClickstreamSdk:
         _check_required(row)
         if attributes := _object("attributes", nested, unreadable):
             deferred = _fill(row, attributes, _ATTRIBUTES, _LATER_IN_ATTRIBUTES, custom, unreadable)
-            _finish_attributes(row, deferred, unreadable)
+            if deferred:
+                _finish_attributes(row, deferred, unreadable)
         if row[_ZONE] is not None:
             row[_ZONE] = int(row[_ZONE] / 1000)  # milliseconds, cut towards zero
         if row[_PLATFORM] is None:
@@ -189,9 +190,3 @@ def _object(key: str, source: dict[str, Any], unreadable: dict[str, Any]) -> dic
     if sent not in (None, ""):
         unreadable[key] = sent
     return {}
-
-
-def _bundle_sequence_id(uri: str | None) -> int | None:
-    if not uri or "event_bundle_sequence_id=" not in uri:
-        return None
-    return as_int(parse_qs(uri.partition("?")[2]).get("event_bundle_sequence_id", [None])[0])
