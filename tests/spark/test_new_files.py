@@ -1,0 +1,61 @@
+"""The files of a micro-batch: by its plan as by its rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from py4j.protocol import Py4JError
+from pyspark.sql import DataFrame, SparkSession
+
+from streaming_app.derive import new_files
+from streaming_app.derive.new_files import told_by_rows
+from tests.spark.job import Job
+from tests.support.raw import event, line, write
+from tests.support.sources import APPS
+
+pytestmark = pytest.mark.spark
+
+
+def by_path(files: new_files.NewFiles) -> dict[str, list[tuple[str, str]]]:
+    return {table: sorted((file.uri, file.tag) for file in found) for table, found in files.items()}
+
+
+def test_the_plan_names_what_the_rows_tell(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a first run, and of a second whose ``change`` has no news."""
+    told: list[tuple[new_files.NewFiles, new_files.NewFiles]] = []
+
+    def both(spark: SparkSession, batch: DataFrame, stream_id: str) -> new_files.NewFiles:
+        told.append((new_files.planned(spark, stream_id), told_by_rows(batch)))
+        return told[-1][0]
+
+    monkeypatch.setattr("streaming_app.derive.stream.files_of", both)
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    job = Job(folder, APPS)
+    for number in range(2):
+        write(folder / "raw", f"{number}.gz", line(event(f"e-{number}"), rid=f"r-{number}"))
+        job.run()
+    assert len(told) == 2
+    for planned, rows in told:
+        assert by_path(planned) == by_path(rows)
+        assert planned["event"]
+        for file in planned["event"]:
+            assert Path(file.uri).stat().st_size == file.size
+    assert len(job.rows("session")) == 1
+
+
+@pytest.mark.parametrize("error", [Py4JError("no such method"), AttributeError("None has no streamingQuery"), KeyError("other")])
+def test_another_kind_of_plan(error: Exception, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows tell: the tables are the same."""
+
+    def refuse(*_: Any) -> None:
+        raise error
+
+    job = Job(tmp_path)
+    write(tmp_path / "raw", "a.gz", line(event("a"), event("b")))
+    monkeypatch.setattr(new_files, "planned", refuse)
+    job.run()
+    [session] = job.rows("session")
+    assert session["event_count"] == 2
