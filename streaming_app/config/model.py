@@ -59,7 +59,9 @@ class Rules(Section):
     clock_threshold_minutes: float = Field(default=10, ge=0, allow_inf_nan=False)
     """A client clock that is off by no more than this is trusted."""
     always_fresh: tuple[str, ...] = ("_first_open", "_first_visit", "_profile_set")
-    """Events kept whatever their age: they carry first touches and user attributes."""
+    """Events that may be older, as changes of attributes may: they carry first touches and user attributes."""
+    always_fresh_days: int = Field(default=400, gt=0)
+    """These, and changes of attributes, are quarantined as too_late if they are older than this at ingest time."""
 
 
 class Sessions(Section):
@@ -93,6 +95,9 @@ class LimitsSection(Section):
     """A payload that would be larger after gunzip is quarantined as too_large; decompression stops there."""
     max_events_per_request: int = Field(default=10_000, gt=0)
     """A request with more events is quarantined as too_large."""
+    max_days_per_request: int = Field(default=8, gt=0)
+    """Of a request whose events lie on more days than this (UTC), the older days' events are quarantined as too_large: each day
+    is a file of its own."""
     max_items_per_event: int = Field(default=1_000, gt=0)
     """Further items of one event stay in its process_info."""
     max_depth: int = Field(default=64, gt=0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streaming_app.model.bounds import DAY_MS, INT64, LATEST_MS
 from streaming_app.model.tables import SESSION_TRAFFIC, TRAFFIC, USER_TRAFFIC
 
 
@@ -30,6 +31,11 @@ class Pick:
 Fold = dict[str, tuple[str, str]]
 """Column to (min, max or sum; its expression over an event)."""
 
+def _if_time(column: str) -> str:
+    """The column where it is a time: older versions stored whatever a client sent."""
+    return f"CASE WHEN {column} BETWEEN 0 AND {LATEST_MS} THEN {column} END"
+
+
 # 15 digits hold every time up to the year 9999; text sorts like the number then. A tab sorts before all printable text.
 EVENT_ORDER = "printf('%015d', event_time_msec) || chr(9) || event_id || chr(9) || event_name"
 
@@ -42,7 +48,7 @@ _SOURCE = "coalesce(traffic_source_source, '') <> ''"
 
 USER_FOLDS: Fold = {
     "last_msec": ("max", "event_time_msec"),
-    "first_touch_time_msec": ("min", "coalesce(user_first_touch_time_msec, event_time_msec)"),
+    "first_touch_time_msec": ("min", f"coalesce({_if_time('user_first_touch_time_msec')}, event_time_msec)"),
 }
 USER_PICKS = (
     Pick("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),
@@ -67,11 +73,11 @@ _PAGE = "coalesce(page_view_page_url, screen_view_screen_name)"
 SESSION_FOLDS: Fold = {
     "first_msec": ("min", "event_time_msec"),
     "last_msec": ("max", "event_time_msec"),
-    "session_start_time_msec": ("min", "least(event_time_msec, session_start_time_msec)"),
+    "session_start_time_msec": ("min", f"least(event_time_msec, {_if_time('session_start_time_msec')})"),
     "session_number": ("min", "session_number"),
     "event_count": ("sum", "1"),
     "page_view_count": ("sum", f"CASE WHEN {_VIEW} THEN 1 ELSE 0 END"),
-    "engagement_time_msec": ("sum", "coalesce(user_engagement_time_msec, 0)"),
+    "engagement_time_msec": ("sum", f"least(greatest(coalesce(user_engagement_time_msec, 0), 0), {DAY_MS})"),
 }
 SESSION_PICKS = (
     Pick("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),
@@ -104,12 +110,16 @@ def unit_columns(folds: Fold, picks: tuple[Pick, ...]) -> str:
     return ", ".join(parts)
 
 
+_FOLDED = {"min": "min({})", "max": "max({})", "sum": f"CAST(least(sum({{}}), {INT64[-1]}) AS BIGINT)"}
+"""Sums saturate: DuckDB adds in 128 bits, the columns have 64."""
+
+
 def combine(states: str, keys: str, folds: Fold, picks: tuple[Pick, ...], extra: str = "", kept: str = "") -> str:
     """Query that combines the states of each group of ``keys`` into one.
 
     ``extra`` are further aggregates, ``kept`` the names under which they come out (each after a comma).
     """
-    aggregates = [f"{how}({column}) AS {column}" for column, (how, _) in folds.items()]
+    aggregates = [f"{_FOLDED[how].format(column)} AS {column}" for column, (how, _) in folds.items()]
     unpacked = []
     for number, pick in enumerate(picks):
         least, at = ("min", "arg_min") if pick.how == "first" else ("max", "arg_max")

@@ -12,6 +12,7 @@ import msgspec
 from streaming_app.errors import BalanceError
 from streaming_app.ingest.ages import Ages
 from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.quarantine_copies import Quarantined
 from streaming_app.ingest.report import Report
 from streaming_app.ingest.rewrites import Deduped
 from streaming_app.model.tables import CHANGE
@@ -28,20 +29,19 @@ class Timing:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a batch is about to do to the tables; ``requarantined`` counts by reason what is in quarantine already."""
+    """What a batch is about to do to the tables."""
 
     events: Deduped
     changes: Deduped | None
     items: Rewrite
-    quarantined: Rewrite
-    requarantined: dict[str, int]
+    quarantined: Quarantined
 
     @property
     def unique(self) -> list[Deduped]:
         return [self.events, self.changes] if self.changes else [self.events]
 
     def files_by_table(self) -> dict[str, int]:
-        rewrites = {each.table.name: each.rewrite for each in self.unique} | {"item": self.items, "quarantine": self.quarantined}
+        rewrites = {each.table.name: each.rewrite for each in self.unique} | {"item": self.items, "quarantine": self.quarantined.rewrite}
         return {name: len(rewrite.added) + len(rewrite.rewritten) for name, rewrite in rewrites.items()}
 
 
@@ -60,8 +60,9 @@ def metrics_of(batch: Batch, report: Report, timing: Timing, outcome: Outcome) -
     """The row, but for the times of the commit."""
     counts = report.counts
     written = {each.table.name: each.written for each in outcome.unique}
-    reasons = {reason: count - outcome.requarantined.get(reason, 0) for reason, count in counts.quarantined.items()}
-    duplicate = sum(each.duplicate for each in outcome.unique) + sum(outcome.requarantined.values())
+    known = outcome.quarantined.known
+    reasons = {reason: count - known.get(reason, 0) for reason, count in counts.quarantined.items()}
+    duplicate = sum(each.duplicate for each in outcome.unique) + sum(known.values())
     return {
         "job_id": batch.job_id,
         "window": batch.window,
@@ -75,7 +76,7 @@ def metrics_of(batch: Batch, report: Report, timing: Timing, outcome: Outcome) -
         "written": sum(written.values()),
         "duplicate": counts.duplicate + duplicate,
         "filtered": counts.filtered,
-        "quarantined": sum(file.rows for file in outcome.quarantined.added),
+        "quarantined": outcome.quarantined.elements,
         "quarantined_by_reason": _json({reason: count for reason, count in reasons.items() if count}),
         "items": sum(file.rows for file in outcome.items.added),
         "changes": written.get(CHANGE.name, 0),

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 
+from streaming_app.ingest.buffer_size import BUFFER_BYTES, measure
 from streaming_app.ingest.copies import Copies, without_twins
 from streaming_app.ingest.day_rows import with_day
 from streaming_app.ingest.lineage import Lineage
-from streaming_app.model.arrow import to_columns
+from streaming_app.model.arrow import drop_largest, to_columns
 from streaming_app.model.change import Change
 from streaming_app.model.columns import columns_of
+from streaming_app.model.event import URL
 from streaming_app.model.request import Request
 from streaming_app.model.tables import CHANGE
 from streaming_app.tables.files import WrittenFile
@@ -34,6 +36,7 @@ class ChangeRows:
         self._writer = PartitionWriter(CHANGE, batch.config.table_uri(CHANGE.name), batch.storage, task)
         self._rows: list[tuple[Any, ...]] = []
         self._request_ids: list[str] = []
+        self._bytes = 0
         self._copies = Copies()
         self.duplicate = 0
 
@@ -42,12 +45,14 @@ class ChangeRows:
         kept = without_twins(changes)
         self.duplicate += len(changes) - len(kept)
         info = self._lineage.of(request)
+        first = len(self._rows)
         for change in kept:
             change.ingest_time_msec = request.ingest_time
-            change.process_info = _encode({**info, **(change.notes or {})}).decode()
+            change.process_info = drop_largest(_encode({**info, **(change.notes or {})}).decode(), URL)[0]
             self._rows.append(msgspec.structs.astuple(change))
+        self._bytes += measure(self._rows[first:])
         self._request_ids += [_encode(info["rid"]).decode() if "rid" in info else ""] * len(kept)
-        if len(self._rows) >= _FLUSH_ROWS:
+        if len(self._rows) >= _FLUSH_ROWS or self._bytes >= BUFFER_BYTES:
             self._flush()
 
     def close(self) -> list[WrittenFile]:
@@ -61,4 +66,4 @@ class ChangeRows:
         stay = self._copies.may_stay(rows, self._request_ids)
         self.duplicate += len(stay) - int(stay.sum())
         self._writer.add(with_day(CHANGE, rows.filter(pa.array(stay)), self._batch.created_ms))
-        self._rows, self._request_ids = [], []
+        self._rows, self._request_ids, self._bytes = [], [], 0

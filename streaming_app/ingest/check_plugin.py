@@ -12,8 +12,13 @@ from streaming_app.model.columns import columns_of
 from streaming_app.model.event import REQUIRED, Event
 from streaming_app.model.item import Item
 from streaming_app.transformers.base import Rejected
+from streaming_app.transformers.depth import check_depth
 
 _JSON_COLUMNS = {kind: tuple(each.name for each in columns_of(kind) if each.is_json) for kind in (Event, Change, Item)}
+
+
+MAX_NOTES_DEPTH = 64
+"""Levels of objects and arrays in notes, which are read again whenever something is added to them."""
 
 
 class _Attribute(msgspec.Struct):
@@ -68,6 +73,7 @@ def _problem(result: Event | Change) -> str | None:
     texts = ((name, getattr(row, name)) for row in (result, *items) for name in _JSON_COLUMNS[type(row)])
     problems = (json_problem(name, text) for name, text in texts if text is not None)
     msgspec.json.encode(result.notes)
+    check_depth(result.notes or {}, MAX_NOTES_DEPTH)
     return next((problem for problem in problems if problem), None)
 
 

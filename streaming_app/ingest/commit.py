@@ -44,7 +44,7 @@ def commit_batch(batch: Batch, report: Report, timing: Timing, sink: Sink) -> di
     note_intent(batch, sink)
     events, changes = outcome.events, outcome.changes
     stream, number = batch.stream_id, batch.batch_id
-    commit(sink.open(QUARANTINE), QUARANTINE, outcome.quarantined, stream, number)
+    commit(sink.open(QUARANTINE), QUARANTINE, outcome.quarantined.rewrite, stream, number)
     commit(sink.open(ITEM), ITEM, outcome.items, stream, number)
     if changes:
         commit(changes.target, CHANGE, changes.rewrite, stream, number)
@@ -58,7 +58,7 @@ def _outcome(batch: Batch, report: Report, sink: Sink) -> Outcome:
     events = deduped(EVENT, batch, report, sink)
     changes = deduped(CHANGE, batch, report, sink) if report.of(CHANGE.name) else None
     items = item_rewrite(report.of("item"), events, live_files(sink.open(ITEM)), sink)
-    return Outcome(events, changes, items, *new_in_quarantine(report.of("quarantine"), sink))
+    return Outcome(events, changes, items, new_in_quarantine(report.of("quarantine"), sink))
 
 
 def _metrics_rewrite(metrics: dict[str, Any], batch: Batch, sink: Sink) -> Rewrite:

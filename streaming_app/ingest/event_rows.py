@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from streaming_app.enrichers.opened import worker_enrichers
 from streaming_app.ingest.ages import Ages
+from streaming_app.ingest.buffer_size import BUFFER_BYTES
 from streaming_app.ingest.copies import KNOWN_BY, Copies, without_twins
 from streaming_app.ingest.day_rows import with_day
 from streaming_app.ingest.enrich import Enrichment, Use
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from streaming_app.ingest.batch import Batch
 
 FLUSH_ROWS = 16_384
+FLUSH_ITEMS = 65_536
 _astuple = msgspec.structs.astuple
 _ITEM = {column.name: column for column in ITEM.columns}
 _ITEM_HEAD = ("event_time_msec", "event_id", "event_name", "platform", "user_pseudo_id", "user_id", "app_id")
@@ -61,12 +64,16 @@ class EventRows:
             kept = without_twins(events)
             self.duplicate += len(events) - len(kept)
             events = kept
+        for part in _by_items(events):
+            self._add(request, part)
+
+    def _add(self, request: Request, events: list[Event]) -> None:
         first = len(self._events)
         infos = self._events.add(request, events, self._lineage.of(request))
         for row, (event, info) in enumerate(zip(events, infos, strict=True), first):
             if event.items:
                 self._add_items(event, info, row)
-        if len(self._events) >= FLUSH_ROWS:
+        if len(self._events) >= FLUSH_ROWS or len(self._items) >= FLUSH_ITEMS or self._events.bytes >= BUFFER_BYTES:
             self._flush()
 
     def close(self) -> list[WrittenFile]:
@@ -108,6 +115,20 @@ class EventRows:
 
     def _write(self, table: Table, rows: pa.Table) -> None:
         self._writers[table.name].add(with_day(table, rows, self._batch.created_ms))
+
+
+def _by_items(events: list[Event]) -> Iterator[list[Event]]:
+    """The events in parts with a bounded number of items: a payload of 10 MB can hold a million of them."""
+    part: list[Event] = []
+    items = 0
+    for event in events:
+        part.append(event)
+        items += len(event.items or ())
+        if items >= FLUSH_ITEMS:
+            yield part
+            part, items = [], 0
+    if part:
+        yield part
 
 
 def _kept(rows: pa.Table, stay: Mask) -> pa.Table:

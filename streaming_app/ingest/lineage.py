@@ -33,5 +33,7 @@ class Lineage:
             info["source_ip"] = address[-ID_BYTES:]  # a header that clients can fill, from its beginning
         if request.source_file is not None:
             info["input_file_name"], info["input_file_line"] = request.source_file, request.source_line
+        if request.unreadable:
+            info["unreadable_request"] = request.unreadable
         info.update(self._job)
         return info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,23 +19,36 @@ KEY = ("source_file", "source_line", "envelope", "raw")
 """The envelope knows the element's position in its request."""
 
 
-def new_in_quarantine(files: list[WrittenFile], sink: Sink) -> tuple[Rewrite, dict[str, int]]:
-    """The files of a batch without what the table has already; and the number of those by reason."""
+@dataclass(frozen=True)
+class Quarantined:
+    """What a batch adds to ``quarantine``: files, how many elements their rows stand for, and by reason the elements that are
+    there already."""
+
+    rewrite: Rewrite
+    elements: int
+    known: dict[str, int]
+
+
+def new_in_quarantine(files: list[WrittenFile], sink: Sink) -> Quarantined:
+    """The files of a batch without what the table has already."""
     if not files:
-        return Rewrite([], [], []), {}
+        return Quarantined(Rewrite([], [], []), 0, {})
     stored = live_files(sink.open(QUARANTINE))
-    rows = {file.path: _read(sink, file.path, [*KEY, "reason"]) for file in files}
+    rows = {file.path: _read(sink, file.path, [*KEY, "reason", "elements"]) for file in files}
     sources = pc.unique(pa.chunked_array([chunk for each in rows.values() for chunk in each["source_file"].chunks]))
     known = known_keys(sink, stored, sources)
     kept: list[WrittenFile] = []
     again: dict[str, int] = {}
+    added = 0
     for file in files:
         table = rows[file.path]
         is_known = pc.is_in(keys(table), known).combine_chunks()
-        for reason in table.filter(is_known)["reason"].to_pylist():
-            again[reason] = again.get(reason, 0) + 1
+        elements = pc.fill_null(table["elements"], 1)
+        added += pc.sum(elements.filter(pc.invert(is_known))).as_py() or 0
+        for reason, count in zip(table["reason"].filter(is_known).to_pylist(), elements.filter(is_known).to_pylist(), strict=True):
+            again[reason] = again.get(reason, 0) + count
         kept += _without(file, is_known, sink) if pc.any(is_known).as_py() else [file]
-    return Rewrite(kept, [], []), again
+    return Quarantined(Rewrite(kept, [], []), added, again)
 
 
 def known_keys(sink: Sink, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Array:

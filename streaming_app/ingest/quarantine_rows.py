@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
 
+from streaming_app.ingest.buffer_size import BUFFER_BYTES
 from streaming_app.ingest.run_plugin import raw_elements
 from streaming_app.model.arrow import as_timestamp, to_columns
+from streaming_app.model.event import LONG
 from streaming_app.model.request import Request
 from streaming_app.model.shorten import cut
 from streaming_app.model.tables import QUARANTINE
@@ -19,8 +22,14 @@ from streaming_app.transformers.base import Rejected
 if TYPE_CHECKING:
     from streaming_app.ingest.batch import Batch
 
-_FLUSH_BYTES = 32_000_000
-_COLUMNS = QUARANTINE.columns[:-3]  # created_time is the same for all, and nothing is resolved yet
+_COLUMNS = QUARANTINE.columns[:-4]  # created_time is the same for all, nothing is resolved yet, and elements are counted
+_LISTED = 100
+"""Elements of a request that get rows of their own if they were rejected for the same reason; one more row counts the others."""
+_ENVELOPE_BYTES = 2_048
+"""What is kept of each text of the envelope; where one is longer, the raw line has it."""
+_ENVELOPE_TEXTS = ("uri", "ua", "rid", "app_id")
+
+_Row = tuple[Any, ...]
 
 
 class QuarantineRows:
@@ -29,35 +38,55 @@ class QuarantineRows:
     def __init__(self, batch: Batch, task: str) -> None:
         self._batch, self._privacy = batch, batch.address_privacy
         self._writer = PartitionWriter(QUARANTINE, batch.config.table_uri("quarantine"), batch.storage, task)
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows: list[_Row] = []
+        self._elements: list[int | None] = []
         self._bytes = 0
         self._parts: tuple[Request | None, list[str]] = (None, [])
         self.by_reason: dict[str, int] = {}
 
-    def add(self, request: Request, rejected: Rejected, stage: str, raw: str | None = None) -> None:
-        """Keep one rejected element; ``raw`` is looked up in the request's payload where it is not given."""
+    def add_rejected(self, request: Request, rejected: Sequence[tuple[Rejected, str]]) -> None:
+        """Keep the rejected elements of a request, each with the stage that refused it.
+
+        Of more than :data:`_LISTED` for the same reason, the others share a row: it has the whole payload, and their number.
+        """
+        groups: dict[tuple[str, ...], list[Rejected]] = {}
+        for each, stage in rejected:
+            groups.setdefault((stage, str(each.reason), each.error_class or ""), []).append(each)
+        for (stage, *_), members in groups.items():
+            for each in members[:_LISTED]:
+                self._add(request, each, stage, self._raw(request, each.position), self._envelope(request, each.position))
+            if others := members[_LISTED:]:
+                message = f"{len(others)} more elements of this request, such as element {others[0].position}: {others[0].message}"
+                common = Rejected(others[0].reason, message, None, others[0].error_class)
+                self._add(request, common, stage, request.data or "", self._envelope(request, None), len(others))
+
+    def add_line(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
+        """Keep what is no request at all; ``request`` only says where it was."""
+        self._add(request, rejected, stage, raw, None)
+
+    def _add(
+        self, request: Request, rejected: Rejected, stage: str, raw: str, envelope: str | None, elements: int | None = None
+    ) -> None:
         reason = str(rejected.reason)
-        self.by_reason[reason] = self.by_reason.get(reason, 0) + 1
-        whole_line = raw is not None
-        text = self._privacy.scrub(raw if raw is not None else self._raw(request, rejected.position))
-        text = cut(_storable(text), self._max_bytes)
-        self._rows.append(
-            (
-                reason,
-                stage,
-                rejected.error_class,
-                _storable(rejected.message),
-                text,
-                None if whole_line else self._envelope(request, rejected.position),
-                request.app_id,
-                request.source_file,
-                request.source_line,
-                request.ingest_time,
-                self._batch.batch_id,
-            )
+        self.by_reason[reason] = self.by_reason.get(reason, 0) + (elements or 1)
+        text = cut(_storable(self._privacy.scrub(raw)), self._max_bytes)
+        row = (
+            reason,
+            stage,
+            rejected.error_class,
+            cut(_storable(rejected.message), LONG),
+            text,
+            envelope,
+            request.app_id,
+            request.source_file,
+            request.source_line,
+            request.ingest_time,
+            self._batch.batch_id,
         )
-        self._bytes += len(text)
-        if self._bytes >= _FLUSH_BYTES:
+        self._rows.append(row)
+        self._elements.append(elements)
+        self._bytes += _ROW_BYTES + sum(len(each) for each in row if isinstance(each, str))
+        if self._bytes >= BUFFER_BYTES:
             self._flush()
 
     def close(self) -> list[WrittenFile]:
@@ -78,20 +107,38 @@ class QuarantineRows:
         return self._parts[1][at] if 0 <= at < len(self._parts[1]) else request.data or ""
 
     def _envelope(self, request: Request, position: int | None) -> str:
-        """The request without its payload: with an element's raw text, which knows its position, it makes the request again."""
-        own = {"ip": self._privacy.apply(request.ip), "first_position": position or request.first_position}
-        fields = msgspec.to_builtins(request) | own
-        kept = {key: value for key, value in fields.items() if key != "data" and value is not None}
+        """The request without its payload: with an element's raw text, which knows its position, it makes the request again.
+
+        ``cut`` says that a text in it is not whole.
+        """
+        fields = msgspec.to_builtins(request) | {"first_position": position or request.first_position}
+        fields["ip"] = (self._privacy.apply(request.ip) or "")[-_ENVELOPE_BYTES:] or None
+        long = {name: cut(text, _ENVELOPE_BYTES) for name, text in self._long_texts(request)}
+        if long:
+            # What is read of a URI must not depend on where it was cut.
+            fields |= {_WIRE_NAMES[name]: text for name, text in long.items()} | {"cut": True, "upload_timestamp": request.upload_time}
+        kept = {key: value for key, value in fields.items() if key != "data" and value is not None and value is not False}
         return _storable(msgspec.json.encode(kept).decode())
+
+    @staticmethod
+    def _long_texts(request: Request) -> Iterator[tuple[str, str]]:
+        texts = ((name, getattr(request, name)) for name in _ENVELOPE_TEXTS)
+        return ((name, text) for name, text in texts if text is not None and len(text) > _ENVELOPE_BYTES)
 
     def _flush(self) -> None:
         if not self._rows:
             return
         arrays = to_columns(self._rows, _COLUMNS)
         created = as_timestamp(pa.repeat(pa.scalar(self._batch.created_ms, pa.int64()), len(self._rows)))
-        nothing = (pa.nulls(len(self._rows), field.type) for field in list(QUARANTINE.schema)[-2:])
-        self._writer.add(pa.table([*arrays, created, *nothing], schema=QUARANTINE.schema))
-        self._rows, self._bytes = [], 0
+        nothing = (pa.nulls(len(self._rows), field.type) for field in list(QUARANTINE.schema)[-3:-1])
+        elements = pa.array(self._elements, pa.int64())
+        self._writer.add(pa.table([*arrays, created, *nothing, elements], schema=QUARANTINE.schema))
+        self._rows, self._elements, self._bytes = [], [], 0
+
+
+_ROW_BYTES = 500
+"""What a row takes beside its text."""
+_WIRE_NAMES = {name: wire for name, wire in zip(Request.__struct_fields__, Request.__struct_encode_fields__, strict=True)}
 
 
 def _storable(text: str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from streaming_app.ingest.ages import Ages
 from streaming_app.ingest.enrich import Use
-from streaming_app.ingest.time_rules import LATEST_MS
+from streaming_app.model.bounds import is_time
 from streaming_app.tables.files import WrittenFile
 
 
@@ -28,7 +28,7 @@ class Counts(msgspec.Struct):
     ages: Ages = msgspec.field(default_factory=Ages)
 
     def saw(self, ingest_ms: int | None) -> None:
-        if ingest_ms is not None and 0 <= ingest_ms <= LATEST_MS:  # a time that is none must not fail the batch
+        if ingest_ms is not None and is_time(ingest_ms):  # a time that is none must not fail the batch
             self.first_ingest_ms = ingest_ms if self.first_ingest_ms is None else min(self.first_ingest_ms, ingest_ms)
             self.last_ingest_ms = ingest_ms if self.last_ingest_ms is None else max(self.last_ingest_ms, ingest_ms)
 

@@ -32,8 +32,8 @@ class RequestPass:
         self.counts.saw(request.ingest_time)
         events, changes, rejected = triage
         self.counts.received += len(events) + len(changes) + len(rejected)
-        for rejection, stage in rejected:
-            self._quarantine.add(request, rejection, stage)
+        if rejected:
+            self._quarantine.add_rejected(request, rejected)
         if events:
             self._events.add(request, events)
         if changes:
@@ -42,7 +42,7 @@ class RequestPass:
     def reject(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
         """What is no request at all; ``request`` only says where it was."""
         self.counts.received += 1
-        self._quarantine.add(request, rejected, stage, raw)
+        self._quarantine.add_line(request, rejected, stage, raw)
 
     def close(self) -> Report:
         """Write what is left; returns the files and the counts."""

@@ -10,14 +10,12 @@ from typing import Any
 
 from streaming_app.config.model import Rules
 from streaming_app.errors import Reason
+from streaming_app.model.bounds import DAY_MS, INT64, LATEST_MS, is_time
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 
 INGEST_RESOLUTION_MS = 1_000
 """The server cuts its time to whole seconds, so an event may seem to be up to this much later than its receipt."""
-
-LATEST_MS = 253_402_300_799_999
-"""9999-12-31, the last day that every reader of the tables can show."""
 
 SHIFTED = (
     "event_time_msec",
@@ -49,6 +47,7 @@ class TimeRules:
         self._threshold_ms = int(rules.clock_threshold_minutes * 60_000)
         self._correct = rules.clock_correction
         self._always_fresh = frozenset(rules.always_fresh)
+        self._always_fresh_ms = rules.always_fresh_days * DAY_MS
 
     def ordinary_range(self, ingest_ms: int | None, upload_ms: int | None) -> tuple[int, int]:
         """First and last event time (epoch ms) that need no further look in this request; an empty range if all do."""
@@ -62,18 +61,24 @@ class TimeRules:
     def judge(self, event: Event | Change, ingest_ms: int | None, upload_ms: int | None) -> Verdict | None:
         """Correct the event's times in place where its clock was wrong; returns why it is refused, or None."""
         sent = event.event_time_msec or 0
-        if ingest_ms is not None and self._correct:
+        if ingest_ms is not None and self._correct and sent in INT64:
             self._correct_clock(event, ingest_ms, upload_ms)
         time = event.event_time_msec
-        if time is None or not 0 <= time <= LATEST_MS:
-            return Verdict(Reason.MALFORMED_EVENT, f"event time {time} is no time between 1970 and 9999")
-        if ingest_ms is None or self._is_always_fresh(event):
+        if time is None or not is_time(time):
+            return Verdict(Reason.MALFORMED_EVENT, f"event time {time} is no time between 1970 and 2199")
+        if ingest_ms is None:
             return None
+        if self._is_always_fresh(event):
+            return self._judge_age(time, ingest_ms, self._always_fresh_ms)
         if _ahead(time, ingest_ms) and sent - ingest_ms > self._threshold_ms:
             return Verdict(Reason.IN_FUTURE, f"event time {time} is {time - ingest_ms} ms after ingest time {ingest_ms}")
-        if time < ingest_ms - self._freshness_ms:
-            return Verdict(Reason.TOO_LATE, f"event time {time} is {ingest_ms - time} ms before ingest time {ingest_ms}")
-        return None
+        return self._judge_age(time, ingest_ms, self._freshness_ms)
+
+    @staticmethod
+    def _judge_age(time: int, ingest_ms: int, limit_ms: int) -> Verdict | None:
+        if time >= ingest_ms - limit_ms:
+            return None
+        return Verdict(Reason.TOO_LATE, f"event time {time} is {ingest_ms - time} ms before ingest time {ingest_ms}")
 
     def _is_always_fresh(self, event: Event | Change) -> bool:
         """Changes are, like the events that carry attributes."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from streaming_app.config.model import Config
 from streaming_app.errors import Reason
 from streaming_app.ingest.run_plugin import transform
 from streaming_app.ingest.time_rules import TimeRules
+from streaming_app.model.bounds import DAY_MS, is_time
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
@@ -29,6 +32,7 @@ class RequestTriage:
 
     def __init__(self, config: Config) -> None:
         self._bounds = config.limits.max_payload_bytes, config.limits.max_plugin_seconds
+        self._max_days = config.limits.max_days_per_request
         self._rules = TimeRules(config.rules)
         self._transformers = {app_id: make_transformer(app, config.limits) for app_id, app in config.apps.items()}
         # Requests without a known app: the events of this SDK name their app themselves.
@@ -47,16 +51,21 @@ class RequestTriage:
         rejected: list[tuple[Rejected, str]] = []
         ingest, upload = request.ingest_time, request.upload_time
         earliest, latest = self._rules.ordinary_range(ingest, upload)
+        without_time = _unreadable_time(request)
         for result in transform(transformer, request, *self._bounds):
             if isinstance(result, Rejected):
                 rejected.append((result, "transform"))
+            elif without_time:
+                rejected.append((msgspec.structs.replace(without_time, position=result.position), "rules"))
             elif refused := self._refused(result, ingest, upload, earliest, latest):
                 rejected.append((refused, "rules"))
             elif isinstance(result, Event):
                 events.append(result)
             else:
                 changes.append(result)
-        return Triage(events, changes, rejected)
+        if len(events) + len(changes) <= self._max_days:
+            return Triage(events, changes, rejected)
+        return _within_days(Triage(events, changes, rejected), self._max_days)
 
     def _refused(
         self, result: Event | Change, ingest: int | None, upload: int | None, earliest: int, latest: int
@@ -64,13 +73,40 @@ class RequestTriage:
         """Why the rules refuse it, or None; its times are corrected in place where its clock was wrong."""
         if result.app_id not in self._transformers:
             return _unknown(result.app_id, result.position)
-        if result.upload_time_msec is not None and result.upload_time_msec != upload:
-            upload = result.upload_time_msec  # what the element itself tells of its upload wins over the request
+        sent = result.upload_time_msec
+        if sent is not None and sent != upload and is_time(sent):
+            upload = sent  # what the element itself tells of its upload wins over the request
             earliest, latest = self._rules.ordinary_range(ingest, upload)
         if earliest <= (result.event_time_msec or -1) <= latest:
             return None
         verdict = self._rules.judge(result, ingest, upload)
         return Rejected(verdict.reason, verdict.message, result.position) if verdict else None
+
+
+def _unreadable_time(request: Request) -> Rejected | None:
+    """Why no event of a request can be judged by its receive time."""
+    sent = (request.unreadable or {}).get("ingest_time")
+    message = f"ingest_time {sent} of the request is no time between 1970 and 2199"
+    return Rejected(Reason.MALFORMED_EVENT, message) if sent else None
+
+
+def _within_days(triage: Triage, most: int) -> Triage:
+    """The same with what lies on older days than the ``most`` newest ones rejected: each day is a file of its own."""
+    accepted: list[Event | Change] = [*triage.events, *triage.changes]
+    days = sorted({_day(each) for each in accepted})
+    if len(days) <= most:
+        return triage
+    first, message = days[-most], f"events on {len(days)} days in one request, allowed are {most}"
+    beyond = [Rejected(Reason.TOO_LARGE, message, each.position) for each in accepted if _day(each) < first]
+    return Triage(
+        [each for each in triage.events if _day(each) >= first],
+        [each for each in triage.changes if _day(each) >= first],
+        [*triage.rejected, *((each, "rules") for each in beyond)],
+    )
+
+
+def _day(accepted: Event | Change) -> int:
+    return (accepted.event_time_msec or 0) // DAY_MS
 
 
 def _unknown(app_id: str | None, position: int | None) -> Rejected:

@@ -16,18 +16,27 @@ from streaming_app.model.shorten import cut, shorten_text
 _PYTHON_TYPES = {"string": str, "bigint": int, "int": int, "double": float, "boolean": bool}
 
 
-def to_columns(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column]) -> list[pa.Array]:
-    """Arrays for the first ``len(columns)`` positions of each row; a value that does not fit its type becomes null."""
-    return [_array(values, column) for values, column in zip(zip(*rows, strict=True), columns, strict=False)]
+Misfits = list[tuple[int, str, Any]]
+"""Values that do not fit their column: row, column and what was sent."""
 
 
-def _array(values: Sequence[Any], column: Column) -> pa.Array:
+def to_columns(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column], misfits: Misfits | None = None) -> list[pa.Array]:
+    """Arrays for the first ``len(columns)`` positions of each row; a value that does not fit its type becomes null, and is
+    added to ``misfits``."""
+    noted = [] if misfits is None else misfits
+    return [_array(values, column, noted) for values, column in zip(zip(*rows, strict=True), columns, strict=False)]
+
+
+def _array(values: Sequence[Any], column: Column, misfits: Misfits) -> pa.Array:
     if values[0] is None and values.count(None) == len(values):
         return pa.nulls(len(values), column.arrow)  # as every second column is: a tenth of the time
     try:
         array = pa.array(values, column.arrow)
     except (pa.ArrowException, OverflowError, UnicodeError):
-        array = pa.array([_fitted(value, column) for value in values], column.arrow)
+        kept = [_fitted(value, column) for value in values]
+        pairs = enumerate(zip(values, kept, strict=True))
+        misfits += [(row, column.name, sent) for row, (sent, read) in pairs if read is None and sent is not None]
+        array = pa.array(kept, column.arrow)
     if column.max_bytes is not None and not column.is_json:
         array = shorten_text(array, column.max_bytes)
     return array
@@ -57,6 +66,22 @@ def as_timestamp(epoch_ms: pa.Array) -> pa.Array:
     return epoch_ms.cast(pa.timestamp("ms", tz="UTC")).cast(pa.timestamp("us", tz="UTC"))
 
 
+def to_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows as Python values; of a column with dates or times beyond Python's calendar, which older versions let in, the text."""
+    readable = {name: _readable(table[name]) for name in table.column_names}
+    return pa.table(list(readable.values()), names=table.column_names).to_pylist() if readable else table.to_pylist()
+
+
+def _readable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_temporal(column.type) or not len(column):
+        return column
+    try:
+        [extreme.as_py() for extreme in pc.min_max(column).values()]
+    except (OverflowError, ValueError):
+        return column.cast(pa.string())
+    return column
+
+
 def as_epoch_ms(time: pa.ChunkedArray) -> pa.ChunkedArray:
     """A timestamp as epoch milliseconds."""
     return time.cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64())
@@ -78,32 +103,3 @@ def drop_largest(text: str, max_bytes: int) -> tuple[str, list[str]]:
         dropped.append(name)
         size -= len(msgspec.json.encode(name)) + len(bytes(fields.pop(name))) + len(":,")
     return msgspec.json.encode(fields).decode(), dropped
-
-
-_NAMED = 20
-"""So many of the dropped values are named; a hostile event may have thousands."""
-
-
-def fit_json(table: dict[str, pa.Array], columns: Sequence[Column]) -> None:
-    """Shorten JSON text that is too long in place; what was dropped is named in ``process_info`` of the same row."""
-    for column in columns:
-        if not column.is_json or column.max_bytes is None or column.name == "process_info":
-            continue
-        lengths = pc.binary_length(table[column.name])
-        if (pc.max(lengths).as_py() or 0) > column.max_bytes:
-            _fit_column(table, column, lengths)
-
-
-def _fit_column(table: dict[str, pa.Array], column: Column, lengths: pa.Array) -> None:
-    texts, infos = table[column.name].to_pylist(), table["process_info"].to_pylist()
-    for row, length in enumerate(lengths.to_pylist()):
-        if length is not None and length > (column.max_bytes or 0):
-            texts[row], dropped = drop_largest(texts[row], column.max_bytes or 0)
-            info = msgspec.json.decode(infos[row]) if infos[row] else {}
-            info.setdefault("dropped", {})[column.name] = {
-                "count": len(dropped),
-                "names": [cut(name, 255) for name in dropped[:_NAMED]],
-            }
-            infos[row] = msgspec.json.encode(info).decode()
-    table[column.name] = pa.array(texts, pa.string())
-    table["process_info"] = pa.array(infos, pa.string())

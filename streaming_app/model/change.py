@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from streaming_app.model.columns import bigint, json_text, text
+from streaming_app.model.columns import json_text, text, time_ms
 
 Kind = Literal[
     "profile_set",
@@ -29,9 +29,9 @@ class Change(msgspec.Struct, gc=False):
     required, and ``user_pseudo_id`` of a user's change or ``item_id`` of an item's."""
 
     event_id: Annotated[str | None, text("id of the message, unique in its app")] = None
-    event_time_msec: Annotated[int | None, bigint("time of the change, epoch ms")] = None
+    event_time_msec: Annotated[int | None, time_ms("time of the change, epoch ms")] = None
     event_name: Annotated[Kind | None, text("profile_set, profile_set_once, profile_increment, …, item_set, item_delete")] = None
-    ingest_time_msec: Annotated[int | None, bigint("server's receive time, epoch ms, whole seconds")] = None
+    ingest_time_msec: Annotated[int | None, time_ms("server's receive time, epoch ms, whole seconds")] = None
     app_id: Annotated[str | None, text("app the change belongs to")] = None
     user_pseudo_id: Annotated[str | None, text("pseudonymous id of the user")] = None
     user_id: Annotated[str | None, text("login id")] = None

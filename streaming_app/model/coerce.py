@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-INT64 = range(-(2**63), 2**63)
+from streaming_app.model.bounds import INT64
+
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
+from streaming_app.model.bounds import DAY_MS, LATEST_MS
+
 ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "bigint": pa.int64(),
@@ -26,7 +28,8 @@ class Column:
 
     ``type`` is a key of :data:`ARROW_TYPES` (Spark SQL and Athena spell them alike); ``max_bytes`` is the longest UTF-8
     text kept; ``is_json`` marks text that must stay parseable when it is shortened; ``stats`` asks for min and max in
-    the Delta log (only for what people filter by).
+    the Delta log (only for what people filter by). A number outside of ``bounds``, both included, is null, or the nearer
+    bound where it ``is_clamped``.
     """
 
     type: str
@@ -35,6 +38,8 @@ class Column:
     is_json: bool = False
     stats: bool = False
     name: str = ""
+    bounds: tuple[int, int] | None = None
+    is_clamped: bool = False
 
     @property
     def arrow(self) -> pa.DataType:
@@ -53,6 +58,16 @@ def json_text(meaning: str, max_bytes: int = 65_535) -> Column:
 
 def bigint(meaning: str, *, stats: bool = False) -> Column:
     return Column("bigint", meaning, stats=stats)
+
+
+def time_ms(meaning: str) -> Column:
+    """A time by any clock, epoch ms; null where it lies outside of 1970 to 2199."""
+    return Column("bigint", meaning, bounds=(0, LATEST_MS))
+
+
+def duration_ms(meaning: str) -> Column:
+    """A duration that a client measured, ms; a negative one is 0, one longer than a day is a day."""
+    return Column("bigint", meaning, bounds=(0, DAY_MS), is_clamped=True)
 
 
 def integer(meaning: str) -> Column:

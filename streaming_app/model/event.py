@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from streaming_app.model.columns import bigint, boolean, double, integer, json_text, text
+from streaming_app.model.columns import bigint, boolean, double, duration_ms, integer, json_text, text, time_ms
 from streaming_app.model.item import Item
 
 LONG = 2_048
@@ -24,12 +24,12 @@ class Event(msgspec.Struct, gc=False):
     """
 
     event_id: Annotated[str | None, text("id of the event, unique in its app")] = None
-    event_time_msec: Annotated[int | None, bigint("event time, epoch ms")] = None
+    event_time_msec: Annotated[int | None, time_ms("event time, epoch ms")] = None
     event_name: Annotated[str | None, text("name, presets start with _", stats=True)] = None
     event_value: Annotated[float | None, double("monetary value")] = None
     event_value_currency: Annotated[str | None, text("currency of event_value", 32)] = None
     event_bundle_sequence_id: Annotated[int | None, bigint("number of the upload on the client")] = None
-    ingest_time_msec: Annotated[int | None, bigint("server's receive time, epoch ms, whole seconds")] = None
+    ingest_time_msec: Annotated[int | None, time_ms("server's receive time, epoch ms, whole seconds")] = None
     device_mobile_brand_name: Annotated[str | None, text("device brand")] = None
     device_mobile_model_name: Annotated[str | None, text("device model")] = None
     device_manufacturer: Annotated[str | None, text("device maker; on web the browser engine")] = None
@@ -76,7 +76,7 @@ class Event(msgspec.Struct, gc=False):
     traffic_source_clid: Annotated[str | None, text("click id, JSON text {type, value}", LONG)] = None
     traffic_source_channel_group: Annotated[str | None, text("channel group")] = None
     traffic_source_category: Annotated[str | None, text("category of the source")] = None
-    user_first_touch_time_msec: Annotated[int | None, bigint("user's first touch as the client knows it, epoch ms")] = None
+    user_first_touch_time_msec: Annotated[int | None, time_ms("user's first touch as the client knows it, epoch ms")] = None
     app_package_id: Annotated[str | None, text("app package")] = None
     app_version: Annotated[str | None, text("app version")] = None
     app_title: Annotated[str | None, text("app name")] = None
@@ -90,13 +90,13 @@ class Event(msgspec.Struct, gc=False):
     screen_view_previous_screen_name: Annotated[str | None, text("previous screen name")] = None
     screen_view_previous_screen_id: Annotated[str | None, text("previous screen class")] = None
     screen_view_previous_screen_unique_id: Annotated[str | None, text("previous screen unique id")] = None
-    screen_view_previous_time_msec: Annotated[int | None, bigint("time of the previous screen view, epoch ms")] = None
-    screen_view_engagement_time_msec: Annotated[int | None, bigint("engaged time on the previous screen, ms")] = None
+    screen_view_previous_time_msec: Annotated[int | None, time_ms("time of the previous screen view, epoch ms")] = None
+    screen_view_engagement_time_msec: Annotated[int | None, duration_ms("engaged time on the previous screen, ms")] = None
     screen_view_entrances: Annotated[bool | None, boolean("first screen view of the session")] = None
     page_view_page_referrer: Annotated[str | None, text("referrer URL as received", URL)] = None
     page_view_page_referrer_title: Annotated[str | None, text("title of the referring page", LONG)] = None
-    page_view_previous_time_msec: Annotated[int | None, bigint("time of the previous page view, epoch ms")] = None
-    page_view_engagement_time_msec: Annotated[int | None, bigint("engaged time on the previous page, ms")] = None
+    page_view_previous_time_msec: Annotated[int | None, time_ms("time of the previous page view, epoch ms")] = None
+    page_view_engagement_time_msec: Annotated[int | None, duration_ms("engaged time on the previous page, ms")] = None
     page_view_page_title: Annotated[str | None, text("page title", LONG)] = None
     page_view_page_url: Annotated[str | None, text("page URL as received", URL)] = None
     page_view_page_url_path: Annotated[str | None, text("path of the page URL", URL)] = None
@@ -115,14 +115,14 @@ class Event(msgspec.Struct, gc=False):
     outbound_link_id: Annotated[str | None, text("id of the clicked link", LONG)] = None
     outbound_link_url: Annotated[str | None, text("URL of the clicked link", URL)] = None
     outbound_link: Annotated[bool | None, boolean("the link leaves the site")] = None
-    user_engagement_time_msec: Annotated[int | None, bigint("engaged time (_user_engagement), ms")] = None
+    user_engagement_time_msec: Annotated[int | None, duration_ms("engaged time (_user_engagement), ms")] = None
     user_id: Annotated[str | None, text("login id")] = None
     user_pseudo_id: Annotated[str | None, text("pseudonymous id of the user's device or browser")] = None
     session_id: Annotated[str | None, text("session id as the client sent it")] = None
-    session_start_time_msec: Annotated[int | None, bigint("session start as the client sent it, epoch ms")] = None
-    session_duration: Annotated[int | None, bigint("session age at the event, ms")] = None
+    session_start_time_msec: Annotated[int | None, time_ms("session start as the client sent it, epoch ms")] = None
+    session_duration: Annotated[int | None, duration_ms("session age at the event, ms")] = None
     session_number: Annotated[int | None, bigint("ordinal of the session for this user")] = None
-    scroll_engagement_time_msec: Annotated[int | None, bigint("engaged time (_scroll), ms")] = None
+    scroll_engagement_time_msec: Annotated[int | None, duration_ms("engaged time (_scroll), ms")] = None
     sdk_error_code: Annotated[str | None, text("error code of the SDK")] = None
     sdk_error_message: Annotated[str | None, text("error message of the SDK", LONG)] = None
     sdk_version: Annotated[str | None, text("SDK version")] = None

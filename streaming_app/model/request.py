@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from streaming_app.errors import MalformedLine
+from streaming_app.model.bounds import is_time
 from streaming_app.model.coerce import as_int, as_text
 
 
@@ -27,6 +28,10 @@ class Request(msgspec.Struct, gc=False):
     source_line: int = 0
     first_position: int = 0
     """Position of the payload's first element, other than 0 where the pass hands a payload over in parts."""
+    unreadable: dict[str, str] | None = None
+    """Times of the envelope that are none between 1970 and 2199: their names, and what was there."""
+    cut: bool = False
+    """In an envelope of ``quarantine``: a text in it is not whole, the raw line has it."""
 
     @property
     def upload_time(self) -> int | None:
@@ -34,12 +39,15 @@ class Request(msgspec.Struct, gc=False):
         if self.client_timestamp is not None:
             return self.client_timestamp
         if self.upload_timestamp is None and self.uri and "upload_timestamp=" in self.uri:
-            return as_int(parse_qs(self.uri.partition("?")[2]).get("upload_timestamp", [None])[0])
+            sent = as_int(parse_qs(self.uri.partition("?")[2]).get("upload_timestamp", [None])[0])
+            return sent if sent is not None and is_time(sent) else None
         return self.upload_timestamp
 
 
 _ENVELOPE = {"app_id": "appId", "ip": "ip", "ua": "ua", "uri": "uri", "rid": "rid"}
 _TIMES = ("ingest_time", "client_timestamp", "upload_timestamp")
+_SHOWN = 64
+"""Characters of an unreadable time that are kept."""
 # "lax": numeric text is accepted for numbers, as real endpoints send client_timestamp as a string of digits.
 _decoder = msgspec.json.Decoder(Request, strict=False)
 
@@ -53,9 +61,15 @@ def parse_request(line: bytes) -> Request:
         MalformedLine: the line is not a JSON object in UTF-8.
     """
     try:
-        return _decoder.decode(line)
+        request = _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _parse_leniently(line)
+        request = _parse_leniently(line)
+    request.first_position, request.unreadable, request.cut = 0, None, False  # ours alone, whatever the line says
+    for name in _TIMES:
+        if (sent := getattr(request, name)) is not None and not is_time(sent):
+            request.unreadable = {**(request.unreadable or {}), name: str(sent)[:_SHOWN]}
+            setattr(request, name, None)
+    return request
 
 
 def _parse_leniently(line: bytes) -> Request:

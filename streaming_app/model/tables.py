@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,7 +41,7 @@ class Table:
 
 
 def _named(**columns: Column) -> tuple[Column, ...]:
-    return tuple(Column(c.type, c.meaning, c.max_bytes, c.is_json, c.stats, name) for name, c in columns.items())
+    return tuple(replace(column, name=name) for name, column in columns.items())
 
 
 def _only(struct: type[Any], *names: str) -> tuple[Column, ...]:
@@ -221,6 +221,7 @@ QUARANTINE = Table(
         created_time=timestamp("when that micro-batch began, UTC", stats=True),
         resolved_time=timestamp("when a replay brought it into the tables, UTC; null while it is not in them"),
         resolved_by=text("operation that did"),
+        elements=bigint("how many elements of a request the row stands for, with the request's whole payload; null for one"),
     ),
 )
 
@@ -240,8 +241,8 @@ RUN_METRICS = Table(
         written=bigint("events added to event, and changes added to change"),
         duplicate=bigint("events that are there already, or came twice"),
         filtered=bigint("events left out by configuration"),
-        quarantined=bigint("rows added to quarantine"),
-        quarantined_by_reason=json_text("rows added to quarantine by reason"),
+        quarantined=bigint("elements added to quarantine"),
+        quarantined_by_reason=json_text("elements added to quarantine by reason"),
         items=bigint("rows added to item"),
         changes=bigint("rows added to change"),
         first_ingest_time=timestamp("earliest receive time of a request in the batch, UTC"),

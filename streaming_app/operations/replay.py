@@ -33,7 +33,7 @@ from streaming_app.tables.files import LiveFile
 from streaming_app.tables.rows import read_batches
 
 PHASES = ("start", "replay", "derive")
-_COLUMNS = ("reason", "stage", "raw", "envelope", "app_id", "source_file", "source_line", "created_time", "resolved_time")
+_COLUMNS = ("reason", "stage", "raw", "envelope", "app_id", "source_file", "source_line", "created_time", "resolved_time", "elements")
 
 
 @dataclass(frozen=True)

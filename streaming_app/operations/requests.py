@@ -49,18 +49,18 @@ class RequestsAgain:
         is_whole = len((row["raw"] or "").encode()) < self._max_raw_bytes - _SHORT_OF
         try:
             if row["envelope"] is None:
-                return Again(self._of_line(row, is_whole))
+                return Again(self._of_line(row, is_whole=is_whole))
             request = _ENVELOPE.decode(row["envelope"])
-            if is_whole:
+            if is_whole and not request.cut:
                 request.data = row["raw"]
                 return Again(request)
-            only, request.first_position = request.first_position, 0
-            request.data = parse_request(self._line(row)).data
+            only = None if row["elements"] else request.first_position
+            request = self._of_line(row, is_whole=False)
         except (InputError, msgspec.MsgspecError, OSError):
             return None
         return Again(request, only)
 
-    def _of_line(self, row: dict[str, Any], is_whole: bool) -> Request:
+    def _of_line(self, row: dict[str, Any], *, is_whole: bool) -> Request:
         request = parse_request(row["raw"].encode() if is_whole else self._line(row))
         request.source_file, request.source_line = row["source_file"], row["source_line"]
         return request

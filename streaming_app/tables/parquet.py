@@ -19,6 +19,10 @@ from streaming_app.uris import is_s3
 
 ROW_GROUP_ROWS = 65_536
 _PENDING_ROWS = 2 * ROW_GROUP_ROWS
+_PENDING_BYTES = 256 << 20
+"""Bytes of rows that wait to be written; ordinary rows reach the number of rows first."""
+_OPEN_FILES = 64
+"""Files of a table that a task writes to at a time, some 0.9 MB each; the least recently used one is finished for another."""
 COMPRESSION: Final = "ZSTD"
 COMPRESSION_LEVEL = 1
 # Written once and never alike within a file: a dictionary would be built and thrown away.
@@ -45,33 +49,43 @@ class PartitionWriter:
         self._system, self._path = storage.filesystem(root)
         self._pending: dict[Partition, list[pa.Table]] = {}
         self._pending_rows: dict[Partition, int] = {}
-        self._open: dict[Partition, _OpenFile] = {}
+        self._pending_bytes: dict[Partition, int] = {}
+        self._open: dict[Partition, _OpenFile] = {}  # the least recently used one first
+        self._written: list[WrittenFile] = []
 
     def add(self, rows: pa.Table) -> None:
         """Take rows with the table's whole schema."""
         for partition, part in split_by(rows, self._table.partition_by):
             self._pending.setdefault(partition, []).append(part)
             self._pending_rows[partition] = self._pending_rows.get(partition, 0) + part.num_rows
+            self._pending_bytes[partition] = self._pending_bytes.get(partition, 0) + part.nbytes
             if self._pending_rows[partition] >= ROW_GROUP_ROWS:
                 self._flush(partition)
-        while sum(self._pending_rows.values()) >= _PENDING_ROWS:
-            self._flush(max(self._pending_rows, key=lambda each: self._pending_rows[each]))
+        for pending, most in ((self._pending_rows, _PENDING_ROWS), (self._pending_bytes, _PENDING_BYTES)):
+            while sum(pending.values()) >= most:
+                self._flush(max(pending, key=pending.__getitem__))
 
     def close(self) -> list[WrittenFile]:
         """Finish all files; returns one description each."""
         for partition in list(self._pending):
             self._flush(partition)
-        return [self._finish(partition, file) for partition, file in self._open.items()]
+            self._finish(partition)
+        for partition in list(self._open):
+            self._finish(partition)
+        return self._written
 
     def _flush(self, partition: Partition) -> None:
-        del self._pending_rows[partition]
+        del self._pending_rows[partition], self._pending_bytes[partition]
         rows = pa.concat_tables(self._pending.pop(partition))  # in its chunks: as one, all would be there twice
-        file = self._open.get(partition) or self._create(partition)
+        file = self._open.pop(partition, None) or self._create(partition)
+        self._open[partition] = file
         file.writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
         file.rows += rows.num_rows
         file.stats.append(column_stats(rows, self._table.stats_columns))
 
     def _create(self, partition: Partition) -> _OpenFile:
+        if len(self._open) >= _OPEN_FILES:
+            self._finish(next(iter(self._open)))
         # Readers take partition values from the Delta log; the folder is for people, so it needs no escapes.
         folders = "".join(f"{name}={_UNSAFE.sub('_', value)}/" for name, value in partition)
         path = f"{folders}{self._name}-{uuid.uuid4()}.zstd.parquet"
@@ -89,14 +103,15 @@ class PartitionWriter:
             write_statistics=list(self._table.stats_columns) or False,
             store_schema=False,
         )
-        self._open[partition] = _OpenFile(path, stream, writer)
-        return self._open[partition]
+        return _OpenFile(path, stream, writer)
 
-    def _finish(self, partition: Partition, file: _OpenFile) -> WrittenFile:
+    def _finish(self, partition: Partition) -> None:
+        file = self._open.pop(partition)
         file.writer.close()
         size = file.stream.tell()
         file.stream.close()
-        return WrittenFile(self._table.name, file.path, dict(partition), size, file.rows, delta_stats(file.rows, file.stats))
+        stats = delta_stats(file.rows, file.stats)
+        self._written.append(WrittenFile(self._table.name, file.path, dict(partition), size, file.rows, stats))
 
 
 def split_by(rows: pa.Table, names: tuple[str, ...]) -> list[tuple[Partition, pa.Table]]:

@@ -13,7 +13,8 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from streaming_app.model.arrow import drop_largest, fit_json, to_columns
+from streaming_app.model.arrow import drop_largest, to_columns
+from streaming_app.model.column_limits import fit_json
 from streaming_app.model.columns import Column, bigint, boolean, columns_of, double, integer, json_text, text
 from streaming_app.model.event import REQUIRED, Event
 from streaming_app.model.item import Item

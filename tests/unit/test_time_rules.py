@@ -13,7 +13,8 @@ import pytest
 
 from streaming_app.config.model import Rules
 from streaming_app.errors import Reason
-from streaming_app.ingest.time_rules import LATEST_MS, TimeRules
+from streaming_app.ingest.time_rules import TimeRules
+from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.event import Event
 from tests.support.lake import Lake
 from tests.support.raw import NOW, event, line, write
@@ -95,7 +96,7 @@ CASES: dict[str, Case] = {
     "no ingest time": Case(5, 10**15, AS_SENT, ingest=None),
     "no ingest time, 1970": Case(0, None, AS_SENT, ingest=None),
     "no ingest time, before": Case(-1, None, NO_TIME, ingest=None),
-    "no ingest time, 9999": Case(LATEST_MS, None, AS_SENT, ingest=None),
+    "no ingest time, 2199": Case(LATEST_MS, None, AS_SENT, ingest=None),
     "no ingest time, after": Case(LATEST_MS + 1, None, NO_TIME, ingest=None),
     "no time at all": Case(None, 0, NO_TIME),
     "no time of any kind": Case(None, None, NO_TIME, ingest=None),
@@ -128,7 +129,7 @@ def test_time_afterwards_or_why_not(case: str) -> None:
     [
         (-FRESH - 1, 0, f"event time {NOW - FRESH - 1} is {FRESH + 1} ms before ingest time {NOW}"),
         (2 * DAY, 0, f"event time {NOW + 2 * DAY} is {2 * DAY} ms after ingest time {NOW}"),
-        (-NOW - 5, 0, "event time -5 is no time between 1970 and 9999"),
+        (-NOW - 5, 0, "event time -5 is no time between 1970 and 2199"),
     ],
 )
 def test_what_a_refusal_says(time: int, upload: int, message: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from streaming_app.errors import InputError
+from streaming_app.model.bounds import INT64
 from streaming_app.model.coerce import COERCE, as_int, as_text
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
@@ -87,8 +88,8 @@ class ClickstreamSdk:
             deferred = _fill(row, attributes, _ATTRIBUTES, _LATER_IN_ATTRIBUTES, custom, unreadable)
             if deferred:
                 _finish_attributes(row, deferred, unreadable)
-        if row[_ZONE] is not None:
-            row[_ZONE] = int(row[_ZONE] / 1000)  # milliseconds, cut towards zero
+        if row[_ZONE] is not None and row[_ZONE] in INT64:
+            row[_ZONE] = int(row[_ZONE] / 1000)  # milliseconds, cut towards zero; a larger number does not fit its column
         if row[_PLATFORM] is None:
             row[_PLATFORM] = "Web"
         elif row[_PLATFORM].lower() in keys.SYSTEM_PLATFORMS:
@@ -104,6 +105,7 @@ class ClickstreamSdk:
             check_depth(custom, self._limits.max_depth)
             row[_CUSTOM] = _encode(custom).decode()
         if unreadable:
+            check_depth(unreadable, self._limits.max_depth)
             row[_NOTES] = {"unreadable": unreadable}
         return Event(*row)
 

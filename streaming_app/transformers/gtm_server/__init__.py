@@ -82,6 +82,7 @@ class GtmServer:
         if custom:
             row[_CUSTOM] = self._encoded(custom, element)
         if unreadable:
+            check_depth(unreadable, self._limits.max_depth)
             row[_NOTES] = {"unreadable": unreadable}
         row[_APP], row[_POSITION] = request.app_id, position
         row[_ID] = event_id(request, element, position, row[_SESSION], row[_NUMBER])
