@@ -31,6 +31,7 @@ class Pick:
 Fold = dict[str, tuple[str, str]]
 """Column to (min, max or sum; its expression over an event)."""
 
+
 def _if_time(column: str) -> str:
     """The column where it is a time: older versions stored whatever a client sent."""
     return f"CASE WHEN {column} BETWEEN 0 AND {LATEST_MS} THEN {column} END"

@@ -41,7 +41,8 @@ class Outcome:
         return [self.events, self.changes] if self.changes else [self.events]
 
     def files_by_table(self) -> dict[str, int]:
-        rewrites = {each.table.name: each.rewrite for each in self.unique} | {"item": self.items, "quarantine": self.quarantined.rewrite}
+        rewrites = {each.table.name: each.rewrite for each in self.unique}
+        rewrites |= {"item": self.items, "quarantine": self.quarantined.rewrite}
         return {name: len(rewrite.added) + len(rewrite.rewritten) for name, rewrite in rewrites.items()}
 
 

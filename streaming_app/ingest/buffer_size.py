@@ -1,5 +1,7 @@
-"""How much memory buffered rows take: buffers are bounded by bytes as well as by rows, since one event can be as large as thousands
-of others."""
+"""How much memory buffered rows take.
+
+Buffers are bounded by bytes as well as by rows, since one event can be as large as thousands of others.
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from streaming_app.derive.stale import mark_stale
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.batch_metrics import Clock, Outcome, Timing, check_balance, metrics_of
+from streaming_app.ingest.duplicate_days import remember
 from streaming_app.ingest.quarantine_copies import new_in_quarantine
 from streaming_app.ingest.report import Report
 from streaming_app.ingest.rewrites import deduped, item_rewrite
@@ -41,6 +42,8 @@ def commit_batch(batch: Batch, report: Report, timing: Timing, sink: Sink) -> di
     sink.guard()
     if users := {user for each in outcome.unique for user in each.verdict.changed_users}:
         mark_stale(batch.config, batch.storage, f"{batch.stream_id}-{batch.batch_id}", users)
+    for each in outcome.unique:
+        remember(batch.config, batch.storage, each.table, f"{batch.stream_id}-{batch.batch_id}", each.verdict.left_out)
     note_intent(batch, sink)
     events, changes = outcome.events, outcome.changes
     stream, number = batch.stream_id, batch.batch_id

@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.ingest.hashes import Hashes, Mask, among, repeated
+from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 
-_Key = tuple[str, str]
+_Key = tuple[str, str, int]
+"""App, event id and day: which copies of other days are duplicates depends on all of them, and is decided by the commit."""
 _Order = tuple[int, int, str]
 
 
@@ -22,17 +24,19 @@ _Row = TypeVar("_Row", Event, Change)
 
 
 def without_twins(events: list[_Row]) -> list[_Row]:
-    """One event (or change) per id within a request: the earliest, of equally early ones the first in the payload."""
-    best: dict[str | None, _Row] = {}
+    """One event (or change) per id and day within a request: the earliest, of equally early ones the first in the payload."""
+    best: dict[tuple[str | None, int], _Row] = {}
     for event in events:
-        rival = best.get(event.event_id)
-        if rival is None or (event.event_time_msec or 0) < (rival.event_time_msec or 0):
-            best[event.event_id] = event
+        time = event.event_time_msec or 0
+        key = event.event_id, time // DAY_MS
+        rival = best.get(key)
+        if rival is None or time < (rival.event_time_msec or 0):
+            best[key] = event
     return list(best.values())
 
 
 class Copies:
-    """Remembers the best copy of each event that a task has met, by (event time, receive time, request id).
+    """Remembers the best copy of each event and day that a task has met, by (event time, receive time, request id).
 
     A task meets half a million events, and one in a hundred again: all are kept in some 80 bytes each, as columns, and only
     what comes again is looked at one by one (as a dictionary, they took 300 bytes each, which then no other could use).
@@ -97,10 +101,11 @@ def _compact(events: pa.Table, request_ids: Iterable[str]) -> pa.Table:
 
 
 def _hashes(events: pa.Table) -> Hashes:
-    keys = zip(*(events[name].to_pylist() for name in _KEY), strict=True)
+    days = (events["event_time_msec"].to_numpy() // DAY_MS).tolist()
+    keys = zip(*(events[name].to_pylist() for name in _KEY), days, strict=True)
     return np.fromiter(map(hash, keys), np.int64, len(events)).view(np.uint64)
 
 
 def _row(rows: pa.Table, place: int) -> tuple[_Key, _Order]:
     app_id, event_id, time, received, request = (column[place].as_py() for column in rows.columns)
-    return (app_id, event_id), (time, received, request)
+    return (app_id, event_id, time // DAY_MS), (time, received, request)

@@ -45,7 +45,8 @@ def new_in_quarantine(files: list[WrittenFile], sink: Sink) -> Quarantined:
         is_known = pc.is_in(keys(table), known).combine_chunks()
         elements = pc.fill_null(table["elements"], 1)
         added += pc.sum(elements.filter(pc.invert(is_known))).as_py() or 0
-        for reason, count in zip(table["reason"].filter(is_known).to_pylist(), elements.filter(is_known).to_pylist(), strict=True):
+        found = (column.filter(is_known).to_pylist() for column in (table["reason"], elements))
+        for reason, count in zip(*found, strict=True):
             again[reason] = again.get(reason, 0) + count
         kept += _without(file, is_known, sink) if pc.any(is_known).as_py() else [file]
     return Quarantined(Rewrite(kept, [], []), added, again)

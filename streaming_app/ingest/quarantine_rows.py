@@ -56,8 +56,9 @@ class QuarantineRows:
             for each in members[:_LISTED]:
                 self._add(request, each, stage, self._raw(request, each.position), self._envelope(request, each.position))
             if others := members[_LISTED:]:
-                message = f"{len(others)} more elements of this request, such as element {others[0].position}: {others[0].message}"
-                common = Rejected(others[0].reason, message, None, others[0].error_class)
+                first = others[0]
+                message = f"{len(others)} more elements of this request, such as element {first.position}: {first.message}"
+                common = Rejected(first.reason, message, None, first.error_class)
                 self._add(request, common, stage, request.data or "", self._envelope(request, None), len(others))
 
     def add_line(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
@@ -116,7 +117,8 @@ class QuarantineRows:
         long = {name: cut(text, _ENVELOPE_BYTES) for name, text in self._long_texts(request)}
         if long:
             # What is read of a URI must not depend on where it was cut.
-            fields |= {_WIRE_NAMES[name]: text for name, text in long.items()} | {"cut": True, "upload_timestamp": request.upload_time}
+            fields |= {_WIRE_NAMES[name]: text for name, text in long.items()}
+            fields |= {"cut": True, "upload_timestamp": request.upload_time}
         kept = {key: value for key, value in fields.items() if key != "data" and value is not None and value is not False}
         return _storable(msgspec.json.encode(kept).decode())
 
@@ -138,7 +140,7 @@ class QuarantineRows:
 
 _ROW_BYTES = 500
 """What a row takes beside its text."""
-_WIRE_NAMES = {name: wire for name, wire in zip(Request.__struct_fields__, Request.__struct_encode_fields__, strict=True)}
+_WIRE_NAMES = dict(zip(Request.__struct_fields__, Request.__struct_encode_fields__, strict=True))
 
 
 def _storable(text: str) -> str:

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.dedupe import DataFile, Losers, Verdict, judge, touched
+from streaming_app.ingest.dedupe import DataFile, Losers, Verdict, judge
+from streaming_app.ingest.duplicate_days import DuplicateDays
 from streaming_app.ingest.report import Report
 from streaming_app.model.process_info import places
 from streaming_app.model.tables import ITEM, Table
@@ -50,16 +51,16 @@ def deduped(table: Table, batch: Batch, report: Report, sink: Sink) -> Deduped:
     stored = live_files(target)
     files = {file.path: file for file in stored}
     new = report.of(table.name)
-    near = touched(new, stored, batch.config.dedupe.neighbour_days)
-    root = sink.uri(table)
-    verdict = judge(_data_files(new, root), _data_files(near, root), batch.storage)
+    root, days = sink.uri(table), batch.config.dedupe.neighbour_days
+    left_out = DuplicateDays(batch.config, batch.storage, table)
+    verdict = judge(_data_files(new, root), _data_files(stored, root), left_out, days, batch.storage)
     rewrite = _rewrite(table, new, files, verdict.new, verdict.stored, sink)
-    days = [files[losers.file.path].partition for losers in verdict.stored]
-    return Deduped(table, target, rewrite, verdict, days)
+    changed_days = [files[losers.file.path].partition for losers in verdict.stored]
+    return Deduped(table, target, rewrite, verdict, changed_days)
 
 
 def _data_files(files: list[WrittenFile] | list[LiveFile], root: str) -> list[DataFile]:
-    return [DataFile(root, file.path, file.partition["app_id"], isinstance(file, WrittenFile)) for file in files]
+    return [DataFile(root, file.path, file.partition["app_id"], file.day, isinstance(file, WrittenFile)) for file in files]
 
 
 def _rewrite(
@@ -99,8 +100,9 @@ def item_rewrite(new: list[WrittenFile], events: Deduped, stored: list[LiveFile]
 
 def _items_of(file: WrittenFile | LiveFile, lost: list[Losers], sink: Sink) -> Losers | None:
     """The items in a file whose event is among the losing copies."""
-    here = DataFile(sink.uri(ITEM), file.path, file.partition["app_id"], isinstance(file, WrittenFile))
-    copies = [_copy_key(losers.rows["event_id"], losers.rows["place"]) for losers in lost if losers.file.app_id == here.app_id]
+    here = DataFile(sink.uri(ITEM), file.path, file.partition["app_id"], file.day, isinstance(file, WrittenFile))
+    of_partition = (losers for losers in lost if (losers.file.app_id, losers.file.day) == (here.app_id, here.day))
+    copies = [_copy_key(losers.rows["event_id"], losers.rows["place"]) for losers in of_partition]
     if not copies:
         return None
     items = read_columns(f"{here.root}/{file.path}", ["event_id", "process_info"], sink.storage)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from streaming_app.model.coerce import COERCE
 from streaming_app.model.columns import Column
-from streaming_app.model.shorten import cut, shorten_text
+from streaming_app.model.shorten import shorten_text
 
 _PYTHON_TYPES = {"string": str, "bigint": int, "int": int, "double": float, "boolean": bool}
 
@@ -67,9 +67,10 @@ def as_timestamp(epoch_ms: pa.Array) -> pa.Array:
 
 
 def to_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows as Python values; of a column with dates or times beyond Python's calendar, which older versions let in, the text."""
-    readable = {name: _readable(table[name]) for name in table.column_names}
-    return pa.table(list(readable.values()), names=table.column_names).to_pylist() if readable else table.to_pylist()
+    """The rows as Python values; a column with dates or times beyond Python's calendar, which older versions let in, as text."""
+    readable = pa.table([_readable(column) for column in table.columns], names=table.column_names)
+    rows: list[dict[str, Any]] = readable.to_pylist()
+    return rows
 
 
 def _readable(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -33,7 +33,8 @@ from streaming_app.tables.files import LiveFile
 from streaming_app.tables.rows import read_batches
 
 PHASES = ("start", "replay", "derive")
-_COLUMNS = ("reason", "stage", "raw", "envelope", "app_id", "source_file", "source_line", "created_time", "resolved_time", "elements")
+_ROW = ("reason", "stage", "raw", "envelope", "app_id", "source_file", "source_line", "elements")
+_COLUMNS = (*_ROW, "created_time", "resolved_time")
 
 
 @dataclass(frozen=True)

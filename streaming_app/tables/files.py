@@ -19,6 +19,11 @@ class WrittenFile(msgspec.Struct, frozen=True):
     rows: int
     stats: str
 
+    @property
+    def day(self) -> date:
+        """Of tables that are partitioned by year, month and day."""
+        return _day(self.partition)
+
 
 @dataclass(frozen=True)
 class LiveFile:
@@ -35,7 +40,11 @@ class LiveFile:
     @property
     def day(self) -> date:
         """Of tables that are partitioned by year, month and day."""
-        return date(int(self.partition["year"]), int(self.partition["month"]), int(self.partition["day"]))
+        return _day(self.partition)
+
+
+def _day(partition: dict[str, str]) -> date:
+    return date(int(partition["year"]), int(partition["month"]), int(partition["day"]))
 
 
 AnyFile = WrittenFile | LiveFile

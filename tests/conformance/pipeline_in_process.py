@@ -20,6 +20,7 @@ from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.dedupe import DataFile, judge
+from streaming_app.ingest.duplicate_days import DuplicateDays
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import Report
 from streaming_app.model.tables import EVENT, TABLES, Table
@@ -118,9 +119,10 @@ class Run:
         return self.report.counts.duplicate + sum(len(rows) for rows in self._losing_rows().values())
 
     def _losing_rows(self) -> dict[str, list[int]]:
-        root = self.config.table_uri("event")
-        files = [DataFile(root, file.path, file.partition["app_id"], True) for file in self.report.of("event")]
-        return {lost.file.path: lost.rows["row"].to_pylist() for lost in judge(files, [], Storage()).new}
+        root, days = self.config.table_uri("event"), self.config.dedupe.neighbour_days
+        left_out = DuplicateDays(self.config, Storage(), EVENT)
+        files = [DataFile(root, file.path, file.partition["app_id"], file.day, True) for file in self.report.of("event")]
+        return {lost.file.path: lost.rows["row"].to_pylist() for lost in judge(files, [], left_out, days, Storage()).new}
 
     def _read(self, table: Table, without: dict[str, list[int]]) -> pa.Table:
         parts = [self._read_file(table, file, without.get(file.path, [])) for file in self.report.of(table.name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import chain
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from streaming_app.ingest import copies as copies_module
 from streaming_app.ingest import dedupe
 from streaming_app.ingest.copies import Copies
 from streaming_app.ingest.dedupe import DataFile, judge
+from streaming_app.ingest.duplicate_days import DuplicateDays
+from streaming_app.model.tables import EVENT
 from streaming_app.storage import Storage
+from tests.support.lake import config_for
 
 Row = tuple[str, str, int, int | None, str]
 """App, event id, event time, receive time, request."""
@@ -60,13 +64,13 @@ def test_ids_that_look_alike_are_no_copies(tmp_path: Path, monkeypatch: pytest.M
         info = [f'{{"rid":"{name}","input_file_name":"{name}","input_file_line":{line}}}' for line in range(len(ids))]
         columns = {"event_id": ids, "event_time_msec": [1] * len(ids), "ingest_time_msec": [1] * len(ids), "process_info": info}
         pq.write_table(pa.table({**columns, "user_pseudo_id": ids}), tmp_path / name)
-        return DataFile(str(tmp_path), name, "shop", is_new)
+        return DataFile(str(tmp_path), name, "shop", date(1970, 1, 1), is_new)
 
     new = [written("b", ["1", "2"], is_new=True), written("c", ["3", "2"], is_new=True)]
     stored = [written("a", ["3", "4"], is_new=False)]
     for hashes in (dedupe._hashes, lambda file, _: np.ones(len(pq.read_table(tmp_path / file.path)), np.uint64)):
         monkeypatch.setattr(dedupe, "_hashes", hashes)
-        verdict = judge(new, stored, Storage())
+        verdict = judge(new, stored, DuplicateDays(config_for(tmp_path), Storage(), EVENT), 1, Storage())
         [lost] = verdict.new
         assert lost.file.path == "c"
         assert dict(zip(*(lost.rows[name].to_pylist() for name in ("event_id", "row")), strict=True)) == {"2": 1, "3": 0}
