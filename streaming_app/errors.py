@@ -16,6 +16,8 @@ class Reason(StrEnum):
     IN_FUTURE = "in_future"
     TOO_LARGE = "too_large"
     TRANSFORMER_ERROR = "transformer_error"
+    DERIVE_ERROR = "derive_error"
+    """Of a user, not an element: its rows of ``user`` and ``session`` cannot be computed."""
 
 
 class ClickstreamError(Exception):

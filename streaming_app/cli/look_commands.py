@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
+from streaming_app.model.arrow import to_rows
 from streaming_app.tables.read import query
 
 TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes", "operation"]
@@ -42,7 +43,7 @@ def inspect(
         return
     console = Console(soft_wrap=True)
     console.print(f"{table}: {total:,} rows, {rows.num_rows} shown", style="bold")
-    for row in rows.to_pylist():
+    for row in to_rows(rows):
         console.print()
         for column, value in row.items():
             if value is not None:
@@ -70,7 +71,7 @@ def console_for_grids() -> Console:
 def show(rows: pa.Table, console: Console) -> None:
     """Rows as a grid."""
     grid = Grid(*(Column(Text(name), no_wrap=True) for name in rows.column_names))
-    for row in rows.to_pylist():
+    for row in to_rows(rows):
         grid.add_row(*(Text(cell(value)) for value in row.values()))
     console.print(grid)
 
@@ -78,7 +79,7 @@ def show(rows: pa.Table, console: Console) -> None:
 def print_json(rows: pa.Table) -> None:
     """Rows as one JSON object a line."""
     encoder = msgspec.json.Encoder(decimal_format="number")  # DuckDB's sums of integers are decimals
-    for row in rows.to_pylist():
+    for row in to_rows(rows):
         print(encoder.encode(row).decode())
 
 

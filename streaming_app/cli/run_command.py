@@ -42,12 +42,13 @@ def run(
 
 def describe(summary: Summary) -> str:
     """A summary for people."""
+    aside = [f"set aside: {summary.set_aside:,}; see them by: clickstream tables check"] if summary.set_aside else []
     if not summary.batches:
-        return "nothing new to process"
+        return "\n".join(["nothing new to process", *aside])
     seconds = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in summary.seconds.items())
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(summary.quarantined_by_reason.items()))
     lines = [
         f"{summary.counts['files']:,} files, micro-batches: {summary.batches} ({seconds})",
         f"balance: {summary.balance()}",
     ]
-    return "\n".join([*lines, *([f"quarantined: {reasons}"] if reasons else [])])
+    return "\n".join([*lines, *([f"quarantined: {reasons}"] if reasons else []), *aside])

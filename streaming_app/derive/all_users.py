@@ -18,6 +18,9 @@ from pyspark.sql import SparkSession
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.attributes import LOG_COLUMNS
+from streaming_app.derive.isolate import USER as USER_KEY
+from streaming_app.derive.isolate import SetAside, compute_isolated, without
+from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import EVENT_COLUMNS, by_user, to_ipc
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
 from streaming_app.registry import apps_with_profiles
@@ -31,14 +34,32 @@ from streaming_app.tasks import Group, SizedFile, grouped
 EVENTS_PER_PART = 2_000_000
 """About 150 MB of states, which one task combines."""
 
-_STATES, _CHANGES = b"s", b"c"
+_STATES, _CHANGES, _FAILED = b"s", b"c", b"f"
 
 Part = Iterable[bytes]
-"""Arrow streams of states and changes of some users, each with a letter before it that says which."""
+"""Arrow streams of states and changes of some users, and of users that were set aside, each with a letter before it that says
+which."""
 
 
-def rebuild_table(spark: SparkSession, table: Table, config: Config, sink: Sink, job_id: str) -> int:
-    """Make all rows of ``user`` or ``session`` anew, and put them in place in one commit; returns their number.
+class Rebuilt(msgspec.Struct):
+    """What a rebuild wrote, as a whole or of some users; ``set_aside`` are users, (app, id), whose rows cannot be computed."""
+
+    files: list[WrittenFile]
+    failed: list[SetAside]
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    @property
+    def set_aside(self) -> set[tuple[str, str]]:
+        return {(each.app_id, each.id) for each in self.failed}
+
+
+def rebuild_table(spark: SparkSession, table: Table, config: Config, sink: Sink, job_id: str) -> Rebuilt:
+    """Make all rows of ``user`` or ``session`` anew, and put them in place in one commit.
+
+    Users that are set aside have no rows then, until a replay has computed them.
 
     Call it only when derive has read all of ``event``: what it has not read yet would be counted twice.
     """
@@ -53,13 +74,17 @@ def rebuild_table(spark: SparkSession, table: Table, config: Config, sink: Sink,
     rows = sum(file.rows for file in live_files(sink.open(EVENT)))
     parts = max(spark.sparkContext.defaultParallelism, math.ceil(rows / EVENTS_PER_PART))
     read, combine = partial(_states, sink.for_workers, made, parts), partial(_rows, sink.for_workers, table, made)
-    written = _shuffled(spark, grouped(files, parts), read, combine)
-    commit_once(sink, table, Rewrite(written, before, [], silent=False), "rebuild")
-    return sum(file.rows for file in written)
+    parts_done = _shuffled(spark, grouped(files, parts), read, combine)
+    done = Rebuilt([file for each in parts_done for file in each.files], [key for each in parts_done for key in each.failed])
+    quarantine_keys(sink, done.failed, int(time.time() * 1_000))
+    commit_once(sink, table, Rewrite(done.files, before, [], silent=False), "rebuild")
+    return done
 
 
 class _Users:
     """States and rows of ``user``."""
+
+    schema = user_rows.STATE_SCHEMA
 
     def __init__(self, config: Config, job_id: str) -> None:
         self._with_profiles, self._job_id = apps_with_profiles(config), job_id
@@ -67,14 +92,15 @@ class _Users:
     def states(self, events: pa.Table) -> pa.Table:
         return user_rows.states_of(events, self._with_profiles)
 
-    def rows(self, states: list[pa.Table], changes: list[pa.Table], created_ms: int) -> pa.Table:
-        told = user_rows.states_of_changes(pa.concat_tables(changes)) if changes else user_rows.STATE_SCHEMA.empty_table()
-        combined = user_rows.combine_states(pa.concat_tables([*states, told]))
+    def rows(self, states: pa.Table, changes: pa.Table, created_ms: int) -> pa.Table:
+        combined = user_rows.combine_states(pa.concat_tables([states, user_rows.states_of_changes(changes)]))
         return user_rows.rows_of(combined, self._job_id, created_ms)
 
 
 class _Sessions:
     """States and rows of ``session``."""
+
+    schema = session_rows.STATE_SCHEMA
 
     def __init__(self, config: Config) -> None:
         self._sessions = config.sessions
@@ -82,8 +108,8 @@ class _Sessions:
     def states(self, events: pa.Table) -> pa.Table:
         return session_rows.states_of(events, self._sessions)
 
-    def rows(self, states: list[pa.Table], _changes: list[pa.Table], created_ms: int) -> pa.Table:
-        whole = session_rows.with_stored(pa.concat_tables([session_rows.STATE_SCHEMA.empty_table(), *states]))
+    def rows(self, states: pa.Table, _changes: pa.Table, created_ms: int) -> pa.Table:
+        whole = session_rows.with_stored(states)
         return session_rows.rows_of(whole, self._sessions, created_ms).select(SESSION.schema.names)
 
 
@@ -93,7 +119,10 @@ def _states(sink: Sink, made: _Users | _Sessions, parts: int, group: Group) -> I
         name, _, app_id = file.tag.partition(" ")
         if name == EVENT.name:
             for events in _with_app(sink, EVENT, file, app_id, EVENT_COLUMNS):
-                yield from _by_part(_STATES, made.states(events), parts)
+                computed, failed = compute_isolated(made.states, events)
+                for states in computed:
+                    yield from _by_part(_STATES, states, parts)
+                yield from _by_part(_FAILED, _as_table(failed), parts)
         else:
             for changes in _with_app(sink, CHANGE, file, app_id, LOG_COLUMNS):
                 yield from _by_part(_CHANGES, changes, parts)
@@ -110,23 +139,42 @@ def _by_part(kind: bytes, rows: pa.Table, parts: int) -> Iterator[tuple[int, byt
         yield number, kind + to_ipc(chosen)
 
 
-def _rows(sink: Sink, table: Table, made: _Users | _Sessions, part: Part) -> Iterator[WrittenFile]:
+_FAILED_SCHEMA = pa.schema([(name, pa.string()) for name in ("app_id", "user_pseudo_id", "error", "message")])
+
+
+def _as_table(failed: list[SetAside]) -> pa.Table:
+    rows = [{"app_id": each.app_id, USER_KEY: each.id, "error": each.error, "message": each.message} for each in failed]
+    return pa.Table.from_pylist(rows, schema=_FAILED_SCHEMA)
+
+
+def _rows(sink: Sink, table: Table, made: _Users | _Sessions, part: Part) -> Rebuilt:
     """What each combining task runs: rows of its users, in new files."""
-    found: dict[bytes, list[pa.Table]] = {_STATES: [], _CHANGES: []}
+    found: dict[bytes, list[pa.Table]] = {kind: [schema.empty_table()] for kind, schema in _SCHEMAS.items()}
+    found[_STATES] = [made.schema.empty_table()]
     for each in part:
         found[each[:1]].append(pa.ipc.open_stream(pa.py_buffer(each).slice(1)).read_all())
-    rows = made.rows(found[_STATES], found[_CHANGES], int(time.time() * 1_000))
+    states, changes, aside = (pa.concat_tables(found[kind]) for kind in (_STATES, _CHANGES, _FAILED))
+    failed = [SetAside(column=USER_KEY, **row) for row in aside.rename_columns(["app_id", "id", "error", "message"]).to_pylist()]
+    compute = partial(made.rows, created_ms=int(time.time() * 1_000))
+    computed, further = compute_isolated(compute, without(states, failed), without(changes, failed))
     writer = PartitionWriter(table, sink.uri(table), sink.storage, "rebuilt")
-    writer.add(rows)
-    yield from writer.close()
+    for rows in computed:
+        writer.add(rows)
+    return Rebuilt(writer.close(), failed + further)
+
+
+_SCHEMAS = {
+    _CHANGES: pa.schema([CHANGE.schema.field(name) for name in (*LOG_COLUMNS, "app_id")]),
+    _FAILED: _FAILED_SCHEMA,
+}
 
 
 def _shuffled(
     spark: SparkSession,
     groups: list[Group],
     read: Callable[[Group], Iterable[tuple[int, bytes]]],
-    combine: Callable[[Part], Iterable[WrittenFile]],
-) -> list[WrittenFile]:
+    combine: Callable[[Part], Rebuilt],
+) -> list[Rebuilt]:
     """Run ``read`` on each group, and ``combine`` on all that was read for each part."""
     if not groups:
         return []
@@ -138,12 +186,12 @@ def _shuffled(
                     yield pa.RecordBatch.from_pydict({"part": [part], "made": [made]}, schema=_READ)
 
     def combining(rows: pa.Table) -> pa.Table:
-        made = [msgspec.json.encode(file) for file in combine(rows["made"].to_pylist())]
-        return pa.table({"made": made}, schema=pa.schema([("made", pa.binary())]))
+        made = msgspec.json.encode(combine(rows["made"].to_pylist()))
+        return pa.table({"made": [made]}, schema=pa.schema([("made", pa.binary())]))
 
     numbers = spark.range(0, len(groups), 1, len(groups)).mapInArrow(reading, "part int, made binary")
     written = numbers.groupBy("part").applyInArrow(combining, "made binary").collect()
-    return [msgspec.json.decode(bytes(row["made"]), type=WrittenFile) for row in written]
+    return [msgspec.json.decode(bytes(row["made"]), type=Rebuilt) for row in written]
 
 
 _READ = pa.schema([("part", pa.int32()), ("made", pa.binary())])

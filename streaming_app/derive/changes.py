@@ -11,11 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.derive.attributes import LOG_COLUMNS, Folded, fold, remaining
+from streaming_app.derive.isolate import ITEM, SetAside, compute_isolated, failed_by_app
+from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.model.arrow import as_timestamp, drop_largest
 from streaming_app.model.tables import CHANGE, ITEM_ATTRIBUTES
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import dataset
-from streaming_app.tables.upsert import Transaction, hold, one_of, replace
+from streaming_app.tables.upsert import Transaction, exclude, hold, one_of, replace
 
 if TYPE_CHECKING:
     from streaming_app.tasks import SizedFile
@@ -45,18 +47,21 @@ def log_of(sink: Sink, keys: Keys, column: str) -> pa.Table:
     return pa.concat_tables([empty, *(log.to_table(columns=columns, filter=each) for each in wanted)])
 
 
-def upsert_items(sink: Sink, keys: Keys, created_ms: int, transaction: Transaction) -> None:
-    """Bring the attributes of some items up to date."""
+def upsert_items(sink: Sink, keys: Keys, created_ms: int, transaction: Transaction) -> list[SetAside]:
+    """Bring the attributes of some items up to date; returns those set aside, which stay as they are."""
     if not any(len(ids) for ids in keys.values()):
-        return
-    changes = log_of(sink, keys, "item_id")
+        return []
+    changes = log_of(sink, keys, ITEM)
     changes = changes.filter(pc.starts_with(changes["event_name"], "item_"))
-    rows = pa.Table.from_pylist([_item_row(each) for each in fold(changes, "app_id", "item_type", "item_id")], _ITEM_SCHEMA)
-    rows = rows.append_column("event_timestamp", as_timestamp(rows["event_time_msec"]))
+    made, failed = compute_isolated(_item_rows, changes, column=ITEM)
+    quarantine_keys(sink, failed, created_ms)
+    rows = pa.concat_tables([_ITEM_SCHEMA.empty_table(), *made])
+    rows.append_column("event_timestamp", as_timestamp(rows["event_time_msec"]))
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(rows))])
     rows = rows.append_column("created_time", as_timestamp(created)).select(ITEM_ATTRIBUTES.schema.names)
-    held = hold(sink, ITEM_ATTRIBUTES, ("item_id",), one_of(keys))
+    held = exclude(hold(sink, ITEM_ATTRIBUTES, (ITEM,), one_of(keys)), ITEM, failed_by_app(failed))
     replace(sink, ITEM_ATTRIBUTES, held, rows.cast(ITEM_ATTRIBUTES.schema), transaction)
+    return failed
 
 
 _ITEM_SCHEMA = pa.schema(
@@ -67,6 +72,11 @@ _ITEM_SCHEMA = pa.schema(
         ("attributes_json_str", pa.string()),
     ]
 )
+
+
+def _item_rows(changes: pa.Table) -> pa.Table:
+    """Rows of items, without their times, from all of their changes."""
+    return pa.Table.from_pylist([_item_row(each) for each in fold(changes, "app_id", "item_type", "item_id")], _ITEM_SCHEMA)
 
 
 def _item_row(item: Folded) -> dict[str, object]:

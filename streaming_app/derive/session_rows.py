@@ -14,6 +14,7 @@ from streaming_app.config.model import Sessions
 from streaming_app.derive.rules import SESSION_FOLDS, SESSION_PICKS, combine, unit_columns
 from streaming_app.engine import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp
+from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.tables import SESSION
 
 KEYS = "app_id, user_pseudo_id, session_id, is_inferred"
@@ -91,6 +92,9 @@ def as_states(rows: pa.Table) -> pa.Table:
     columns = {name: rows[name] for name in rows.column_names}
     columns |= {"first_msec": first, "last_msec": as_epoch_ms(rows["session_end"])}
     columns |= {"stored_id": rows["session_id"], "stored_msec": first}
+    start = columns["session_start_time_msec"]
+    is_time = pc.and_(pc.greater_equal(start, 0), pc.less_equal(start, LATEST_MS))
+    columns["session_start_time_msec"] = pc.if_else(is_time, start, first)  # older versions stored whatever a client sent
     nothing = pa.scalar(None, pa.string())
     columns["session_id"] = pc.if_else(rows["is_inferred"], nothing, rows["session_id"])
     return pa.table([columns[name] for name in STORED_SCHEMA.names], schema=STORED_SCHEMA)

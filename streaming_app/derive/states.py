@@ -16,11 +16,14 @@ EVENT_COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVE
 
 PART_ROWS = 16_384
 """States that are combined at a time: DuckDB needs some 10 kB for each."""
+PART_BYTES = 64 << 20
+"""Their bytes, for users with very large attributes."""
 
 
 def in_parts(states: pa.Table, stored: pa.Table) -> Iterator[tuple[pa.Table, pa.Table]]:
     """New and stored states of so many users at a time that combining them takes little memory; of a user all."""
-    parts = 1 + (len(states) + len(stored)) // PART_ROWS
+    rows, size = len(states) + len(stored), states.nbytes + stored.nbytes
+    parts = 1 + max(rows // PART_ROWS, size // PART_BYTES)
     known = dict(by_user(stored, parts))
     for number, part in by_user(states, parts):
         yield part, known.get(number, stored.slice(0, 0))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
@@ -14,8 +15,10 @@ from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.changes import log_of, touched, upsert_items
 from streaming_app.derive.hooks import run_hooks
+from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.derive.new_files import NewFiles, files_of, new_files
 from streaming_app.derive.rebuild import rebuild_stale_users
+from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
 from streaming_app.model.tables import CHANGE, EVENT
 from streaming_app.registry import apps_with_profiles
@@ -42,38 +45,56 @@ def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) ->
 
     run_available_now(new_files(spark, sink), config.checkpoint_uri("derive"), process)
     with summary.timed("rebuild"):
-        rebuild_stale_users(config, sink, summary.job_id)
+        summary.set_aside += len(rebuild_stale_users(config, sink, summary.job_id))
 
 
 def update(spark: SparkSession, files: NewFiles, config: Config, sink: Sink, summary: Summary, transaction: Transaction) -> None:
     """Bring the news of some files into the tables, each in one transaction that happens once."""
-    created_ms = int(time.time() * 1000)
     with summary.timed("derive states"):
         groups = grouped(files[EVENT.name], spark.sparkContext.defaultParallelism)
-        made = run_tasks(spark, groups, partial(_states, sink.storage, config)) if groups else []
-    with summary.timed("derive user"):
-        users = _joined(made, _USERS, user_rows.STATE_SCHEMA)
-        changed = touched(sink, files[CHANGE.name], "user_pseudo_id")
-        if changed:
-            users = pa.concat_tables([users, user_rows.states_of_changes(log_of(sink, changed, "user_pseudo_id"))])
-        upsert_users(sink, users, summary.job_id, created_ms, transaction)
-        upsert_items(sink, touched(sink, files[CHANGE.name], "item_id"), created_ms, transaction)
-    with summary.timed("derive session"):
-        sessions = _joined(made, _SESSIONS, session_rows.STATE_SCHEMA)
-        upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)
+        made = run_tasks(spark, groups, partial(compute_states, sink.storage, config)) if groups else []
+    apply_states(made, files, config, sink, summary, transaction)
     run_hooks(spark, [file.uri for file in files[EVENT.name]], config, sink, transaction)
 
 
-def _states(storage: Storage, config: Config, group: Group) -> Iterator[bytes]:
+def apply_states(
+    made: list[bytes], files: NewFiles, config: Config, sink: Sink, summary: Summary, transaction: Transaction
+) -> None:
+    """Bring states of new events, and new changes, into ``user``, ``item_attributes`` and ``session``.
+
+    Users and items whose rows cannot be computed are set aside: ``quarantine`` names them, their rows stay as they are.
+    """
+    created_ms = int(time.time() * 1000)
+    failed = [key for each in made if each[:1] == _FAILED for key in msgspec.json.decode(each[1:], type=list[SetAside])]
+    with summary.timed("derive user"):
+        users = [_joined(made, _USERS, user_rows.STATE_SCHEMA)]
+        if changed := touched(sink, files[CHANGE.name], "user_pseudo_id"):
+            states, aside = compute_isolated(user_rows.states_of_changes, log_of(sink, changed, "user_pseudo_id"))
+            users += states
+            failed += aside
+        quarantine_keys(sink, failed, created_ms)
+        failed += upsert_users(sink, without(pa.concat_tables(users), failed), summary.job_id, created_ms, transaction)
+        items = upsert_items(sink, touched(sink, files[CHANGE.name], "item_id"), created_ms, transaction)
+    with summary.timed("derive session"):
+        sessions = without(_joined(made, _SESSIONS, session_rows.STATE_SCHEMA), failed)
+        failed += upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)
+    summary.set_aside += len({(each.app_id, each.id) for each in failed}) + len(items)
+
+
+def compute_states(storage: Storage, config: Config, group: Group) -> Iterator[bytes]:
     """What each task runs: the states of all events of its files, a chunk at a time."""
-    in_all_events = apps_with_profiles(config)
+    users = partial(user_rows.states_of, in_all_events=apps_with_profiles(config))
+    sessions = partial(session_rows.states_of, sessions=config.sessions)
     for file in group:
         for events in _chunks(storage, file.uri, file.tag):
-            yield _USERS + to_ipc(user_rows.states_of(events, in_all_events))
-            yield _SESSIONS + to_ipc(session_rows.states_of(events, config.sessions))
+            for kind, compute in ((_USERS, users), (_SESSIONS, sessions)):
+                made, failed = compute_isolated(compute, events)
+                yield from (kind + to_ipc(states) for states in made)
+                if failed:
+                    yield _FAILED + msgspec.json.encode(failed)
 
 
-_USERS, _SESSIONS = b"u", b"s"
+_USERS, _SESSIONS, _FAILED = b"u", b"s", b"f"
 
 
 def _chunks(storage: Storage, uri: str, app_id: str) -> Iterator[pa.Table]:

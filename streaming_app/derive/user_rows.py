@@ -13,6 +13,7 @@ from streaming_app.derive.attributes import applied, fold
 from streaming_app.derive.rules import EVENT_ORDER, USER_FOLDS, USER_PICKS, combine, unit_columns
 from streaming_app.engine import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
+from streaming_app.model.bounds import LATEST_MS, is_time
 from streaming_app.model.tables import EVENT, TRAFFIC, USER
 from streaming_app.model.times import iso_time
 
@@ -108,28 +109,50 @@ def _combined(source: str, **tables: pa.Table) -> pa.Table:
     return found.select(STATE_COLUMNS).cast(STATE_SCHEMA)
 
 
+def _is_time(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, LATEST_MS))
+
+
 def as_states(rows: pa.Table) -> pa.Table:
     """Rows of ``user`` as the states that they are."""
     last = as_epoch_ms(rows["event_timestamp"])
-    told = pc.if_else(pc.is_valid(rows["changed_as_of"]), rows["event_properties_json_str"], rows["user_properties_json_str"])
+    apart = pc.or_(pc.is_valid(rows["changed_as_of"]), pc.is_valid(rows["event_properties_json_str"]))
+    told = pc.if_else(apart, rows["event_properties_json_str"], rows["user_properties_json_str"])
     rows = rows.set_column(rows.column_names.index("user_properties_json_str"), "user_properties_json_str", told)
+    touched = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
+    rows = rows.set_column(rows.column_names.index("first_touch_time_msec"), "first_touch_time_msec", touched)
     return rows.append_column("last_msec", last).select(STATE_COLUMNS).cast(STATE_SCHEMA)
+
+
+MAX_ATTRIBUTES = 256
+"""So many attributes of a user are kept, the first by their names; an attribute that is left out once is left out for good."""
+MAX_ATTRIBUTE_BYTES = 16_384
+"""A larger value of an attribute counts as not sent."""
 
 
 def merge_properties(sent: list[str]) -> str:
     """One JSON object {name: {value, set_time_msec}} of many, each maybe after the time it was sent (epoch ms).
 
-    Of each property the newest stays; of two that are equally new, the one whose JSON text is larger.
+    Of each property the newest stays; of two that are equally new, the one whose JSON text is larger. The result is bounded by
+    rules that look at one value, or at names alone: whichever values are merged first, the same ones stay.
     """
     newest: dict[str, tuple[int, bytes]] = {}
     for text in sent:
         time, _, properties = text.partition(" ") if text[0] != "{" else ("0", "", text)
         for name, given in _properties(properties).items():
-            set_time = given.get("set_time_msec")
-            rank = (int(time) if set_time is None else set_time, msgspec.json.encode(given.get("value")))
-            newest[name] = max(newest.get(name, rank), rank)
-    merged = {name: {"value": msgspec.Raw(value), "set_time_msec": time} for name, (time, value) in sorted(newest.items())}
-    return drop_largest(msgspec.json.encode(merged).decode(), _MAX_BYTES)[0]
+            value = msgspec.json.encode(given.get("value"))
+            if len(value) <= MAX_ATTRIBUTE_BYTES:
+                rank = (_set_time(given, int(time)), value)
+                newest[name] = max(newest.get(name, rank), rank)
+    kept = sorted(newest.items())[:MAX_ATTRIBUTES]
+    merged = {name: {"value": msgspec.Raw(value), "set_time_msec": time} for name, (time, value) in kept}
+    return msgspec.json.encode(merged).decode()
+
+
+def _set_time(given: dict[str, Any], sent: int) -> int:
+    """When an attribute was set; when its event happened where that is not told, or is no time."""
+    told = given.get("set_time_msec")
+    return told if isinstance(told, int) and is_time(told) else sent
 
 
 _MAX_BYTES = next(column.max_bytes or 0 for column in USER.columns if column.name == "user_properties_json_str")
@@ -148,7 +171,8 @@ def rows_of(states: pa.Table, job_id: str, created_ms: int) -> pa.Table:
     columns["event_timestamp"], columns["created_time"] = as_timestamp(states["last_msec"]), as_timestamp(created)
     columns["first_visit_date"] = as_timestamp(touched).cast(pa.timestamp("us")).cast(pa.date32())
     told, changed = states["user_properties_json_str"], states["changed_properties_json_str"]
-    columns["event_properties_json_str"] = pc.if_else(pc.is_valid(changed), told, None)
+    is_long = pc.fill_null(pc.greater(pc.binary_length(told), _MAX_BYTES), False)
+    columns["event_properties_json_str"] = pc.if_else(pc.or_(pc.is_valid(changed), is_long), told, None)
     columns["user_properties_json_str"] = pa.array(map(_after_changes, told.to_pylist(), changed.to_pylist()), pa.string())
     orders = zip(states["first_traffic_as_of"].to_pylist(), states["user_properties_as_of"].to_pylist(), strict=True)
     columns["process_info"] = pa.array(
@@ -160,7 +184,7 @@ def rows_of(states: pa.Table, job_id: str, created_ms: int) -> pa.Table:
 def _after_changes(told: str | None, changed: str | None) -> str | None:
     """User attributes as JSON text, null where there are none."""
     if changed is None:
-        return told
+        return told and drop_largest(told, _MAX_BYTES)[0]
     left = applied(_properties(told or "{}"), _properties(changed))
     return _as_text(left) if left else None
 

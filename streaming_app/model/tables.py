@@ -131,6 +131,8 @@ USER_TRAFFIC = _traffic("first_traffic_", {}, "the earliest event with a source"
 SESSION_TRAFFIC = _traffic(
     "session_", {"category": "source_category"}, "the earliest event with a source that is not Direct, else of the earliest"
 )
+MERGED_BYTES = 4 << 20
+"""Of the attributes of a user that are kept to be merged with later ones: more than the rules of merging let through."""
 _AS_OF = "which event supplied it: event time (15 digits, epoch ms), event_id and event name; decides which of two wins"
 
 USER = Table(
@@ -144,7 +146,10 @@ USER = Table(
             "user attributes, {name: {value, set_time_msec}}: the newest of each that events told, after all changes"
         ),
         user_properties_as_of=text("the newest user_properties: " + _AS_OF, LONG),
-        event_properties_json_str=json_text("what events told of user_properties_json_str, where there are changes besides"),
+        event_properties_json_str=json_text(
+            "what events told of user_properties_json_str, where there are changes besides or that had to be shortened",
+            MERGED_BYTES,
+        ),
         changed_properties_json_str=json_text("what changes made of user attributes, {name: {value or null, set_time_msec}}"),
         changed_as_of=text("how many changes (15 digits), and when the latest was: the larger of two is the later state"),
         first_touch_time_msec=bigint("smallest first touch that an event tells, or its own time where it tells none, epoch ms"),
@@ -206,9 +211,10 @@ QUARANTINE = Table(
     "One row per element that could not be used, with its reason; nothing is lost.",
     _named(
         reason=text(
-            "malformed_line, malformed_payload, malformed_event, unknown_app, too_late, in_future, too_large, transformer_error"
+            "malformed_line, malformed_payload, malformed_event, unknown_app, too_late, in_future, too_large, transformer_error, "
+            "derive_error (of a user)"
         ),
-        stage=text("file, request, transform or rules"),
+        stage=text("file, request, transform, rules or derive"),
         error_class=text("class of the error"),
         message=text("what was wrong", LONG),
         raw=Column("string", "the element's raw text"),

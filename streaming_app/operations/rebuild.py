@@ -37,5 +37,8 @@ def rebuild(config: Config, names: tuple[str, ...], progress: Progress) -> dict[
         derive(spark, config, this.sink, Summary(this.job_id))  # what it has not seen would be counted twice later
         progress.phase("rebuild")
         for name in names:
-            this.result[name] = rebuild_table(spark, TABLES[name], config, this.sink, this.job_id)
+            done = rebuild_table(spark, TABLES[name], config, this.sink, this.job_id)
+            this.result[name] = done.rows
+            if done.failed:
+                this.count("set_aside", len(done.failed))
     return this.result

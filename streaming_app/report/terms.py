@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from streaming_app.model.arrow import to_rows
 from streaming_app.tables.read import Ask
 
 Rows = list[dict[str, Any]]
@@ -33,8 +34,7 @@ def among(names: tuple[str, ...]) -> str:
 
 def rows(ask: Ask, sql: str) -> Rows:
     """What a question finds; few rows, as SQL has aggregated them."""
-    found: Rows = ask(sql).to_pylist()
-    return found
+    return to_rows(ask(sql))
 
 
 def ranked(sql: str, measure: str, limit: int) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.config.model import Sessions
 from streaming_app.derive import session_rows
+from streaming_app.derive.isolate import SetAside, compute_isolated
+from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import in_parts
-from streaming_app.model.arrow import as_epoch_ms, as_timestamp
+from streaming_app.model.arrow import as_epoch_ms
+from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.tables import SESSION
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.files import LiveFile
@@ -22,29 +25,43 @@ _ROW = (_KEY, "session_id", "event_timestamp")
 _MATCH = (_KEY, "match_id", "match_start")
 
 
-def upsert_sessions(sink: Sink, states: pa.Table, sessions: Sessions, created_ms: int, transaction: Transaction) -> None:
-    """Combine new states with the sessions they extend or join, and write those that have news."""
+def upsert_sessions(
+    sink: Sink, states: pa.Table, sessions: Sessions, created_ms: int, transaction: Transaction
+) -> list[SetAside]:
+    """Combine new states with the sessions they extend or join, and write those that have news; returns the users that were
+    set aside, whose sessions stay as they are."""
     if not len(states):
-        return
-    reach = timedelta(days=sessions.max_days, minutes=sessions.timeout_minutes)
-    earliest = pc.min(as_timestamp(states["first_msec"])).as_py() - reach
-    latest = pc.max(as_timestamp(states["last_msec"])).as_py() + reach
+        return []
+    reach_ms = sessions.max_days * DAY_MS + sessions.timeout_minutes * 60_000
+    earliest = pc.min(states["first_msec"]).as_py() - reach_ms
+    latest = pc.max(states["last_msec"]).as_py() + reach_ms
 
     def near(file: LiveFile) -> bool:
         """A session that ends before, or begins after, cannot be joined; the log's statistics tell so file by file."""
         ends, begins = file.most.get("session_end"), file.least.get("event_timestamp")
-        return (ends is None or ends >= earliest) and (begins is None or begins <= latest)
+        return (ends is None or _epoch_ms(ends) >= earliest) and (begins is None or _epoch_ms(begins) <= latest)
+
+    def make(new: pa.Table, known: pa.Table) -> pa.Table:
+        return session_rows.rows_of(pa.concat_tables([new, known]), sessions, created_ms)
 
     held = hold(sink, SESSION, _SEEN, _may_join(states), near)
     stored = session_rows.as_states(wanted_rows(SESSION, held))
-    changed = (
-        session_rows.rows_of(pa.concat_tables([part, known]), sessions, created_ms)
-        for part, known in in_parts(session_rows.with_stored(states), stored)
-    )
-    changes = pa.concat_tables(changed)
+    made, failed = [session_rows.MERGE_SCHEMA.empty_table()], []
+    for part in in_parts(session_rows.with_stored(states), stored):
+        rows, aside = compute_isolated(make, *part)
+        made += rows
+        failed += aside
+    quarantine_keys(sink, failed, created_ms)
+    changes = pa.concat_tables(made)
     going = _matched(held, changes)
     new = changes.filter(pc.invert(changes["is_gone"])).select(SESSION.schema.names)
     replace(sink, SESSION, going, new, transaction)
+    return failed
+
+
+def _epoch_ms(statistic: datetime) -> float:
+    """A time as a table's log tells it, in UTC."""
+    return statistic.replace(tzinfo=UTC).timestamp() * 1_000
 
 
 def _may_join(states: pa.Table) -> Choice:

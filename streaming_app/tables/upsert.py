@@ -85,6 +85,18 @@ def replace(sink: Sink, table: Table, going: Iterable[Held], new: pa.Table, tran
         commit(target, table, Rewrite(writer.close(), removed, [], silent=False), *transaction)
 
 
+def exclude(held: Iterable[Held], column: str, values: dict[str, pa.Array]) -> list[Held]:
+    """The files with the rows of some values, by app, wanted no more: these stay as they are."""
+    return [_without(each, column, values.get(each.file.partition["app_id"])) for each in held]
+
+
+def _without(held: Held, column: str, values: pa.Array | None) -> Held:
+    if values is None:
+        return held
+    wanted = pc.invert(pc.is_in(held.rows[column], values)).combine_chunks()
+    return Held(held.file, held.rows.filter(wanted), pc.replace_with_mask(held.wanted, held.wanted, wanted))
+
+
 def values_by_app(rows: pa.Table, column: str) -> dict[str, pa.Array]:
     """The distinct values of a column in each app."""
     return {

@@ -10,16 +10,21 @@ import pyarrow as pa
 
 from streaming_app.config.load import parse_config
 from streaming_app.config.model import Config
+from streaming_app.derive.new_files import NewFiles
+from streaming_app.derive.rebuild import rebuild_stale_users
+from streaming_app.derive.stream import apply_states, compute_states
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.batch_metrics import Timing
 from streaming_app.ingest.commit import commit_batch, is_committed
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import merged
 from streaming_app.ingest.torn import roll_back_torn_batch
-from streaming_app.model.tables import TABLES
+from streaming_app.model.tables import CHANGE, EVENT, TABLES
 from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
+from streaming_app.summary import Summary
+from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.read import query
+from streaming_app.tasks import SizedFile
 
 # What differs between two runs over the same requests, however they are split: where a copy was read, and when.
 LINEAGE = {"process_info", "created_time"}
@@ -42,6 +47,7 @@ class Lake:
     stream_id: str = "test-stream"
     created_ms: int = 1_780_000_100_000
     _batch: int = field(default=-1, init=False)
+    _derived: dict[str, set[str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.config = config_for(self.folder, self.extra)
@@ -62,6 +68,23 @@ class Lake:
         parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]
         report = merged(FilePass(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
         return commit_batch(batch, report, Timing(0.0, sum(path.stat().st_size for path in paths if path.exists())), self.sink)
+
+    def derive(self) -> Summary:
+        """Bring all new files of ``event`` and ``change`` into the derived tables, as a micro-batch of derive does; then rebuild
+        the users of replaced events."""
+        files: NewFiles = {}
+        for table in (EVENT, CHANGE):
+            live = {file.path: file for file in live_files(self.sink.open(table))}
+            new = [file for path, file in live.items() if path not in self._derived.get(table.name, set())]
+            files[table.name] = [
+                SizedFile(f"{self.sink.uri(table)}/{each.path}", each.size, each.partition["app_id"]) for each in new
+            ]
+            self._derived[table.name] = set(live)
+        summary = Summary("test-job")
+        made = list(compute_states(self.sink.storage, self.config, files[EVENT.name]))
+        apply_states(made, files, self.config, self.sink, summary, ("test-derive", self._batch))
+        summary.set_aside += len(rebuild_stale_users(self.config, self.sink, "test-job"))
+        return summary
 
     def rows(self, table: str, order: str = "ALL", where: str = "true") -> list[dict[str, Any]]:
         """Rows of a table without lineage, ordered."""

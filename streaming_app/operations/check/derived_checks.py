@@ -9,6 +9,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.derive.isolate import without
+from streaming_app.model.arrow import to_rows
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
 from streaming_app.operations.check.facts import Facts, Problem, buckets, by_partition, shown
 from streaming_app.tables.read import dataset
@@ -75,9 +77,9 @@ def rebuilt_sample(facts: Facts) -> Iterator[Problem]:
     users = {(row["app_id"], row[_ID]) for row in picked}
     if not users:
         return
-    wanted = rebuilt_rows(facts.config, facts.sink, "check", users)
+    wanted, failed = rebuilt_rows(facts.config, facts.sink, "check", users)
     for table in (USER, SESSION):
-        yield from _differing(table, _stored(facts, table, users), wanted[table.name])
+        yield from _differing(table, without(_stored(facts, table, users), failed), without(wanted[table.name], failed))
 
 
 def _stored(facts: Facts, table: Table, users: set[tuple[str, str]]) -> pa.Table:
@@ -101,7 +103,7 @@ def _differing(table: Table, stored: pa.Table, wanted: pa.Table) -> Iterator[Pro
 def _by_key(table: Table, rows: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Rows without what says when and by which job they were written."""
     found = {}
-    for row in rows.drop_columns(["created_time"]).to_pylist():
+    for row in to_rows(rows.drop_columns(["created_time"])):
         info = msgspec.json.decode(row["process_info"] or "{}")
         row["process_info"] = {name: value for name, value in info.items() if name not in _LINEAGE}
         found[tuple(row[name] for name in table.key)] = row

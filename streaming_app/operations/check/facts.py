@@ -12,6 +12,7 @@ from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.config.model import Config
 from streaming_app.lease.holder import Holder
 from streaming_app.lease.tables import holder_of
+from streaming_app.model.arrow import to_rows
 from streaming_app.model.tables import Table
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.files import LiveFile
@@ -51,8 +52,7 @@ class Facts:
     def ask(self, sql: str, files: Snapshot) -> list[dict[str, Any]]:
         """Rows of a SELECT over some files of some tables."""
         with asking(self.sink, files) as ask:
-            found: list[dict[str, Any]] = ask(sql).to_pylist()
-        return found
+            return to_rows(ask(sql))
 
     @cached_property
     def active(self) -> Holder | None:

@@ -1,0 +1,73 @@
+"""Users and items that were set aside, in ``quarantine``: a row for each, until a replay has computed their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.derive.isolate import SetAside
+from streaming_app.errors import Reason
+from streaming_app.model.event import LONG
+from streaming_app.model.shorten import cut
+from streaming_app.model.tables import QUARANTINE
+from streaming_app.tables.commit import Rewrite, commit_once
+from streaming_app.tables.delta import Sink, live_files
+from streaming_app.tables.files import LiveFile
+from streaming_app.tables.parquet import PartitionWriter
+from streaming_app.tables.rows import read_columns
+
+STAGE = "derive"
+"""What ``quarantine.stage`` says of a user or an item that was set aside; ``raw`` names it."""
+
+
+class Key(NamedTuple):
+    """A user or an item, by the column that identifies it in its app."""
+
+    app_id: str
+    column: str
+    id: str
+
+
+def quarantine_keys(sink: Sink, failed: Iterable[SetAside], created_ms: int) -> None:
+    """Add what is not in ``quarantine`` yet, in one commit. Grows with what fails, which is nothing."""
+    new = {Key(each.app_id, each.column, each.id): each for each in failed}
+    if not new:
+        return
+    known = {key for file in live_files(sink.open(QUARANTINE)) for _, key in waiting_keys(sink, file)}
+    rows = [_row(key, each, created_ms) for key, each in sorted(new.items()) if key not in known]
+    if rows:
+        writer = PartitionWriter(QUARANTINE, sink.uri(QUARANTINE), sink.storage, "set-aside")
+        writer.add(pa.Table.from_pylist(rows, schema=QUARANTINE.schema))
+        commit_once(sink, QUARANTINE, Rewrite(writer.close(), [], []), "set-aside")
+
+
+def waiting_keys(sink: Sink, file: LiveFile) -> list[tuple[int, Key]]:
+    """What in a file of ``quarantine`` is still to be computed, each with the position of its row."""
+    rows = read_columns(f"{sink.uri(QUARANTINE)}/{file.path}", ["stage", "raw", "app_id", "resolved_time"], sink.storage)
+    waiting = pc.and_(pc.equal(rows["stage"], STAGE), pc.is_null(rows["resolved_time"]))
+    positions = pc.indices_nonzero(pc.fill_null(waiting, False))
+    found = rows.take(positions)
+    pairs = zip(found["app_id"].to_pylist(), found["raw"].to_pylist(), strict=True)
+    return list(zip(positions.to_pylist(), (_key(app_id, raw) for app_id, raw in pairs), strict=True))
+
+
+def _key(app_id: str, raw: str) -> Key:
+    [(column, value)] = msgspec.json.decode(raw, type=dict[str, str]).items()
+    return Key(app_id, column, value)
+
+
+def _row(key: Key, failed: SetAside, created_ms: int) -> dict[str, Any]:
+    return {
+        "reason": Reason.DERIVE_ERROR,
+        "stage": STAGE,
+        "error_class": failed.error,
+        "message": cut(f"its rows cannot be computed: {failed.message}", LONG),
+        "raw": msgspec.json.encode({key.column: key.id}).decode(),
+        "app_id": key.app_id,
+        "created_time": datetime.fromtimestamp(created_ms / 1_000, UTC),
+    }
