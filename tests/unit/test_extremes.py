@@ -1,0 +1,116 @@
+"""No value can stop the pipeline: whatever numbers, times and texts clients send, ingest, derive, the next run, check, looks and
+erasure go on, and nothing has to be set aside, because values are bounded where they enter.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from streaming_app.cli.look_commands import cell
+from streaming_app.erasure.person import Person
+from streaming_app.model.arrow import to_rows
+from streaming_app.model.bounds import DAY_MS, LATEST_MS
+from streaming_app.model.columns import columns_of
+from streaming_app.model.event import Event
+from streaming_app.model.tables import TABLES
+from streaming_app.operations.check.checks import check_tables
+from streaming_app.operations.erase import erase
+from streaming_app.progress import LogLines
+from tests.support.extremes import extreme_requests
+from tests.support.lake import Lake, balance
+from tests.support.raw import NOW, event, line, write
+from tests.support.sources import APPS
+from tests.support.upkeep import QUIET, derived
+
+ENRICHED = APPS + "enrichers: [{user_agent: {}}, {traffic_source: {}}]\n"
+ORDINARY = [line(event("ordinary", unique_id=f"u-{number}"), rid=f"last-{number}") for number in range(3)]
+
+
+def live_through(lake: Lake, lines: list[bytes]) -> None:
+    """Ingest and derive, then an ordinary run, then every look and an erasure; each must do what it promises."""
+    for number, each in enumerate((lines, ORDINARY)):
+        received, accounted = balance(lake.ingest(write(lake.folder / "raw", f"{number}.gz", *each)))
+        assert received == accounted
+        assert lake.derive().set_aside == 0
+    derived(lake)
+    problems = [each for checked in check_tables(lake.config, 1_000, QUIET) for each in checked.problems]
+    assert problems == []
+    for table in TABLES:
+        assert all(cell(value) is not None for row in to_rows(lake.query(f'SELECT * FROM "{table}"')) for value in row.values())
+    for user in {(row["app_id"], row["user_pseudo_id"]) for row in lake.rows("user")}:
+        result = erase(lake.config, Person(user[0], user[1]), "delete", LogLines())
+        assert result["remaining"] == 0
+
+
+@given(lines=extreme_requests())
+def test_extremes_stop_nothing(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
+    live_through(Lake(tmp_path_factory.mktemp("extremes"), ENRICHED), lines)
+
+
+def profile(**properties: Any) -> dict[str, Any]:
+    return event("e", event_type="_profile_set", user={name: {"value": value} for name, value in properties.items()})
+
+
+def engagement(event_id: str, value: int) -> dict[str, Any]:
+    return event(event_id, event_type="_user_engagement", attributes={"_session_id": "s", "_engagement_time_msec": value})
+
+
+LAST_DAYS = {"no ingest time, 9999": 253_402_300_799_999, "no ingest time, 9999-12-30": 253_402_128_000_000, "2199": LATEST_MS}
+REPORTED: dict[str, list[bytes]] = {
+    "first touch in µs": [line(profile(_user_first_touch_timestamp=NOW * 1_000))],
+    "first touch in ns": [line(profile(_user_first_touch_timestamp=NOW * 1_000_000))],
+    "first touch far before all calendars": [line(profile(_user_first_touch_timestamp=-4 * 10**17))],
+    "first touch after Python's calendar": [line(profile(_user_first_touch_timestamp=3 * 10**14))],
+    "first touch before Python's calendar": [line(profile(_user_first_touch_timestamp=-3 * 10**14))],
+    "session start": [line(event("e", attributes={"_session_id": "s", "_session_start_timestamp": -(10**17)}))],
+    "two endless engagements": [line(engagement("a", 2**63 - 1), engagement("b", 2**63 - 1))],
+    "two endless engagements of GTM": [
+        line(
+            [{"event_name": "user_engagement", "client_id": "c", "ga_session_id": "1", "engagement_time_msec": 2**63 - 1}] * 2,
+            appId="web-gtm",
+        )
+    ],
+    **{name: [line(event("e", timestamp=time), ingest_time=None)] for name, time in LAST_DAYS.items()},
+}
+
+
+@pytest.mark.parametrize("case", REPORTED)
+def test_what_stopped_it_once(case: str, tmp_path: Path) -> None:
+    live_through(Lake(tmp_path, ENRICHED), REPORTED[case])
+
+
+BOUNDED = {column.name: column for column in columns_of(Event) if column.bounds}
+
+
+def test_what_does_not_fit_is_null_or_clamped_and_noted(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    attributes = {
+        "_session_start_timestamp": -5,
+        "_session_duration": 2 * DAY_MS,
+        "_engagement_time_msec": -7,
+        "_session_id": "s",
+    }
+    sent = event("e", event_type="_user_engagement", attributes=attributes, screen_width=2**40, viewport_width=2**70)
+    lake.ingest(write(tmp_path / "raw", "a.gz", line(sent, client_timestamp=10**30)))
+    [row] = lake.rows("event")
+    assert (row["session_start_time_msec"], row["session_duration"], row["user_engagement_time_msec"]) == (None, DAY_MS, 0)
+    assert (row["device_screen_width"], row["device_viewport_width"]) == (None, None)
+    [info] = [json.loads(text) for text in lake.query("SELECT process_info FROM event")["process_info"].to_pylist()]
+    assert info["out_of_range"] == {
+        "session_start_time_msec": -5,
+        "session_duration": 2 * DAY_MS,
+        "user_engagement_time_msec": -7,
+        "device_screen_width": str(2**40),
+        "device_viewport_width": str(2**70),
+    }
+    assert info["unreadable_request"] == {"client_timestamp": str(10**30)}
+
+
+def test_every_time_and_duration_of_an_event_is_bounded() -> None:
+    times = {name for name in Event.__struct_fields__ if name.endswith("_msec") or name == "session_duration"}
+    assert times - BOUNDED.keys() == {"upload_time_msec"}  # which is in no column
