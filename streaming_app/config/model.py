@@ -85,7 +85,7 @@ class Derive(Section):
 
 class Dedupe(Section):
     neighbour_days: int = Field(default=1, ge=0)
-    """An event id is compared with the days of the new events and this many days before and after."""
+    """Copies of an event id whose days are no further apart are duplicates, as are those that others link day by day."""
 
 
 class LimitsSection(Section):

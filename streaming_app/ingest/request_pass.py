@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streaming_app.errors import Reason
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.change_rows import ChangeRows
 from streaming_app.ingest.event_rows import EventRows
@@ -24,8 +25,14 @@ class RequestPass:
         self.counts = Counts()
 
     def take(self, request: Request) -> None:
-        """Every element of a request finds its place."""
-        self.keep(request, self.triage.sort(request))
+        """Every element of a request finds its place; a request that cannot be sorted is rejected as a whole."""
+        try:
+            triage = self.triage.sort(request)
+        except Exception as error:  # nothing that is known raises here; one request must not take its file along
+            kind = type(error).__name__
+            rejected = Rejected(Reason.TRANSFORMER_ERROR, f"{kind}: {error}", error_class=kind)
+            triage = Triage([], [], [(rejected, "request")])
+        self.keep(request, triage)
 
     def keep(self, request: Request, triage: Triage) -> None:
         """Put the elements there."""
