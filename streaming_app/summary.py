@@ -28,7 +28,7 @@ class Summary:
     seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     latency_p95_seconds: float | None = None
-    set_aside: int = 0
+    keys_set_aside: int = 0
     """Users and items whose rows could not be computed; ``quarantine`` names them."""
 
     def add(self, metrics: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ def run(
 
 def describe(summary: Summary) -> str:
     """A summary for people."""
-    aside = [f"set aside: {summary.set_aside:,}; see them by: clickstream tables check"] if summary.set_aside else []
+    aside = [f"set aside: {summary.keys_set_aside:,}; see them by: clickstream tables check"] if summary.keys_set_aside else []
     if not summary.batches:
         return "\n".join(["nothing new to process", *aside])
     seconds = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in summary.seconds.items())

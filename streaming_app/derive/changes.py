@@ -56,7 +56,7 @@ def upsert_items(sink: Sink, keys: Keys, created_ms: int, transaction: Transacti
     made, failed = compute_isolated(_item_rows, changes, column=ITEM)
     quarantine_keys(sink, failed, created_ms)
     rows = pa.concat_tables([_ITEM_SCHEMA.empty_table(), *made])
-    rows.append_column("event_timestamp", as_timestamp(rows["event_time_msec"]))
+    rows = rows.append_column("event_timestamp", as_timestamp(rows["event_time_msec"]))
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(rows))])
     rows = rows.append_column("created_time", as_timestamp(created)).select(ITEM_ATTRIBUTES.schema.names)
     held = exclude(hold(sink, ITEM_ATTRIBUTES, (ITEM,), one_of(keys)), ITEM, failed_by_app(failed))

@@ -49,7 +49,9 @@ def compute_isolated(
         if len(ids) == 1:
             [(app_id, key)] = ids
             log.debug("%s %s of app %s is set aside", column, key, app_id, exc_info=True)
-            return [], [SetAside(app_id, column, key, type(error).__name__, " ".join(str(error).split()))]
+            others = [_split(each, column, ids_by_app(ids))[1] for each in inputs]
+            made = [compute(*others)] if any(map(len, others)) else []  # rows without a value in the column
+            return made, [SetAside(app_id, column, key, type(error).__name__, " ".join(str(error).split()))]
     half = ids_by_app(ids[: len(ids) // 2])
     parts = [_split(each, column, half) for each in inputs]
     first, first_failed = compute_isolated(compute, *(part[0] for part in parts), column=column)

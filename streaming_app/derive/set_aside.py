@@ -33,12 +33,20 @@ class Key(NamedTuple):
     id: str
 
 
+class Waiting(NamedTuple):
+    """A row of a file of ``quarantine`` whose key is still to be computed."""
+
+    position: int
+    key: Key
+    since: datetime
+
+
 def quarantine_keys(sink: Sink, failed: Iterable[SetAside], created_ms: int) -> None:
     """Add what is not in ``quarantine`` yet, in one commit. Grows with what fails, which is nothing."""
     new = {Key(each.app_id, each.column, each.id): each for each in failed}
     if not new:
         return
-    known = {key for file in live_files(sink.open(QUARANTINE)) for _, key in waiting_keys(sink, file)}
+    known = {row.key for file in live_files(sink.open(QUARANTINE)) for row in waiting_keys(sink, file)}
     rows = [_row(key, each, created_ms) for key, each in sorted(new.items()) if key not in known]
     if rows:
         writer = PartitionWriter(QUARANTINE, sink.uri(QUARANTINE), sink.storage, "set-aside")
@@ -46,14 +54,14 @@ def quarantine_keys(sink: Sink, failed: Iterable[SetAside], created_ms: int) -> 
         commit_once(sink, QUARANTINE, Rewrite(writer.close(), [], []), "set-aside")
 
 
-def waiting_keys(sink: Sink, file: LiveFile) -> list[tuple[int, Key]]:
-    """What in a file of ``quarantine`` is still to be computed, each with the position of its row."""
-    rows = read_columns(f"{sink.uri(QUARANTINE)}/{file.path}", ["stage", "raw", "app_id", "resolved_time"], sink.storage)
+def waiting_keys(sink: Sink, file: LiveFile) -> list[Waiting]:
+    """What in a file of ``quarantine`` is still to be computed."""
+    columns = ["stage", "raw", "app_id", "created_time", "resolved_time"]
+    rows = read_columns(f"{sink.uri(QUARANTINE)}/{file.path}", columns, sink.storage)
     waiting = pc.and_(pc.equal(rows["stage"], STAGE), pc.is_null(rows["resolved_time"]))
     positions = pc.indices_nonzero(pc.fill_null(waiting, False))
-    found = rows.take(positions)
-    pairs = zip(found["app_id"].to_pylist(), found["raw"].to_pylist(), strict=True)
-    return list(zip(positions.to_pylist(), (_key(app_id, raw) for app_id, raw in pairs), strict=True))
+    found = zip(positions.to_pylist(), rows.take(positions).to_pylist(), strict=True)
+    return [Waiting(position, _key(row["app_id"], row["raw"]), row["created_time"]) for position, row in found]
 
 
 def _key(app_id: str, raw: str) -> Key:

@@ -45,7 +45,7 @@ def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) ->
 
     run_available_now(new_files(spark, sink), config.checkpoint_uri("derive"), process)
     with summary.timed("rebuild"):
-        summary.set_aside += len(rebuild_stale_users(config, sink, summary.job_id))
+        summary.keys_set_aside += len(rebuild_stale_users(config, sink, summary.job_id))
 
 
 def update(spark: SparkSession, files: NewFiles, config: Config, sink: Sink, summary: Summary, transaction: Transaction) -> None:
@@ -78,7 +78,7 @@ def apply_states(
     with summary.timed("derive session"):
         sessions = without(_joined(made, _SESSIONS, session_rows.STATE_SCHEMA), failed)
         failed += upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)
-    summary.set_aside += len({(each.app_id, each.id) for each in failed}) + len(items)
+    summary.keys_set_aside += len({(each.app_id, each.id) for each in failed}) + len(items)
 
 
 def compute_states(storage: Storage, config: Config, group: Group) -> Iterator[bytes]:

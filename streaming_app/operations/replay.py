@@ -13,6 +13,7 @@ import pyarrow as pa
 from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.config.model import Config
+from streaming_app.derive.set_aside import STAGE
 from streaming_app.derive.stream import derive
 from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.ingest.batch import Batch
@@ -23,6 +24,7 @@ from streaming_app.ingest.triage import RequestTriage, Triage
 from streaming_app.model.request import Request
 from streaming_app.model.tables import QUARANTINE
 from streaming_app.operations.operation import Operation, operation
+from streaming_app.operations.replay_keys import files_with_keys, replay_keys
 from streaming_app.operations.requests import RequestsAgain
 from streaming_app.operations.resolve import mark_resolved
 from streaming_app.progress import Progress
@@ -49,6 +51,7 @@ class Wanted:
     def includes(self, row: dict[str, Any]) -> bool:
         return (
             row["resolved_time"] is None
+            and row["stage"] != STAGE  # what derive set aside is no element of a request
             and (not self.reasons or row["reason"] in self.reasons)
             and (self.since is None or row["created_time"] >= self.since)
             and (self.app_id is None or row["app_id"] == self.app_id)
@@ -70,6 +73,7 @@ def planned(config: Config, wanted: Wanted) -> dict[str, int]:
         for _, _, became in _tries(sink, file, wanted, config, triage):
             counts["cannot" if became is None else "tried"] += 1
             counts["pass"] += became is not None and _passes(became)
+    counts["tried"] += sum(len(each.rows) for each in files_with_keys(sink, wanted))
     return counts
 
 
@@ -91,6 +95,7 @@ def replay(config: Config, wanted: Wanted, progress: Progress) -> dict[str, Any]
         progress.phase("derive")
         if derive_is_behind(config, AnyObjects(config.s3.endpoint, config.s3.region)):
             derive(get_session(config, this.sink.storage), config, this.sink, Summary(this.job_id))
+        replay_keys(this, wanted)
     return this.result
 
 

@@ -83,7 +83,7 @@ class Lake:
         summary = Summary("test-job")
         made = list(compute_states(self.sink.storage, self.config, files[EVENT.name]))
         apply_states(made, files, self.config, self.sink, summary, ("test-derive", self._batch))
-        summary.set_aside += len(rebuild_stale_users(self.config, self.sink, "test-job"))
+        summary.keys_set_aside += len(rebuild_stale_users(self.config, self.sink, "test-job"))
         return summary
 
     def rows(self, table: str, order: str = "ALL", where: str = "true") -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def live_through(lake: Lake, lines: list[bytes]) -> None:
     for number, each in enumerate((lines, ORDINARY)):
         received, accounted = balance(lake.ingest(write(lake.folder / "raw", f"{number}.gz", *each)))
         assert received == accounted
-        assert lake.derive().set_aside == 0
+        assert lake.derive().keys_set_aside == 0
     derived(lake)
     problems = [each for checked in check_tables(lake.config, 1_000, QUIET) for each in checked.problems]
     assert problems == []

@@ -14,14 +14,14 @@ from streaming_app.operations.check.count_checks import balance, stored_rows
 from streaming_app.operations.check.derived_checks import known_users, rebuilt_sample
 from streaming_app.operations.check.facts import Facts, Problem
 from streaming_app.operations.check.key_checks import unique_keys
-from streaming_app.operations.check.log_checks import files, layouts, operations
+from streaming_app.operations.check.log_checks import files, layouts, operations, set_aside
 from streaming_app.operations.steps import Steps
 from streaming_app.tables.delta import sink_for
 from streaming_app.tables.read import snapshot
 
 Check = Callable[[Facts], Iterable[Problem]]
 
-CHECKS: tuple[Check, ...] = (files, operations, balance, stored_rows, unique_keys, known_users, rebuilt_sample)
+CHECKS: tuple[Check, ...] = (files, operations, set_aside, balance, stored_rows, unique_keys, known_users, rebuilt_sample)
 """What is looked at, the quick ones first; their docstrings are what they promise."""
 
 
