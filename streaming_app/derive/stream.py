@@ -26,13 +26,16 @@ from streaming_app.storage import Storage
 from streaming_app.streams import run_available_now
 from streaming_app.summary import Summary
 from streaming_app.tables.delta import Sink
-from streaming_app.tables.rows import conformed
+from streaming_app.tables.rows import conformed, in_chunks
 from streaming_app.tables.session import upsert_sessions
 from streaming_app.tables.upsert import Transaction
 from streaming_app.tables.user import upsert_users
 from streaming_app.tasks import Group, grouped, run_tasks
 
 CHUNK_ROWS = 1 << 16
+CHUNK_BYTES = 64 << 20
+_READ_ROWS = 1 << 10
+"""Rows that are read at a time, to be joined to chunks: a thousand events with the longest texts take 200 MB."""
 
 
 def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) -> None:
@@ -102,8 +105,9 @@ def _chunks(storage: Storage, uri: str, app_id: str) -> Iterator[pa.Table]:
     system, path = storage.filesystem(uri)
     schema = pa.schema([EVENT.schema.field(name) for name in EVENT_COLUMNS])
     with pq.ParquetFile(path, filesystem=system) as file:
-        for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=list(EVENT_COLUMNS)):
-            events = conformed(pa.Table.from_batches([batch]), schema)
+        batches = file.iter_batches(batch_size=_READ_ROWS, columns=list(EVENT_COLUMNS))
+        for chunk in in_chunks(batches, CHUNK_ROWS, CHUNK_BYTES):
+            events = conformed(chunk, schema)
             yield events.append_column("app_id", pa.repeat(app_id, len(events)))
 
 

@@ -39,6 +39,11 @@ class Table:
         """Columns with min and max in the Delta log: those people filter by, because statistics cost."""
         return tuple(column.name for column in self.columns if column.stats)
 
+    @cached_property
+    def unbounded_columns(self) -> frozenset[str]:
+        """Text columns that the contract does not limit: raw text and envelopes of requests."""
+        return frozenset(column.name for column in self.columns if column.type == "string" and column.max_bytes is None)
+
 
 def _named(**columns: Column) -> tuple[Column, ...]:
     return tuple(replace(column, name=name) for name, column in columns.items())

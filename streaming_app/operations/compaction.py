@@ -27,6 +27,9 @@ UPSERTED_TARGET = 32 << 20
 """Bytes of a file where rows are replaced: a run holds each file in memory (about eight times its size) that has one of its
 users, and writes it again."""
 
+_FEW_ROWS = 1_024
+"""Rows of a row group where each may have a megabyte of text: whoever rewrites the file holds a row group in memory."""
+
 _UPSERTED = frozenset({USER.name, SESSION.name, ITEM_ATTRIBUTES.name})
 
 
@@ -107,7 +110,7 @@ def writer_properties(table: Table) -> WriterProperties:
     return WriterProperties(
         compression=COMPRESSION,
         compression_level=COMPRESSION_LEVEL,
-        max_row_group_size=ROW_GROUP_ROWS,
+        max_row_group_size=_FEW_ROWS if table.unbounded_columns else ROW_GROUP_ROWS,
         default_column_properties=_column(dictionary=True, statistics=False),
         column_properties=columns,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +13,8 @@ from streaming_app.tables.delta import Sink
 from streaming_app.tables.files import LiveFile
 
 _BATCH_ROWS = 16_384
+_FEW_ROWS = 256
+"""Rows that are read at a time where one of the columns may hold a megabyte of text in each."""
 
 
 def read_batches(sink: Sink, table: Table, file: LiveFile, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -21,8 +23,23 @@ def read_batches(sink: Sink, table: Table, file: LiveFile, columns: Sequence[str
     schema = pa.schema([table.schema.field(name) for name in columns])
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
         present = [name for name in columns if name in parquet.schema_arrow.names]
-        for batch in parquet.iter_batches(_BATCH_ROWS, columns=present):
+        has_long_texts = not table.unbounded_columns.isdisjoint(present)
+        for batch in parquet.iter_batches(_FEW_ROWS if has_long_texts else _BATCH_ROWS, columns=present):
             yield conformed(pa.Table.from_batches([batch]), schema)
+
+
+def in_chunks(batches: Iterable[pa.RecordBatch], most_rows: int, most_bytes: int) -> Iterator[pa.Table]:
+    """Batches joined to tables of so many rows or bytes."""
+    chunk: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        chunk.append(batch)
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= most_rows or size >= most_bytes:
+            yield pa.Table.from_batches(chunk)
+            chunk, rows, size = [], 0, 0
+    if chunk:
+        yield pa.Table.from_batches(chunk)
 
 
 def read_columns(uri: str, columns: Sequence[str] | None, storage: Storage) -> pa.Table:
