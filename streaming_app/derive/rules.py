@@ -111,8 +111,12 @@ def unit_columns(folds: Fold, picks: tuple[Pick, ...]) -> str:
     return ", ".join(parts)
 
 
-_FOLDED = {"min": "min({})", "max": "max({})", "sum": f"CAST(least(sum({{}}), {INT64[-1]}) AS BIGINT)"}
+_SUM = (
+    f"CAST(CASE WHEN sum({{0}}) > {INT64[-1]} THEN {INT64[-1]} WHEN sum({{0}}) < {INT64[0]} THEN {INT64[0]} "
+    "ELSE sum({0}) END AS BIGINT)"
+)
 """Sums saturate: DuckDB adds in 128 bits, the columns have 64."""
+_FOLDED = {"min": "min({0})", "max": "max({0})", "sum": _SUM}
 
 
 def combine(states: str, keys: str, folds: Fold, picks: tuple[Pick, ...], extra: str = "", kept: str = "") -> str:
