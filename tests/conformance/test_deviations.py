@@ -8,14 +8,14 @@ import pytest
 
 from .compare import expected_row, same_value
 from .deviations import DEVIATIONS, KEPT_AS_RECEIVED
-from .fixture_files import Row, load_json, needs_fixtures
+from .fixture_files import Row, load_json, skip_without_recorded_cases
 from .test_gtm_fixtures import CASES as GTM_CASES
 from .test_gtm_fixtures import recorded_rows as recorded_gtm_rows
 from .test_sdk_fixtures import CASES, recorded_rows
 from .test_sensors_fixtures import SHOWN as SENSORS_SHOWN
 from .test_sensors_fixtures import recorded_row as recorded_sensors_row
 
-pytestmark = needs_fixtures
+skip_without_recorded_cases()
 
 
 def _recorded(fixture: str) -> Row:

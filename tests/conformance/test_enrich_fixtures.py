@@ -11,9 +11,9 @@ import pytest
 from streaming_app.enrichers.user_agent import UserAgent
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 
-from .fixture_files import FIXTURES, Row, load_json, load_lines, needs_fixtures
+from .fixture_files import FIXTURES, Row, load_json, load_lines, skip_without_recorded_cases
 
-pytestmark = needs_fixtures
+skip_without_recorded_cases()
 
 _NOT_RECORDED = {"device": {"brand", "model"}}
 """Keys of our ``device_ua`` that the recorded one does not have."""

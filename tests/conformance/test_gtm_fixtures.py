@@ -12,10 +12,10 @@ import pytest
 
 from .compare import actual_row, differences, expected_row
 from .deviations import KEPT_AS_RECEIVED
-from .fixture_files import FIXTURES, Row, load_json, load_lines, needs_fixtures
+from .fixture_files import FIXTURES, Row, load_json, load_lines, skip_without_recorded_cases
 from .pipeline_in_process import Run, Setting, run, users_of
 
-pytestmark = needs_fixtures
+skip_without_recorded_cases()
 
 
 def _setting(app: str, project: str = "test_project_id_gtm_server") -> Setting:

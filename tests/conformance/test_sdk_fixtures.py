@@ -12,10 +12,10 @@ import pytest
 from streaming_app.model.tables import EVENT
 
 from .compare import actual_row, differences, expected_row
-from .fixture_files import FIXTURES, Row, load_json, load_lines, needs_fixtures
+from .fixture_files import FIXTURES, Row, load_json, load_lines, skip_without_recorded_cases
 from .pipeline_in_process import JOB_ID, Run, Setting, run, sessions_of, users_of
 
-pytestmark = needs_fixtures
+skip_without_recorded_cases()
 
 UBA = Setting(("uba-app",))
 _PARSER = Setting(("uba-app",), project="test_project_id", clock_correction=False)

@@ -11,9 +11,9 @@ from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
 from streaming_app.storage import Storage
 from tests.unit.test_traffic_source import DIRECT, GCLID, INTERNAL, NOTHING, Case, table, traffic
 
-from .fixture_files import FIXTURES, needs_fixtures
+from .fixture_files import FIXTURES, skip_without_recorded_cases
 
-pytestmark = needs_fixtures
+skip_without_recorded_cases()
 
 _RULES = FIXTURES / "rules" / "input"
 _PAGE = "https://www.example.com/"
