@@ -47,6 +47,9 @@ INGESTED, DERIVED = ("event", "item", "change", "quarantine"), ("user", "session
 """Tables that a case tells wholly (none where it does not name one), and those that it need not tell."""
 
 _NAMES_THE_RUN = {"created_time", "batch_id", "source_file"}
+_DAY = ("year", "month", "day")
+NOT_COMPARED = _NAMES_THE_RUN | set(_DAY)
+"""Columns that no row lists."""
 _OF_THE_RUN = {"process_job_id", "process_time", "input_file_name"}
 """Keys of ``process_info``."""
 _OF_THE_FILE = {"source_file", "source_line"}
@@ -79,6 +82,17 @@ class Case:
         if isinstance(sent, list):
             return [_with_common(common, each) for each in sent]
         return _with_common(common, sent)
+
+    def keys_sent(self) -> Iterator[str]:
+        """Keys of the payloads, at any depth."""
+        payloads: list[Any] = [self._payload(request["payload"]) for request in self.requests]
+        while payloads:
+            value = payloads.pop()
+            if isinstance(value, dict):
+                yield from value
+                payloads += value.values()
+            elif isinstance(value, list):
+                payloads += value
 
     def expected(self, table: str) -> list[Row]:
         """The rows of a table, without what they have in common only."""
@@ -152,9 +166,7 @@ def run(case: Case, folder: Path) -> Lake:
     lake = Lake(folder, APPS + case.config)
     lake.ingest(write(folder / "raw", "case.gz", *case.lines()))
     events, changes = (lake.query(f'SELECT * FROM "{table}"') for table in ("event", "change"))
-    users = pa.concat_tables(
-        [user_rows.states_of(events, apps_with_profiles(lake.config)), user_rows.states_of_changes(changes)]
-    )
+    users = pa.concat_tables([user_rows.states_of(events, apps_with_profiles(lake.config)), user_rows.states_of_changes(changes)])
     transaction = ("own cases", 0)
     upsert_users(lake.sink, users, "test-job", lake.created_ms, transaction)
     sessions = session_rows.states_of(events, lake.config.sessions)
@@ -176,7 +188,7 @@ def _as_written(row: Row) -> Row:
         if name in row:
             row[name] = {key: value for key, value in row[name].items() if key not in left_out}
     if "year" in row:
-        day = "{}-{:02}-{:02}".format(*(row.pop(name) for name in ("year", "month", "day")))
+        day = "{}-{:02}-{:02}".format(*(row.pop(name) for name in _DAY))
         assert row["event_timestamp"].startswith(day), row
     return row
 
@@ -187,3 +199,38 @@ def _shown(name: str, value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return msgspec.json.decode(value) if name in _JSON else value
+
+
+def enricher_cases() -> tuple[str, list[Row]]:
+    """YAML of the configuration of the enrichers, and a table of what they are given and the columns that they fill."""
+    document = YAML(typ="safe").load((FOLDER / "enrichers.yaml").read_text(encoding="utf-8"))
+    return document["config"], document["cases"]
+
+
+_ENRICHED = {"geo": "geo_", "ua": "device_ua_", "traffic": "traffic_source_"}
+_ALONE = {"is_bot", "bot_source", "device_ua"}
+
+
+def wanted_columns(case: Row) -> Row:
+    """The columns of an enrichers' case by their names in the table."""
+    columns = {name: case[name] for name in _ALONE & case.keys()}
+    for group, prefix in _ENRICHED.items():
+        columns |= {f"{prefix}{name}": value for name, value in case.get(group, {}).items()}
+    return columns
+
+
+def enriched_columns(row: Row) -> Row:
+    """The same columns of a row."""
+    return {name: value for name, value in row.items() if name in _ALONE or name.startswith(tuple(_ENRICHED.values()))}
+
+
+def enricher_line(number: int, case: Row) -> bytes:
+    """A request whose event has what an enrichers' case is given; its id is the number of the case."""
+    app, sent, time = case.get("app", "teahouse"), case.get("sent", {}), 1_773_477_000_000
+    elements: dict[str, Row] = {
+        "teahouse": {"app_id": app, "event_id": f"e-{number}", "event_type": "x", "timestamp": time, "attributes": sent},
+        "teahouse-gtm": {"event_name": "x", "client_id": "c", **sent},
+        "teahouse-sensors": {"type": "track", "event": "x", "distinct_id": "d", "time": time, "_track_id": number, **sent},
+    }
+    line = {"rid": f"r-{number}", "appId": app, "ip": case.get("ip"), "ua": case.get("agent"), "ingest_time": time}
+    return json.dumps({**line, "data": json.dumps(elements[app])}).encode()
