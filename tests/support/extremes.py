@@ -7,10 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from streaming_app.model.bounds import LATEST_MS
 from streaming_app.transformers.clickstream_sdk import fields as sdk
 from streaming_app.transformers.gtm_server import fields as gtm
 from streaming_app.transformers.sensors_data import fields as sensors
-from tests.support.raw import NOW, line
+from tests.support.raw import NOW, event, line
 
 DAY = 86_400_000
 NUMBERS: tuple[Any, ...] = (
@@ -127,3 +128,31 @@ def extreme_requests(draw: st.DrawFn) -> list[bytes]:
         }
         lines.append(line(payload, **envelope))
     return lines
+
+
+def _profile(**properties: Any) -> dict[str, Any]:
+    return event("e", event_type="_profile_set", user={name: {"value": value} for name, value in properties.items()})
+
+
+def _engagement(event_id: str, value: int) -> dict[str, Any]:
+    return event(event_id, event_type="_user_engagement", attributes={"_session_id": "s", "_engagement_time_msec": value})
+
+
+_LAST_DAYS = {"no ingest time, 9999": 253_402_300_799_999, "no ingest time, 9999-12-30": 253_402_128_000_000, "2199": LATEST_MS}
+STOPPED_ONCE: dict[str, list[bytes]] = {
+    "first touch in µs": [line(_profile(_user_first_touch_timestamp=NOW * 1_000))],
+    "first touch in ns": [line(_profile(_user_first_touch_timestamp=NOW * 1_000_000))],
+    "first touch far before all calendars": [line(_profile(_user_first_touch_timestamp=-4 * 10**17))],
+    "first touch after Python's calendar": [line(_profile(_user_first_touch_timestamp=3 * 10**14))],
+    "first touch before Python's calendar": [line(_profile(_user_first_touch_timestamp=-3 * 10**14))],
+    "session start": [line(event("e", attributes={"_session_id": "s", "_session_start_timestamp": -(10**17)}))],
+    "two endless engagements": [line(_engagement("a", 2**63 - 1), _engagement("b", 2**63 - 1))],
+    "two endless engagements of GTM": [
+        line(
+            [{"event_name": "user_engagement", "client_id": "c", "ga_session_id": "1", "engagement_time_msec": 2**63 - 1}] * 2,
+            appId="web-gtm",
+        )
+    ],
+    **{name: [line(event("e", timestamp=time), ingest_time=None)] for name, time in _LAST_DAYS.items()},
+}
+"""Requests that stopped ingest or derive of every app, before numbers and times were bounded."""

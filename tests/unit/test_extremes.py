@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,16 +13,16 @@ from hypothesis import given
 from streaming_app.cli.look_commands import cell
 from streaming_app.erasure.person import Person
 from streaming_app.model.arrow import to_rows
-from streaming_app.model.bounds import DAY_MS, LATEST_MS
+from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.tables import TABLES
 from streaming_app.operations.check.checks import check_tables
 from streaming_app.operations.erase import erase
 from streaming_app.progress import LogLines
-from tests.support.extremes import extreme_requests
+from tests.support.extremes import STOPPED_ONCE, extreme_requests
 from tests.support.lake import Lake, balance
-from tests.support.raw import NOW, event, line, write
+from tests.support.raw import event, line, write
 from tests.support.sources import APPS
 from tests.support.upkeep import QUIET, derived
 
@@ -52,36 +51,9 @@ def test_extremes_stop_nothing(lines: list[bytes], tmp_path_factory: pytest.Temp
     live_through(Lake(tmp_path_factory.mktemp("extremes"), ENRICHED), lines)
 
 
-def profile(**properties: Any) -> dict[str, Any]:
-    return event("e", event_type="_profile_set", user={name: {"value": value} for name, value in properties.items()})
-
-
-def engagement(event_id: str, value: int) -> dict[str, Any]:
-    return event(event_id, event_type="_user_engagement", attributes={"_session_id": "s", "_engagement_time_msec": value})
-
-
-LAST_DAYS = {"no ingest time, 9999": 253_402_300_799_999, "no ingest time, 9999-12-30": 253_402_128_000_000, "2199": LATEST_MS}
-REPORTED: dict[str, list[bytes]] = {
-    "first touch in µs": [line(profile(_user_first_touch_timestamp=NOW * 1_000))],
-    "first touch in ns": [line(profile(_user_first_touch_timestamp=NOW * 1_000_000))],
-    "first touch far before all calendars": [line(profile(_user_first_touch_timestamp=-4 * 10**17))],
-    "first touch after Python's calendar": [line(profile(_user_first_touch_timestamp=3 * 10**14))],
-    "first touch before Python's calendar": [line(profile(_user_first_touch_timestamp=-3 * 10**14))],
-    "session start": [line(event("e", attributes={"_session_id": "s", "_session_start_timestamp": -(10**17)}))],
-    "two endless engagements": [line(engagement("a", 2**63 - 1), engagement("b", 2**63 - 1))],
-    "two endless engagements of GTM": [
-        line(
-            [{"event_name": "user_engagement", "client_id": "c", "ga_session_id": "1", "engagement_time_msec": 2**63 - 1}] * 2,
-            appId="web-gtm",
-        )
-    ],
-    **{name: [line(event("e", timestamp=time), ingest_time=None)] for name, time in LAST_DAYS.items()},
-}
-
-
-@pytest.mark.parametrize("case", REPORTED)
+@pytest.mark.parametrize("case", STOPPED_ONCE)
 def test_what_stopped_it_once(case: str, tmp_path: Path) -> None:
-    live_through(Lake(tmp_path, ENRICHED), REPORTED[case])
+    live_through(Lake(tmp_path, ENRICHED), STOPPED_ONCE[case])
 
 
 BOUNDED = {column.name: column for column in columns_of(Event) if column.bounds}
