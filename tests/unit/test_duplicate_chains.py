@@ -64,7 +64,7 @@ CASES = {
 def test_every_order_of_batches_ends_in_the_same_rows(case: str, tmp_path: Path) -> None:
     copies, neighbour_days = CASES[case]
     wanted = smallest_of_each_chain(copies, neighbour_days)
-    orders = [[[copy] for copy in order] for order in itertools.permutations(copies)][:6]
+    orders = [[[copy] for copy in order] for order in itertools.permutations(copies)][::2][:3]
     for number, batches in enumerate([[copies], *orders]):
         found = ingest_copies(tmp_path / str(number), batches, neighbour_days, tasks=1 + number % 2)
         assert found == wanted, batches
