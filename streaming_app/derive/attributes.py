@@ -6,7 +6,8 @@ be corrected later by what arrived too late.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -47,17 +48,11 @@ def fold(changes: pa.Table, *key: str) -> Iterator[Folded]:
     for found, group in groupby(rows, lambda row: tuple(row[name] for name in key)):
         count = 0
         last: dict[str, Any] = {}
-        attributes: Attributes = {}
+        held = _Held()
         for count, last in enumerate(group, 1):  # noqa: B007 - both are of use after the loop
-            _apply(attributes, last)
-        yield Folded(found, attributes, f"{count:015d}\t{last['event_time_msec']:015d}", last)
-
-
-def _apply(attributes: Attributes, change: dict[str, Any]) -> None:
-    time, given = change["event_time_msec"], _properties(change["properties_json_str"])
-    how = _RULES[change["event_name"]]
-    for name, value in how(given, {name: each["value"] for name, each in attributes.items()}).items():
-        attributes[name] = {"value": value, "set_time_msec": time}
+            apply = _RULES[last["event_name"]]
+            apply(held, _properties(last["properties_json_str"]), last["event_time_msec"])
+        yield Folded(found, held.attributes(), f"{count:015d}\t{last['event_time_msec']:015d}", last)
 
 
 def _properties(text: str | None) -> dict[str, Any]:
@@ -68,33 +63,81 @@ def _properties(text: str | None) -> dict[str, Any]:
 Values = dict[str, Any]
 
 
-def _set(given: Values, _: Values) -> Values:
-    return given
+class _Held:
+    """The attributes while they are folded: a change costs what it says, not what is known.
+
+    Values are its own, so that a list grows in place. Names that were deleted, all at once, wait in a set until they are
+    given a value again: each is moved once for each time that it was put here.
+    """
+
+    def __init__(self) -> None:
+        self._known: Attributes = {}
+        self._deleted: set[str] = set()
+        self._deleted_at = 0
+
+    def value(self, name: str) -> Any:
+        known = self._known.get(name)
+        return None if known is None else known["value"]
+
+    def put(self, name: str, value: Any, time: int) -> None:
+        self._deleted.discard(name)
+        self._known[name] = {"value": value, "set_time_msec": time}
+
+    def has(self, name: str) -> bool:
+        """Whether it is known, be it as one that was taken away."""
+        return name in self._known or name in self._deleted
+
+    def delete_all(self, time: int) -> None:
+        self._deleted.update(self._known, (ALL,))
+        self._known.clear()
+        self._deleted_at = time
+
+    def attributes(self) -> Attributes:
+        return self._known | {name: {"value": None, "set_time_msec": self._deleted_at} for name in self._deleted}
 
 
-def _set_once(given: Values, known: Values) -> Values:
-    return {name: value for name, value in given.items() if known.get(name) is None}
+def _set(held: _Held, given: Values, time: int) -> None:
+    for name, value in given.items():
+        held.put(name, _bounded(value), time)
 
 
-def _increment(given: Values, known: Values) -> Values:
+def _set_once(held: _Held, given: Values, time: int) -> None:
+    for name, value in given.items():
+        if held.value(name) is None:
+            held.put(name, _bounded(value), time)
+
+
+def _increment(held: _Held, given: Values, time: int) -> None:
     """Numbers only: an amount that is none changes nothing, a value that is none counts as 0."""
-    return {name: _number(known.get(name)) + value for name, value in given.items() if _is_number(value)}
+    for name, amount in given.items():
+        if _is_number(amount):
+            known = held.value(name)
+            held.put(name, _bounded((known if _is_number(known) else 0) + _bounded(amount)), time)
 
 
-def _append(given: Values, known: Values) -> Values:
+def _append(held: _Held, given: Values, time: int) -> None:
     """Elements of a list, one after the other, equal ones too; a value that is no list gives way to one."""
-    return {name: [*_elements(known.get(name), list), *_elements(value, object)] for name, value in given.items()}
+    for name, value in given.items():
+        known = held.value(name)
+        elements = known if isinstance(known, list) else []
+        if isinstance(value, list):
+            elements.extend(value)
+        elif value is not None:
+            elements.append(value)
+        held.put(name, elements, time)
 
 
-def _unset(given: Values, known: Values) -> Values:
-    return {name: None for name in given if name in known}
+def _unset(held: _Held, given: Values, time: int) -> None:
+    for name in given:
+        if held.has(name):
+            held.put(name, None, time)
 
 
-def _delete(_: Values, known: Values) -> Values:
-    return dict.fromkeys((*known, ALL))
+def _delete(held: _Held, _: Values, time: int) -> None:
+    held.delete_all(time)
 
 
-_RULES: dict[str, Callable[[Values, Values], Values]] = {
+_RULES: dict[str, Callable[[_Held, Values, int], None]] = {
     "profile_set": _set,
     "profile_set_once": _set_once,
     "profile_increment": _increment,
@@ -105,19 +148,19 @@ _RULES: dict[str, Callable[[Values, Values], Values]] = {
     "item_delete": _delete,
 }
 
+_INTEGERS = range(-(2**63), 2**64)
+_LARGEST = sys.float_info.max
+
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _number(value: Any) -> int | float:
-    return value if _is_number(value) else 0
-
-
-def _elements(value: Any, kind: type) -> Iterable[Any]:
-    if isinstance(value, list):
-        return value
-    return [value] if value is not None and kind is object else []
+def _bounded(value: Any) -> Any:
+    """A number as whatever reads JSON holds it: an integer beyond 64 bits is a float, one beyond floats the largest."""
+    if value.__class__ is int and value not in _INTEGERS:
+        value = float(max(-int(_LARGEST), min(value, int(_LARGEST))))
+    return max(-_LARGEST, min(value, _LARGEST)) if value.__class__ is float else value
 
 
 def remaining(attributes: Attributes) -> Attributes:

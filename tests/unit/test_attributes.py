@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streaming_app.derive import user_rows
-from streaming_app.derive.attributes import LOG_COLUMNS, applied, fold, remaining
+from streaming_app.derive.attributes import ALL, LOG_COLUMNS, applied, fold, remaining
 from streaming_app.model.tables import CHANGE
 
 Message = tuple[int, str, Any]
@@ -46,7 +50,7 @@ def log(messages: list[Message], user: str = "u", prefix: str = "profile_", **ke
     rows = [
         {
             "app_id": "shop",
-            "event_id": f"{number}",
+            "event_id": f"{number:03d}",
             "event_name": prefix + kind,
             "event_time_msec": time,
             "user_pseudo_id": user,
@@ -70,6 +74,81 @@ def test_fold(case: str) -> None:
     rows = log(messages)
     for order in itertools.islice(itertools.permutations(range(len(messages))), 24):
         assert list(fold(rows.take(pa.array(order)), "app_id", "user_pseudo_id")) == [whole]
+
+
+KINDS = ("set", "set_once", "increment", "append", "unset", "delete")
+NAMES = st.sampled_from(["a", "b", "c", ALL])
+SENT = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**40), 2**40),
+    st.floats(-1e15, 1e15),
+    st.text("xy", max_size=2),
+    st.lists(st.integers(0, 3), max_size=3),
+    st.dictionaries(st.sampled_from("xy"), st.integers(0, 3), max_size=2),
+)
+MESSAGES = st.tuples(st.integers(0, 9), st.sampled_from(KINDS), st.dictionaries(NAMES, SENT, max_size=3))
+
+
+def plainly(messages: list[Message]) -> dict[str, Any]:
+    """What the messages mean, written for reading: each makes a new state of all attributes."""
+    known: dict[str, dict[str, Any]] = {}
+    for time, kind, sent in sorted(messages, key=lambda message: message[0]):  # of equal times the smaller id is first
+        held = {name: each["value"] for name, each in known.items()}
+        numbers = {name: each for name, each in held.items() if isinstance(each, int | float) and not isinstance(each, bool)}
+        lists = {name: each for name, each in held.items() if isinstance(each, list)}
+        made = {
+            "set": sent,
+            "set_once": {name: each for name, each in sent.items() if held.get(name) is None},
+            "increment": {
+                name: numbers.get(name, 0) + each
+                for name, each in sent.items()
+                if isinstance(each, int | float) and not isinstance(each, bool)
+            },
+            "append": {
+                name: [*lists.get(name, []), *(each if isinstance(each, list) else [] if each is None else [each])]
+                for name, each in sent.items()
+            },
+            "unset": {name: None for name in sent if name in held},
+            "delete": dict.fromkeys((*held, ALL)),
+        }[kind]
+        known |= {name: {"value": each, "set_time_msec": time} for name, each in made.items()}
+    return known
+
+
+@given(st.lists(MESSAGES, min_size=1, max_size=12))
+def test_any_log(messages: list[Message]) -> None:
+    [whole] = fold(log(messages), "app_id", "user_pseudo_id")
+    assert whole.attributes == plainly(messages)
+
+
+EXTREMES = [0, 1, -1, 2**53, 2**63 - 1, -(2**63), 2**63, 2**64, -(2**64), 10**30, -(10**400), 10**400, 1e308, -1e308, 5e-324, 0.5]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["set", "set_once", "increment"]), st.sampled_from(EXTREMES)), min_size=1, max_size=12))
+def test_sums_saturate(changes: list[tuple[str, Any]]) -> None:
+    """Nothing raises, and what is stored is a number to every reader."""
+    [whole] = fold(log([(time, kind, {"n": value}) for time, (kind, value) in enumerate(changes)]), "app_id", "user_pseudo_id")
+    [stored] = values(json.loads(msgspec.json.encode(whole.attributes))).values()
+    assert -(2**63) <= stored < 2**64 if isinstance(stored, int) else math.isfinite(stored)
+
+
+SUMS: dict[str, tuple[list[Any], Any]] = {
+    "beyond integers": ([2**64 - 1, 1], 2.0**64),
+    "beyond integers, below": ([-(2**63), -1], -(2.0**63)),
+    "beyond floats": ([1.7e308, 1.7e308], 1.7976931348623157e308),
+    "and back": ([1.7e308, 1.7e308, -1.7976931348623157e308], 0.0),
+    "an integer beyond floats": ([10**400, 1], 1.7976931348623157e308),
+    "and a fraction": ([10**400, 0.5], 1.7976931348623157e308),
+}
+
+
+@pytest.mark.parametrize("case", SUMS)
+def test_sums(case: str) -> None:
+    amounts, expected = SUMS[case]
+    [whole] = fold(log([(time, "increment", {"n": each}) for time, each in enumerate(amounts)]), "app_id", "user_pseudo_id")
+    assert values(whole.attributes) == {"n": expected}
+    assert type(values(whole.attributes)["n"]) is type(expected)
 
 
 def test_keys_are_kept_apart_and_later_states_are_larger() -> None:
