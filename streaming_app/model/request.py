@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 
 from streaming_app.errors import MalformedLine
 from streaming_app.model.bounds import is_time
 from streaming_app.model.coerce import as_int, as_text
+from streaming_app.model.web import query_value
 
 
 class Request(msgspec.Struct, gc=False):
@@ -38,8 +38,8 @@ class Request(msgspec.Struct, gc=False):
         """When the client sent it, by the client's clock; from the URI where the endpoint did not note it."""
         if self.client_timestamp is not None:
             return self.client_timestamp
-        if self.upload_timestamp is None and self.uri and "upload_timestamp=" in self.uri:
-            sent = as_int(parse_qs(self.uri.partition("?")[2]).get("upload_timestamp", [None])[0])
+        if self.upload_timestamp is None and self.uri:
+            sent = as_int(query_value(self.uri, "upload_timestamp"))
             return sent if sent is not None and is_time(sent) else None
         return self.upload_timestamp
 

@@ -1,12 +1,11 @@
-"""Single parameters of a form: the body of a POST request or a beacon, or the query string of a GET request.
+"""The payload in a form: the body of a POST request or a beacon, or the query string of a GET request.
 
-These run for each request: to parse all of a query string takes ten times as long as to find one value in it.
+This runs for each request: to parse all of a query string takes ten times as long as to find one value in it.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
 from urllib.parse import unquote_plus, unquote_to_bytes
 
 _PAIR = re.compile(r"(?:^|&)data(?:_list)?=([^&]+)")
@@ -27,20 +26,3 @@ def form_value(text: str) -> str | None:
         return None
     value = unquote_to_bytes(pair[1]).decode("utf-8", "replace").strip()  # half the cost of unquote
     return unquote_plus(pair[1]).strip() if value[:1] in ("[", "{") else value
-
-
-@cache
-def _named(name: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:^|&){re.escape(name)}=([^&]+)")
-
-
-def query_value(uri: str | None, name: str) -> str | None:
-    """The first value of a parameter in the query string of a URI, decoded; None where there is none.
-
-    >>> query_value("/collect?a=&n=1%2B1&n=2", "n")
-    '1+1'
-    """
-    if not uri or name not in uri:
-        return None
-    pair = _named(name).search(uri.partition("?")[2])
-    return unquote_plus(pair[1]) if pair else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, cast
 
 import msgspec
@@ -14,7 +15,7 @@ from isal import isal_zlib
 from streaming_app.errors import InputError, MalformedPayload, TooLarge
 from streaming_app.transformers.base import Limits
 from streaming_app.transformers.forms import form_value
-from streaming_app.transformers.split import split_elements
+from streaming_app.transformers.split import iterate_elements
 
 # The stubs declare an instance where the module has a class.
 IsalError = cast("type[Exception]", isal_zlib.error)
@@ -96,10 +97,11 @@ def elements(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputE
 
 def _salvage(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:
     """The same, element by element, for a payload in which at least one is broken."""
-    parts = split_elements(payload)
+    found = iterate_elements(payload)
+    parts = list(islice(found, limits.max_events_per_request + 1))  # of millions the others are counted only
     if not parts:
         raise MalformedPayload("neither a JSON array nor a JSON object")
-    _check_count(len(parts), limits)
+    _check_count(len(parts) + sum(1 for _ in found), limits)
     for part in parts:
         try:
             yield decode_tolerantly(part)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-# What matters for the nesting: whole strings (their content does not), an opening, a closing, a comma.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]|,', re.DOTALL)
+# What matters for the nesting: whole strings (their content does not), an opening, a closing, a comma. Nothing that was taken is
+# given back, or a text of nothing but escapes would be read again from each of them.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|(?P<open>))|[\[{]|[\]}]|,', re.DOTALL)
+_MARK = re.compile(rb"[\[{]|[\]}]|,")
 
 
 def split_elements(payload: bytes) -> list[bytes]:
@@ -14,24 +17,44 @@ def split_elements(payload: bytes) -> list[bytes]:
     Only brackets, commas and strings are looked at, so elements may be malformed inside. Where brackets do not balance,
     the rest of the text is one more element, so that nothing is lost. Returns [] for text that is neither.
     """
+    return list(iterate_elements(payload))
+
+
+def iterate_elements(payload: bytes) -> Iterator[bytes]:
+    """The same one by one. Linear in the size of the text, whatever is in it."""
     text = payload.strip()
     if text[:1] == b"{":
-        return [text]
+        yield text
     if text[:1] != b"[":
-        return []
-    parts, depth, start = [], 0, 1
-    for token in _TOKEN.finditer(text):
+        return
+    for part in _parts(text):
+        if element := part.strip():
+            yield element
+
+
+def _parts(text: bytes) -> Iterator[bytes]:
+    """What is between the brackets and commas of the outermost array, in which the text starts."""
+    depth, start = 0, 1
+    for token in _tokens(text):
         mark = token.group()
         if mark in (b"[", b"{"):
             depth += 1
         elif mark in (b"]", b"}"):
             depth -= 1
             if depth == 0:
-                parts.append(text[start : token.start()])
+                yield text[start : token.start()]
                 start = token.end()
                 break
         elif mark == b"," and depth == 1:
-            parts.append(text[start : token.start()])
+            yield text[start : token.start()]
             start = token.end()
-    parts.append(text[start:])
-    return [part for part in map(bytes.strip, parts) if part]
+    yield text[start:]
+
+
+def _tokens(text: bytes) -> Iterator[re.Match[bytes]]:
+    """Each token in order; a string that is not closed, and so the last one, is none, but the marks in it are."""
+    for token in _TOKEN.finditer(text):
+        if token["open"] is not None:
+            yield from _MARK.finditer(text, token.start())
+            return
+        yield token

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from streaming_app.enrichers.traffic_source.load import RuleLoader
 from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
 from streaming_app.enrichers.traffic_source.rules import Rules
 from streaming_app.enrichers.traffic_source.traffic import Place, Traffic
+from streaming_app.model.remember import remember_short
 
 _COLUMNS = tuple(f"traffic_source_{field}" for field in Traffic._fields)
 _URLS = (
@@ -27,8 +27,8 @@ _URLS = (
     "page_view_latest_referrer_host",
 )
 _BROKEN = Place("", "", "")
-# Different visits that a worker remembers; a bound on its memory.
-_CACHED = 16_384
+# Different visits that a worker remembers, and the characters of one: a bound on its memory.
+_CACHED, _LONGEST = 16_384, 2_048
 
 
 class TrafficSource:
@@ -82,7 +82,7 @@ class _App:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self.traffic = lru_cache(_CACHED)(self._traffic)
+        self.traffic = remember_short(_CACHED, _LONGEST)(self._traffic)
 
     def place(self, url: str | None) -> Place | None:
         """None where there is no address."""

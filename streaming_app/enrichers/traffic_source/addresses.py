@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import can_ada
 from tldextract import TLDExtract
+
+from streaming_app.model.remember import remember_short
+from streaming_app.model.web import has_long_host
 
 # The list that comes with the library: a worker must never wait for a download.
 _suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
@@ -27,7 +29,8 @@ class WebAddress(NamedTuple):
 
 
 def parse(url: str) -> WebAddress | None:
-    """A missing scheme counts as https; ``host`` is "" for what begins with a path, a query or a fragment. None if broken.
+    """A missing scheme counts as https; ``host`` is "" for what begins with a path, a query or a fragment. None if broken,
+    or if the host is longer than any.
 
     >>> parse("WWW.Example.com/a?b=1#c")
     WebAddress(host='www.example.com', path='/a', query='b=1', fragment='c')
@@ -37,6 +40,8 @@ def parse(url: str) -> WebAddress | None:
     if not url.startswith(("https://", "http://")) and not _SCHEME.match(url):
         is_relative = _WITHOUT_HOST.match(url) is not None
         url = ("page:" if is_relative else "https://") + url.removeprefix("//")
+    if not is_relative and has_long_host(url):
+        return None
     try:
         parsed = can_ada.parse(url)
         host = parsed.hostname.lower().rstrip(".")
@@ -61,7 +66,7 @@ def _pairs(query: str) -> list[tuple[str, str]]:
         return []
 
 
-@lru_cache(maxsize=_CACHED)
+@remember_short(_CACHED)
 def site_of(host: str) -> str:
     """The registrable domain of a host, or the host itself where it has none (an address, a name of the local network).
 
@@ -74,7 +79,7 @@ def site_of(host: str) -> str:
     return ".".join(host.split(".")[-2:])  # by the list's own rule the suffix of what it does not know is one label
 
 
-@lru_cache(maxsize=_CACHED)
+@remember_short(_CACHED)
 def name_of(host: str) -> str:
     """The label below the registry's suffix: ``google`` of www.google.com.br, but ``github`` of google.github.io; "" where
     there is no suffix."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from streaming_app.enrichers.traffic_source.addresses import WebAddress, name_of, parameters, parse, site_of
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
+from streaming_app.model.remember import remember_short
 
 SEARCH = "Search"
 _NEUTRAL = frozenset({"www", "www1", "www2", "www3", "search", "mobile", "wap", "web", "amp", "image", "images", "cse"})
@@ -33,7 +33,8 @@ class Categories:
         self._by_url = {rule.url.lower(): rule for rule in rules}  # of equal ones the last counts, as in the reference system
         self._category = _category_by_source(rules)
         self._hosts_with_paths = frozenset(url.partition("/")[0] for url in self._by_url if "/" in url)
-        self.of_source = lru_cache(_CACHED)(self._of_source)
+        self._deepest = max((url.count("/") for url in self._by_url), default=0)
+        self.of_source = remember_short(_CACHED)(self._of_source)
 
     def of_referrer(self, address: WebAddress) -> Found | None:
         """What is known of a referrer: by host and path, host, a host above it, or its name under any public suffix."""
@@ -74,7 +75,7 @@ class Categories:
 
     def _at(self, host: str, path: str, below: list[str]) -> Iterator[CategoryRule]:
         if host in self._hosts_with_paths:
-            parts = path.lower().strip("/").split("/")
+            parts = path.lower().strip("/").split("/", self._deepest)[: self._deepest]
             for count in range(len(parts), 0, -1):
                 if rule := self._by_url.get(f"{host}/{'/'.join(parts[:count])}"):
                     yield rule

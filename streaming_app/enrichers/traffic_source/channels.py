@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
+import re2
+
 from streaming_app.enrichers.traffic_source.rule_files import All, ChannelRule, Leaf, Some
 
 Fields = Mapping[str, str | None]
 """Values by the field names of the rules, in lower case."""
 _Test = Callable[[Fields], bool]
 _EMPTY = "__empty__"
+# To RE2 these are of ASCII alone.
+_OF_UNICODE = re.compile(r"\\[wdsb]", re.IGNORECASE)
+_LONGEST = 2_048
+"""Characters of a text that a pattern which is not for RE2 looks at: no traffic column keeps more."""
 
 
 class Channels:
@@ -56,8 +62,7 @@ def _leaf(leaf: Leaf) -> _Test:
 
 def _comparison(operator: str, value: str) -> Callable[[str], bool]:
     if operator == "match":
-        pattern = re.compile(value, re.IGNORECASE)
-        return lambda text: pattern.fullmatch(text) is not None
+        return _matching(value)
     operand = _operand(value)
     return {
         "eq": lambda text: text == operand,
@@ -65,6 +70,21 @@ def _comparison(operator: str, value: str) -> Callable[[str], bool]:
         "start_with": lambda text: text.startswith(operand),
         "end_with": lambda text: text.endswith(operand),
     }[operator]
+
+
+def _matching(pattern: str) -> Callable[[str], bool]:
+    """Whether the whole text matches. RE2 takes time linear in the text; what it does not have, as look-around, ``re`` does."""
+    if not _OF_UNICODE.search(pattern):
+        options = re2.Options()
+        options.case_sensitive, options.log_errors = False, False
+        try:
+            linear = re2.compile(pattern, options)
+        except re2.error:
+            pass
+        else:
+            return lambda text: linear.fullmatch(text) is not None
+    other = re.compile(pattern, re.IGNORECASE)
+    return lambda text: other.fullmatch(text[:_LONGEST]) is not None
 
 
 def _operand(value: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from streaming_app.enrichers.traffic_source.addresses import is_within, parse, site_of
 from streaming_app.enrichers.traffic_source.campaigns import CampaignReader
 from streaming_app.enrichers.traffic_source.categories import Categories
 from streaming_app.enrichers.traffic_source.channels import Channels
 from streaming_app.enrichers.traffic_source.traffic import Place
+from streaming_app.model.remember import remember_short
 
 # A page is seen by several events in a row; the bound keeps a worker's memory flat.
 _CACHED = 8_192
@@ -40,7 +40,7 @@ class Rules:
     def __init__(self, categories: Categories, channels: Channels, campaigns: CampaignReader, domains: Domains) -> None:
         self.categories, self.channels, self.campaigns = categories, channels, campaigns
         self._domains = domains
-        self.place = lru_cache(_CACHED)(self._place)
+        self.place = remember_short(_CACHED)(self._place)
 
     def _place(self, url: str) -> Place | None:
         """What matters of the address of a page or a referrer; None where it is broken."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib.metadata import version
 
 import pyarrow as pa
@@ -18,9 +17,10 @@ from streaming_app.enrichers.user_agent.client_hints import Hints, read_hints
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.enrichers.user_agent.overrides import category_with_hints, with_hints
 from streaming_app.enrichers.user_agent.pattern_lists import PatternList, read_lists
+from streaming_app.model.remember import remember_short
 
 KEPT = 8_192
-"""So many pairs of user agent and hints are remembered, the latest ones: about 2 kB each, 6 kB where someone sends long ones."""
+"""So many pairs of user agent and hints are remembered, the latest ones, unless they are long: about 2 kB each, 4 kB at most."""
 
 _LONGEST = 2_048
 """Characters that are looked at of a user agent or of hints, which are no JSON then; real ones have a few hundred."""
@@ -45,7 +45,7 @@ class UserAgent:
         self._options, self._files = options, files
         self._bots: PatternList | None = None
         self._exceptions: PatternList | None = None
-        self._facts = lru_cache(KEPT)(self._look_up)
+        self._facts = remember_short(KEPT)(self._look_up)
 
     def open(self) -> None:
         """Load ua-parser's rules, crawler-user-agents' patterns and the user's lists.

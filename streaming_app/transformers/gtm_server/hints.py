@@ -6,12 +6,12 @@ The names of the columns follow the reference system: the leading brand is ``dev
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
 from streaming_app.model.coerce import as_bool
+from streaming_app.model.remember import remember_short
 
 _NO_WORD = re.compile(r"\W+", re.ASCII)
 _PLACEHOLDER = re.compile(r"\W*not\W*a\W*brand\W*", re.IGNORECASE)
@@ -39,15 +39,12 @@ class HintColumns(NamedTuple):
 NO_HINTS = HintColumns()
 
 
+@remember_short(_CACHED, _LONGEST)
 def read_hints(text: str) -> HintColumns:
     """The columns for hints in a JSON object.
 
     Texts lose the quotes that header values have, what is no text is as if it were absent.
     """
-    return _remembered(text) if len(text) <= _LONGEST else _read(text)
-
-
-def _read(text: str) -> HintColumns:
     hints = msgspec.json.decode(text)
     system, version = _text(hints.get("platform")), _text(hints.get("platform_version"))
     platform = _NO_WORD.sub("", system or "") or ("Mobile" if as_bool(hints.get("mobile")) else NO_HINTS.platform)
@@ -61,8 +58,6 @@ def _read(text: str) -> HintColumns:
         found = found._replace(device_ua_os=system, device_ua_os_version=version)
     return found
 
-
-_remembered = lru_cache(_CACHED)(_read)
 
 _Brand = tuple[str, str | None]
 

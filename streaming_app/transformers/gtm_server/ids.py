@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -32,9 +33,18 @@ def event_id(request: Request, element: dict[str, Any], position: int, session: 
     same line is read. An id that is too long is the digest of itself.
     """
     origin = request.rid or _digest(_encode([request.ingest_time, element]))
-    made = f"{origin}-{position}-{'null' if session is None else session}-{'x' if number is None else number}"
+    own = f"-{position}-{'null' if session is None else session}-{'x' if number is None else number}"
     # A character has 4 bytes at most.
-    return made if len(made) <= _LONGEST // 4 or len(made.encode()) <= _LONGEST else _digest(made.encode())
+    if len(origin) + len(own) <= _LONGEST // 4 or (len(origin) <= _LONGEST and len(f"{origin}{own}".encode()) <= _LONGEST):
+        return origin + own
+    digest = _begun(origin).copy()
+    digest.update(own.encode())
+    return digest.hexdigest()
+
+
+@lru_cache(1)  # all events of a request have its id: however long it is, it is read once
+def _begun(origin: str) -> hashlib.blake2b:
+    return hashlib.blake2b(origin.encode(), digest_size=_DIGEST_BYTES)
 
 
 def _digest(content: bytes) -> str:

@@ -7,6 +7,7 @@ tell the copy from a new event must be made of the rest of it. The reference sys
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -42,6 +43,15 @@ def message_id(message: dict[str, Any], seen: dict[str, int]) -> str:
 
 def request_id(rid: str, position: int, distinct_id: Any) -> str:
     """``rid-position-distinct_id``, as the reference system makes it; a digest of it where that is too long."""
-    made = f"{rid}-{position}-{'null' if distinct_id is None else distinct_id}"
+    own = f"-{position}-{'null' if distinct_id is None else distinct_id}"
     # A character has 4 bytes at most.
-    return made if len(made) <= _LONGEST // 4 or len(made.encode()) <= _LONGEST else digest(made)
+    if len(rid) + len(own) <= _LONGEST // 4 or (len(rid) <= _LONGEST and len(f"{rid}{own}".encode()) <= _LONGEST):
+        return rid + own
+    made = _begun(rid).copy()
+    made.update(_encode(own)[1:])  # the digest of both as one JSON text
+    return made.hexdigest()
+
+
+@lru_cache(1)  # all messages of a request have its id: however long it is, it is read once
+def _begun(rid: str) -> hashlib.blake2b:
+    return hashlib.blake2b(_encode(rid)[:-1], digest_size=_DIGEST_BYTES)
