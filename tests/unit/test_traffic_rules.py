@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streaming_app.enrichers.traffic_source import TrafficSource
 from streaming_app.enrichers.traffic_source.channels import Channels
@@ -52,6 +55,13 @@ OPERATORS: list[tuple[str, Any, str | None, bool]] = [
     ("match", r"\D+", "abc", True),
     ("match", ".*", None, True),
     ("match", ".+", None, False),
+    ("match", "(?!x).*", "abc", True),
+    ("match", "(?!x).*", "xbc", False),
+    ("match", r"(a)\1", "aa", True),
+    ("match", r"\w+", "é", True),
+    ("match", "É.*$", "éa", True),
+    ("match", "a$", "a\n", False),
+    ("match", "a.*", "a\nb", False),
     ("in", ["sms", "Audio"], "AUDIO", True),
     ("in", ["sms", "audio"], "audi", False),
     ("in", ["__empty__"], "", True),
@@ -74,6 +84,30 @@ def channel(condition: dict[str, Any], **values: str | None) -> bool:
 def test_operators(op: str, operand: Any, value: str | None, holds: bool) -> None:
     assert channel({"op::and": [leaf(op, operand)]}, traffic_source_source=value) is holds
     assert channel({"op::or": [leaf(f"not_{op}", operand)]}, traffic_source_source=value) is not holds
+
+
+def patterns(condition: Any) -> set[str]:
+    """Those in the conditions of a rule file."""
+    if isinstance(condition, list):
+        return {pattern for each in condition for pattern in patterns(each)}
+    if isinstance(condition, dict):
+        own = {condition["value"]} if str(condition.get("op")).endswith("match") else set()
+        return own | {pattern for each in condition.values() for pattern in patterns(each)}
+    return set()
+
+
+SHIPPED = sorted(patterns(json.loads(conf_file("rules/traffic_source_channel_rule_v1.json").read_text())))
+WORDS = st.lists(
+    st.sampled_from(["cp", "ppc", "paid", "e", "shop", "ping", "video", "internal", "g", "mail", "-", "\n", "é", " "])
+)
+
+
+@given(WORDS.map("".join))
+def test_shipped_patterns_mean_what_they_mean_to_python(text: str) -> None:
+    assert SHIPPED
+    for pattern in SHIPPED:
+        expected = re.fullmatch(pattern, text, re.IGNORECASE) is not None
+        assert channel({"op::and": [leaf("match", pattern)]}, traffic_source_source=text) is expected
 
 
 A, B, C = leaf("eq", "a"), leaf("eq", "b", MEDIUM), leaf("not_eq", "__empty__", "traffic_source_clid")
