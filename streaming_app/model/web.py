@@ -6,8 +6,8 @@ import re
 from functools import cache
 from urllib.parse import unquote_plus
 
-LONGEST_HOST = 1_024
-"""Characters of an address from its scheme to its path: four times a host of the DNS (RFC 1035), as escapes are longer."""
+LONGEST_HOST = 512
+"""Characters of an address from its scheme to its path: twice a name of the DNS (RFC 1035), as escapes are longer."""
 # Parsers leave out tabs and newlines wherever they are, and take any number of slashes of both kinds.
 _HOST = re.compile(r"[^:]*+:[/\\\t\r\n]*+([^/\\?#]*+)")
 
