@@ -12,16 +12,12 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from streaming_app.classes import require_classes
 from streaming_app.config.model import Config
 from streaming_app.errors import EnvironmentProblem
+from streaming_app.jars.needed import jar_settings, uses_s3
 from streaming_app.java import ensure_java
-from streaming_app.resources import conf_file
 from streaming_app.storage import Storage
-from streaming_app.uris import is_s3
-
-DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.2.0"
-S3A_PACKAGE = "org.apache.hadoop:hadoop-aws:3.4.2"
-"""Jars of the same open-source versions as EMR Serverless emr-spark-8.1.0; there the image has its own."""
 
 JVM_LOG = Path(tempfile.gettempdir()) / f"clickstream-jvm-{os.getpid()}.log"
 
@@ -65,7 +61,7 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     """The session to run with: the one that spark-submit set up, or a local one.
 
     Raises:
-        EnvironmentProblem: Java or a jar is missing.
+        EnvironmentProblem: Java, a jar or a class is missing.
     """
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ  # spark-submit has started the JVM and knows the master and the jars
     builder = SparkSession.builder.appName(f"clickstream-{config.project_id}")
@@ -76,12 +72,12 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
         # Workers must run this very interpreter, not whatever "python3" is on the PATH.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = builder.master(config.spark.master or "local[*]")
-        for key, value in {**LOCAL_SETTINGS, **_local_jvm(config), **_packages(config)}.items():
+        for key, value in {**LOCAL_SETTINGS, **_local_jvm(config)}.items():
             builder = builder.config(key, value)
     if uses_s3(config):
         for key, value in storage.spark_conf().items():
             builder = builder.config(key, value)
-    for key, value in config.spark.conf.items():
+    for key, value in {**config.spark.conf, **({} if submitted else jar_settings(config))}.items():
         builder = builder.config(key, value)
     try:
         with jvm_output_to(JVM_LOG):
@@ -89,6 +85,7 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     except Exception as error:  # py4j has no narrower class for a JVM that does not come up
         raise EnvironmentProblem(f"Spark does not start: {error}", f"{JVM_LOG} says more; Java must be 17 or 21") from error
     session.sparkContext.setLogLevel("ERROR")
+    require_classes(session, s3=uses_s3(config), submitted=submitted)
     return session
 
 
@@ -114,14 +111,5 @@ def jvm_output_to(path: Path) -> Iterator[None]:
                 os.close(saved)
 
 
-def uses_s3(config: Config) -> bool:
-    return any(is_s3(uri) for uri in (config.source.uri, config.sink.uri, config.checkpoint.uri or ""))
-
-
 def _local_jvm(config: Config) -> dict[str, str]:
     return {"spark.driver.memory": config.spark.driver_memory, "spark.driver.extraJavaOptions": SHORT_JOB_JVM}
-
-
-def _packages(config: Config) -> dict[str, str]:
-    packages = [DELTA_PACKAGE, *([S3A_PACKAGE] if uses_s3(config) else [])]
-    return {"spark.jars.packages": ",".join(packages), "spark.jars.ivySettings": str(conf_file("spark/ivysettings.xml"))}

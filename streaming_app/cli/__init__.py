@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from streaming_app import __version__
+from streaming_app.classes import missing_class
 from streaming_app.cli.config_commands import config_app
 from streaming_app.cli.demo_command import demo
 from streaming_app.cli.doctor_command import doctor
@@ -92,6 +93,9 @@ def _exit_code(arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             errors.print_exception()
+        if problem := missing_class(str(error)):
+            _complain(errors, str(problem), problem.hint)
+            return problem.exit_code
         _complain(errors, f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}", "--debug shows where")
         return 1
     return 0

@@ -16,7 +16,7 @@ from streaming_app.operations.doctor.finding import Finding
 def doctor(
     config: ConfigOption = DEFAULT_CONFIG,
     *,
-    spark: Annotated[bool, Parameter(negative="", help="also start Spark, which takes some seconds")] = False,
+    spark: Annotated[bool, Parameter(negative="", help="also read the jars and start Spark, which takes some seconds")] = False,
     json: Annotated[bool, Parameter(negative="", help="print one JSON object a line")] = False,
 ) -> None:
     """Look at all that a run needs, and say what to mend; makes no tables. The exit code is 5 where a run would not work.

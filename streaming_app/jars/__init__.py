@@ -1,1 +1,1 @@
-"""The jars of Delta and S3A where no cluster brings them: listed with their checksums, made complete once, used by every process."""
+"""The jars of Delta and S3A where no cluster brings them: listed with checksums, made complete once, used by all processes."""

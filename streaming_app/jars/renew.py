@@ -11,9 +11,11 @@ from streaming_app.jars.ivy import retrieve, spark_jars
 from streaming_app.jars.lock import LOCK, Purpose, sha256_of
 from streaming_app.resources import conf_file
 
-_HEAD = """# The jars of Delta and S3A: what their packages need and Spark does not bring, for the versions of pyspark and delta-spark in
-# pyproject.toml, the same as on EMR Serverless, whose image has its own. Written by: python -m streaming_app.jars --renew
+_HEAD = """# The jars of Delta and S3A: what their packages need and Spark does not bring, for the versions of pyspark and delta-spark
+# in pyproject.toml, those of EMR Serverless, whose image has its own. Written by: python -m streaming_app.jars --renew
 """
+
+
 def packages(delta: str, spark: str, bundled: list[str]) -> dict[Purpose, str]:
     """Coordinates of the packages for versions of delta-spark and Spark; S3A has that of the Hadoop that Spark brings.
 

@@ -22,8 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyspark
 
-from streaming_app.resources import conf_file
-from streaming_app.session import DELTA_PACKAGE, S3A_PACKAGE
+from streaming_app.jars.folder import complete
+from streaming_app.jars.lock import locked_jars
 from tests.support.http import JsonHandler, serving
 
 PAGE = 2
@@ -97,8 +97,8 @@ def serving_emr() -> Iterator[tuple[EmrServerless, str]]:
 def spark_submit(request: dict[str, Any], s3: Any, folder: Path) -> subprocess.Popen[str]:
     """The process of a job run, started as the service starts it: in a folder of its own, from the objects on S3.
 
-    The interpreter knows none of this environment's packages. What stands in for the image: Delta and S3A by Spark's package
-    resolver in place of ``spark.jars``, and one machine in place of the workers.
+    The interpreter knows none of this environment's packages. What stands in for the image: the jars of the user's folder in
+    place of those of ``spark.jars``, and one machine in place of the workers.
     """
     submit = request["jobDriver"]["sparkSubmit"]
     settings = dict(each.split("=", 1) for each in shlex.split(submit["sparkSubmitParameters"]) if each != "--conf")
@@ -108,9 +108,8 @@ def spark_submit(request: dict[str, Any], s3: Any, folder: Path) -> subprocess.P
         _fetch(s3, archive, folder / "archive.tar.gz")
         with tarfile.open(folder / "archive.tar.gz") as tar:
             tar.extractall(folder / name, filter="data")
-    settings["spark.jars.packages"] = f"{DELTA_PACKAGE},{S3A_PACKAGE}"
-    settings["spark.jars.ivySettings"] = str(conf_file("spark/ivysettings.xml"))
-    assert settings.pop("spark.jars").startswith("/usr/share/aws/delta/")
+    assert settings["spark.jars"].startswith("/usr/share/aws/delta/")
+    settings["spark.jars"] = ",".join(f"local:{path}" for path in complete(locked_jars()))
     driver = "spark.emr-serverless.driverEnv."
     environment = {key.removeprefix(driver): value for key, value in settings.items() if key.startswith(driver)}
     home = Path(pyspark.__file__).parent

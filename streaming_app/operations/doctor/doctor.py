@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from streaming_app.operations.doctor.finding import Finding, Pipeline
-from streaming_app.operations.doctor.machine import java, packages, python, spark
+from streaming_app.operations.doctor.machine import jars, java, packages, python, spark
 from streaming_app.operations.doctor.places import aws, checkpoint, sink, source
 from streaming_app.operations.doctor.settings import enrichers, plugins, read_configuration
 from streaming_app.operations.doctor.state import backlog, last_run, lease, operations, tables
@@ -32,7 +32,7 @@ PIPELINE: tuple[Callable[[Pipeline], Iterable[Finding]], ...] = (
 
 
 def diagnose(config_uri: str, *, with_spark: bool = False) -> Iterator[Finding]:
-    """Look at everything; ``with_spark`` also starts a session, which takes seconds."""
+    """Look at everything; ``with_spark`` also reads the jars and starts a session, which takes seconds."""
     for look in MACHINE:
         yield from _looked(look.__name__, look)
     config, findings = read_configuration(config_uri)
@@ -40,6 +40,7 @@ def diagnose(config_uri: str, *, with_spark: bool = False) -> Iterator[Finding]:
     if config is None:
         return
     pipeline = Pipeline(config)
+    yield from _looked("jars", partial(jars, pipeline, checksums=with_spark))
     for each in (*PIPELINE, *([spark] if with_spark else [])):
         yield from _looked(each.__name__.replace("_", " "), partial(each, pipeline))
 

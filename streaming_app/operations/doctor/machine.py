@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
+from streaming_app.jars.folder import jars_folder
+from streaming_app.jars.lock import faults
+from streaming_app.jars.needed import PACKAGES, needed_jars
 from streaming_app.java import SUPPORTED, found_java, java_version
 from streaming_app.operations.doctor.finding import Finding, Pipeline
 
@@ -56,6 +60,21 @@ def _pinned() -> dict[str, str]:
     return {each[1]: each[2] for each in found if each and each[1] in _PINNED}
 
 
+def jars(pipeline: Pipeline, *, checksums: bool = False) -> Iterator[Finding]:
+    """The jars that a session of this configuration needs are in their folder; with ``checksums``, byte for byte."""
+    wanted, folder = needed_jars(pipeline.config), jars_folder()
+    if "PYSPARK_GATEWAY_PORT" in os.environ or not wanted:
+        yield Finding("jars", "ok", "are brought by spark-submit" if wanted else f"are brought by {PACKAGES} of spark.conf")
+        return
+    lacking = faults(wanted, folder, checksums=checksums)
+    if lacking:
+        said = "; ".join(f"{jar.file_name} {fault}" for jar, fault in lacking.items())
+        remedy = "fetch what is missing or damaged: python -m streaming_app.jars --checksums"
+        yield Finding("jars", "warning", f"in {folder}: {said}", remedy)
+    else:
+        yield Finding("jars", "ok", f"all {len(wanted)} are in {folder}")
+
+
 def spark(pipeline: Pipeline) -> Iterator[Finding]:
     """Whether a session comes up with Delta's jars in it; it stays if it was there before."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - half a second that only --spark pays
@@ -63,11 +82,9 @@ def spark(pipeline: Pipeline) -> Iterator[Finding]:
     from streaming_app.session import get_session  # noqa: PLC0415
 
     was_there = SparkSession.getActiveSession() is not None
-    session = get_session(pipeline.config, pipeline.storage)
+    session = get_session(pipeline.config, pipeline.storage)  # which loads Delta's classes, and those for S3
     try:
-        loader = session._jvm.java.lang.Thread.currentThread().getContextClassLoader()  # type: ignore[union-attr] # there is one
-        loader.loadClass("org.apache.spark.sql.delta.DeltaLog")
-        yield Finding("spark", "ok", f"Spark {session.version} starts, with Delta")
+        yield Finding("spark", "ok", f"Spark {session.version} starts, with Delta{' and S3A' if pipeline.uses_s3 else ''}")
     finally:
         if not was_there:
             session.stop()
