@@ -34,7 +34,7 @@ def require_classes(session: SparkSession, *, s3: bool, submitted: bool) -> None
     """
     names = [DELTA]
     if s3:
-        hadoop = session.sparkContext._jsc.hadoopConfiguration()  # type: ignore[union-attr] # a session has it
+        hadoop = session.sparkContext._jsc.hadoopConfiguration()
         file_system = hadoop.get("fs.s3.impl") or _S3A
         names += [file_system, _AWS_SDK] if file_system == _S3A else [file_system]
     for name in names:
@@ -42,7 +42,7 @@ def require_classes(session: SparkSession, *, s3: bool, submitted: bool) -> None
 
 
 def _load(session: SparkSession, name: str, remedy: str) -> None:
-    loader = session._jvm.java.lang.Thread.currentThread().getContextClassLoader()  # type: ignore[union-attr]
+    loader = session._jvm.java.lang.Thread.currentThread().getContextClassLoader()  # type: ignore[union-attr] # a session has one
     try:
         loader.loadClass(name)
     except Py4JError as error:

@@ -43,7 +43,10 @@ def retrieve(coordinates: Iterable[str], work: Path, settings: Path, *, transiti
     options = shlex.split(os.environ.get("SPARK_SUBMIT_OPTS", ""))
     command = [found_java() or "java", *options, "-jar", str(_ivy_jar()), "-settings", str(settings), "-ivy", str(module)]
     command += ["-cache", str(work / "cache"), "-confs", "default"]
-    command += ["-retrieve", f"{files}/[organisation]/[artifact]/[revision].[ext]"]
+    command += [
+        "-retrieve",
+        "files/[organisation]/[artifact]/[revision].[ext]",
+    ]  # brackets of a user's folder would mean something
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=work)  # noqa: S603 - java
     if done.returncode:
         raise IvyError(_reason(f"{done.stdout}\n{done.stderr}") or f"exit code {done.returncode}")

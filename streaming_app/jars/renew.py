@@ -11,8 +11,9 @@ from streaming_app.jars.ivy import retrieve, spark_jars
 from streaming_app.jars.lock import LOCK, Purpose, sha256_of
 from streaming_app.resources import conf_file
 
-_HEAD = """# The jars of Delta and S3A: what their packages need and Spark does not bring, for the versions of pyspark and delta-spark
-# in pyproject.toml, those of EMR Serverless, whose image has its own. Written by: python -m streaming_app.jars --renew
+_HEAD = """# The jars of Delta and S3A: what their packages need and Spark does not bring, for the versions of pyspark and
+# delta-spark in pyproject.toml, those of EMR Serverless, whose image has its own.
+# Written by: python -m streaming_app.jars --renew
 """
 
 

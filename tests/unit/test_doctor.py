@@ -16,6 +16,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from streaming_app.cli import _exit_code
+from streaming_app.jars.lock import locked_jars
 from streaming_app.lease.holder import Holder
 from streaming_app.lease.tables import leased_sink
 from streaming_app.model.tables import TABLES
@@ -190,7 +191,7 @@ def test_a_healthy_pipeline(patient: Patient, capsys: pytest.CaptureFixture[str]
         assert _exit_code(["doctor", "-c", str(patient.config), "--json"], debug=False) == 0
     found = [Finding(**json.loads(row)) for row in capsys.readouterr().out.splitlines()]
     assert {each.status for each in found} == {"ok"}
-    names = {"python", "java", "packages", "configuration", "plugins", "enrichers", "geo", "source", "sink", "checkpoint"}
+    names = {"python", "java", "packages", "jars", "configuration", "plugins", "enrichers", "geo", "source", "sink", "checkpoint"}
     assert {each.check for each in found} == names | {"tables", "lease", "backlog", "last run", "operations"}
     said = {each.check: each.message for each in found}
     assert said["lease"].startswith("in use, alive: run test since ")
@@ -239,3 +240,32 @@ def test_java_and_packages(patient: Patient, monkeypatch: pytest.MonkeyPatch) ->
     found = {(each.check, each.status): each for each in patient.findings()}
     assert found["java", "warning"].message == "no Java is here, Spark needs 17 or 21"
     assert found["packages", "problem"].message == "pyspark 1.0, not 4.1.1"
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "says"),
+    [
+        ("all", "ok", "are in {}"),
+        ("no folder", "warning", "in {}: com.fasterxml"),
+        ("a part", "warning", "in {}: io.delta_delta-storage-4.2.0.jar has 5 bytes, not 76,477"),
+        ("packages of one's own", "ok", "are brought by spark.jars.packages of spark.conf"),
+        ("a cluster", "ok", "are brought by spark-submit"),
+    ],
+)
+def test_jars(found: str, status: str, says: str, patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "jars"
+    monkeypatch.setenv("CLICKSTREAM_JARS", str(folder))
+    if found in {"all", "a part"}:
+        for jar in locked_jars("delta"):
+            write(folder / jar.file_name, b"\0" * jar.size)
+    if found == "a part":
+        write(folder / "io.delta_delta-storage-4.2.0.jar", b"5 byt")
+    elif found == "a cluster":
+        monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    elif found == "packages of one's own":
+        patient.configure("spark: {conf: {spark.jars.packages: 'org.example:mine:1.0'}}\n")
+    [jars] = [each for each in patient.findings() if each.check == "jars"]
+    assert (jars.status, bool(jars.remedy)) == (status, status != "ok")
+    assert says.replace("{}", str(folder)) in jars.message
+    [thorough] = doctor_module.jars(Pipeline(patient.lake.config), checksums=True)
+    assert found != "all" or "kernel-api-4.2.0.jar has another content than the locked one" in thorough.message
