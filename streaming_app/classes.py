@@ -17,7 +17,7 @@ _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 _AWS_SDK = "software.amazon.awssdk.services.s3.S3Client"
 """What S3A calls: its own classes load without it, and fail with the first object."""
 
-_MISSING = re.compile(r"(?:ClassNotFoundException|NoClassDefFoundError): (?:Class |Could not initialize class )?([\w./$]*\w)")
+_MISSING = re.compile(r"(?:ClassNotFoundException|NoClassDefFoundError): (?:Class |Could not initialize class )?([\w./$]*[\w$])")
 
 HERE = (
     "python -m streaming_app.jars --checksums fetches what is missing or damaged; where spark.conf names spark.jars.packages, "
