@@ -66,8 +66,8 @@ def _reason(said: str) -> str:
 
 def _dependency(coordinates: str, *, transitive: bool) -> str:
     organisation, artifact, version = map(quoteattr, coordinates.split(":"))
-    # Of a Maven module, "master" is its jar alone, "default" that and what it needs to run.
-    wanted = f'conf="default->{"default" if transitive else "master"}" transitive="{str(transitive).lower()}"'
+    # Of a Maven module, "master" is its jar alone, "default" that and what it needs to run; a jar without a POM has the second.
+    wanted = f'conf="default->{"default" if transitive else "master(default)"}" transitive="{str(transitive).lower()}"'
     return f"<dependency org={organisation} name={artifact} rev={version} {wanted}/>"
 
 

@@ -34,8 +34,12 @@ def jar_settings(config: Config) -> dict[str, str]:
     ivy_settings = conf.get(_IVY_SETTINGS)
     if PACKAGES in conf:
         return {_IVY_SETTINGS: ivy_settings or str(conf_file("spark/ivysettings.xml"))}
-    uris = [jar.as_uri() for jar in complete(needed_jars(config), Path(ivy_settings) if ivy_settings else None)]
-    if (config.spark.master or "local").startswith("local"):
-        # Said to be at hand, or each session would copy 700 MB first: 2 s of a core.
-        uris = [f"local:{uri.removeprefix('file://')}" for uri in uris]
+    local = (config.spark.master or "local").startswith("local")
+    uris = [_uri(jar, local=local) for jar in complete(needed_jars(config), Path(ivy_settings) if ivy_settings else None)]
     return {"spark.jars": ",".join([*filter(None, [conf.get("spark.jars")]), *uris])}
+
+
+def _uri(jar: Path, *, local: bool) -> str:
+    uri = jar.as_uri()
+    # Said to be at hand, or each session would copy 700 MB first: 2 s of a core. Such a path, Spark does not decode.
+    return f"local:{jar}" if local and uri == f"file://{jar}" else uri

@@ -110,7 +110,7 @@ def test_one_is_killed_and_the_other_takes_over(mirror: JarMirror, folder: Path)
 @pytest.mark.parametrize(
     ("case", "says"),
     [
-        ("not there", "part-0_2.13;1.0: not found"),
+        ("not there", "module not found: org.example#part-0_2.13;1.0"),
         ("other content", "org.example:part-0_2.13:1.0 has another content than the locked one"),
         ("cut short", "org.example:part-0_2.13:1.0 has 99 bytes, not 100,000"),
         ("no server", "(java.net.ConnectException: Connection refused)"),

@@ -63,8 +63,8 @@ def test_what_is_wrong_with_a_jar(content: bytes | str | None, quick: str, thoro
 
 @pytest.fixture
 def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which every jar has its name and size, in a place whose name is hard to write as a URI."""
-    folder = tmp_path / "a%b c/jars"
+    """A folder in which every jar has its name and size."""
+    folder = tmp_path / "full"
     folder.mkdir(parents=True)
     for jar in locked_jars():
         with (folder / jar.file_name).open("wb") as file:
@@ -92,6 +92,13 @@ def test_what_spark_is_told(extra: str, scheme: str, before: str, purposes: set[
     names = [jar.file_name for jar in locked_jars() if jar.purpose in purposes]
     assert [uri.rpartition("/")[2] for uri in uris] == names
     assert all(uri.startswith(scheme) and uri.partition("/")[0] == scheme.partition("/")[0] for uri in uris)
+
+
+def test_a_name_that_is_hard_to_write_as_a_uri(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spark takes what stands behind ``local:`` as it is, and fails with a blank in it."""
+    monkeypatch.setenv("CLICKSTREAM_JARS", str(full.rename(full.with_name("a%b c"))))
+    uris = jar_settings(config_for(full))["spark.jars"].split(",")
+    assert all(uri.startswith("file:///") and "/a%25b%20c/" in uri for uri in uris)
 
 
 @pytest.mark.parametrize("named", ["", "io.delta:delta-spark_4.1_2.13:4.2.0,org.example:mine:1.0"])
