@@ -22,7 +22,7 @@ _MODULE = """<ivy-module version="2.0">
 _REASON = re.compile(r"^\s*(?::: )?(\S.*(?:[Ee]rror|[Ee]xception|FAILED|failed|not found).*?)\s*$", re.MULTILINE)
 
 
-class IvyError(Exception):
+class IvyError(EnvironmentProblem):
     """Ivy could not resolve or download something; the message is the line in which it says so."""
 
 
