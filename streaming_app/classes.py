@@ -54,7 +54,7 @@ def missing_class(said: str) -> EnvironmentProblem | None:
     """What an error of the JVM, with its causes, says of a class that is missing; None where that is not what it is about.
 
     >>> str(missing_class("Caused by: java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found"))
-    "the class org.apache.hadoop.fs.s3a.S3AFileSystem cannot be loaded: the jars for S3 are missing, damaged or of other versions"
+    'the class org.apache.hadoop.fs.s3a.S3AFileSystem cannot be loaded: the jars for S3 are missing, damaged or of other versions'
     >>> missing_class("java.lang.OutOfMemoryError: Java heap space") is None
     True
     """
