@@ -74,7 +74,7 @@ COPIES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), min_size=1, m
 
 
 @given(copies=COPIES, neighbour_days=st.integers(0, 2), data=st.data())
-@settings(max_examples=15)
+@settings(max_examples=6)
 def test_any_split_and_order_follows_the_rule(
     copies: list[tuple[int, int]], neighbour_days: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from streaming_app.cli.look_commands import cell
 from streaming_app.erasure.person import Person
@@ -47,6 +47,7 @@ def live_through(lake: Lake, lines: list[bytes]) -> None:
 
 
 @given(lines=extreme_requests())
+@settings(max_examples=8)
 def test_extremes_stop_nothing(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     live_through(Lake(tmp_path_factory.mktemp("extremes"), ENRICHED), lines)
 
