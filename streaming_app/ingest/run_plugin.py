@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,14 +21,22 @@ from streaming_app.transformers.split import split_elements
 Result = Event | Change | Rejected
 
 
-def transform(transformer: Transformer, request: Request, max_bytes: int, max_seconds: float) -> list[Result]:
+class Bounds(NamedTuple):
+    """Of the call of a transformer; ``max_seconds`` holds for those that are not ours."""
+
+    max_bytes: int
+    max_events: int
+    max_seconds: float
+
+
+def transform(transformer: Transformer, request: Request, bounds: Bounds) -> list[Result]:
     """Everything the transformer makes of a request; an exception becomes a :class:`Rejected` in its element's place.
 
     So does taking too long, if the transformer is not one of ours.
     """
     if type(transformer).__module__.startswith(_OWN):
-        return _results(transformer, request, max_bytes, _no_limit)
-    results = _results(transformer, request, max_bytes, lambda parts: at_most(max_seconds / parts))
+        return _results(transformer, request, bounds, _no_limit)
+    results = _results(transformer, request, bounds, lambda parts: at_most(bounds.max_seconds / parts))
     return [checked(result, plugin_name(transformer)) for result in results]
 
 
@@ -49,14 +58,17 @@ def _no_limit(_parts: int) -> AbstractContextManager[None]:
     return _UNLIMITED
 
 
-def _results(transformer: Transformer, request: Request, max_bytes: int, limit: Limit) -> list[Result]:
+def _results(transformer: Transformer, request: Request, bounds: Bounds, limit: Limit) -> list[Result]:
     try:
         with limit(1):
             return list(transformer.transform(request))
     except InputError as error:
         return [Rejected(error.reason, str(error), error_class=type(error).__name__)]
     except Exception as error:
-        parts = raw_elements(request, max_bytes)
+        parts = raw_elements(request, bounds.max_bytes)
+        if len(parts) > bounds.max_events:
+            message = f"{len(parts)} events in one request, allowed are {bounds.max_events}"
+            return [Rejected(Reason.TOO_LARGE, message)]
         return _one_by_one(transformer, request, parts, limit) if len(parts) > 1 else [_failed(transformer, error, None)]
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from streaming_app.config.model import Config
 from streaming_app.errors import Reason
-from streaming_app.ingest.run_plugin import transform
+from streaming_app.ingest.run_plugin import Bounds, transform
 from streaming_app.ingest.time_rules import TimeRules
 from streaming_app.model.bounds import DAY_MS, is_time
 from streaming_app.model.change import Change
@@ -31,8 +31,9 @@ class RequestTriage:
     """Transforms requests by their apps' transformers and applies the rules."""
 
     def __init__(self, config: Config) -> None:
-        self._bounds = config.limits.max_payload_bytes, config.limits.max_plugin_seconds
-        self._max_days = config.limits.max_days_per_request
+        limits = config.limits
+        self._bounds = Bounds(limits.max_payload_bytes, limits.max_events_per_request, limits.max_plugin_seconds)
+        self._max_days = limits.max_days_per_request
         self._rules = TimeRules(config.rules)
         self._transformers = {app_id: make_transformer(app, config.limits) for app_id, app in config.apps.items()}
         # Requests without a known app: the events of this SDK name their app themselves.
@@ -52,7 +53,7 @@ class RequestTriage:
         ingest, upload = request.ingest_time, request.upload_time
         earliest, latest = self._rules.ordinary_range(ingest, upload)
         without_time = _unreadable_time(request)
-        for result in transform(transformer, request, *self._bounds):
+        for result in transform(transformer, request, self._bounds):
             if isinstance(result, Rejected):
                 rejected.append((result, "transform"))
             elif without_time:

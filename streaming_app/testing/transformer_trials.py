@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streaming_app.config.model import LimitsSection
 from streaming_app.errors import InputError
 from streaming_app.ingest.check_plugin import checked
-from streaming_app.ingest.run_plugin import raw_elements, transform
+from streaming_app.ingest.run_plugin import Bounds, raw_elements, transform
 from streaming_app.model.request import Request
 from streaming_app.testing.checks import Broken, Subject
 from streaming_app.testing.outcomes import assert_same_ids, difference, ids_of
@@ -18,7 +18,7 @@ from streaming_app.testing.payloads import UNREADABLE, Payload, bad_elements, ba
 from streaming_app.transformers.base import Limits, Rejected, Transformer
 
 _MAX_BYTES = Limits().max_payload_bytes
-_BOUNDS = _MAX_BYTES, LimitsSection().max_plugin_seconds
+_BOUNDS = Bounds(_MAX_BYTES, Limits().max_events_per_request, LimitsSection().max_plugin_seconds)
 _WITH_BAD_ELEMENTS = 3
 """So many requests are tried with all kinds of bad elements, some thousand times each."""
 
@@ -86,7 +86,7 @@ class TransformerTrials:
     def leaves_request(self) -> None:
         for request in self._requests:
             given = replace(request)
-            transform(self._subject.plugin, given, *_BOUNDS)
+            transform(self._subject.plugin, given, _BOUNDS)
             changed = [name for name in request.__struct_fields__ if getattr(given, name) != getattr(request, name)]
             if changed:
                 raise Broken(f"it changed {', '.join(changed)}")
@@ -107,7 +107,7 @@ class TransformerTrials:
 
     def _assert_alike(self, one: Transformer, other: Transformer) -> None:
         for request in self._requests:
-            first, second = (transform(each, replace(request), *_BOUNDS) for each in (one, other))
+            first, second = (transform(each, replace(request), _BOUNDS) for each in (one, other))
             if len(first) != len(second):
                 raise Broken(f"{len(first)} results became {len(second)}")
             for before, after in zip(first, second, strict=True):
@@ -115,7 +115,7 @@ class TransformerTrials:
                     raise Broken(difference(before, after))
 
     def _ids(self, request: Request) -> set[str]:
-        return ids_of(transform(self._subject.plugin, replace(request), *_BOUNDS))
+        return ids_of(transform(self._subject.plugin, replace(request), _BOUNDS))
 
     def _ids_of_parts(self, request: Request, start: int) -> set[str]:
         parts = list(enumerate(raw_elements(request, _MAX_BYTES)))[start:]

@@ -79,3 +79,21 @@ def test_long_texts_of_the_envelope_are_cut(tmp_path: Path) -> None:
     envelope = json.loads(row["envelope"])
     assert (len(envelope["uri"]), len(envelope["ua"]), envelope["cut"]) == (2_048, 2_048, True)
     assert envelope["upload_timestamp"] == NOW
+
+
+def test_a_plugin_that_fails_on_more_elements_than_allowed_is_not_called_for_each(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, "  mine: {transformer: tests.unit.test_bounded_buffers:Failing}\n")
+    payload = f"[{','.join(['1'] * 10_001)}]"
+    Failing.calls = 0
+    assert balance(lake.ingest(write(tmp_path / "raw", "a.gz", line(payload, appId="mine")))) == (1, 1)
+    assert (Failing.calls, [row["reason"] for row in lake.rows("quarantine")]) == (1, ["too_large"])
+
+
+class Failing:
+    """A transformer that always fails."""
+
+    calls = 0
+
+    def transform(self, _request: object) -> list[object]:
+        Failing.calls += 1
+        raise KeyError("nothing works")
