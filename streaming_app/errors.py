@@ -16,6 +16,7 @@ class Reason(StrEnum):
     IN_FUTURE = "in_future"
     TOO_LARGE = "too_large"
     TRANSFORMER_ERROR = "transformer_error"
+    UNREADABLE_FILE = "unreadable_file"
 
 
 class ClickstreamError(Exception):
@@ -50,6 +51,10 @@ class SinkError(ClickstreamError):
     """A table or checkpoint cannot be read or written."""
 
     exit_code = 4
+
+
+class StorageError(SinkError):
+    """The storage did not do what it should, which says nothing of the one file at hand: no file is set aside for it."""
 
 
 class LeaseError(ClickstreamError):

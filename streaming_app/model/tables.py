@@ -206,7 +206,8 @@ QUARANTINE = Table(
     "One row per element that could not be used, with its reason; nothing is lost.",
     _named(
         reason=text(
-            "malformed_line, malformed_payload, malformed_event, unknown_app, too_late, in_future, too_large, transformer_error"
+            "malformed_line, malformed_payload, malformed_event, unknown_app, too_late, in_future, too_large, transformer_error, "
+            "unreadable_file (a whole raw file)"
         ),
         stage=text("file, request, transform or rules"),
         error_class=text("class of the error"),
