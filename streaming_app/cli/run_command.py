@@ -50,4 +50,8 @@ def describe(summary: Summary) -> str:
         f"{summary.counts['files']:,} files, micro-batches: {summary.batches} ({seconds})",
         f"balance: {summary.balance()}",
     ]
-    return "\n".join([*lines, *([f"quarantined: {reasons}"] if reasons else [])])
+    if reasons:
+        lines.append(f"quarantined: {reasons}")
+    if summary.set_aside:
+        lines.append(f"set aside: {summary.set_aside:,} raw files that cannot be read; clickstream tables check names them")
+    return "\n".join(lines)

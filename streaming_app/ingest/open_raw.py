@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,6 +41,8 @@ of the customer (InvalidRequest). So do all codes that begin with KMS. Expired o
 bucket that is not there, throttling and 5xx have others."""
 # Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
+_ASKED_AT_ONCE = 8
+
 _FORBIDDEN = frozenset((errno.EACCES, errno.EPERM))
 
 
@@ -65,6 +68,8 @@ def open_raw(storage: Storage, uri: str) -> Iterator[Any]:
             yield stream  # Arrow refuses a key with an empty part
         return
     system, path = storage.filesystem(uri)
+    if "\0" in path:
+        raise pa.ArrowInvalid("a zero byte in it")
     if not is_s3(uri) and not stat.S_ISREG(Path(path).stat().st_mode):
         raise OSError(errno.EISDIR if Path(path).is_dir() else errno.ENXIO, path)  # opening a pipe would wait for its writer
     with system.open_input_stream(path, compression=None) as stream:
@@ -78,19 +83,21 @@ def why_unreadable(storage: Storage, uri: str, error: Exception) -> Unreadable |
     if not is_s3(uri):
         number = getattr(error, "errno", None)
         return Unreadable(_LOCAL[number], number in _FORBIDDEN) if number in _LOCAL else None
-    return _refusal(storage, uri)
+    return refusals(storage, [uri]).get(uri)
 
 
-def _refusal(storage: Storage, uri: str) -> Unreadable | None:
-    """What S3 itself says of the object: Arrow's errors hide the code where the answer has no body (HEAD), and where it does not
-    know it."""
-    refused = _s3(storage).refusal(uri)
-    if refused is None:
-        return None
-    code, message = refused
-    if code in _ABOUT_THE_OBJECT or code.startswith("KMS"):
-        return Unreadable(f"{code}: {message}", code == "AccessDenied")
-    return None
+def refusals(storage: Storage, uris: Sequence[str]) -> dict[str, Unreadable]:
+    """The objects that S3 refuses to give for good, and why, in its own words.
+
+    Arrow's errors hide the code where the answer has no body (HEAD), and where it does not know it.
+    """
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        told = dict(zip(uris, pool.map(_s3(storage).refusal, uris), strict=True))
+    return {
+        uri: Unreadable(": ".join(refused), refused[0] == "AccessDenied")
+        for uri, refused in told.items()
+        if refused and (refused[0] in _ABOUT_THE_OBJECT or refused[0].startswith("KMS"))
+    }
 
 
 def _s3(storage: Storage) -> S3Objects:
