@@ -58,8 +58,8 @@ def naming(batch: Batch, files: Sequence[SizedFile]) -> Iterator[None]:
             note = FailedBatch(batch.stream_id, batch.batch_id, times, message, names)
             batch.storage.write_text(_uri(batch), msgspec.json.encode(note).decode())
         more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
-        again = f", for the {times}th run in a row" if times > 1 else ""
-        told = f"{message} (micro-batch {batch.batch_id} of {batch.window}{again}, of {', '.join(names)}{more})"
+        again = f", which has failed {times} runs in a row" if times > 1 else ""
+        told = f"{message} (micro-batch {batch.batch_id} of {batch.window}{again}; its files: {', '.join(names)}{more})"
         if isinstance(error, ClickstreamError):
             error.args = (told,)
             raise

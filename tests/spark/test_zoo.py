@@ -12,6 +12,9 @@ from pyspark.sql import SparkSession
 from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.backlog.windows import due_windows
+from streaming_app.errors import SinkError
+from streaming_app.operations.replay import Wanted, replay
+from streaming_app.progress import LogLines
 from tests.spark.conftest import FAST
 from tests.spark.job import Job
 from tests.support.raw import event, line
@@ -88,3 +91,44 @@ def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
     put(tmp_path, "year=2026/month=05/later.gz")
     later = job.run()
     assert (later.counts["written"], later.counts["files"], later.set_aside) == (1, 1, 0)
+
+
+@pytest.fixture
+def killing(tmp_path: Path) -> Job:
+    job = Job(tmp_path, FAST)
+    app = job.config.apps["shop"].model_copy(update={"transformer": "tests.support.killer:Killer"})
+    job.config = job.config.model_copy(update={"apps": {"shop": app}})
+    return job
+
+
+def test_a_file_that_kills_its_task(spark: SparkSession, killing: Job, tmp_path: Path) -> None:
+    names = [f"year=2026/month=05/{number}.gz" for number in range(9)]
+    for name in names:
+        put(tmp_path, name)
+    for name in names[2], names[7]:
+        put(tmp_path, name, gzip.compress(line(event("fine"), rid=name) + b"\n" + line(event("kill"))))
+    summary = killing.run()
+    assert set(quarantined(killing)) == {names[2], names[7]}
+    assert all("Python worker exited unexpectedly" in message for _, message in quarantined(killing).values())
+    assert read(killing) == set(names) - {names[2], names[7]}
+    assert (summary.counts["files"], summary.set_aside) == (9, 2)
+
+    put(tmp_path, names[2])
+    result = replay(killing.config, Wanted(reasons=("unreadable_file",)), LogLines())
+    assert (result["tried"], result["resolved"], result["written"]) == (2, 1, 1)
+    assert set(quarantined(killing)) == {names[7]}
+    assert read(killing) == set(names) - {names[7]}
+
+
+def test_files_that_all_kill_their_task(spark: SparkSession, killing: Job, tmp_path: Path) -> None:
+    """The machine is suspected first: two runs end with an error that names the batch and a file; then the stream goes on."""
+    for name in "ab":
+        put(tmp_path, f"year=2026/month=05/{name}.gz", gzip.compress(line(event("kill"))))
+    for times in (1, 2):
+        with pytest.raises(SinkError, match=r"tasks of all 2 files died, of .*/a.gz: Python worker exited") as failed:
+            killing.run()
+        assert ("which has failed 2 runs in a row" in str(failed.value)) is (times == 2)
+        assert "micro-batch 0 of 2026-05" in str(failed.value)
+    put(tmp_path, "year=2026/month=05/good.gz")
+    assert killing.run().set_aside == 2
+    assert read(killing) == {"year=2026/month=05/good.gz"}
