@@ -60,7 +60,7 @@ class LineReader:
             unreadable = why_unreadable(self.storage, self.uri, error)
             if unreadable is None:
                 raise StorageError(f"{self.uri}: cannot be read: {error}", "the next run tries it again") from error
-            where = "cannot be read after this line" if self._line else "cannot be read"
+            where = "cannot be read after this line" if self._line else "cannot be opened"
             yield self._line, BadPart(Reason.UNREADABLE_FILE, f"file {where}: {unreadable}", b"", unreadable.forbidden)
 
     def _counted(self, blocks: Iterator[bytes]) -> Iterator[bytes]:

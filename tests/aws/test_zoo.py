@@ -67,7 +67,7 @@ class Zoo:
     proxy: str
 
     def put(self, *names: str) -> None:
-        put_all(self.bucket, {f"raw/{name}": gzip.compress(line(event(name), rid=name)) for name in names})
+        put_all(self.bucket, {f"raw/{name}": gzip.compress(line(event(name[:200]), rid=name)) for name in names})
 
     @property
     def config(self) -> str:
@@ -136,7 +136,7 @@ def test_zoo_of_objects(zoo: Zoo) -> None:
 
     assert zoo.is_work()
     summary = zoo.done("run")
-    assert zoo.read() == set(GOOD)
+    assert zoo.read() == {name[:200] for name in GOOD}
     assert set(zoo.set_aside()) == set(UNREADABLE)
     assert (summary["set_aside"], summary["counts"]["files"]) == (len(UNREADABLE), len(GOOD) + len(UNREADABLE))
     assert "AccessDenied" in zoo.set_aside()[DENIED[0]]
@@ -156,7 +156,7 @@ def test_zoo_of_objects(zoo: Zoo) -> None:
     replayed = zoo.done("replay", "--reason", "unreadable_file")
     assert replayed["tried"] == len(UNREADABLE)
     assert set(zoo.set_aside()) == {ARCHIVED}
-    assert zoo.read() == {*GOOD, f"{MONTH}/later.gz", f"{MONTH}/in the way/later.gz", *UNNAMEABLE, *DENIED}
+    assert zoo.read() == {*(name[:200] for name in GOOD), f"{MONTH}/later.gz", f"{MONTH}/in the way/later.gz", *UNNAMEABLE, *DENIED}
 
 
 def test_without_a_right_on_any_object(zoo: Zoo) -> None:

@@ -43,7 +43,7 @@ ODD = ("da:y{1}/a.gz", "a:b.gz", "year=2026/12:30/a.gz")
 def put(folder: Path, name: str, content: bytes | None = None) -> Path:
     path = folder / "raw" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(line(event(name), rid=name)) if content is None else content)
+    path.write_bytes(gzip.compress(line(event(name[:200]), rid=name)) if content is None else content)
     return path
 
 
@@ -78,7 +78,7 @@ def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
     put(tmp_path, "year=2026/month=05/cut.gz", gzip.compress(line(event("cut")) + b"\n" + os.urandom(9_000))[:-900])
 
     summary = job.run()
-    good = {*GOOD, "../elsewhere.gz", "year=2026/month=05/loop/a.gz", "padded", "cut"}
+    good = {*(name[:200] for name in GOOD), "../elsewhere.gz", "year=2026/month=05/loop/a.gz", "padded", "cut"}
     assert read(job) == good
     found = quarantined(job)
     odd = {*ODD, "dangling.gz", *(f"year=2026/month=05/{name}" for name in ("dangling.gz", "itself.gz", "loop/back", "\\xff.gz"))}
