@@ -156,7 +156,13 @@ def test_zoo_of_objects(zoo: Zoo) -> None:
     replayed = zoo.done("replay", "--reason", "unreadable_file")
     assert replayed["tried"] == len(UNREADABLE)
     assert set(zoo.set_aside()) == {ARCHIVED}
-    assert zoo.read() == {*(name[:200] for name in GOOD), f"{MONTH}/later.gz", f"{MONTH}/in the way/later.gz", *UNNAMEABLE, *DENIED}
+    assert zoo.read() == {
+        *(name[:200] for name in GOOD),
+        f"{MONTH}/later.gz",
+        f"{MONTH}/in the way/later.gz",
+        *UNNAMEABLE,
+        *DENIED,
+    }
 
 
 def test_without_a_right_on_any_object(zoo: Zoo) -> None:

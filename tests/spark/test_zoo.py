@@ -7,14 +7,17 @@ import os
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
+from streaming_app import source
 from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.backlog.windows import due_windows
 from streaming_app.errors import SinkError
 from streaming_app.operations.replay import Wanted, replay
 from streaming_app.progress import LogLines
+from streaming_app.tasks import SizedFile
+from streaming_app.uris import from_hadoop_path
 from tests.spark.conftest import FAST
 from tests.spark.job import Job
 from tests.support.raw import event, line
@@ -91,6 +94,48 @@ def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
     put(tmp_path, "year=2026/month=05/later.gz")
     later = job.run()
     assert (later.counts["written"], later.counts["files"], later.set_aside) == (1, 1, 0)
+
+
+def test_the_plan_names_what_the_rows_tell(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[list[SizedFile], list[SizedFile]]] = []
+
+    def both(spark: SparkSession, batch: DataFrame, stream_id: str) -> list[SizedFile]:
+        rows = [SizedFile(from_hadoop_path(row["path"]), row["length"]) for row in batch.collect()]
+        told.append((source._planned(spark, stream_id), rows))
+        return told[-1][0]
+
+    monkeypatch.setattr("streaming_app.ingest.stream.files_of", both)
+    job = Job(tmp_path, FAST)
+    for name in (*GOOD, "year=2026/month=06/a b%20.gz"):
+        put(tmp_path, name)
+    put(tmp_path, "year=2026/month=06/nothing.gz", b"")
+    job.run()
+    assert len(told) == 3
+    for planned, rows in told:
+        assert sorted(planned, key=lambda file: file.uri) == sorted(rows, key=lambda file: file.uri)
+        assert planned
+
+
+def test_a_file_that_vanishes_between_listing_and_reading(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Spark has planned is gone when the tasks open it; the next run is not in its way."""
+    planned = source.files_of
+
+    def then_gone(spark: SparkSession, batch: DataFrame, stream_id: str) -> list[SizedFile]:
+        found = planned(spark, batch, stream_id)
+        (tmp_path / "raw/year=2026/month=05/a.gz").unlink()
+        return found
+
+    job = Job(tmp_path, FAST)
+    for name in ("a", "b"):
+        put(tmp_path, f"year=2026/month=05/{name}.gz")
+    with monkeypatch.context() as patch:
+        patch.setattr("streaming_app.ingest.stream.files_of", then_gone)
+        job.run()
+    assert read(job) == {"year=2026/month=05/b.gz"}
+    assert set(quarantined(job)) == {"year=2026/month=05/a.gz"}
+    assert job.run().batches == 0
 
 
 @pytest.fixture
