@@ -35,7 +35,6 @@ GOOD = (
     f"{MONTH}/d\\2/a\\b.gz",
     f"{MONTH}/d,*?/ a%20b#+é.gz",
     f"{MONTH}/{'x' * 900}",
-    f"{MONTH}/both.gz/below.gz",
     f"{MONTH}/in the way/a.gz",
     f"{MONTH}/in the way/below/a.gz",
     "web{1}/a,b.gz",
@@ -48,10 +47,15 @@ UNNAMEABLE = (
     f"{MONTH}/up/../a.gz",
     f"{MONTH}/./dot.gz",
     f"{MONTH}/in the way/\x01.gz",
-    f"{MONTH}/both.gz",
 )
-DENIED = (f"{MONTH}/denied.gz", "denied-stray.gz")
+DOTS = {f"{MONTH}/up/../a.gz", f"{MONTH}/./dot.gz"}
+"""Clients of HTTP may take these parts out of an address before it is sent."""
+BOTH = {f"{MONTH}/both.gz", f"{MONTH}/both.gz/below.gz"}
+"""A key that is also a folder: Hadoop sees one of them."""
+DENIED = (f"{MONTH}/denied.gz", f"{MONTH}/day=28/denied.gz", "denied-stray.gz")
+"""By its own path, in a micro-batch that Spark has planned, and as a place of its own."""
 ARCHIVED = f"{MONTH}/glacier.gz"
+LATER = (f"{MONTH}/later.gz", f"{MONTH}/in the way/later.gz")
 UNREADABLE = (*UNNAMEABLE, *DENIED, ARCHIVED)
 
 
@@ -126,7 +130,7 @@ def zoo(request: pytest.FixtureRequest, tmp_path: Path, process: Cli, service: t
 
 
 def test_zoo_of_objects(zoo: Zoo) -> None:
-    zoo.put(*GOOD, *UNNAMEABLE, *DENIED)
+    zoo.put(*GOOD, *UNNAMEABLE, *BOTH, *DENIED)
     s3 = boto3.client("s3", region_name=REGION, endpoint_url=zoo.straight)
     archived = gzip.compress(line(event(ARCHIVED), rid=ARCHIVED))
     s3.put_object(Bucket=zoo.bucket, Key=f"raw/{ARCHIVED}", Body=archived, StorageClass="GLACIER")
@@ -136,33 +140,31 @@ def test_zoo_of_objects(zoo: Zoo) -> None:
 
     assert zoo.is_work()
     summary = zoo.done("run")
-    assert zoo.read() == {name[:200] for name in GOOD}
-    assert set(zoo.set_aside()) == set(UNREADABLE)
-    assert (summary["set_aside"], summary["counts"]["files"]) == (len(UNREADABLE), len(GOOD) + len(UNREADABLE))
-    assert "AccessDenied" in zoo.set_aside()[DENIED[0]]
-    assert "InvalidObjectState" in zoo.set_aside()[ARCHIVED]
+    aside = zoo.set_aside()
+    assert zoo.read() - BOTH == {name[:200] for name in GOOD}
+    assert aside.keys() - BOTH == set(UNREADABLE)
+    assert zoo.read() | aside.keys() >= BOTH
+    assert summary["set_aside"] == len(aside)
+    assert summary["counts"]["files"] == len(GOOD) + len(UNREADABLE) + len(BOTH)
+    assert all("AccessDenied" in aside[name] for name in DENIED)
+    assert "InvalidObjectState" in aside[ARCHIVED]
 
     assert not zoo.is_work()
     assert zoo.done("run")["batches"] == 0
-    zoo.put(f"{MONTH}/later.gz", f"{MONTH}/in the way/later.gz")
+    zoo.put(*LATER)
     later = zoo.done("run")
     assert (later["counts"]["files"], later["set_aside"]) == (2, 0)
 
     checked = zoo.run("tables", "check")
     assert checked.code == 0, checked.out
-    assert f"raw files that are set aside: {len(UNREADABLE)}" in checked.out
+    assert f"raw files that are set aside: {len(aside)}" in checked.out
 
     zoo.faults.faults = []
     replayed = zoo.done("replay", "--reason", "unreadable_file")
-    assert replayed["tried"] == len(UNREADABLE)
-    assert set(zoo.set_aside()) == {ARCHIVED}
-    assert zoo.read() == {
-        *(name[:200] for name in GOOD),
-        f"{MONTH}/later.gz",
-        f"{MONTH}/in the way/later.gz",
-        *UNNAMEABLE,
-        *DENIED,
-    }
+    assert replayed["tried"] == len(aside)
+    left = set(zoo.set_aside())
+    assert {ARCHIVED} <= left <= {ARCHIVED, *DOTS}
+    assert zoo.read() == {name[:200] for name in (*GOOD, *LATER, *BOTH, *UNREADABLE)} - left
 
 
 def test_without_a_right_on_any_object(zoo: Zoo) -> None:
