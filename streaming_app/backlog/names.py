@@ -17,6 +17,10 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 """S3A reads listings as XML 1.0, which does not have these characters, not even escaped."""
 
 
+NO_NAMES = ("", ".", "..")
+"""Parts of a key on S3 that are no names to Hadoop."""
+
+
 class Odd(NamedTuple):
     """Why Spark cannot be given a file; ``blocks`` is a folder that it cannot list for it, nor any folder above."""
 

@@ -110,7 +110,7 @@ class S3Objects:
 
 
 def _bucket_and_prefix(folder: str) -> tuple[str, str]:
-    bucket, _, path = folder.removeprefix("s3://").rstrip("/").partition("/")
+    bucket, _, path = folder.removeprefix("s3://").partition("/")  # one that ends in a slash has no name
     return bucket, f"{path}/" if path else ""
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from wcmatch import fnmatch
 
 from streaming_app.backlog.file_log import committed_files, has_unfinished_batch
-from streaming_app.backlog.names import is_blocked, odd_name, place_of
+from streaming_app.backlog.names import NO_NAMES, is_blocked, odd_name, place_of
 from streaming_app.backlog.objects import Found, Objects
 from streaming_app.backlog.set_aside import set_aside_files
 from streaming_app.backlog.windows import Window, is_visible
@@ -174,7 +174,7 @@ def listed_files(window: Window, glob: str, objects: Objects, blocked: frozenset
         for found in objects.files(root.uri) if root.is_folder else (root,):
             below = found.uri.removeprefix(root.uri)[1:].split("/") if found.uri != root.uri else []
             odd = odd_name(root, below)
-            hidden = not all(is_visible(part) or part in ("", ".", "..") for part in below or [root.name])
+            hidden = not all(is_visible(part) or part in NO_NAMES for part in below or [root.name])
             if found.is_folder:
                 if not hidden:
                     yield Listed(found, "", f"this folder {found.problem}", found.uri)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from streaming_app.backlog.names import odd_name
+from streaming_app.backlog.names import NO_NAMES, odd_name
 from streaming_app.backlog.objects import Found, Objects
 from streaming_app.config.model import Config
 from streaming_app.errors import SourceError
@@ -112,7 +112,7 @@ def dated_folders(
                 below = (*date, matched[1].zfill(4 if levels[0] == "year" else 2))
                 if wanted(below):
                     descend(child, levels[1:], below)
-            elif is_visible(child.name):
+            elif is_visible(child.name) or child.name in NO_NAMES:
                 strays.append(child)
 
     descend(Found(root, is_folder=True), _LEVELS[by], ())

@@ -47,8 +47,10 @@ UNNAMEABLE = (
     f"{MONTH}/up/../a.gz",
     f"{MONTH}/./dot.gz",
     f"{MONTH}/in the way/\x01.gz",
+    "/stray.gz",
+    "../stray.gz",
 )
-DOTS = {f"{MONTH}/up/../a.gz", f"{MONTH}/./dot.gz"}
+DOTS = {"../stray.gz", f"{MONTH}/up/../a.gz", f"{MONTH}/./dot.gz"}
 """Clients of HTTP may take these parts out of an address before it is sent."""
 BOTH = {f"{MONTH}/both.gz", f"{MONTH}/both.gz/below.gz"}
 """A key that is also a folder: Hadoop sees one of them."""
@@ -164,7 +166,12 @@ def test_zoo_of_objects(zoo: Zoo) -> None:
     assert replayed["tried"] == len(aside)
     left = set(zoo.set_aside())
     assert {ARCHIVED} <= left <= {ARCHIVED, *DOTS}
-    assert zoo.read() == {name[:200] for name in (*GOOD, *LATER, *BOTH, *UNREADABLE)} - left
+    everything = {name[:200] for name in (*GOOD, *LATER, *BOTH, *UNREADABLE)} - left
+    assert zoo.read() == everything
+
+    zoo.faults.faults = [Fault(ACCESS_DENIED, r"^(GET|HEAD) /\S*/(day=28/a|web)")]  # meanwhile, say, they were archived
+    zoo.done("reprocess", "--from", "2026-05-28", "--to", "2026-05-28")
+    assert zoo.read() == everything
 
 
 def test_without_a_right_on_any_object(zoo: Zoo) -> None:
