@@ -106,6 +106,8 @@ class SimulatedBucket:
     def _content(self, uri: str) -> Iterator[str]:
         """A file of a checkpoint."""
         window, _, below = uri.removeprefix(f"{CHECKPOINTS}/ingest/").partition("/")
+        if below == "set_aside":
+            raise FileNotFoundError(f"{uri}: nothing was set aside")
         batches, number = self._batches[f"{CHECKPOINTS}/ingest/{window}"], int(uri.rpartition("/")[2].removesuffix(".compact"))
         yield "v1"
         if below.startswith("offsets/"):

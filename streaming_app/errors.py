@@ -18,6 +18,7 @@ class Reason(StrEnum):
     TRANSFORMER_ERROR = "transformer_error"
     DERIVE_ERROR = "derive_error"
     """Of a user, not an element: its rows of ``user`` and ``session`` cannot be computed."""
+    UNREADABLE_FILE = "unreadable_file"
 
 
 class ClickstreamError(Exception):
@@ -52,6 +53,10 @@ class SinkError(ClickstreamError):
     """A table or checkpoint cannot be read or written."""
 
     exit_code = 4
+
+
+class StorageError(SinkError):
+    """The storage did not do what it should, which says nothing of the one file at hand: no file is set aside for it."""
 
 
 class LeaseError(ClickstreamError):

@@ -49,10 +49,13 @@ def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Process) -
 
 
 def gist(message: str) -> str:
-    """The line that says what went wrong: of a worker's error, the one below its traceback."""
-    _, _, traceback = message.rpartition("Traceback (most recent call last):\n")
+    """The line that says what went wrong: of a worker's error, the one below its traceback, and where it was."""
+    _, begin, traceback = message.rpartition("Traceback (most recent call last):\n")
     lines = [line.strip() for line in traceback.splitlines() if line[:1].strip()]
-    return lines[0] if lines else message.strip()
+    if not lines:
+        return message.strip()
+    places = [line for line in lines[1:] if begin and line.startswith("at ")]
+    return f"{lines[0]} ({places[0]})" if places else lines[0]
 
 
 def stream_id(spark: SparkSession) -> str:

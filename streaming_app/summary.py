@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from streaming_app.errors import Reason
+
 COUNTED = ("files", "bytes", "received", "written", "duplicate", "filtered", "quarantined", "items", "late")
 
 
@@ -28,6 +30,8 @@ class Summary:
     seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     latency_p95_seconds: float | None = None
+    set_aside: int = 0
+    """Raw files that could not be read at all."""
     keys_set_aside: int = 0
     """Users and items whose rows could not be computed; ``quarantine`` names them."""
 
@@ -38,6 +42,7 @@ class Summary:
             self.counts[name] += metrics[name]
         for reason, count in msgspec.json.decode(metrics["quarantined_by_reason"]).items():
             self.quarantined_by_reason[reason] = self.quarantined_by_reason.get(reason, 0) + count
+        self.set_aside = self.quarantined_by_reason.get(Reason.UNREADABLE_FILE, 0)
         self._spent("ingest", metrics["pass_seconds"])
         self._spent("commit", metrics["commit_seconds"])
         for phase, name in (("ingest", "pass_cpu_seconds"), ("commit", "commit_cpu_seconds")):

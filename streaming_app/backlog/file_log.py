@@ -28,8 +28,10 @@ def has_unfinished_batch(objects: Objects, checkpoint: str) -> bool:
 def committed_offsets(objects: Objects, checkpoint: str) -> list[dict[str, int | str | bool]]:
     """Where each source of the stream stands after its last committed batch; [] before the first."""
     batch = last_number(objects, f"{checkpoint}/commits")
-    if batch is None:
-        return []
+    return [] if batch is None else _offsets(objects, checkpoint, batch)
+
+
+def _offsets(objects: Objects, checkpoint: str, batch: int) -> list[dict[str, int | str | bool]]:
     version, _batch_metadata, *offsets = objects.lines(f"{checkpoint}/offsets/{batch}")
     if version != "v1":
         raise ValueError(f"{checkpoint}/offsets/{batch}: unknown version {version!r}")
@@ -38,15 +40,29 @@ def committed_offsets(objects: Objects, checkpoint: str) -> list[dict[str, int |
 
 def committed_files(objects: Objects, checkpoint: str) -> Iterator[str]:
     """URIs of the files that were read in committed batches, a line at a time, in no order."""
-    offsets = committed_offsets(objects, checkpoint)
-    if not offsets:
-        return
-    until = int(offsets[0]["logOffset"])
+    if offsets := committed_offsets(objects, checkpoint):
+        yield from _files_between(objects, checkpoint, -1, int(offsets[0]["logOffset"]))
+
+
+def planned_files(objects: Objects, checkpoint: str, batch: int) -> list[str]:
+    """URIs of the files of a micro-batch that was planned and not committed."""
+    before = committed_offsets(objects, checkpoint)
+    after = int(before[0]["logOffset"]) if before else -1
+    return list(_files_between(objects, checkpoint, after, int(_offsets(objects, checkpoint, batch)[0]["logOffset"])))
+
+
+def stream_id(objects: Objects, checkpoint: str) -> str:
+    """The id of the query whose checkpoint it is."""
+    return str(json.loads("".join(objects.lines(f"{checkpoint}/metadata")))["id"])
+
+
+def _files_between(objects: Objects, checkpoint: str, after: int, until: int) -> Iterator[str]:
+    """Those of the source's own batches behind ``after``, up to ``until``."""
     for uri in _log_files(objects, f"{checkpoint}/sources/0"):
         for line in objects.lines(uri):
             if line.startswith("{"):
                 entry = json.loads(line)
-                if entry["batchId"] <= until:
+                if after < entry["batchId"] <= until:
                     yield from_spark_url(entry["path"])
 
 

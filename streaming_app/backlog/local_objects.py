@@ -17,14 +17,11 @@ class LocalObjects:
             return
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda each: each.name):
-                yield _found(entry)
+                if found := _found(entry):
+                    yield found
 
     def files(self, folder: str) -> Iterator[Found]:
-        for child in self.children(folder):
-            if child.is_folder:
-                yield from self.files(child.uri)
-            else:
-                yield child
+        return _files(folder, frozenset())
 
     def lines(self, uri: str) -> Iterator[str]:
         with Path(uri).open(encoding="utf-8") as file:
@@ -32,8 +29,39 @@ class LocalObjects:
                 yield line.rstrip("\n")
 
 
-def _found(entry: os.DirEntry[str]) -> Found:
-    if entry.is_dir():
-        return Found(entry.path, is_folder=True)
-    status = entry.stat()
+def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[Found]:
+    """``above`` are the folders that it lies in, by device and inode: a link to one of them would never come to an end.
+
+    A list in place of recursion: folders may be nested more deeply than Python's calls.
+    """
+    waiting = [(Found(folder, is_folder=True), above)]
+    while waiting:
+        found, above = waiting.pop()
+        if not found.is_folder:
+            yield found
+            continue
+        try:
+            status = Path(found.uri).stat()
+            own = status.st_dev, status.st_ino
+            children = [] if own in above else list(LocalObjects().children(found.uri))
+        except FileNotFoundError:
+            continue  # deleted meanwhile
+        except OSError as error:
+            yield Found(found.uri, is_folder=True, problem=f"cannot be listed: {error.strerror}")
+            continue
+        if own in above:
+            yield Found(found.uri, is_folder=True, problem="is a link to a folder that it lies in")
+        waiting += ((child, above | {own}) for child in reversed(children))
+
+
+def _found(entry: os.DirEntry[str]) -> Found | None:
+    """What an entry of a folder is; None where it was deleted meanwhile."""
+    try:
+        if entry.is_dir():
+            return Found(entry.path, is_folder=True)
+        status = entry.stat()
+    except OSError as error:
+        if not entry.is_symlink():
+            return None
+        return Found(entry.path, problem=f"is a link that leads to no file: {error.strerror}")
     return Found(entry.path, status.st_size, status.st_mtime)

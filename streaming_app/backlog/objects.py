@@ -9,12 +9,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file, or a folder (size 0). ``modified`` is in epoch seconds, for people and metrics: no decision depends on it."""
+    """A file, or a folder (size 0). ``modified`` is in epoch seconds, for people and metrics: no decision depends on it.
+
+    ``problem`` says why a local file cannot be looked at, or a local folder not be listed.
+    """
 
     uri: str
     size: int = 0
     modified: float = 0.0
     is_folder: bool = False
+    problem: str = ""
 
     @property
     def name(self) -> str:

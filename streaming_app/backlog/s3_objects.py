@@ -52,6 +52,30 @@ class S3Objects:
         if rest:
             yield rest.decode()
 
+    def open(self, uri: str) -> Any:
+        """The object's content as a stream.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            return self.client.get_object(Bucket=bucket, Key=key)["Body"]
+        except (ClientError, BotoCoreError) as error:
+            raise OSError(f"{uri}: {error}") from error
+
+    def refusal(self, uri: str) -> tuple[str, str] | None:
+        """Code and message with which S3 refuses to give the object; None where it gives it, or does not answer."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            self.client.get_object(Bucket=bucket, Key=key)["Body"].close()
+        except ClientError as error:
+            told = error.response.get("Error", {})
+            return str(told.get("Code", "")), str(told.get("Message", ""))
+        except BotoCoreError:
+            return None
+        return None
+
     def _chunks(self, uri: str) -> Iterator[bytes]:
         """An object's content. botocore repeats a call, not the reading of its body: that goes on where it broke off."""
         begin = 0
@@ -86,7 +110,7 @@ class S3Objects:
 
 
 def _bucket_and_prefix(folder: str) -> tuple[str, str]:
-    bucket, _, path = folder.removeprefix("s3://").rstrip("/").partition("/")
+    bucket, _, path = folder.removeprefix("s3://").partition("/")  # one that ends in a slash has no name
     return bucket, f"{path}/" if path else ""
 
 

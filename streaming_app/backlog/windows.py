@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from streaming_app.backlog.names import NO_NAMES, odd_name
 from streaming_app.backlog.objects import Found, Objects
 from streaming_app.config.model import Config
 from streaming_app.errors import SourceError
@@ -51,6 +52,9 @@ def due_windows(config: Config, objects: Objects) -> list[Window]:
     Raises:
         SourceError: the checkpoints were made with another size of windows.
     """
+    root = absolute(config.source.uri)
+    if odd := odd_name(Found(root, is_folder=True), []):
+        raise SourceError(f"{root}: Spark cannot be given this folder: {odd.why}", "set source.uri to another folder")
     _check_checkpoints(config, objects)
     done = {each.name for each in objects.children(absolute(config.checkpoint_uri(_MARKS)))}
     windows = sorted(_windows(config, objects, done), key=lambda each: each.name)
@@ -102,17 +106,24 @@ def dated_folders(
         if not levels:
             dated.setdefault("-".join(date), []).append(folder)  # month=5 and month=05 are one
             return
-        for child in objects.children(folder.uri):
+        for child in _children(folder, objects):
             matched = re.fullmatch(rf"{levels[0]}=(\d+)", child.name)
             if matched and child.is_folder:
                 below = (*date, matched[1].zfill(4 if levels[0] == "year" else 2))
                 if wanted(below):
                     descend(child, levels[1:], below)
-            elif is_visible(child.name):
+            elif is_visible(child.name) or child.name in NO_NAMES:
                 strays.append(child)
 
     descend(Found(root, is_folder=True), _LEVELS[by], ())
     return dated, strays
+
+
+def _children(folder: Found, objects: Objects) -> Iterator[Found]:
+    try:
+        yield from objects.children(folder.uri)
+    except PermissionError:  # on this machine; what lies in it cannot be told, and the folder is set aside by its name
+        yield folder
 
 
 def is_visible(name: str) -> bool:

@@ -42,7 +42,7 @@ def run(
 
 def describe(summary: Summary) -> str:
     """A summary for people."""
-    aside = [f"set aside: {summary.keys_set_aside:,}; see them by: clickstream tables check"] if summary.keys_set_aside else []
+    aside = _set_aside(summary)
     if not summary.batches:
         return "\n".join(["nothing new to process", *aside])
     seconds = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in summary.seconds.items())
@@ -51,4 +51,15 @@ def describe(summary: Summary) -> str:
         f"{summary.counts['files']:,} files, micro-batches: {summary.batches} ({seconds})",
         f"balance: {summary.balance()}",
     ]
-    return "\n".join([*lines, *([f"quarantined: {reasons}"] if reasons else []), *aside])
+    if reasons:
+        lines.append(f"quarantined: {reasons}")
+    return "\n".join([*lines, *aside])
+
+
+def _set_aside(summary: Summary) -> list[str]:
+    """What the run has gone on without."""
+    counts = {
+        "raw files that cannot be read": summary.set_aside,
+        "users and items whose rows cannot be computed": summary.keys_set_aside,
+    }
+    return [f"set aside: {count:,} {what}; clickstream tables check names them" for what, count in counts.items() if count]

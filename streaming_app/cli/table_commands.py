@@ -81,7 +81,7 @@ def check(
 
 def _in_words(checked: Checked) -> str:
     lines = [f"{'problem' if checked.problems else 'ok':<8}{checked.name}: {checked.promise}"]
-    for each in checked.problems:
+    for each in (*checked.problems, *checked.notes):
         lines += [f"        {each.table + ': ' if each.table else ''}{each.message}", f"        → {each.remedy}"]
     return "\n".join(lines)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from streaming_app.model.tables import CHANGE, EVENT, Table
+from streaming_app.plans import leaves_of, scala_list
 from streaming_app.tables.delta import Sink
 from streaming_app.tasks import SizedFile
 from streaming_app.uris import absolute, from_spark_url
@@ -61,23 +60,16 @@ def planned(spark: SparkSession, stream_id: str) -> NewFiles:
         Py4JError, AttributeError, LookupError: it is another kind of plan.
     """
     found: NewFiles = {EVENT.name: [], CHANGE.name: []}
-    query: Any = spark.streams._jsqm.get(stream_id)
-    for leaf in _each(query.streamingQuery().lastExecution().logical().collectLeaves()):
+    for leaf in leaves_of(spark, stream_id):
         if leaf.getClass().getSimpleName() == "LocalRelation" and leaf.data().isEmpty():
             continue  # a table without news
         index = leaf.relation().location()
         root = index.path().toUri().toString()
         found[index.path().getName()] += (
             SizedFile(from_spark_url(f"{root}/{file.path()}"), file.size(), file.partitionValues().apply("app_id"))
-            for file in _each(index.addFiles())
+            for file in scala_list(index.addFiles())
         )
     return found
-
-
-def _each(scala_values: Any) -> Iterator[Any]:
-    values = scala_values.iterator()
-    while values.hasNext():
-        yield values.next()
 
 
 def told_by_rows(batch: DataFrame) -> NewFiles:

@@ -73,11 +73,18 @@ class FilePass:
         for start in range(0, len(uris), _OPEN_FILES):
             streams = (_in_order(self._records(uri)) for uri in uris[start : start + _OPEN_FILES])
             for record in heapq.merge(*streams, key=_order):
-                if record.rejected is None:
-                    self._requests.take(record.request)
-                else:
-                    raw = record.raw.decode("utf-8", "backslashreplace")
-                    self._requests.reject(record.request, record.rejected, record.stage, raw)
+                try:
+                    self._take(record)
+                except Exception as error:
+                    error.add_note(f"at {record.request.source_file}, line {record.request.source_line}")
+                    raise
+
+    def _take(self, record: _Record) -> None:
+        if record.rejected is None:
+            self._requests.take(record.request)
+        else:
+            raw = record.raw.decode("utf-8", "backslashreplace")
+            self._requests.reject(record.request, record.rejected, record.stage, raw)
 
     def _records(self, uri: str) -> Iterator[_Record]:
         """What one file holds, line by line; what is no request takes the time of the one before it."""
@@ -86,6 +93,7 @@ class FilePass:
         for number, line in reader:
             place = Request(source_file=uri, source_line=number)
             if isinstance(line, BadPart):
+                self._counts.forbidden += line.forbidden
                 yield _Record(received, "", place, Rejected(line.reason, line.message), "file", line.raw)
                 continue
             self._counts.lines += 1

@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from streaming_app.errors import Reason
+import pyarrow as pa
+
+from streaming_app.errors import Reason, StorageError
 from streaming_app.ingest.decompress import BrokenFile, blocks_of
+from streaming_app.ingest.open_raw import open_raw, why_unreadable
 from streaming_app.storage import Storage
 
 _SHOWN_OF_A_LONG_LINE = 4_096
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PADDING = b"\0"
+"""Zero bytes before and after a line belong to no text: a writer that died leaves blocks of them, a log that was cut while its
+writer went on begins with them."""
 
 
 @dataclass(slots=True)
 class BadPart:
-    """A part of a file that is no line to be parsed: why, and what it starts with."""
+    """A part of a file that is no line to be parsed: why, and what it starts with.
+
+    ``forbidden``: the file cannot be read for lack of a right on it.
+    """
 
     reason: Reason
     message: str
     raw: bytes = b""
+    forbidden: bool = False
 
 
 Line = tuple[int, bytes | BadPart]
@@ -28,8 +39,11 @@ Line = tuple[int, bytes | BadPart]
 class LineReader:
     """Iterates over ``(number, line)``, numbers from 1; blank lines are passed over.
 
-    A line longer than ``max_line_bytes`` and a file that cannot be read (to its end) come as :class:`BadPart`. Errors of
-    the storage that say nothing about the file itself (throttling, a lost connection) are raised: Spark retries the task.
+    A line longer than ``max_line_bytes`` and a file that cannot be read (to its end) come as :class:`BadPart`.
+
+    Raises:
+        StorageError: the storage fails in a way that says nothing about the file itself (throttling, a lost connection,
+            expired credentials): the task is tried again.
     """
 
     storage: Storage
@@ -40,11 +54,14 @@ class LineReader:
 
     def __iter__(self) -> Iterator[Line]:
         try:
-            system, path = self.storage.filesystem(self.uri)
-            with system.open_input_stream(path, compression=None) as raw:
+            with open_raw(self.storage, self.uri) as raw:
                 yield from self._lines(self._counted(blocks_of(raw)))
-        except (FileNotFoundError, PermissionError) as error:
-            yield 0, BadPart(Reason.MALFORMED_LINE, f"file cannot be opened: {error}")
+        except (OSError, pa.ArrowInvalid, UnicodeError) as error:
+            unreadable = why_unreadable(self.storage, self.uri, error)
+            if unreadable is None:
+                raise StorageError(f"{self.uri}: cannot be read: {error}", "the next run tries it again") from error
+            where = "cannot be read after this line" if self._line else "cannot be opened"
+            yield self._line, BadPart(Reason.UNREADABLE_FILE, f"file {where}: {unreadable}", b"", unreadable.forbidden)
 
     def _counted(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
@@ -52,30 +69,43 @@ class LineReader:
             yield block
 
     def _lines(self, blocks: Iterator[bytes]) -> Iterator[Line]:
-        rest, broken = b"", None
+        rest: list[bytes] = []  # the line at hand in parts, joined once: a long one may come in many
+        size, broken = 0, None
         try:
             for block in blocks:
-                *lines, rest = (rest + block).split(b"\n")
-                for line in lines:
-                    yield from self._numbered(line)
-                if len(rest) > self.max_line_bytes:
-                    too_long, rest = rest, b""
+                head, newline, tail = block.rpartition(b"\n")
+                if newline:
+                    for line in b"".join((*rest, head)).split(b"\n"):
+                        yield from self._numbered(line)
+                    rest, size = [], 0
+                rest.append(tail)
+                size += len(tail)
+                if size > self.max_line_bytes:
+                    rest = [b"".join(rest).lstrip(_PADDING)]
+                    size = len(rest[0])
+                if size > self.max_line_bytes:
+                    too_long, rest, size = rest[0], [], 0
                     yield from self._numbered(too_long)
-                    rest = b"".join(_after_this_line(blocks))
+                    *lines, tail = b"".join(_after_this_line(blocks)).split(b"\n")
+                    for line in lines:
+                        yield from self._numbered(line)
+                    rest, size = [tail], len(tail)
         except BrokenFile as error:
             broken = error
-        for line in rest.split(b"\n") if rest else ():
-            yield from self._numbered(line)
+        if size:
+            yield from self._numbered(b"".join(rest))
         if broken:
             yield self._line, BadPart(Reason.MALFORMED_LINE, f"file is broken after this line: {broken}")
 
     def _numbered(self, line: bytes) -> Iterator[Line]:
         self._line += 1
-        if len(line) > self.max_line_bytes:
+        text = line.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else line
+        text = text.strip(_PADDING)
+        if len(text) > self.max_line_bytes:
             message = f"line longer than {self.max_line_bytes} bytes"
-            yield self._line, BadPart(Reason.TOO_LARGE, message, line[:_SHOWN_OF_A_LONG_LINE])
-        elif line and not line.isspace():
-            yield self._line, line
+            yield self._line, BadPart(Reason.TOO_LARGE, message, text[:_SHOWN_OF_A_LONG_LINE])
+        elif text and not text.isspace():
+            yield self._line, text
 
 
 def _after_this_line(blocks: Iterator[bytes]) -> Iterator[bytes]:

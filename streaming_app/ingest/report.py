@@ -16,6 +16,8 @@ class Counts(msgspec.Struct):
     """Counters of a task or a batch; times are epoch ms."""
 
     files: int = 0
+    forbidden: int = 0
+    """Files that could not be read for lack of a right."""
     decoded_bytes: int = 0
     lines: int = 0
     received: int = 0
@@ -33,7 +35,7 @@ class Counts(msgspec.Struct):
             self.last_ingest_ms = ingest_ms if self.last_ingest_ms is None else max(self.last_ingest_ms, ingest_ms)
 
     def add(self, other: Counts) -> None:
-        for name in ("files", "decoded_bytes", "lines", "received", "duplicate", "filtered", "cpu_seconds"):
+        for name in ("files", "forbidden", "decoded_bytes", "lines", "received", "duplicate", "filtered", "cpu_seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, count in other.quarantined.items():
             self.quarantined[reason] = self.quarantined.get(reason, 0) + count

@@ -2,61 +2,105 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming_app.backlog.unprocessed import Backlog
+from streaming_app.backlog.any_objects import AnyObjects
+from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.batch_metrics import Timing
 from streaming_app.ingest.commit import commit_batch, is_committed
-from streaming_app.ingest.file_pass import FilePass
-from streaming_app.ingest.report import Report, merged
-from streaming_app.source import raw_files
+from streaming_app.ingest.failures import naming
+from streaming_app.ingest.read_files import read_files
+from streaming_app.ingest.refused import finish_refused_batch, refused_places
+from streaming_app.ingest.set_aside import passed_over, set_aside
+from streaming_app.source import files_of, raw_files
 from streaming_app.streams import run_available_now
 from streaming_app.tables.delta import Sink
-from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
-from streaming_app.uris import from_hadoop_path
+from streaming_app.tasks import SizedFile
 
 OnBatch = Callable[[dict[str, Any]], None]
 
 
 def ingest(spark: SparkSession, config: Config, sink: Sink, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
-    """Run the query of one window until every file that was there at its start is processed.
+    """Run the query of one window until every file that was there at its start is processed, or set aside.
 
     ``on_batch`` is called after each commit with the batch's row of ``run_metrics``.
     """
-    window = backlog.window
-
-    def process(files: DataFrame, stream_id: str, batch_id: int) -> None:
-        batch = Batch(config, sink.storage, stream_id, batch_id, job_id, int(time.time() * 1000), window.name)
-        if not is_committed(batch, sink):
-            on_batch(process_batch(batch, files, sink))
-
-    run_available_now(raw_files(spark, config.source, backlog), window.checkpoint, process)
+    objects = AnyObjects(config.s3.endpoint, config.s3.region)
+    while backlog:
+        _Ingest(spark, config, sink, backlog, job_id, on_batch).run(objects)
+        if not backlog.is_part:
+            return
+        backlog = unprocessed(backlog.window, config.source.glob, objects)
 
 
-def process_batch(batch: Batch, files: DataFrame, sink: Sink) -> dict[str, Any]:
+class _Ingest:
+    """One backlog on its way."""
+
+    def __init__(self, spark: SparkSession, config: Config, sink: Sink, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
+        self._spark, self._config, self._sink, self._job_id = spark, config, sink, job_id
+        self._backlog, self._window, self._on_batch = backlog, backlog.window, on_batch
+        self._reached = -1  # the last micro-batch that Spark handed out
+
+    def run(self, objects: AnyObjects) -> None:
+        if self._backlog.places or self._backlog.unfinished:
+            self._stream(objects)
+        odd = self._backlog.odd | passed_over(self._backlog, self._config.source.glob, objects)
+        if odd:
+            self._on_batch(set_aside(odd, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._window, self._sink))
+
+    def _stream(self, objects: AnyObjects) -> None:
+        """The query; begun once more where S3 refuses single objects to Spark itself."""
+        while True:
+            before = len(self._backlog.places), self._reached
+            try:
+                run_available_now(
+                    raw_files(self._spark, self._config.source, self._backlog), self._window.checkpoint, self._process
+                )
+            except Exception:
+                if not self._without_refused(objects) or before == (len(self._backlog.places), self._reached):
+                    raise
+            else:
+                return
+
+    def _without_refused(self, objects: AnyObjects) -> bool:
+        """Whether S3 refused objects to Spark, and these are out of its way now."""
+        batch = finish_refused_batch(self._window, self._reached, self._backlog, objects, self._files, self._sink.storage)
+        if batch is not None:
+            self._reached = batch
+            return True
+        refused = refused_places(self._backlog, self._sink.storage)
+        self._backlog.set_aside(refused)
+        return bool(refused)
+
+    def _process(self, files: DataFrame, stream_id: str, batch_id: int) -> None:
+        self._reached = batch_id
+        if not is_committed(self._batch(stream_id, batch_id), self._sink):
+            self._files(files_of(self._spark, files, stream_id), stream_id, batch_id)
+
+    def _files(self, files: Iterable[SizedFile], stream_id: str, batch_id: int) -> None:
+        batch, found = self._batch(stream_id, batch_id), list(files)
+        if is_committed(batch, self._sink):
+            return
+        with naming(batch, found):
+            self._on_batch(process_files(self._spark, batch, found, self._sink))
+        for file in found:
+            self._backlog.unread.pop(key_of(file.uri), None)
+
+    def _batch(self, stream_id: str, batch_id: int) -> Batch:
+        created_ms = int(time.time() * 1000)
+        return Batch(self._config, self._sink.storage, stream_id, batch_id, self._job_id, created_ms, self._window.name)
+
+
+def process_files(spark: SparkSession, batch: Batch, files: list[SizedFile], sink: Sink) -> dict[str, Any]:
     """Pass and commit of one micro-batch."""
     began = time.monotonic()
-    found = [SizedFile(from_hadoop_path(row["path"]), row["length"]) for row in files.collect()]
-    spark = files.sparkSession
-    groups = grouped(found, spark.sparkContext.defaultParallelism)
-    reports = run_tasks(spark, groups, partial(_pass, batch))
-    report = merged(msgspec.json.decode(each, type=Report) for each in reports)
-    timing = Timing(time.monotonic() - began, sum(file.size for file in found))
+    report = read_files(spark, batch, files)
+    timing = Timing(time.monotonic() - began, sum(file.size for file in files))
     return commit_batch(batch, report, timing, sink)
-
-
-def _pass(batch: Batch, group: Group) -> Iterator[bytes]:
-    """What each task runs: the pass over its files, which makes one report."""
-    logging.getLogger("clickstream").setLevel(logging.ERROR)  # the driver has said what there is to say of the configuration
-    task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
-    yield msgspec.json.encode(FilePass(batch, task).run(file.uri for file in group))

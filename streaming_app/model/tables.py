@@ -217,7 +217,7 @@ QUARANTINE = Table(
     _named(
         reason=text(
             "malformed_line, malformed_payload, malformed_event, unknown_app, too_late, in_future, too_large, transformer_error, "
-            "derive_error (of a user)"
+            "derive_error (of a user or an item), unreadable_file (a whole raw file)"
         ),
         stage=text("file, request, transform, rules or derive"),
         error_class=text("class of the error"),

@@ -17,7 +17,7 @@ import msgspec
 from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.objects import Found
-from streaming_app.backlog.unprocessed import readable_files
+from streaming_app.backlog.unprocessed import listed_files
 from streaming_app.backlog.windows import Window
 from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
@@ -146,7 +146,7 @@ def _erase_raw(config: Config, app_id: str, mentions: Mentions, storage: Storage
     eraser = RawEraser(storage, mentions, app_id, config.limits.max_line_bytes, config.limits.max_payload_bytes)
     whole = Window("all", (Found(absolute(config.source.uri), is_folder=True),), "", was_read=True)
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
-    files = [SizedFile(found.uri, found.size) for found, _ in readable_files(whole, config.source.glob, objects)]
+    files = [SizedFile(each.found.uri, each.found.size) for each in listed_files(whole, config.source.glob, objects)]
     spark = get_session(config, storage)
     groups = grouped(files, spark.sparkContext.defaultParallelism)
     for each in run_tasks(spark, groups, partial(_erase_group, eraser, dry_run)):

@@ -6,14 +6,17 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.backlog.names import odd_name
 from streaming_app.backlog.objects import Found, Objects
 from streaming_app.backlog.unprocessed import readable_files
 from streaming_app.backlog.windows import Window
 from streaming_app.config.model import Config
+from streaming_app.errors import Reason
 from streaming_app.model.process_info import sources
-from streaming_app.model.tables import CHANGE, EVENT
+from streaming_app.model.tables import CHANGE, EVENT, QUARANTINE
 from streaming_app.operations.days import Days, raw_folders
 from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.rows import read_batches
@@ -39,9 +42,21 @@ def raw_files_of(config: Config, sink: Sink, days: Days, objects: Objects, check
     window = Window(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), was_read=False)
     listed = {found.uri for found, _ in readable_files(window, config.source.glob, objects)}
     others = sorted(stored_sources(sink, days) - listed)
-    there = _existing(others, sink)
+    # One that Spark cannot be given was brought in by a replay: nothing can be made of it here, so its rows stay.
+    there = [found for found in _existing(others, sink) if odd_name(found, []) is None]
     whole = Window(window.name, (*window.roots, *there), window.checkpoint, was_read=False)
     return RawFiles(whole, frozenset(others) - {found.uri for found in there})
+
+
+def unread_files(shadow: Sink) -> frozenset[str]:
+    """The raw files that could not be read into a shadow of the tables, archived ones say: their stored rows must stay."""
+    return frozenset(
+        row["source_file"]
+        for file in live_files(shadow.open(QUARANTINE))
+        for rows in read_batches(shadow, QUARANTINE, file, ["reason", "source_file"])
+        for row in rows.to_pylist()
+        if row["reason"] == Reason.UNREADABLE_FILE
+    )
 
 
 def stored_sources(sink: Sink, days: Days | None = None) -> set[str]:
@@ -61,7 +76,10 @@ def _existing(uris: Iterable[str], sink: Sink) -> list[Found]:
     found = []
     for uri in uris:
         system, path = sink.storage.filesystem(uri)
-        info = system.get_file_info(path)
+        try:
+            info = system.get_file_info(path)
+        except pa.ArrowInvalid:  # a name that Arrow refuses, such as one with an empty part
+            continue
         if info.is_file:
             found.append(Found(uri, info.size))
     return found

@@ -24,6 +24,7 @@ from streaming_app.ingest.triage import RequestTriage, Triage
 from streaming_app.model.request import Request
 from streaming_app.model.tables import QUARANTINE
 from streaming_app.operations.operation import Operation, operation
+from streaming_app.operations.replay_files import can_be_read, is_whole_file, replay_whole_files, set_aside_rows
 from streaming_app.operations.replay_keys import files_with_keys, replay_keys
 from streaming_app.operations.requests import RequestsAgain
 from streaming_app.operations.resolve import mark_resolved
@@ -68,6 +69,9 @@ def planned(config: Config, wanted: Wanted) -> dict[str, int]:
     """How many rows a replay would try, how many of them pass now, and how many cannot be tried; nothing is written."""
     sink = sink_for(config)
     counts = {"tried": 0, "pass": 0, "cannot": 0}
+    for each in set_aside_rows(sink, _files(sink, wanted), wanted):
+        counts["tried"] += 1
+        counts["pass"] += can_be_read(sink.storage, each.uri, config.limits.max_line_bytes)
     triage = RequestTriage(config)
     for file in _files(sink, wanted):
         for _, _, became in _tries(sink, file, wanted, config, triage):
@@ -102,6 +106,7 @@ def replay(config: Config, wanted: Wanted, progress: Progress) -> dict[str, Any]
 def replay_into(this: Operation, wanted: Wanted, progress: Progress) -> None:
     """The part of an operation that brings elements into the tables; derive has not seen them then."""
     this.result |= dict.fromkeys(("tried", "resolved", "cannot", "written", "duplicate", "filtered"), 0)
+    replay_whole_files(this, set_aside_rows(this.sink, _files(this.sink, wanted), wanted), progress)
     for number, file in enumerate(_files(this.sink, wanted)):
         _replay_file(this, file, number, wanted, progress)
 
@@ -140,7 +145,7 @@ def _tries(
     first = 0
     for rows in read_batches(sink, QUARANTINE, file, _COLUMNS):
         for number, row in enumerate(rows.to_pylist(), first):
-            if wanted.includes(row):
+            if wanted.includes(row) and not is_whole_file(row):
                 found = again.of(row)
                 if found is None:
                     yield number, Request(), None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -27,7 +28,7 @@ from streaming_app.ingest.torn import roll_back_torn_batch
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, ITEM_ATTRIBUTES
 from streaming_app.operations.days import Days
 from streaming_app.operations.operation import Operation, operation
-from streaming_app.operations.raw_files import RawFiles, raw_files_of
+from streaming_app.operations.raw_files import RawFiles, raw_files_of, unread_files
 from streaming_app.operations.replace_day import exchange_of, make_exchange, users_of
 from streaming_app.operations.replay import Wanted, replay_into
 from streaming_app.operations.requarantine import add_quarantined
@@ -76,6 +77,7 @@ def reprocess(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
             if backlog:
                 ingest(spark, shadow_config, shadow, backlog, this.job_id, progress.batch)
             progress.phase("replace")
+            raw = replace(raw, gone=raw.gone | unread_files(shadow))
             _exchange(this, shadow, days, raw)
             progress.phase("rebuild")
             rebuild_stale_users(config, this.sink, this.job_id)

@@ -114,7 +114,8 @@ def test_missing_file_is_quarantined_by_name(tmp_path: Path) -> None:
     lake.ingest(write(tmp_path / "raw", "a.gz", GOOD), tmp_path / "raw" / "gone.gz")
     [row] = lake.rows("quarantine")
     assert row["source_file"].endswith("gone.gz")
-    assert "cannot be opened" in row["message"]
+    assert (row["reason"], row["stage"], row["source_line"]) == ("unreadable_file", "file", 0)
+    assert "not there any more" in row["message"]
 
 
 def test_quarantine_keeps_what_is_needed_to_replay(tmp_path: Path) -> None:

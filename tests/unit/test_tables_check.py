@@ -103,7 +103,7 @@ DAMAGES: dict[str, tuple[Callable[[Lake], Any], dict[str, list[str]]]] = {
     "none": (lambda _: None, {}),
     "compacted": (lambda lake: optimize(lake.config, TABLES.values(), QUIET), {}),
     "a file is gone": (lambda lake: path_of(lake, ITEM).unlink(), {"files": ["item: files are missing: 1: app_id=shop/"], "unique_keys": [": could not be looked at: "]}),
-    "a file was cut": (lambda lake: path_of(lake, TABLES["quarantine"]).write_bytes(b"PAR1"), {"files": ["quarantine: files of another size than the log says: 1: part-"]}),
+    "a file was cut": (lambda lake: path_of(lake, TABLES["quarantine"]).write_bytes(b"PAR1"), {"files": ["quarantine: files of another size than the log says: 1: part-"], "set_aside": [": could not be looked at: "]}),
     "a command was killed": (killed, {"operations": ['operation: was interrupted: erase {"app":"shop"}, begun ']}),
     "a batch is out of balance": (
         lambda lake: put(lake, RUN_METRICS, rows_of(lake, RUN_METRICS), received=77, batch_id=9, written=0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import getdoc
 
 import pyarrow as pa
@@ -12,9 +12,10 @@ from streaming_app.config.model import Config
 from streaming_app.errors import ClickstreamError
 from streaming_app.operations.check.count_checks import balance, stored_rows
 from streaming_app.operations.check.derived_checks import known_users, rebuilt_sample
-from streaming_app.operations.check.facts import Facts, Problem
+from streaming_app.operations.check.facts import Facts, Note, Problem
 from streaming_app.operations.check.key_checks import unique_keys
-from streaming_app.operations.check.log_checks import files, layouts, operations, set_aside
+from streaming_app.operations.check.log_checks import files, layouts, operations
+from streaming_app.operations.check.set_aside_checks import set_aside
 from streaming_app.operations.steps import Steps
 from streaming_app.tables.delta import sink_for
 from streaming_app.tables.read import snapshot
@@ -32,6 +33,7 @@ class Checked:
     name: str
     promise: str
     problems: list[Problem]
+    notes: list[Problem] = field(default_factory=list)
 
 
 def check_tables(config: Config, sample: int, steps: Steps) -> Iterator[Checked]:
@@ -48,7 +50,9 @@ def check_tables(config: Config, sample: int, steps: Steps) -> Iterator[Checked]
     for check in CHECKS:
         name = getattr(check, "__name__", "")
         steps.begin(name)
-        yield Checked(name, _promise(check), list(_made(check, facts)))
+        told = list(_made(check, facts))
+        notes: list[Problem] = [each for each in told if isinstance(each, Note)]
+        yield Checked(name, _promise(check), [each for each in told if not isinstance(each, Note)], notes)
         steps.done(1)
 
 

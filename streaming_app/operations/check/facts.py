@@ -34,6 +34,10 @@ class Problem:
     remedy: str
 
 
+class Note(Problem):
+    """Something to know that breaks no promise."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """``files`` are all files of each table; ``sample`` is the number of users whose rows are made anew."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streaming_app.derive.set_aside import waiting_keys
 from streaming_app.errors import SinkError
-from streaming_app.model.tables import OPERATION, QUARANTINE, TABLES
+from streaming_app.model.tables import OPERATION, TABLES
 from streaming_app.operations.check.facts import Facts, Problem, shown
 from streaming_app.operations.expired import files_below
 from streaming_app.operations.interrupted import interrupted
@@ -48,15 +47,3 @@ def operations(facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 OPERATION.name, f"was interrupted: {each}", f"repeat it: clickstream {each.operation}, with the same options"
             )
-
-
-def set_aside(facts: Facts) -> Iterator[Problem]:
-    """All rows of users, sessions and items can be computed."""
-    found = [row.key for file in facts.of(QUARANTINE) for row in waiting_keys(facts.sink, file)]
-    if found:
-        named = shown(f"{key.column} {key.id} of {key.app_id}" for key in found)
-        yield Problem(
-            QUARANTINE.name,
-            f"rows of user, session or item_attributes cannot be computed: {len(found):,}: {named}",
-            "quarantine says why; then: clickstream replay --reason derive_error",
-        )

@@ -1,0 +1,50 @@
+"""Objects that S3 refuses to Spark itself, which looks at each file that it is given by name, and at those of a planned batch.
+
+Spark has no word for "all but this one": a refusal fails the query, and the next run is given the same. So the files are asked
+for one by one, the refused ones are known then, and Spark goes on without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from streaming_app.backlog.any_objects import AnyObjects
+from streaming_app.backlog.file_log import last_number, planned_files, stream_id
+from streaming_app.backlog.unprocessed import Backlog, key_of
+from streaming_app.backlog.windows import Window
+from streaming_app.ingest.open_raw import refusals
+from streaming_app.storage import Storage
+from streaming_app.tasks import SizedFile
+from streaming_app.uris import is_s3
+
+COMMIT = 'v1\n{"nextBatchWatermarkMs":0}'
+"""What Spark 4.1 writes into ``commits/B`` of its checkpoint."""
+
+Process = Callable[[Iterable[SizedFile], str, int], None]
+
+
+def finish_refused_batch(
+    window: Window, reached: int, backlog: Backlog, objects: AnyObjects, process: Process, storage: Storage
+) -> int | None:
+    """Process the micro-batch that Spark planned and could not look at, then note in its checkpoint that it is done.
+
+    ``reached`` is the last one that Spark handed out: what failed there was not Spark. Returns its number; None where there is
+    none, or where S3 gives all of its files.
+    """
+    planned, done = (last_number(objects, f"{window.checkpoint}/{log}") for log in ("offsets", "commits"))
+    if planned is None or planned == reached or (done is not None and planned <= done):
+        return None
+    files = planned_files(objects, window.checkpoint, planned)
+    if not refusals(storage, [uri for uri in files if is_s3(uri)]):
+        return None
+    sized = (SizedFile(uri, backlog.unread.get(key_of(uri), 1)) for uri in files)
+    process((file for file in sized if file.size), stream_id(objects, window.checkpoint), planned)
+    storage.write_text(f"{window.checkpoint}/commits/{planned}", COMMIT)
+    return planned
+
+
+def refused_places(backlog: Backlog, storage: Storage) -> dict[str, str]:
+    """Files that are places of their own and may not be read, with the reason; {} where that is so of all: it is the role."""
+    single = [place for place in sorted(backlog.given) if is_s3(place) and key_of(place) in backlog.unread]
+    refused = {uri: str(why) for uri, why in refusals(storage, single).items() if why.forbidden}
+    return {} if len(refused) == len(single) > 1 else refused

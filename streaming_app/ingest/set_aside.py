@@ -1,0 +1,57 @@
+"""Raw files that are set aside: a row of quarantine each, by name; ``replay`` reads them once they can be read."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from streaming_app.backlog.any_objects import AnyObjects
+from streaming_app.backlog.objects import Objects
+from streaming_app.backlog.set_aside import record_uri, recorded, set_aside_files
+from streaming_app.backlog.unprocessed import Backlog, still_unread
+from streaming_app.backlog.windows import Window
+from streaming_app.errors import Reason
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.batch_metrics import Timing
+from streaming_app.ingest.commit import commit_batch
+from streaming_app.ingest.quarantine_rows import QuarantineRows
+from streaming_app.ingest.report import Counts, Report
+from streaming_app.model.request import Request
+from streaming_app.tables.delta import Sink
+from streaming_app.transformers.base import Rejected
+
+log = logging.getLogger("clickstream")
+
+_LOGGED = 20
+
+STAGE = "file"
+
+
+def set_aside_report(batch: Batch, whys: Mapping[str, str]) -> Report:
+    """A row of quarantine for each file, by its URI with the reason why."""
+    for uri, why in list(whys.items())[:_LOGGED]:
+        log.warning("%s is set aside: %s", uri, why)
+    rows = QuarantineRows(batch, f"set-aside-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}")
+    for uri, why in whys.items():
+        name = uri.encode("utf-8", "backslashreplace").decode()
+        rows.add_line(Request(source_file=name), Rejected(Reason.UNREADABLE_FILE, why), STAGE, "")
+    counts = Counts(files=len(whys), received=len(whys), quarantined=rows.by_reason)
+    return Report(rows.close(), counts)
+
+
+def set_aside(odd: Mapping[str, str], batch: Batch, window: Window, sink: Sink) -> dict[str, Any]:
+    """Commit them as a micro-batch of its own, then note that they need no more; returns its row of ``run_metrics``.
+
+    Killed between the two, the next run does both once more: their rows are in quarantine then, and count as duplicates.
+    """
+    metrics = commit_batch(batch, set_aside_report(batch, odd), Timing(0.0, 0), sink)
+    before = set_aside_files(AnyObjects(batch.config.s3.endpoint, batch.config.s3.region), window)
+    batch.storage.write_text(record_uri(window), recorded(before, odd))
+    return metrics
+
+
+def passed_over(backlog: Backlog, glob: str, objects: Objects) -> dict[str, str]:
+    """What the stream has left though it came to its end: a name that Spark passes over, or takes for another."""
+    return dict.fromkeys(still_unread(backlog, glob, objects), "Spark passes over it: give it another name")
