@@ -1,14 +1,11 @@
 """Death in the middle: from the n-th change of anything stored on, nothing is changed any more, whatever the program does.
 
-For what is stored this is as good as SIGKILL, which cannot spare a process the start of another JVM. The real thing, for a
-command line in a process of its own: ``python -m tests.support.killed CHANGES backfill --config …``.
+For what is stored this is as good as SIGKILL, which cannot spare a process the start of another JVM. The real thing is
+:mod:`tests.support.doomed`.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,7 +56,7 @@ class Life:
 def life_of(changes: float = float("inf")) -> Iterator[Life]:
     """The block dies after so many changes, and leaves the lease of a process that is no more."""
     life = Life(changes)
-    patches = _armed(life)
+    patches = armed(lambda _: life)
     try:
         yield life
     except Exception:
@@ -70,15 +67,23 @@ def life_of(changes: float = float("inf")) -> Iterator[Life]:
             each.stop()
 
 
-def _armed(life: Life) -> list[Any]:
-    patches = [patch.object(kind, name, _spending(life, getattr(kind, name))) for kind, name in EFFECTS]
+def armed(life_at: Callable[[str], Life]) -> list[Any]:
+    """Patches, at work: each effect is a change in the life of whatever has the file or the table that it changes."""
+    patches = [patch.object(kind, name, _spending(life_at, getattr(kind, name))) for kind, name in EFFECTS]
     for each in patches:
         each.start()
     return patches
 
 
-def _spending(life: Life, real: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *arguments, **options: life.spend(real, *arguments, **options)
+def _spending(life_at: Callable[[str], Life], real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments, **options: life_at(_place(*arguments)).spend(real, *arguments, **options)
+
+
+def _place(changed: Any, *arguments: Any, **_: Any) -> str:
+    """Path of what is changed."""
+    if isinstance(changed, DeltaTable):
+        return str(changed.table_uri)
+    return str(changed.path if isinstance(changed, LocalSlot) else arguments[0])
 
 
 @contextmanager
@@ -86,10 +91,3 @@ def other_process_is_dead() -> Iterator[None]:
     """The lease that was left names this process, which is alive: here it counts as gone."""
     with patch.object(Holder, "is_alive_here", property(lambda _: False)):
         yield
-
-
-if __name__ == "__main__":
-    from streaming_app.cli import main
-
-    _armed(Life(int(sys.argv.pop(1)), die=lambda: os.kill(os.getpid(), signal.SIGKILL)))
-    main()
