@@ -9,13 +9,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
+from tests.support.package import HERE, Package, made_by_wheel, skip_without_uv
+
 # How long a draw takes says something about the machine, which others use besides, and nothing about the code.
 _ANY_MACHINE: dict[str, Any] = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
 settings.register_profile("quick", max_examples=100, **_ANY_MACHINE)
-settings.register_profile("exhaustive", max_examples=1_000, **_ANY_MACHINE)
+settings.register_profile("exhaustive", max_examples=500, **_ANY_MACHINE)
 settings.load_profile("quick")  # pytest's option --hypothesis-profile loads another
 
 TIERS = {"unit", "spark", "aws", "e2e", "conformance"}
@@ -32,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = Path(item.path).parent.name
         if folder in TIERS:
             item.add_marker(getattr(pytest.mark, folder))
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """A package for this machine."""
+    skip_without_uv()
+    return made_by_wheel(tmp_path_factory.mktemp("here"), HERE)
 
 
 class FilesTogether(LoadFileScheduling):

@@ -15,16 +15,13 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.errors import EnvironmentProblem
-from streaming_app.packaging.build import build
-from streaming_app.packaging.target import Target
-from streaming_app.packaging.uv import Uv
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import query
 from submitter.handler import handler
 from tests.support.emr_serverless import EmrServerless, serving_emr, spark_submit
 from tests.support.moto import REGION
+from tests.support.package import Package
 from tests.support.raw import event, line, write
 
 BUCKET = "clickstream-circle"
@@ -95,20 +92,14 @@ class Circle:
 
 
 @pytest.fixture(scope="module")
-def circle(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
+def circle(endpoint: str, here: Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
     folder = tmp_path_factory.mktemp("circle")
     (folder / "job").mkdir()
-    here = Target("x86_64" if os.uname().machine == "x86_64" else "arm64", f"{sys.version_info.major}.{sys.version_info.minor}")
-    try:
-        Uv()
-    except EnvironmentProblem as error:
-        pytest.skip(f"the package cannot be made: {error}")
-    build(folder / "dist", here, here, (), lambda _: None)
     s3 = boto3.client("s3", region_name=REGION)
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="pipeline.yaml", Body=CONFIG % endpoint)
-    for path in (folder / "dist").iterdir():
-        s3.upload_file(str(path), BUCKET, f"package/{path.name}")
+    for name in ("manifest.json", *here.manifest["files"]):
+        s3.upload_file(str(here.folder / name), BUCKET, f"package/{name}")
     with serving_emr() as (emr, url), pytest.MonkeyPatch.context() as patch:
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL_EMR_SERVERLESS": url}.items():
             patch.setenv(name, value)

@@ -133,7 +133,7 @@ def test_wrong_counts_commit_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [len(lake.rows(name)) for name in ("event", "item", "quarantine", "run_metrics")] == [0, 0, 0, 0]
 
 
-@costly(4)
+@costly(8)
 @given(data=st.data())
 def test_any_split_gives_the_same_events_items_and_changes(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     """With all three sources mixed."""

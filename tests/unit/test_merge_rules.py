@@ -225,7 +225,7 @@ def _many(draw: st.DrawFn) -> pa.Table:
     return events(*rows)
 
 
-@costly(2)
+@costly(8)
 @given(table=_many(), seed=st.integers(0, 2**32))
 def test_any_grouping_and_order_gives_the_same_rows(table: pa.Table, seed: int) -> None:
     dice = random.Random(seed)
