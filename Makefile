@@ -4,16 +4,22 @@ RUN := $(UV) run --frozen --quiet
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format audit bench package clean
+.PHONY: help demo test test-all check format audit bench package clean
 
 help: ## show this
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: env ## run the main job on generated data
 	@$(RUN) clickstream demo
 
-test: env ## run all tests, in two processes: each has a Spark session of its own
-	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
+# In two processes, each of which has a Spark session of its own.
+PYTEST := $(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test: env ## run the tests, in minutes
+	@$(PYTEST) -m "not exhaustive"
+
+test-all: env ## run the tests and the long searches, see docs/testing.md
+	@$(PYTEST) --hypothesis-profile exhaustive
 
 check: env ## lint, format and types
 	@$(RUN) ruff check .

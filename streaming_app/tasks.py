@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from zipimport import zipimporter
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
@@ -66,6 +68,15 @@ def _is_full(last: SizedFile, taken: int, file: SizedFile, folder: int, fair: fl
     return taken >= fair / 2 and taken + file.size > (1 + _SLACK) * fair
 
 
+def forget_zips() -> None:
+    """Spare a worker's next task 0.3 s: PySpark begins each with ``importlib.invalidate_caches()``, which reads the directory of
+    every zip that was imported from again, of thousands of files in ``pyspark.zip``. An import that needs one finds it as before.
+    """
+    for path, finder in list(sys.path_importer_cache.items()):
+        if isinstance(finder, zipimporter):
+            del sys.path_importer_cache[path]
+
+
 def run_tasks(spark: SparkSession, groups: Sequence[Group], work: Callable[[Group], Iterable[bytes]]) -> list[bytes]:
     """Run ``work`` on each group, a task each; everything that it yields, in no order."""
     if not groups:
@@ -77,6 +88,7 @@ def run_tasks(spark: SparkSession, groups: Sequence[Group], work: Callable[[Grou
                 for made in work(groups[number]):
                     yield pa.RecordBatch.from_pydict({"made": [made]}, schema=pa.schema([("made", pa.binary())]))
         give_back()  # else a worker that waits for its next task keeps 300 MB that it does not need
+        forget_zips()
 
     # A range of n numbers in n partitions: one task for each group, whatever their number.
     numbers = spark.range(0, len(groups), 1, len(groups))

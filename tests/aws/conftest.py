@@ -61,11 +61,17 @@ class Story:
 
 
 @pytest.fixture(scope="session")
-def story(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    folder = tmp_path_factory.mktemp("here")
-    (folder / "raw").mkdir()
-    with cli_process(folder / "jvm.log") as cli:
+def cli(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+    """The process for the commands of all tests of this folder."""
+    with cli_process(tmp_path_factory.mktemp("cli") / "jvm.log") as cli:
         # The jars for S3 are found when the JVM starts: the first command must need them.
         first = Story.on_s3("clickstream-jars", tmp_path_factory.mktemp("jars"), endpoint, endpoint)
         assert first.take(STEPS["run"], cli).code == 0
-        yield Story(cli, tale(Place(str(folder), folder, lambda _: None), cli))
+        yield cli
+
+
+@pytest.fixture(scope="session")
+def story(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("here")
+    (folder / "raw").mkdir()
+    return Story(cli, tale(Place(str(folder), folder, lambda _: None), cli))

@@ -15,16 +15,13 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.errors import EnvironmentProblem
-from streaming_app.packaging.build import build
-from streaming_app.packaging.target import Target
-from streaming_app.packaging.uv import Uv
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import query
 from submitter.handler import handler
 from tests.support.emr_serverless import EmrServerless, serving_emr, spark_submit
 from tests.support.moto import REGION
+from tests.support.package import Package
 from tests.support.raw import event, line, write
 
 BUCKET = "clickstream-circle"
@@ -95,20 +92,14 @@ class Circle:
 
 
 @pytest.fixture(scope="module")
-def circle(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
+def circle(endpoint: str, here: Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
     folder = tmp_path_factory.mktemp("circle")
     (folder / "job").mkdir()
-    here = Target("x86_64" if os.uname().machine == "x86_64" else "arm64", f"{sys.version_info.major}.{sys.version_info.minor}")
-    try:
-        Uv()
-    except EnvironmentProblem as error:
-        pytest.skip(f"the package cannot be made: {error}")
-    build(folder / "dist", here, here, (), lambda _: None)
     s3 = boto3.client("s3", region_name=REGION)
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="pipeline.yaml", Body=CONFIG % endpoint)
-    for path in (folder / "dist").iterdir():
-        s3.upload_file(str(path), BUCKET, f"package/{path.name}")
+    for name in ("manifest.json", *here.manifest["files"]):
+        s3.upload_file(str(here.folder / name), BUCKET, f"package/{name}")
     with serving_emr() as (emr, url), pytest.MonkeyPatch.context() as patch:
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL_EMR_SERVERLESS": url}.items():
             patch.setenv(name, value)
@@ -119,25 +110,20 @@ def test_the_circle(circle: Circle) -> None:
     circle.s3.put_object(Bucket=BUCKET, Key="raw/", Body=b"")  # as a console makes folders
     assert circle.trigger()["decision"] == "nothing is unprocessed"
 
-    circle.put("a.gz", line(event("a"), event("b", attributes={"_session_id": "s-1"})))
+    circle.put("a.gz", line(*(event(f"a-{number}") for number in range(100))))
     submitted = circle.trigger()
     assert (submitted["decision"], submitted["files"], submitted["job_run_id"]) == ("submit", 1, "run-1")
     assert circle.trigger()["decision"] == "another run is active"
+    circle.work(interrupt=lambda: circle.has("lake/_checkpoints/ingest/2026-05/offsets/0"))
+
+    circle.put("b.gz", line(event("a-0"), event("b"), rid="r-2"))
+    killed = circle.trigger()
+    assert (killed["files"], killed["unfinished_batch"], killed["job_run_id"]) == (2, True, "run-2")
     output = circle.work()
     assert '"Quarantined"' in output
-    assert circle.counts() == {"event": 2, "users": 1, "in_sessions": 2, "batches": 1}
+    assert circle.counts() == {"event": 101, "users": 1, "in_sessions": 101, "batches": 2}
     assert circle.trigger()["decision"] == "nothing is unprocessed"
 
-    circle.put("b.gz", line(event("b"), event("c"), rid="r-2"))
-    assert circle.trigger()["job_run_id"] == "run-2"
-    circle.work()
-    assert circle.counts() == {"event": 3, "users": 1, "in_sessions": 3, "batches": 2}
-
-    circle.put("c.gz", line(*(event(f"d-{number}") for number in range(100)), rid="r-3"))
-    assert circle.trigger()["job_run_id"] == "run-3"
-    circle.work(interrupt=lambda: circle.has("lake/_checkpoints/ingest/2026-05/offsets/2"))
-    killed = circle.trigger()
-    assert (killed["files"], killed["unfinished_batch"], killed["job_run_id"]) == (1, True, "run-4")
-    circle.work()
-    assert circle.counts() == {"event": 103, "users": 1, "in_sessions": 103, "batches": 3}
-    assert circle.trigger()["decision"] == "nothing is unprocessed"
+    circle.put("c.gz", line(event("c"), rid="r-3"))
+    last = circle.trigger()
+    assert (last["files"], last["unfinished_batch"], last["job_run_id"]) == (1, False, "run-3")

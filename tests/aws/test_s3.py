@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from netaddr import IPSet
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import query
+from tests.support.cli_process import Cli
 from tests.support.moto import REGION
 from tests.support.raw import event, line, write
 
@@ -58,14 +56,12 @@ def put(s3: Any, path: Path, root: Path) -> None:
     s3.put_object(Bucket=BUCKET, Key=f"raw/{path.relative_to(root)}", Body=path.read_bytes())
 
 
-def clickstream(*arguments: str) -> str:
-    command = [str(Path(sys.executable).with_name("clickstream")), *arguments, "--config", f"s3://{BUCKET}/pipeline.yaml"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=os.environ)
-    assert done.returncode == 0, done.stderr[-3_000:]
-    return done.stdout
+def test_everything_on_s3(s3: Any, cli: Cli, endpoint: str, tmp_path: Path) -> None:
+    def clickstream(*arguments: str) -> str:
+        done = cli(*arguments, "--config", f"s3://{BUCKET}/pipeline.yaml")
+        assert done.code == 0, done.err
+        return done.out
 
-
-def test_everything_on_s3(s3: Any, endpoint: str, tmp_path: Path) -> None:
     purchase = event(
         "p", event_type="purchase", items=[{"id": "i", "price": 1.5}], attributes={"_session_id": "s-1", "_value": 3}
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from streaming_app.model.tables import TABLES
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.read import query
+from tests.support.cli_process import Cli
 from tests.support.lake import Lake
 from tests.support.moto import REGION
 from tests.support.upkeep import APPS, LOGS, busy_lake, contents
@@ -53,15 +52,22 @@ def keys(s3: Any, prefix: str) -> set[str]:
     return {each["Key"] for page in pages for each in page.get("Contents", ())}
 
 
-def call(*arguments: str, config: str = f"s3://{BUCKET}/pipeline.yaml") -> tuple[int, list[dict[str, Any]]]:
-    """Exit code, and what a command printed as JSON. In a process of its own: where deltalake looks whether there is a table,
+Call = Callable[..., tuple[int, list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def call(cli: Cli) -> Call:
+    """Exit code, and what a command printed as JSON. In another process: where deltalake looks whether there is a table,
     it holds Python's lock while it waits for S3, whose server is in this process."""
-    command = [str(Path(sys.executable).with_name("clickstream")), *arguments, "--json", "-c", config]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=os.environ)
-    return done.returncode, [json.loads(row) for row in done.stdout.splitlines()]
+
+    def call(*arguments: str, config: str = f"s3://{BUCKET}/pipeline.yaml") -> tuple[int, list[dict[str, Any]]]:
+        done = cli(*arguments, "--json", "-c", config)
+        return done.code, [json.loads(row) for row in done.out.splitlines()]
+
+    return call
 
 
-def test_a_week_of_upkeep(s3: Any, endpoint: str, local: Lake) -> None:
+def test_a_week_of_upkeep(call: Call, s3: Any, endpoint: str, local: Lake) -> None:
     sink = Sink(f"s3://{BUCKET}/lake", Storage(endpoint, REGION))
     wanted = contents(local)
 
@@ -98,7 +104,7 @@ def put_derive_checkpoint(s3: Any, sink: Sink) -> None:
         s3.put_object(Bucket=BUCKET, Key=f"lake/_checkpoints/derive/{name}", Body="\n".join(lines))
 
 
-def test_the_doctor(s3: Any, endpoint: str, tmp_path: Path) -> None:
+def test_the_doctor(call: Call, s3: Any, endpoint: str, tmp_path: Path) -> None:
     stored = keys(s3, "")
     code, found = call("doctor")
     said = {(each["check"], each["status"]): each["message"] for each in found}

@@ -1,12 +1,11 @@
 """The report in a real browser: it loads nothing, complains of nothing, and can be read on a phone and at a desk, by day and night.
 
-Chromium and its driver are Debian's packages chromium and chromium-driver; where they are missing, the tests are skipped.
+Chromium and its driver are Debian's packages chromium and chromium-driver; where they are missing, one line says so.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,15 +19,19 @@ from streaming_app.demo.apps import APPS
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.report.make import make_report
+from tests.e2e.conftest import CHROMIUM, DRIVER
 from tests.support.lake import Lake
 from tests.support.raw import event, line, write
 from tests.support.shop_story import SETTINGS, derive
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.browser
 NOON = datetime(2026, 5, 28, 20, 30, tzinfo=UTC)
 LONG = "https://shop.example/" + "a-page-without-a-place-to-break-the-line/" * 8
 HOSTILE = "</bdi></table><script>console.error('ran')</script><img src='http://127.0.0.1:9/x.png' onerror='console.error(1)'>"
 WIDTHS = {"phone": 360, "tablet": 768, "desktop": 1280}
+AT_WIDTHS = [
+    pytest.param(width, id=name, marks=[] if name == "phone" else [pytest.mark.exhaustive]) for name, width in WIDTHS.items()
+]
 SECTIONS = ["figures", "traffic", "channels", "pages", "devices", "countries", "funnel", "sessions", "quality", "cost"]
 SMALLEST_TEXT_PX, LEAST_CONTRAST = 14, 4.5  # WCAG 2.2, 1.4.3
 
@@ -122,8 +125,6 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("NOT TESTED: the report in a browser; install Debian's packages chromium and chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -151,7 +152,7 @@ def test_the_log_tells_of_mistakes(browser: Browser, tmp_path: Path) -> None:
     assert any("ran" in entry["message"] for entry in browser.driver.get_log("browser"))
 
 
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("width", AT_WIDTHS)
 @pytest.mark.parametrize("which", ["page", "empty_page"])
 def test_it_fits(browser: Browser, which: str, width: int, request: pytest.FixtureRequest) -> None:
     browser.show(request.getfixturevalue(which), width)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,24 @@ class Job:
         self.runs.append(pipeline.run(self.config, LogLines(), f"job-{len(self.runs)}"))
         return self.runs[-1]
 
+    def copied(self, folder: Path) -> Job:
+        """Elsewhere, with tables and checkpoints of its own; the raw files are the same."""
+        shutil.copytree(self.folder / "lake", folder / "lake")
+        _rename_streams(folder / "lake")
+        copy = Job(folder, self.extra)
+        copy.config = copy.config.model_copy(update={"source": self.config.source})
+        return copy
+
+    @property
+    def raw(self) -> Path:
+        return Path(self.config.source.uri)
+
+    def config_file(self) -> str:
+        """For the command line."""
+        path = self.folder / "pipeline.json"
+        path.write_text(self.config.model_dump_json(exclude_defaults=True))
+        return str(path)
+
     def rows(self, table: str, where: str = "true") -> list[dict[str, Any]]:
         """Rows without lineage, ordered by everything."""
         found = query(self.sink, f'SELECT * FROM "{table}" WHERE {where} ORDER BY ALL')
@@ -48,3 +69,15 @@ class Job:
     def derived_tables(self) -> dict[str, list[dict[str, Any]]]:
         """All tables whose rows do not depend on how the input was split."""
         return {table: self.rows(table) for table in ("event", "item", "change", "user", "session", "item_attributes")}
+
+
+def _rename_streams(lake: Path) -> None:
+    """Spark runs two queries of one id at a time no more than a query twice: give new ids to those of a copied lake."""
+    ids = {json.loads(path.read_text())["id"]: str(uuid.uuid4()) for path in (lake / "_checkpoints").rglob("metadata")}
+    for path in lake.rglob("*"):
+        if path.name == "metadata" or path.suffix == ".json":
+            text = path.read_text()
+            for old, new in ids.items():
+                text = text.replace(old, new)
+            path.write_text(text)
+            path.with_name(f".{path.name}.crc").unlink(missing_ok=True)

@@ -138,31 +138,42 @@ def rule_cases(raw: Path) -> None:
 WEEK = Days(date(2026, 5, 20), date(2026, 6, 2))
 
 
+@pytest.fixture(scope="module")
+def by_todays_rules(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, list[dict[str, list[Any]]]]:
+    """Two clean runs; the tables after each."""
+    new = Job(tmp_path_factory.mktemp("new"), APPS)
+    tables = []
+    for arrive in (rule_cases, write_second):
+        arrive(new.folder / "raw")
+        new.run()
+        tables.append(new.derived_tables())
+    return new, tables
+
+
 @pytest.mark.parametrize("before", [{"freshness_hours": 24}, {"freshness_hours": 240}, {"clock_correction": False}], ids=str)
-def test_reprocess_is_a_clean_run_with_todays_rules(before: dict[str, Any], spark: SparkSession, tmp_path: Path) -> None:
-    old, new = Job(tmp_path / "old", APPS), Job(tmp_path / "new", APPS)
+def test_reprocess_is_a_clean_run_with_todays_rules(
+    before: dict[str, Any], by_todays_rules: tuple[Job, list[dict[str, list[Any]]]], tmp_path: Path
+) -> None:
+    new, tables = by_todays_rules
+    old = Job(tmp_path, APPS)
     rule_cases(old.folder / "raw")
-    rule_cases(new.folder / "raw")
-    new.run()
     todays = old.config
     with_rules(old, **before)
     old.run()
-    assert old.derived_tables() != new.derived_tables()
+    assert old.derived_tables() != tables[0]
     old.config = todays
     write_second(old.folder / "raw")
     old.run()
-    write_second(new.folder / "raw")
-    new.run()
     done = reprocess(old.config, WEEK, LogLines())
     assert done["days"] == 14
-    assert old.derived_tables() == new.derived_tables()
+    assert old.derived_tables() == tables[1]
     assert old.query(f"{QUARANTINE[: QUARANTINE.index('ORDER')]} WHERE resolved_time IS NULL ORDER BY ALL") == new.query(
         QUARANTINE
     )
     old.run()
     again = reprocess(old.config, WEEK, LogLines())
     assert (again["resolved"], again["quarantined"], again["kept"]) == (0, 0, 0)
-    assert old.derived_tables() == new.derived_tables()
+    assert old.derived_tables() == tables[1]
 
 
 def test_reprocess_of_one_day_leaves_the_others_alone(spark: SparkSession, tmp_path: Path) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.spark.crash_driver import MOMENTS
+from tests.spark.conftest import FAST
 from tests.spark.job import Job
+from tests.support.asked import asked_for
+from tests.support.doomed import IN_THE_PASS, Doom, killed_at_once
+from tests.support.killed import life_of
 from tests.support.raw import NOW, event, line, write
 from tests.support.sources import APPS
 
@@ -58,30 +58,73 @@ def write_second(raw: Path) -> None:
         write(raw, f"b{number}.gz", b"broken", sent, line(*between, rid="r-4"), earlier, more)
 
 
+CHANGES = (
+    "write lease",
+    "delete event",  # copies that the pass has found to be superfluous
+    "delete change",
+    "delete item",
+    "write stale_users",
+    "write batch",
+    "commit quarantine",
+    "commit item",
+    "commit change",
+    "commit run_metrics",
+    "commit event",
+    "commit user",
+    "commit item_attributes",
+    "commit session",
+    "commit user 2",  # those of stale_users
+    "commit session 2",
+    "delete stale_users",
+    "write lease 2",
+)
+"""What the run that crashes does to what is stored."""
+OFTEN = (
+    "before delete event",
+    "after commit quarantine",
+    "after commit run_metrics",
+    "after commit event",  # before Spark notes the batch
+    "before commit user",
+    "after commit user",
+    "after commit session",
+    "after commit user 2",
+    IN_THE_PASS,
+)
+ALL = [f"{when} {change}" for change in CHANGES for when in ("before", "after")]
+MOMENTS = [pytest.param(each, marks=pytest.mark.exhaustive) for each in ALL if each not in OFTEN] + [*OFTEN]
+
+
 @pytest.fixture(scope="module")
-def undisturbed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
-    job = Job(tmp_path_factory.mktemp("undisturbed"), APPS)
+def once_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """After the first run, with the files of the second."""
+    job = Job(tmp_path_factory.mktemp("once"), APPS + FAST)
     write_first(job.folder / "raw")
     job.run()
     write_second(job.folder / "raw")
-    job.run()
     return job
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=str)
-def test_crash(moment: str, undisturbed: Job, spark: SparkSession, tmp_path: Path) -> None:
-    job = Job(tmp_path, APPS)
-    write_first(tmp_path / "raw")
-    job.run()
-    write_second(tmp_path / "raw")
-    config = tmp_path / "pipeline.yaml"
-    config.write_text(
-        f"project_id: test\nsource: {{uri: {tmp_path}/raw}}\nsink: {{uri: {tmp_path}/lake}}\n"
-        f"apps:\n  shop: {{transformer: clickstream_sdk}}\n{APPS}spark: {{master: 'local[2]'}}\n"
-    )
-    command = [sys.executable, "-m", "tests.spark.crash_driver", str(config), moment]
-    killed = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
+@pytest.fixture(scope="module")
+def undisturbed(once_run: Job, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    job = once_run.copied(tmp_path_factory.mktemp("undisturbed"))
+    with life_of() as life:
+        job.run()
+    assert {*life.changes} - {"delete event 2", "delete item 2"} == {*CHANGES}  # how many copies depends on the tasks
+    return job
+
+
+@pytest.fixture(scope="module")
+def crashed(once_run: Job, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, Job]:
+    """The job of each moment that is asked for, killed there."""
+    moments = asked_for(request, "moment")
+    jobs = {moment: once_run.copied(tmp_path_factory.mktemp("crashed")) for moment in moments}
+    killed_at_once(Doom(str(job.folder), ["run", "--config", job.config_file()], moment) for moment, job in jobs.items())
+    return jobs
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_crash(moment: str, undisturbed: Job, crashed: dict[str, Job]) -> None:
+    job = crashed[moment]
     job.run()
     assert job.derived_tables() == undisturbed.derived_tables()
     assert job.query(QUARANTINE) == undisturbed.query(QUARANTINE)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.errors import ConfigError, PluginError, SourceError
 from tests.spark.job import Job
+from tests.support.examples import costly
 from tests.support.raw import NOW, event, line, write
 from tests.support.requests import requests, splits
 from tests.support.sources import APPS
@@ -170,12 +171,7 @@ def test_second_readers_agree_with_spark(spark: SparkSession, tmp_path: Path) ->
         assert delta.protocol().min_writer_version == 2
 
 
-@settings(
-    max_examples=8,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(costly(20), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(data=st.data())
 def test_any_split_gives_the_same_tables(
     data: st.DataObject, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory

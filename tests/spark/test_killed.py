@@ -1,12 +1,8 @@
-"""Every command is killed after each change that it makes to what is stored, an ordinary run follows, then the command again:
-the tables are those of a life without accidents. A few moments of each in the suite, all of them with EVERY_MOMENT=1."""
+"""Every command is killed after a change that it makes to what is stored, an ordinary run follows, then the command again: the
+tables are those of a life without accidents. A moment in the middle of each by SIGKILL; all of them in the exhaustive search."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,17 +18,17 @@ from streaming_app.operations.rebuild import rebuild
 from streaming_app.operations.replay import Wanted, replay
 from streaming_app.operations.reprocess import reprocess
 from streaming_app.progress import LogLines
+from tests.spark.conftest import FAST
 from tests.spark.job import Job
 from tests.spark.test_again import DAY, with_rules
 from tests.spark.test_crash import write_first, write_second
+from tests.support.doomed import Doom, killed_at_once
 from tests.support.killed import life_of, other_process_is_dead
 from tests.support.raw import NOW, event, line, write
 from tests.support.sources import APPS
 
-EVERY_MOMENT = bool(os.environ.get("EVERY_MOMENT"))
-"""Takes half an hour for all commands."""
-SPREAD = 3
 OPEN = "SELECT reason, source_line, raw FROM quarantine WHERE resolved_time IS NULL ORDER BY ALL"
+OF_DAY = ("--from", "2026-05-28", "--to", "2026-05-28")
 
 
 def late(raw: Path) -> None:
@@ -43,10 +39,13 @@ def late(raw: Path) -> None:
 
 @dataclass
 class Command:
-    """``prepare`` brings a job into the state in which the command is given, ``do`` is the command. ``as_new``: it ends in the
-    tables of a job that has run with all files and the configuration of the end."""
+    """``do`` is the command and ``words`` what stands for it on the command line, ``moments`` are some in its middle. ``prepare``
+    brings a job into the state in which it is given. ``as_new``: it ends in the tables of a job that has run with all files and
+    the configuration of the end."""
 
     do: Callable[[Job], Any]
+    words: tuple[str, ...]
+    moments: tuple[str, ...]
     prepare: Callable[[Job], Any] = field(default=lambda job: job.run())
     as_new: bool = True
 
@@ -59,16 +58,32 @@ def with_strict_rules(job: Job) -> None:
 
 
 COMMANDS = {
-    "backfill": Command(lambda job: backfill(job.config, DAY, LogLines()), prepare=lambda _: None),
-    "reprocess": Command(lambda job: reprocess(job.config, DAY, LogLines()), with_strict_rules),
-    "replay": Command(lambda job: replay(job.config, Wanted(), LogLines()), with_strict_rules),
-    "rebuild": Command(lambda job: rebuild(job.config, ("user", "session"), LogLines())),
-    "erase": Command(lambda job: erase(job.config, Person("shop", "u-1"), "delete", LogLines(), raw=True), as_new=False),
+    "backfill": Command(
+        lambda job: backfill(job.config, DAY, LogLines()),
+        OF_DAY,
+        ("after commit run_metrics",),
+        prepare=lambda _: None,
+    ),
+    "reprocess": Command(
+        lambda job: reprocess(job.config, DAY, LogLines()),
+        OF_DAY,
+        ("after commit change", "after commit item 2"),
+        with_strict_rules,
+    ),
+    "replay": Command(lambda job: replay(job.config, Wanted(), LogLines()), (), ("after commit event",), with_strict_rules),
+    "rebuild": Command(lambda job: rebuild(job.config, ("user", "session"), LogLines()), (), ("after commit user",)),
+    "erase": Command(
+        lambda job: erase(job.config, Person("shop", "u-1"), "delete", LogLines(), raw=True),
+        ("--app", "shop", "--user-pseudo-id", "u-1", "--raw"),
+        ("after commit item",),
+        as_new=False,
+    ),
 }
+CASES = [(name, moment) for name, command in COMMANDS.items() for moment in command.moments]
 
 
 def ready(command: Command, folder: Path) -> Job:
-    job = Job(folder, APPS)
+    job = Job(folder, APPS + FAST)
     write_first(folder / "raw")
     late(folder / "raw")
     command.prepare(job)
@@ -77,15 +92,10 @@ def ready(command: Command, folder: Path) -> Job:
 
 def go_on(command: Command, job: Job) -> None:
     """What follows an accident, or none: an ordinary run with new files, the command (again), and another run."""
-    write_second(job.folder / "raw")
+    write_second(job.raw)
     job.run()
     command.do(job)
     job.run()
-
-
-def moments(made: int) -> range:
-    """All, or a few that are spread over the command."""
-    return range(made) if EVERY_MOMENT else range(made % SPREAD, made, max(1, made // SPREAD))
 
 
 def state(job: Job) -> tuple[Any, ...]:
@@ -93,57 +103,54 @@ def state(job: Job) -> tuple[Any, ...]:
     return job.derived_tables(), job.query(OPEN), {row["off"] for row in balance}
 
 
+@pytest.fixture(scope="module")
+def expected(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, tuple[Any, ...]]:
+    """What commands end in: the state of a new job with all files; that of an erasure which is not disturbed."""
+    new = Job(tmp_path_factory.mktemp("new"), APPS)
+    for arrive in (write_first, late, write_second):
+        arrive(new.folder / "raw")
+    new.run()
+    erased = ready(COMMANDS["erase"], tmp_path_factory.mktemp("erased"))
+    COMMANDS["erase"].do(erased)
+    go_on(COMMANDS["erase"], erased)
+    return {True: state(new), False: state(erased)}
+
+
+@pytest.fixture(scope="module")
+def killed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Job]:
+    """A job for each command and moment, where the operating system has ended the command."""
+    jobs = {}
+    for name, command in COMMANDS.items():
+        first = ready(command, tmp_path_factory.mktemp(name))
+        for moment in command.moments:
+            jobs[name, moment] = first.copied(tmp_path_factory.mktemp(name)) if len(command.moments) > 1 else first
+    killed_at_once(
+        Doom(str(job.folder), [name, *COMMANDS[name].words, "--config", job.config_file()], moment)
+        for (name, moment), job in jobs.items()
+    )
+    return jobs
+
+
+@pytest.mark.parametrize(("name", "moment"), CASES)
+def test_sigkill(name: str, moment: str, expected: dict[bool, tuple[Any, ...]], killed: dict[tuple[str, str], Job]) -> None:
+    job = killed[name, moment]
+    go_on(COMMANDS[name], job)
+    assert state(job) == expected[COMMANDS[name].as_new]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_killed_after_each_change(name: str, spark: SparkSession, tmp_path: Path) -> None:
+def test_dead_after_each_change(name: str, expected: dict[bool, tuple[Any, ...]], spark: SparkSession, tmp_path: Path) -> None:
     command = COMMANDS[name]
-    calm = ready(command, tmp_path / "calm")
     with life_of() as life:
-        command.do(calm)
-    go_on(command, calm)
-    expected = state(calm)
-    if command.as_new:
-        new = Job(tmp_path / "new", APPS)
-        write_first(new.folder / "raw")
-        late(new.folder / "raw")
-        write_second(new.folder / "raw")
-        new.run()
-        assert expected[0] == state(new)[0]
-    assert life.made > 5
-    for changes in moments(life.made):
-        job = ready(command, tmp_path / str(changes))
-        with life_of(changes) as cut:
+        command.do(ready(command, tmp_path / "calm"))
+    assert len(life.changes) > 5
+    for number, change in enumerate(life.changes):
+        job = ready(command, tmp_path / str(number))
+        with life_of(number) as cut:
             command.do(job)
         assert cut.is_over
         with other_process_is_dead():
             go_on(command, job)
-        assert state(job) == expected, f"killed after {changes} of {life.made} changes"
-
-
-COMMAND_LINES = {
-    "backfill": ["--from", "2026-05-28", "--to", "2026-05-28"],
-    "reprocess": ["--from", "2026-05-28", "--to", "2026-05-28"],
-    "replay": [],
-    "rebuild": [],
-    "erase": ["--app", "shop", "--user-pseudo-id", "u-1", "--raw"],
-}
-DEADLY = 5
-"""Changes: in the middle of each command."""
-
-
-@pytest.mark.parametrize("name", COMMAND_LINES if EVERY_MOMENT else ["rebuild", "reprocess"])
-def test_sigkill(name: str, spark: SparkSession, tmp_path: Path) -> None:
-    """The command line in a process of its own, which the operating system ends."""
-    command = COMMANDS[name]
-    calm, job = (ready(command, tmp_path / each) for each in ("calm", "killed"))
-    command.do(calm)
-    go_on(command, calm)
-    config = tmp_path / "pipeline.yaml"
-    config.write_text(
-        f"project_id: test\nsource: {{uri: {job.folder}/raw}}\nsink: {{uri: {job.folder}/lake}}\n"
-        f"apps:\n  shop: {{transformer: clickstream_sdk}}\n{APPS}spark: {{master: 'local[2]'}}\n"
-    )
-    line = [sys.executable, "-m", "tests.support.killed", str(DEADLY), name, *COMMAND_LINES[name], "--config", str(config)]
-    killed = subprocess.run(line, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
-    go_on(command, job)
-    assert state(job) == state(calm)
+        assert state(job) == expected[command.as_new], f"killed before {change}"

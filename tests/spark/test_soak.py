@@ -1,20 +1,23 @@
 """Small runs in a row with late and duplicate data, some of them killed, end in the tables of one big run.
 
-Here a few; ``python -m benchmarks.soak`` makes 200.
+Here a few, some dozens in the exhaustive search; ``python -m benchmarks.soak`` makes 200.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from tests.support.soak import check, soaked
 
-RUNS, SEED = 12, 3
+SEED = 3
 
 
-def test_many_runs_are_one(spark: SparkSession, tmp_path: Path) -> None:
-    soak, at_once = soaked(tmp_path, RUNS, SEED)
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize(("runs", "upkeep"), [(8, 3), pytest.param(60, 10, marks=pytest.mark.exhaustive)])
+def test_many_runs_are_one(runs: int, upkeep: int, spark: SparkSession, tmp_path: Path) -> None:
+    soak, at_once = soaked(tmp_path, runs, SEED, upkeep)
     assert soak.deaths >= 2
     check(soak, at_once)

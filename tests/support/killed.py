@@ -1,14 +1,12 @@
 """Death in the middle: from the n-th change of anything stored on, nothing is changed any more, whatever the program does.
 
-For what is stored this is as good as SIGKILL, which cannot spare a process the start of another JVM. The real thing, for a
-command line in a process of its own: ``python -m tests.support.killed CHANGES backfill --config …``.
+For what is stored this is as good as SIGKILL, which cannot spare a process the start of another JVM. The real thing is
+:mod:`tests.support.doomed`.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,15 +19,15 @@ from streaming_app.lease.holder import Holder
 from streaming_app.lease.slot import LocalSlot
 from streaming_app.storage import Storage
 
-EFFECTS: tuple[tuple[type, str], ...] = (
-    (DeltaTable, "create_write_transaction"),
-    (DeltaTable, "restore"),
-    (Storage, "write_text"),
-    (Storage, "delete"),
-    (Storage, "delete_folder"),
-    (LocalSlot, "swap"),
-)
-"""Every way in which the driver changes what is stored, but for files that no log names yet."""
+EFFECTS: dict[tuple[type, str], str] = {
+    (DeltaTable, "create_write_transaction"): "commit",
+    (DeltaTable, "restore"): "restore",
+    (Storage, "write_text"): "write",
+    (Storage, "delete"): "delete",
+    (Storage, "delete_folder"): "delete",
+    (LocalSlot, "swap"): "write",
+}
+"""Every way in which the driver changes what is stored, but for files that no log names yet; and what a change is called."""
 
 
 class Killed(Exception):
@@ -37,29 +35,40 @@ class Killed(Exception):
 
 
 class Life:
-    """Counts changes; the one after ``changes`` of them is fatal."""
+    """The changes that something makes, by name: ``commit user``, then ``commit user 2``. It ends at its ``moment``, the number of
+    changes made before, or ``before NAME`` or ``after NAME``."""
 
-    def __init__(self, changes: float, die: Callable[[], None] | None = None) -> None:
-        self._left, self._die = changes, die
-        self.made = 0
+    def __init__(self, moment: str | int = "", die: Callable[[], None] | None = None) -> None:
+        self._moment, self._die = moment, die
+        self.changes: list[str] = []
         self.is_over = False
 
-    def spend(self, real: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def spend(self, change: str, real: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Make a change, or die."""
         is_renewal = threading.current_thread().name == "lease"  # how many there are depends on how fast the machine is
-        if self.is_over or (self.made >= self._left and not is_renewal):
-            self.is_over = True
-            if self._die:
-                self._die()
-            raise Killed
-        self.made += not is_renewal
-        return real(*arguments, **options)
+        before = sum(re.fullmatch(rf"{change}( \d+)?", each) is not None for each in self.changes)
+        name = f"{change} {before + 1}" if before else change
+        if self.is_over or (not is_renewal and self._moment in (len(self.changes), f"before {name}")):
+            self._end()
+        done = real(*arguments, **options)
+        if not is_renewal:
+            self.changes.append(name)
+            if self._moment == f"after {name}":
+                self._end()
+        return done
+
+    def _end(self) -> None:
+        self.is_over = True
+        if self._die:
+            self._die()
+        raise Killed
 
 
 @contextmanager
-def life_of(changes: float = float("inf")) -> Iterator[Life]:
-    """The block dies after so many changes, and leaves the lease of a process that is no more."""
-    life = Life(changes)
-    patches = _armed(life)
+def life_of(moment: str | int = "") -> Iterator[Life]:
+    """The block dies at that moment, and leaves the lease of a process that is no more."""
+    life = Life(moment)
+    patches = armed(lambda _: life)
     try:
         yield life
     except Exception:
@@ -70,15 +79,33 @@ def life_of(changes: float = float("inf")) -> Iterator[Life]:
             each.stop()
 
 
-def _armed(life: Life) -> list[Any]:
-    patches = [patch.object(kind, name, _spending(life, getattr(kind, name))) for kind, name in EFFECTS]
+def armed(life_at: Callable[[str], Life]) -> list[Any]:
+    """Patches, at work: each effect is a change in the life of whatever has the file or the table that it changes."""
+    patches = [patch.object(*effect, _spending(life_at, verb, getattr(*effect))) for effect, verb in EFFECTS.items()]
     for each in patches:
         each.start()
     return patches
 
 
-def _spending(life: Life, real: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *arguments, **options: life.spend(real, *arguments, **options)
+def _spending(life_at: Callable[[str], Life], verb: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def spend(*arguments: Any, **options: Any) -> Any:
+        path = _path(*arguments)
+        return life_at(path).spend(f"{verb} {_what(path)}", real, *arguments, **options)
+
+    return spend
+
+
+def _path(changed: Any, *arguments: Any) -> str:
+    """Of what is changed."""
+    if isinstance(changed, DeltaTable):
+        return str(changed.table_uri)
+    return str(changed.path if isinstance(changed, LocalSlot) else arguments[0])
+
+
+def _what(path: str) -> str:
+    """The table, or what is beside the tables."""
+    found = re.search(r"/lake/(?:_checkpoints/)?_?(\w+)", path)
+    return found[1] if found else "raw"
 
 
 @contextmanager
@@ -86,10 +113,3 @@ def other_process_is_dead() -> Iterator[None]:
     """The lease that was left names this process, which is alive: here it counts as gone."""
     with patch.object(Holder, "is_alive_here", property(lambda _: False)):
         yield
-
-
-if __name__ == "__main__":
-    from streaming_app.cli import main
-
-    _armed(Life(int(sys.argv.pop(1)), die=lambda: os.kill(os.getpid(), signal.SIGKILL)))
-    main()

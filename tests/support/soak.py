@@ -24,8 +24,6 @@ KILLED = 0.25
 """Share of the runs that die in the middle."""
 MOST_CHANGES = 14
 """A run changes what is stored about so often."""
-UPKEEP = 10
-"""So many runs between two optimizes."""
 
 
 @dataclass
@@ -34,6 +32,8 @@ class Soak:
 
     job: Job
     seed: int
+    upkeep: int = 10
+    """So many runs between two optimizes."""
     chance: Random = field(init=False)
     sent: list[dict[str, Any]] = field(default_factory=list)
     deaths: int = 0
@@ -49,7 +49,7 @@ class Soak:
                 write(self.job.folder / "raw", f"{number:04}-{at}.gz", *self._hour(number, at))
             with other_process_is_dead():
                 self._run()
-                if number % UPKEEP == UPKEEP - 1:
+                if number % self.upkeep == self.upkeep - 1:
                     self._optimize()
         with other_process_is_dead():
             self.job.run()
@@ -97,9 +97,9 @@ class Soak:
             self.most_files = max(self.most_files, *files.values(), 0)
 
 
-def soaked(folder: Path, runs: int, seed: int) -> tuple[Soak, Job]:
+def soaked(folder: Path, runs: int, seed: int, upkeep: int = 10) -> tuple[Soak, Job]:
     """A life of many runs, and all of its files in one run."""
-    soak = Soak(Job(folder / "soak", APPS), seed)
+    soak = Soak(Job(folder / "soak", APPS), seed, upkeep)
     soak.live(runs)
     at_once = Job(folder / "at-once", APPS)
     at_once.config = at_once.config.model_copy(update={"source": soak.job.config.source})

@@ -9,9 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import costly
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write
 
@@ -128,7 +129,7 @@ def test_quarantine_keeps_what_is_needed_to_replay(tmp_path: Path) -> None:
     assert (envelope["rid"], envelope["ingest_time"], row["source_line"], row["stage"]) == ("r-9", NOW, 2, "rules")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@costly(4)
 @given(raw=st.lists(st.binary(max_size=200), max_size=8), payloads=st.lists(st.binary(max_size=200), max_size=8))
 def test_random_bytes_never_raise(raw: list[bytes], payloads: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     tmp_path = tmp_path_factory.mktemp("random")

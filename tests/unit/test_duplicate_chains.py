@@ -6,9 +6,10 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import costly
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write
 
@@ -74,7 +75,7 @@ COPIES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), min_size=1, m
 
 
 @given(copies=COPIES, neighbour_days=st.integers(0, 2), data=st.data())
-@settings(max_examples=6)
+@costly(16)
 def test_any_split_and_order_follows_the_rule(
     copies: list[tuple[int, int]], neighbour_days: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

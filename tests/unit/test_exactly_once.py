@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.derive.stale import stale_users
@@ -16,6 +16,7 @@ from streaming_app.ingest import commit as commit_module
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.tables.read import query
+from tests.support.examples import costly
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write
 from tests.support.requests import requests, splits
@@ -132,7 +133,7 @@ def test_wrong_counts_commit_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [len(lake.rows(name)) for name in ("event", "item", "quarantine", "run_metrics")] == [0, 0, 0, 0]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@costly(8)
 @given(data=st.data())
 def test_any_split_gives_the_same_events_items_and_changes(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     """With all three sources mixed."""

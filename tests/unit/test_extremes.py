@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from streaming_app.cli.look_commands import cell
 from streaming_app.erasure.person import Person
@@ -20,6 +20,7 @@ from streaming_app.model.tables import TABLES
 from streaming_app.operations.check.checks import check_tables
 from streaming_app.operations.erase import erase
 from streaming_app.progress import LogLines
+from tests.support.examples import costly
 from tests.support.extremes import STOPPED_ONCE, extreme_requests
 from tests.support.lake import Lake, balance
 from tests.support.raw import event, line, write
@@ -47,7 +48,7 @@ def live_through(lake: Lake, lines: list[bytes]) -> None:
 
 
 @given(lines=extreme_requests())
-@settings(max_examples=8)
+@costly(12)
 def test_extremes_stop_nothing(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     live_through(Lake(tmp_path_factory.mktemp("extremes"), ENRICHED), lines)
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.config.model import Sessions
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.model.tables import EVENT
+from tests.support.examples import costly
 
 MINUTE, DAY = 60_000, 86_400_000
 START = 1_780_000_000_000
@@ -224,7 +225,7 @@ def _many(draw: st.DrawFn) -> pa.Table:
     return events(*rows)
 
 
-@settings(max_examples=60, deadline=None)
+@costly(8)
 @given(table=_many(), seed=st.integers(0, 2**32))
 def test_any_grouping_and_order_gives_the_same_rows(table: pa.Table, seed: int) -> None:
     dice = random.Random(seed)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import zipfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.tasks import TASK_BYTES, SizedFile, grouped
+from streaming_app.tasks import TASK_BYTES, SizedFile, forget_zips, grouped
 
 MB = 1 << 20
 
@@ -49,3 +52,18 @@ def test_the_last_share_is_no_larger() -> None:
     """Cut at the nearest hour each time, and what one group lacks is spread over those to come."""
     files = [SizedFile(f"h{hour:02}/{server}", 12) for hour in range(20) for server in "ab"]
     assert [sum(file.size for file in group) for group in grouped(files, 8)] == [48, 72, 48, 72, 48, 72, 48, 72]
+
+
+def test_zips_are_not_read_again_and_still_imported_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "packed.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("packed_one.py", "")
+        packed.writestr("packed_two.py", "")
+    monkeypatch.syspath_prepend(path)
+    importlib.import_module("packed_one")
+    forget_zips()
+    reads: list[str] = []
+    monkeypatch.setattr("zipimport._read_directory", reads.append)
+    importlib.invalidate_caches()
+    assert reads == []
+    assert importlib.import_module("packed_two").__file__ == f"{path}/packed_two.py"

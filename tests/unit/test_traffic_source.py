@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.enrichers.traffic_source import TrafficSource
@@ -18,6 +18,7 @@ from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
 from streaming_app.enrichers.traffic_source.traffic import Traffic
 from streaming_app.resources import conf_file
 from streaming_app.storage import Storage
+from tests.support.examples import costly
 
 URLS = {
     "page": "page_view_page_url",
@@ -515,7 +516,7 @@ APPS = st.sampled_from([None, "", "no-ignored", "own-ignored", "other"])
 ROWS = st.lists(st.fixed_dictionaries({"app_id": APPS}, optional={short: TEXTS for short in COLUMNS if short not in ("id", "app_id")}), max_size=12)  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@costly(2)
 @given(ROWS, st.integers(0, 12))
 def test_any_text(rows: list[Row], place: int) -> None:
     """Nothing raises; rows and all other columns stay as they are; twice is once; parts are the whole; the rules hold."""

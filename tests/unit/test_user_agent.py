@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.enrichers.base import Enricher
@@ -263,7 +263,6 @@ def test_brands_in_any_order() -> None:
 
 
 @given(st.text() | st.from_regex(r"(Mozilla/5\.0 )?\(.{0,40}(Android|iPhone|Windows)[^)]{0,40}\).{0,60}"), st.text() | st.recursive(st.none() | st.text() | st.booleans() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["brands", "fullVersionList", "brand", "version", "platform", "platformVersion", "model", "mobile"]), inner)).map(json.dumps))  # fmt: skip
-@settings(max_examples=300, deadline=None)
 def test_nothing_raises(agent: str, hints: str) -> None:
     encoded = [text.encode("utf-8", "replace").decode() for text in (agent, hints)]
     assert ENRICHER.enrich(table(encoded[0], hints=[encoded[1]])).num_rows == 1

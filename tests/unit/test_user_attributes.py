@@ -7,12 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.derive import user_rows
 from streaming_app.derive.user_rows import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 from streaming_app.model.tables import EVENT, MERGED_BYTES
+from tests.support.examples import costly
 
 START = 1_780_000_000_000
 LIMIT = 65_535
@@ -53,7 +54,7 @@ ATTRIBUTES = st.dictionaries(
 
 
 @given(sent=st.lists(ATTRIBUTES, min_size=1, max_size=6), data=st.data())
-@settings(max_examples=20)
+@costly(5)
 def test_which_attributes_stay_depends_on_no_order(sent: list[dict[str, Any]], data: st.DataObject) -> None:
     events = [profile(number, attributes) for number, attributes in enumerate(sent)]
     shuffled = data.draw(st.permutations(events))
