@@ -138,7 +138,7 @@ def test_zoo_of_objects(zoo: Zoo) -> None:
     s3.put_object(Bucket=zoo.bucket, Key=f"raw/{ARCHIVED}", Body=archived, StorageClass="GLACIER")
     s3.put_object(Bucket=zoo.bucket, Key=f"raw/{MONTH}/folder/", Body=b"")
     s3.put_object(Bucket=zoo.bucket, Key=f"raw/{MONTH}/nothing.gz", Body=b"")
-    zoo.faults.faults = [Fault(ACCESS_DENIED, r"^(GET|HEAD) /\S*/denied")]
+    zoo.faults.faults = [Fault(ACCESS_DENIED, r"^(GET|HEAD) /[^?]*/denied")]
 
     assert zoo.is_work()
     summary = zoo.done("run")
@@ -169,7 +169,7 @@ def test_zoo_of_objects(zoo: Zoo) -> None:
     everything = {name[:200] for name in (*GOOD, *LATER, *BOTH, *UNREADABLE)} - left
     assert zoo.read() == everything
 
-    zoo.faults.faults = [Fault(ACCESS_DENIED, r"^(GET|HEAD) /\S*/(day=28/a|web)")]  # meanwhile, say, they were archived
+    zoo.faults.faults = [Fault(ACCESS_DENIED, r"^(GET|HEAD) /[^?]*/(day=28/a|web)")]  # meanwhile, say, they were archived
     zoo.done("reprocess", "--from", "2026-05-28", "--to", "2026-05-28")
     assert zoo.read() == everything
 
@@ -177,7 +177,7 @@ def test_zoo_of_objects(zoo: Zoo) -> None:
 def test_without_a_right_on_any_object(zoo: Zoo) -> None:
     """That is the role: nothing is set aside before the third run in a row."""
     zoo.put(f"{MONTH}/a.gz", f"{MONTH}/b.gz")
-    zoo.faults.faults = [Fault(ACCESS_DENIED, r"^(GET|HEAD) /\S*/raw/\S*gz")]
+    zoo.faults.faults = [Fault(ACCESS_DENIED, r"^(GET|HEAD) /[^?]*/raw/[^?]*gz")]
     for number in (1, 2):
         failed = zoo.run("run")
         assert failed.code == 3, failed.err
