@@ -44,10 +44,12 @@ def committed_files(objects: Objects, checkpoint: str) -> Iterator[str]:
         yield from _files_between(objects, checkpoint, -1, int(offsets[0]["logOffset"]))
 
 
-def planned_files(objects: Objects, checkpoint: str, batch: int) -> list[str]:
-    """URIs of the files of a micro-batch that was planned and not committed."""
-    before = committed_offsets(objects, checkpoint)
-    after = int(before[0]["logOffset"]) if before else -1
+def files_of_batch(objects: Objects, checkpoint: str, batch: int) -> list[str]:
+    """URIs of the files of one of the last micro-batches, committed or only planned."""
+    try:
+        after = int(_offsets(objects, checkpoint, batch - 1)[0]["logOffset"])
+    except FileNotFoundError:
+        after = -1
     return list(_files_between(objects, checkpoint, after, int(_offsets(objects, checkpoint, batch)[0]["logOffset"])))
 
 

@@ -91,6 +91,8 @@ def refusals(storage: Storage, uris: Sequence[str]) -> dict[str, Unreadable]:
 
     Arrow's errors hide the code where the answer has no body (HEAD), and where it does not know it.
     """
+    if not uris:
+        return {}
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
         told = dict(zip(uris, pool.map(_s3(storage).refusal, uris), strict=True))
     return {

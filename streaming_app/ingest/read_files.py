@@ -89,7 +89,7 @@ def _of_all(found: Isolated[SizedFile, list[Report]], files: int) -> Exception:
     file, error = found.failed[0]
     return SinkError(
         f"the tasks of all {files:,} files died, of {file.uri}: {_cause(error)}",
-        f"mend what they die of; after {FAILED_RUNS} runs in a row the files are set aside",
+        f"put right what they die of; after {FAILED_RUNS} runs in a row the files are set aside",
     )
 
 

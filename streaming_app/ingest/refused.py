@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from streaming_app.backlog.any_objects import AnyObjects
-from streaming_app.backlog.file_log import last_number, planned_files, stream_id
+from streaming_app.backlog.file_log import files_of_batch, last_number, stream_id
 from streaming_app.backlog.unprocessed import Backlog, key_of
 from streaming_app.backlog.windows import Window
 from streaming_app.ingest.open_raw import refusals
@@ -23,24 +23,36 @@ COMMIT = 'v1\n{"nextBatchWatermarkMs":0}'
 Process = Callable[[Iterable[SizedFile], str, int], None]
 
 
-def finish_refused_batch(
+def pass_refused_batch(
     window: Window, reached: int, backlog: Backlog, objects: AnyObjects, process: Process, storage: Storage
 ) -> int | None:
-    """Process the micro-batch that Spark planned and could not look at, then note in its checkpoint that it is done.
+    """Bring a stream past the micro-batch whose objects S3 refuses to Spark.
 
-    ``reached`` is the last one that Spark handed out: what failed there was not Spark. Returns its number; None where there is
-    none, or where S3 gives all of its files.
+    1. The last one that was planned: Spark looks at its files when it plans them, and again when it begins the next time, even
+       where it has committed them.
+    2. Where it was not committed, its files are processed here; the refused ones are set aside.
+    3. The checkpoint is told that it is done, and that one without a file came after it, which Spark will look at in its place.
+
+    ``reached`` is the last one that Spark handed out: what failed there was not Spark. Returns the number of the empty one; None
+    where S3 gives all files.
     """
     planned, done = (last_number(objects, f"{window.checkpoint}/{log}") for log in ("offsets", "commits"))
-    if planned is None or planned == reached or (done is not None and planned <= done):
+    if planned is None or planned == reached:
         return None
-    files = planned_files(objects, window.checkpoint, planned)
+    files = files_of_batch(objects, window.checkpoint, planned)
     if not refusals(storage, [uri for uri in files if is_s3(uri)]):
         return None
-    sized = (SizedFile(uri, backlog.unread.get(key_of(uri), 1)) for uri in files)
-    process((file for file in sized if file.size), stream_id(objects, window.checkpoint), planned)
-    storage.write_text(f"{window.checkpoint}/commits/{planned}", COMMIT)
-    return planned
+    if done is None or planned > done:
+        sized = (SizedFile(uri, backlog.unread.get(key_of(uri), 1)) for uri in files)
+        process((file for file in sized if file.size), stream_id(objects, window.checkpoint), planned)
+    offsets = "\n".join(objects.lines(f"{window.checkpoint}/offsets/{planned}"))
+    for name, content in (
+        (f"offsets/{planned + 1}", offsets),  # first: killed after it, Spark does the empty one, and never comes back to this
+        (f"commits/{planned}", COMMIT),
+        (f"commits/{planned + 1}", COMMIT),
+    ):
+        storage.write_text(f"{window.checkpoint}/{name}", content)
+    return planned + 1
 
 
 def refused_places(backlog: Backlog, storage: Storage) -> dict[str, str]:

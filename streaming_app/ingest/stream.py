@@ -17,7 +17,7 @@ from streaming_app.ingest.batch_metrics import Timing
 from streaming_app.ingest.commit import commit_batch, is_committed
 from streaming_app.ingest.failures import naming
 from streaming_app.ingest.read_files import read_files
-from streaming_app.ingest.refused import finish_refused_batch, refused_places
+from streaming_app.ingest.refused import pass_refused_batch, refused_places
 from streaming_app.ingest.set_aside import passed_over, set_aside
 from streaming_app.source import files_of, raw_files
 from streaming_app.streams import run_available_now
@@ -71,7 +71,7 @@ class _Ingest:
 
     def _without_refused(self, objects: AnyObjects) -> bool:
         """Whether S3 refused objects to Spark, and these are out of its way now."""
-        batch = finish_refused_batch(self._window, self._reached, self._backlog, objects, self._files, self._sink.storage)
+        batch = pass_refused_batch(self._window, self._reached, self._backlog, objects, self._files, self._sink.storage)
         if batch is not None:
             self._reached = batch
             return True

@@ -84,7 +84,11 @@ def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
     good = {*(name[:200] for name in GOOD), "../elsewhere.gz", "year=2026/month=05/loop/a.gz", "padded", "cut"}
     assert read(job) == good
     found = quarantined(job)
-    odd = {*ODD, "dangling.gz", *(f"year=2026/month=05/{name}" for name in ("dangling.gz", "itself.gz", "loop/back", "\\xff.gz"))}
+    odd = {
+        *ODD,
+        "dangling.gz",
+        *(f"year=2026/month=05/{name}" for name in ("dangling.gz", "itself.gz", "loop/back", "\\udcff.gz")),
+    }
     assert {name for name, (reason, _) in found.items() if reason == "unreadable_file"} == odd
     assert found["year=2026/month=05/cut.gz"][0] == "malformed_line"
     assert (summary.set_aside, summary.counts["files"]) == (len(odd), len(good) + len(odd))

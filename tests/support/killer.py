@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterable
+from typing import Any
 
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Result
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 
 
 class Killer(ClickstreamSdk):
     """Dies of a payload that says so."""
 
-    def transform(self, request: Request) -> Iterable[Result]:
+    def transform(self, request: Request) -> Iterable[Any]:
         if '"kill"' in (request.data or ""):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().transform(request)
