@@ -19,11 +19,12 @@ _MEANING = {
     "start": "starting Spark",
     "ingest": "reading raw files",
     "derive": "updating user and session",
-    "replace": "replacing days",
+    "replace": "exchanging rows",
     "replay": "trying quarantined elements again",
     "search": "looking for rows",
     "erase": "writing files without them",
     "rebuild": "rebuilding user and session",
+    "quarantine": "bringing quarantine up to date",
 }
 
 

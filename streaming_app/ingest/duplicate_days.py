@@ -69,5 +69,13 @@ def remember(config: Config, storage: Storage, table: Table, name: str, left_out
         storage.write_text(f"{_root(config, table)}/{day}/{name}.json", msgspec.json.encode(sorted_by_app).decode())
 
 
+def join_days(config: Config, other: Config, storage: Storage, table: Table) -> None:
+    """Remember what another pipeline's checkpoints do, too: those of a shadow that gives its rows to these tables."""
+    for folder in storage.list_folders(_root(other, table)):
+        for uri in storage.list_files(folder):
+            day, name = uri.rsplit("/", 2)[1:]
+            storage.write_text(f"{_root(config, table)}/{day}/{name}", storage.read_text(uri))
+
+
 def _root(config: Config, table: Table) -> str:
     return config.checkpoint_uri(f"duplicate_days/{table.name}")

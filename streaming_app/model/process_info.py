@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,7 +13,12 @@ _REQUEST = r'^\{"rid":(?P<found>"(?:[^"\\]|\\.)*")'
 
 def sources(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
     """The raw file of each row; "" where its lineage does not say."""
-    return pc.replace_substring(_extracted(process_info, _SOURCE), r"\"", '"')
+    found = _extracted(process_info, _SOURCE)
+    if not pc.any(pc.match_substring(found, "\\")).as_py():
+        return found
+    escaped = pc.unique(found)
+    names = pa.array([msgspec.json.decode(f'"{name}"', type=str) for name in escaped.to_pylist()], pa.string())
+    return pc.take(names, pc.index_in(found, escaped))
 
 
 def places(process_info: pa.ChunkedArray) -> pa.ChunkedArray:

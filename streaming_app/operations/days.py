@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from streaming_app.backlog.objects import Found, Objects
 from streaming_app.backlog.windows import Date, dated_folders
@@ -32,6 +32,12 @@ class Days:
 
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last
+
+    @property
+    def span_ms(self) -> tuple[int, int]:
+        """From the beginning of the first to the end of the last, epoch ms."""
+        first, after = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (self.first, self.last + timedelta(days=1)))
+        return int(first.timestamp() * 1_000), int(after.timestamp() * 1_000) - 1
 
     def widened(self, before: int, after: int) -> Days:
         return Days(self.first - timedelta(days=before), self.last + timedelta(days=after))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -28,24 +29,28 @@ _CLOCKS = 1
 
 @dataclass(frozen=True)
 class RawFiles:
-    """``window`` holds all files that may have events of the days; ``gone`` are those that stored rows name and nobody has."""
+    """``window`` holds all files that may have events of the days, which the server received on the days ``received``; ``gone``
+    are those that stored rows name and that are nowhere, with the number of these rows."""
 
     window: Window
-    gone: frozenset[str]
+    gone: dict[str, int]
+    received: Days
 
 
 def raw_files_of(config: Config, sink: Sink, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
-    """Look for the raw files of the events of some days: in the folders of the days on which they can have been received, and
-    by the names that the stored rows tell."""
-    received = days.widened(_CLOCKS, math.ceil(config.rules.freshness_hours / 24) + _CLOCKS)
+    """Look for the raw files of the events of some days: in the folders of the days on which they, or copies that dedupe
+    compares with them, can have been received, and by the names that the stored rows tell."""
+    near = config.dedupe.neighbour_days + _CLOCKS
+    received = days.widened(near, math.ceil(config.rules.freshness_hours / 24) + near)
     folders, strays = raw_folders(config, received, objects)
     window = Window(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), was_read=False)
     listed = {found.uri for found, _ in readable_files(window, config.source.glob, objects)}
-    others = sorted(stored_sources(sink, days) - listed)
+    named = stored_sources(sink, days)
     # One that Spark cannot be given was brought in by a replay: nothing can be made of it here, so its rows stay.
-    there = [found for found in _existing(others, sink) if odd_name(found, []) is None]
+    there = [each for each in _existing(sorted(named.keys() - listed), sink) if odd_name(each, []) is None]
     whole = Window(window.name, (*window.roots, *there), window.checkpoint, was_read=False)
-    return RawFiles(whole, frozenset(others) - {found.uri for found in there})
+    found = listed | {each.uri for each in there}
+    return RawFiles(whole, {name: rows for name, rows in named.items() if name not in found}, received)
 
 
 def unread_files(shadow: Sink) -> frozenset[str]:
@@ -59,17 +64,17 @@ def unread_files(shadow: Sink) -> frozenset[str]:
     )
 
 
-def stored_sources(sink: Sink, days: Days | None = None) -> set[str]:
-    """Raw files that the stored events and changes of some days, or of all, come from."""
-    return {
-        name
-        for table in (EVENT, CHANGE)
-        for file in live_files(sink.open(table))
-        if days is None or file.day in days
-        for rows in read_batches(sink, table, file, ["process_info"])
-        for name in pc.unique(sources(rows["process_info"])).to_pylist()
-        if name
-    }
+def stored_sources(sink: Sink, days: Days) -> Counter[str]:
+    """Raw files that the stored events and changes of some days come from, with the number of rows."""
+    found: Counter[str] = Counter()
+    for table in (EVENT, CHANGE):
+        for file in live_files(sink.open(table)):
+            if file.day in days:
+                for rows in read_batches(sink, table, file, ["process_info"]):
+                    for each in pc.value_counts(sources(rows["process_info"])).to_pylist():
+                        found[each["values"]] += each["counts"]
+    del found[""]
+    return found
 
 
 def _existing(uris: Iterable[str], sink: Sink) -> list[Found]:

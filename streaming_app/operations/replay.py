@@ -42,12 +42,11 @@ _COLUMNS = (*_ROW, "created_time", "resolved_time")
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows: of one of the reasons, of one app, quarantined since a moment, from some raw files; all where empty."""
+    """Which rows: of one of the reasons, of one app, quarantined since a moment; all where empty."""
 
     reasons: tuple[str, ...] = ()
     since: datetime | None = None
     app_id: str | None = None
-    source_files: frozenset[str] | None = None
 
     def includes(self, row: dict[str, Any]) -> bool:
         return (
@@ -56,7 +55,6 @@ class Wanted:
             and (not self.reasons or row["reason"] in self.reasons)
             and (self.since is None or row["created_time"] >= self.since)
             and (self.app_id is None or row["app_id"] == self.app_id)
-            and (self.source_files is None or row["source_file"] in self.source_files)
         )
 
     def may_be_in(self, file: LiveFile) -> bool:

@@ -33,7 +33,7 @@ class WaitingFile(NamedTuple):
 
 def files_with_keys(sink: Sink, wanted: Wanted) -> list[WaitingFile]:
     """The files with users and items that were set aside, as far as they are wanted."""
-    if wanted.source_files is not None or (wanted.reasons and Reason.DERIVE_ERROR not in wanted.reasons):
+    if wanted.reasons and Reason.DERIVE_ERROR not in wanted.reasons:
         return []
     files = filter(wanted.may_be_in, live_files(sink.open(QUARANTINE)))
     found = (WaitingFile(file, [row for row in waiting_keys(sink, file) if _is_wanted(row, wanted)]) for file in files)

@@ -19,12 +19,13 @@ def mark_resolved(this: Operation, file: LiveFile, positions: pa.Array, now_ms: 
     writer = PartitionWriter(QUARANTINE, this.sink.uri(QUARANTINE), this.sink.storage, "resolved")
     resolved = row_mask(file.rows, positions)
     for first, rows in row_groups(this.sink, QUARANTINE, file):
-        writer.add(_resolved(rows, resolved.slice(first, len(rows)), this.job_id, now_ms))
+        writer.add(marked(rows, resolved.slice(first, len(rows)), this.job_id, now_ms))
     commit_once(this.sink, QUARANTINE, Rewrite([], [file], writer.close()), "resolve")
 
 
-def _resolved(rows: pa.Table, which: pa.Array, job_id: str, now_ms: int) -> pa.Table:
+def marked(rows: pa.Table, which: pa.Array, job_id: str | None, now_ms: int | None) -> pa.Table:
+    """The rows, some of them resolved; unresolved where no job and time are given."""
     moment = as_timestamp(pa.array([now_ms], pa.int64()))[0]
-    for name, value in (("resolved_time", moment), ("resolved_by", pa.scalar(job_id))):
+    for name, value in (("resolved_time", moment), ("resolved_by", pa.scalar(job_id, pa.string()))):
         rows = rows.set_column(rows.column_names.index(name), name, pc.if_else(which, value, rows[name]))
     return rows

@@ -10,14 +10,14 @@ import pyarrow.parquet as pq
 from streaming_app.model.tables import Table
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import Sink
-from streaming_app.tables.files import LiveFile
+from streaming_app.tables.files import AnyFile
 
 _BATCH_ROWS = 16_384
 _FEW_ROWS = 256
 """Rows that are read at a time where one of the columns may hold a megabyte of text in each."""
 
 
-def read_batches(sink: Sink, table: Table, file: LiveFile, columns: Sequence[str]) -> Iterator[pa.Table]:
+def read_batches(sink: Sink, table: Table, file: AnyFile, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Some columns of a file, a part at a time in the file's order; columns that it does not have are null."""
     system, root = sink.storage.filesystem(sink.uri(table))
     schema = pa.schema([table.schema.field(name) for name in columns])

@@ -11,11 +11,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app.operations.backfill import backfill, planned
+from streaming_app.operations.check.checks import check_tables
 from streaming_app.operations.days import Days
 from streaming_app.operations.rebuild import rebuild
 from streaming_app.operations.replay import Wanted, replay
 from streaming_app.operations.replay import planned as replay_planned
 from streaming_app.operations.reprocess import reprocess
+from streaming_app.operations.steps import LogSteps
 from streaming_app.progress import LogLines
 from tests.spark.job import Job
 from tests.spark.test_crash import QUARANTINE, write_first, write_second
@@ -150,10 +152,14 @@ def by_todays_rules(spark: SparkSession, tmp_path_factory: pytest.TempPathFactor
     return new, tables
 
 
-@pytest.mark.parametrize("before", [{"freshness_hours": 24}, {"freshness_hours": 240}, {"clock_correction": False}], ids=str)
+RULES_BEFORE = [({"freshness_hours": 24}, WEEK), ({"freshness_hours": 240}, DAY), ({"clock_correction": False}, DAY)]
+
+
+@pytest.mark.parametrize(("before", "days"), RULES_BEFORE, ids=str)
 def test_reprocess_is_a_clean_run_with_todays_rules(
-    before: dict[str, Any], by_todays_rules: tuple[Job, list[dict[str, list[Any]]]], tmp_path: Path
+    before: dict[str, Any], days: Days, by_todays_rules: tuple[Job, list[dict[str, list[Any]]]], tmp_path: Path
 ) -> None:
+    """Of one day, too: whatever the rules move over midnight is there once."""
     new, tables = by_todays_rules
     old = Job(tmp_path, APPS)
     rule_cases(old.folder / "raw")
@@ -164,29 +170,37 @@ def test_reprocess_is_a_clean_run_with_todays_rules(
     old.config = todays
     write_second(old.folder / "raw")
     old.run()
-    done = reprocess(old.config, WEEK, LogLines())
-    assert done["days"] == 14
+    done = reprocess(old.config, days, LogLines())
+    assert days is not WEEK or done["days"] == 14
     assert old.derived_tables() == tables[1]
     assert old.query(f"{QUARANTINE[: QUARANTINE.index('ORDER')]} WHERE resolved_time IS NULL ORDER BY ALL") == new.query(
         QUARANTINE
     )
+    assert [found.name for found in check_tables(old.config, 100, LogSteps()) if found.problems] == []
     old.run()
-    again = reprocess(old.config, WEEK, LogLines())
+    again = reprocess(old.config, days, LogLines())
     assert (again["resolved"], again["quarantined"], again["kept"]) == (0, 0, 0)
     assert old.derived_tables() == tables[1]
 
 
-def test_reprocess_of_one_day_leaves_the_others_alone(spark: SparkSession, tmp_path: Path) -> None:
+def test_reprocess_leaves_other_raw_files_alone(spark: SparkSession, tmp_path: Path) -> None:
+    """Also on the days that it exchanges: a file that came a week later has an event of them."""
     job = Job(tmp_path, APPS)
     rule_cases(tmp_path / "raw")
+    week = 7 * 86_400_000
+    late = event("first", event_type="_first_open", timestamp=NOW - 86_400_000, unique_id="u-late")
+    path = write(
+        tmp_path / "raw", "late.gz", line(late, event("own", timestamp=NOW + week), rid="r-late", ingest_time=NOW + week)
+    )
+    other = Path(str(path).replace("month=05/day=28", "month=06/day=04"))
+    other.parent.mkdir(parents=True)
+    path.rename(other)
     job.run()
-    others = "day <> 28"
-    before = job.query(f"SELECT * FROM event WHERE {others} ORDER BY ALL")
-    assert before
     job.config = job.config.model_copy(update={"project_id": "renamed"})
     reprocess(job.config, DAY, LogLines())
-    assert job.query(f"SELECT * FROM event WHERE {others} ORDER BY ALL") == before
-    assert {row["project_id"] for row in job.rows("event", "day = 28")} == {"renamed"}
+    projects = job.query("SELECT event_id, project_id, count(*) AS n FROM event GROUP BY ALL")
+    assert {row["n"] for row in projects} == {1}
+    assert {row["event_id"] for row in projects if row["project_id"] == "test"} == {"first", "own"}
 
 
 def test_events_whose_raw_file_is_gone_stay(spark: SparkSession, tmp_path: Path) -> None:

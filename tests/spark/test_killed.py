@@ -32,9 +32,11 @@ OF_DAY = ("--from", "2026-05-28", "--to", "2026-05-28")
 
 
 def late(raw: Path) -> None:
-    """Events that strict rules quarantine."""
+    """Events that strict rules quarantine, and one whose day depends on the correction of its clock."""
     sent = [event(f"late-{n}", timestamp=NOW - n * 36_000_000, items=[{"id": "x"}]) for n in range(1, 4)]
-    write(raw, "late.gz", line(*sent, rid="r-late"))
+    behind = NOW - 86_400_000
+    moves = event("moves", timestamp=behind - 1_000, items=[{"id": "y"}], unique_id="u-moves")
+    write(raw, "late.gz", line(*sent, rid="r-late"), line(moves, rid="r-moves", client_timestamp=behind))
 
 
 @dataclass
@@ -57,6 +59,14 @@ def with_strict_rules(job: Job) -> None:
     job.config = todays
 
 
+def with_trusted_clocks(job: Job) -> None:
+    """An event is on the day before; others are too late by now."""
+    todays = job.config
+    with_rules(job, freshness_hours=25, clock_correction=False)
+    job.run()
+    job.config = todays
+
+
 COMMANDS = {
     "backfill": Command(
         lambda job: backfill(job.config, DAY, LogLines()),
@@ -67,8 +77,8 @@ COMMANDS = {
     "reprocess": Command(
         lambda job: reprocess(job.config, DAY, LogLines()),
         OF_DAY,
-        ("after commit change", "after commit item 2"),
-        with_strict_rules,
+        ("after commit change", "after commit item"),
+        with_trusted_clocks,
     ),
     "replay": Command(lambda job: replay(job.config, Wanted(), LogLines()), (), ("after commit event",), with_strict_rules),
     "rebuild": Command(lambda job: rebuild(job.config, ("user", "session"), LogLines()), (), ("after commit user",)),

@@ -19,6 +19,7 @@ def test_both_ends_are_included() -> None:
     assert [str(day) for day in TWO] == ["2026-01-31", "2026-02-01"]
     assert (date(2026, 1, 30) in TWO, date(2026, 1, 31) in TWO, date(2026, 2, 1) in TWO) == (False, True, True)
     assert str(TWO.widened(1, 2)) == "2026-01-30..2026-02-03"
+    assert TWO.span_ms == (1_769_817_600_000, 1_769_817_600_000 + 2 * 86_400_000 - 1)
 
 
 def test_the_wrong_way_round_is_refused() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
+import re
+from types import ModuleType
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from streaming_app.operations import backfill, erase, rebuild, replay, reprocess
 from streaming_app.progress import Progress, progress_for
 
 BATCH: dict[str, Any] = {"batch_id": 7, "files": 2, "received": 3000, "written": 2990, "duplicate": 10, "quarantined": 0}
@@ -37,3 +41,14 @@ def test_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
         tell(progress_for(Console(file=io.StringIO(), force_terminal=False)))
     assert caplog.messages[2] == "5 unprocessed files, 1.5 MB"
     assert caplog.messages[3] == "batch 7: 2 files, 3,000 received, 2,990 written, 10 duplicate, 0 quarantined, 1.5 s"
+
+
+@pytest.mark.parametrize("command", [backfill, erase, rebuild, replay, reprocess], ids=lambda module: module.__name__)
+def test_every_phase_of_a_command_has_words(command: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    """Each that it may report, not only those that it lists."""
+    reported = re.findall(r'progress\.phase\("(\w+)"\)', inspect.getsource(command))
+    assert set(reported) <= set(command.PHASES)
+    with caplog.at_level(logging.INFO, "clickstream"), progress_for(Console(file=io.StringIO()), command.PHASES) as progress:
+        for phase in command.PHASES:
+            progress.phase(phase)
+    assert len(caplog.messages) == len(command.PHASES)

@@ -17,7 +17,7 @@ from streaming_app.lease.tables import leased_sink
 from streaming_app.model.tables import EVENT, ITEM, RUN_METRICS, SESSION, TABLES, USER, Table
 from streaming_app.operations.check import facts
 from streaming_app.operations.check.checks import CHECKS, check_tables
-from streaming_app.operations.operation import operation
+from streaming_app.operations.operation import operation, stored_rows
 from streaming_app.operations.optimize import optimize
 from streaming_app.tables.commit import Rewrite, commit
 from streaming_app.tables.delta import live_files
@@ -208,6 +208,18 @@ def test_an_erasure_is_counted_on_from(sound: Lake, tmp_path: Path) -> None:
         pass  # says how much is stored, too, but explains nothing
     [said] = problems(lake)["stored_rows"]
     assert "counted from the last erase" in said
+
+
+@pytest.mark.parametrize(("put_in", "said"), [(0, None), (1, "took 1 out, put 1 in and left 24"), (-1, "took 1 out, put -1 in")])
+def test_a_reprocessing_is_held_to_what_it_says(put_in: int, said: str | None, sound: Lake, tmp_path: Path) -> None:
+    """What it lost is not counted on from as if it had never been."""
+    lake = copied(sound, tmp_path)
+    with operation(lake.config, "reprocess", {}) as this:
+        this.result |= {"stored_before": stored_rows(lake.sink), "taken_out": 1, "replaced": 0, "put_in": put_in}
+        take(lake, EVENT, app_id="shop", event_id="1-a")
+    found = problems(lake).get("stored_rows", [])
+    assert [said in message for message in found if said] == [True] * (said is not None)
+    assert len(found) == (said is not None)
 
 
 def test_the_command(sound: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
 
 from streaming_app.model.tables import CHANGE, EVENT, OPERATION, RUN_METRICS
 from streaming_app.operations.check.facts import Facts, Problem, shown
@@ -33,14 +36,14 @@ def balance(facts: Facts) -> Iterator[Problem]:
 
 
 def stored_rows(facts: Facts) -> Iterator[Problem]:
-    """``event`` and ``change`` have as many rows as the micro-batches say that they wrote."""
-    base, since, operation = _base(facts)
-    moment = since.strftime("%Y-%m-%d %H:%M:%S.%f")
-    [added] = facts.ask(
-        f"SELECT coalesce(sum(written), 0) AS n FROM run_metrics WHERE created_time > '{moment}+00'",
-        {RUN_METRICS.name: facts.of(RUN_METRICS)},
-    )
-    told, there = base + int(added["n"]), facts.rows(EVENT) + facts.rows(CHANGE)
+    """``event`` and ``change`` have as many rows as the micro-batches say that they wrote, and a reprocessing as it exchanged."""
+    last = _last_recount(facts)
+    base, operation = (last["stored"], last["operation"]) if last else (0, "")
+    moment = (last["created_time"] if last else _BEGINNING).strftime("%Y-%m-%d %H:%M:%S.%f")
+    told = base + _written(facts, f"created_time > '{moment}+00'")
+    there = facts.rows(EVENT) + facts.rows(CHANGE)
+    if last:
+        yield from _exchanged(last, moment)
     if told != there:
         counted = f", counted from the last {operation} ({moment} UTC)" if operation else ""
         yield Problem(
@@ -50,12 +53,34 @@ def stored_rows(facts: Facts) -> Iterator[Problem]:
         )
 
 
-def _base(facts: Facts) -> tuple[int, datetime, str]:
-    """Rows to count on from, since when, and which command says so."""
+def _last_recount(facts: Facts) -> dict[str, Any] | None:
+    """The row of ``operation`` whose stored rows are counted on from."""
     commands = ", ".join(f"'{name}'" for name in RECOUNTED)
     found = facts.ask(
-        f"SELECT stored, created_time, operation FROM operation WHERE status = 'done' AND operation IN ({commands}) "
-        "ORDER BY created_time DESC LIMIT 1",
+        "SELECT stored, created_time, operation, result FROM operation "
+        f"WHERE status = 'done' AND operation IN ({commands}) ORDER BY created_time DESC LIMIT 1",
         {OPERATION.name: facts.of(OPERATION)},
     )
-    return (found[0]["stored"], found[0]["created_time"], found[0]["operation"]) if found else (0, _BEGINNING, "")
+    return found[0] if found else None
+
+
+def _exchanged(last: dict[str, Any], moment: str) -> Iterator[Problem]:
+    """A reprocessing says what it met and why that became more or less; earlier versions of it did not."""
+    counts = msgspec.json.decode(last["result"])
+    if last["operation"] != "reprocess" or "stored_before" not in counts:
+        return
+    before, gone, come = counts["stored_before"], counts["taken_out"] + counts["replaced"], counts["put_in"]
+    if last["stored"] != before - gone + come:
+        yield Problem(
+            EVENT.name,
+            f"the reprocessing that ended {moment} UTC met {before:,} rows of event and change, took {gone:,} out, put "
+            f"{come:,} in and left {last['stored']:,}",
+            "give it again with the same days; please report it with their raw files",
+        )
+
+
+def _written(facts: Facts, condition: str) -> int:
+    [found] = facts.ask(
+        f"SELECT coalesce(sum(written), 0) AS n FROM run_metrics WHERE {condition}", {RUN_METRICS.name: facts.of(RUN_METRICS)}
+    )
+    return int(found["n"])

@@ -1,0 +1,49 @@
+"""Reprocessing without Spark: the shadow is a lake of its own, everything after it is the command's own code."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from streaming_app.config.model import Config
+from streaming_app.derive.rebuild import rebuild_stale_users
+from streaming_app.operations.affected import affected_of, in_this_process
+from streaming_app.operations.days import Days
+from streaming_app.operations.operation import Operation
+from streaming_app.operations.reprocess import exchange
+from streaming_app.operations.requarantine import requarantine
+from tests.support.lake import Lake
+
+
+def shadow_of(lake: Lake, raw_files: Iterable[Path]) -> Lake:
+    """The raw files by the lake's configuration of now, in batches of one file; files that it has already are not read again."""
+    shadow = Lake(lake.folder / "shadow", lake.extra, stream_id="shadow")
+    shadow.config = with_config(lake.config, sink=shadow.config.sink)
+    for path in raw_files:
+        shadow.ingest(path)
+    return shadow
+
+
+def with_config(config: Config, **sections: Any) -> Config:
+    return config.model_copy(update=sections)
+
+
+def reprocess_here(
+    lake: Lake, raw_files: list[Path], days: Days, change_shadow: Callable[[Lake], Any] = lambda _: None
+) -> Operation:
+    """What ``reprocess`` does once it knows its raw files."""
+    shutil.rmtree(lake.folder / "shadow", ignore_errors=True)
+    shadow = shadow_of(lake, raw_files)
+    change_shadow(shadow)
+    return exchange_here(lake, shadow, raw_files, days)
+
+
+def exchange_here(lake: Lake, shadow: Lake, raw_files: list[Path], days: Days) -> Operation:
+    this = Operation("reprocess", lake.config, lake.sink)
+    affected = affected_of(shadow.sink, map(str, raw_files), *days.span_ms)
+    exchange(this, shadow.config, shadow.sink, affected, frozenset(days), f"{lake.folder}/shadow/days.json", in_this_process)
+    rebuild_stale_users(lake.config, lake.sink, this.job_id)
+    requarantine(this, shadow.sink, affected.raw_files)
+    return this
