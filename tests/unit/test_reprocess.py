@@ -306,7 +306,7 @@ def test_nothing_is_exchanged_twice(tmp_path: Path) -> None:
     ] == [1, 1, 0, 0]
 
 
-def killed_lake(folder: Path, base: Lake, changes: float, path: Path, new: Path) -> tuple[Lake, int]:
+def killed_lake(folder: Path, base: Lake, changes: int | str, path: Path, new: Path) -> tuple[Lake, int]:
     """A copy of a lake with its shadow: the exchange dies after some changes, an ordinary run follows, then the command again,
     which goes on with its shadow and reads the new file into it."""
     shutil.copytree(base.folder, folder)
@@ -318,7 +318,7 @@ def killed_lake(folder: Path, base: Lake, changes: float, path: Path, new: Path)
     rebuild_stale_users(lake.config, lake.sink, "derive")
     shadow.ingest(new)
     exchange_here(lake, shadow, [path, new], DAYS)
-    return lake, life.made
+    return lake, len(life.changes)
 
 
 def die_after(every: int, folder: Path) -> None:
@@ -326,7 +326,7 @@ def die_after(every: int, folder: Path) -> None:
     shadow_of(base, [path])
     sent = event("new", timestamp=MIDNIGHT - HOUR), event("moved", timestamp=MIDNIGHT + 1_000)
     new = write(folder / "raw", "c.gz", line(*sent, rid="r-0", ingest_time=MIDNIGHT + HOUR, client_timestamp=None))
-    calm, made = killed_lake(folder / "calm", base, float("inf"), path, new)
+    calm, made = killed_lake(folder / "calm", base, "", path, new)
     assert days_of(calm) == AFTER | {"new": [27]}
     assert made > 6
     for changes in range(made % every, made, every):
