@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from streaming_app.backlog.names import NO_NAMES
 from streaming_app.storage import Storage
 from streaming_app.uris import is_s3
 
@@ -63,9 +64,9 @@ def open_raw(storage: Storage, uri: str) -> Iterator[Any]:
     Raises:
         OSError, ArrowInvalid, UnicodeError: it cannot be opened; see :func:`why_unreadable`.
     """
-    if is_s3(uri) and "" in _parts(uri):
+    if is_s3(uri) and not set(NO_NAMES).isdisjoint(_parts(uri)):
         with closing(_s3(storage).open(uri)) as stream:
-            yield stream  # Arrow refuses a key with an empty part
+            yield stream  # Arrow refuses a key with an empty part, and asks for another where one is a dot or two
         return
     system, path = storage.filesystem(uri)
     if "\0" in path:

@@ -85,7 +85,7 @@ class _Ingest:
             self._files(files_of(self._spark, files, stream_id), stream_id, batch_id)
 
     def _files(self, files: Iterable[SizedFile], stream_id: str, batch_id: int) -> None:
-        batch, found = self._batch(stream_id, batch_id), list(files)
+        batch, found = self._batch(stream_id, batch_id), sorted(files, key=lambda file: file.uri)
         if is_committed(batch, self._sink):
             return
         with naming(batch, found):
