@@ -72,7 +72,7 @@ def made_by_wheel(work: Path, architecture: str) -> Package:
     wheel = uv.Uv().build_wheel(ROOT, work / "wheel")
     uv.Uv().install(Target(architecture, PYTHON), [wheel], work / "site")  # pure Python: it goes for any machine
     package = Package(architecture, work / "dist")
-    _clickstream_package(package, PYTHONPATH=str(work / "site"))
+    _clickstream_package(package, PYTHONPATH=str(work / "site"), UV=str(uv.find_uv()))
     package.unpack()
     return package
 
