@@ -13,7 +13,7 @@ from streaming_app.ingest.run_plugin import raw_elements
 from streaming_app.model.arrow import as_timestamp, to_columns
 from streaming_app.model.event import LONG
 from streaming_app.model.request import Request
-from streaming_app.model.shorten import cut
+from streaming_app.model.shorten import cut, storable
 from streaming_app.model.tables import QUARANTINE
 from streaming_app.tables.files import WrittenFile
 from streaming_app.tables.parquet import PartitionWriter
@@ -70,12 +70,12 @@ class QuarantineRows:
     ) -> None:
         reason = str(rejected.reason)
         self.by_reason[reason] = self.by_reason.get(reason, 0) + (elements or 1)
-        text = cut(_storable(self._privacy.scrub(raw)), self._max_bytes)
+        text = cut(storable(self._privacy.scrub(raw)), self._max_bytes)
         row = (
             reason,
             stage,
             rejected.error_class,
-            cut(_storable(rejected.message), LONG),
+            cut(storable(rejected.message), LONG),
             text,
             envelope,
             request.app_id,
@@ -120,7 +120,7 @@ class QuarantineRows:
             fields |= {_WIRE_NAMES[name]: text for name, text in long.items()}
             fields |= {"cut": True, "upload_timestamp": request.upload_time}
         kept = {key: value for key, value in fields.items() if key != "data" and value is not None and value is not False}
-        return _storable(msgspec.json.encode(kept).decode())
+        return storable(msgspec.json.encode(kept).decode())
 
     @staticmethod
     def _long_texts(request: Request) -> Iterator[tuple[str, str]]:
@@ -141,8 +141,3 @@ class QuarantineRows:
 _ROW_BYTES = 500
 """What a row takes beside its text."""
 _WIRE_NAMES = dict(zip(Request.__struct_fields__, Request.__struct_encode_fields__, strict=True))
-
-
-def _storable(text: str) -> str:
-    """Text that is valid UTF-8: a lone surrogate is shown by its escape."""
-    return text.encode("utf-8", "backslashreplace").decode()

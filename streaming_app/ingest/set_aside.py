@@ -19,6 +19,7 @@ from streaming_app.ingest.commit import commit_batch
 from streaming_app.ingest.quarantine_rows import QuarantineRows
 from streaming_app.ingest.report import Counts, Report
 from streaming_app.model.request import Request
+from streaming_app.model.shorten import storable
 from streaming_app.tables.delta import Sink
 from streaming_app.transformers.base import Rejected
 
@@ -32,10 +33,10 @@ STAGE = "file"
 def set_aside_report(batch: Batch, whys: Mapping[str, str]) -> Report:
     """A row of quarantine for each file, by its URI with the reason why."""
     for uri, why in list(whys.items())[:_LOGGED]:
-        log.warning("%s is set aside: %s", uri, why)
+        log.warning("%s is set aside: %s", storable(uri), storable(why))
     rows = QuarantineRows(batch, f"set-aside-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}")
     for uri, why in whys.items():
-        name = uri.encode("utf-8", "backslashreplace").decode()
+        name = storable(uri)
         rows.add_line(Request(source_file=name), Rejected(Reason.UNREADABLE_FILE, why), STAGE, "")
     counts = Counts(files=len(whys), received=len(whys), quarantined=rows.by_reason)
     return Report(rows.close(), counts)

@@ -14,6 +14,15 @@ def shorten_text(array: pa.Array, max_bytes: int) -> pa.Array:
     return pa.array([None if text is None else cut(text, max_bytes) for text in array.to_pylist()], pa.string())
 
 
+def storable(text: str) -> str:
+    """Text that is valid UTF-8: a lone surrogate, as in the name of a file that is not UTF-8, is shown by its escape.
+
+    >>> storable("a\udcff")
+    'a\\\\udcff'
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def cut(text: str, max_bytes: int) -> str:
     """The longest beginning of the text that has at most ``max_bytes`` of UTF-8.
 
