@@ -15,11 +15,7 @@ def shorten_text(array: pa.Array, max_bytes: int) -> pa.Array:
 
 
 def storable(text: str) -> str:
-    """Text that is valid UTF-8: a lone surrogate, as in the name of a file that is not UTF-8, is shown by its escape.
-
-    >>> storable("a\udcff")
-    'a\\\\udcff'
-    """
+    """Text that is valid UTF-8: a lone surrogate, as in the name of a file that is not UTF-8, is shown by its escape."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
