@@ -98,15 +98,17 @@ class Listed(NamedTuple):
     blocks: str | None = None
 
 
-def unprocessed(window: Window, glob: str, objects: Objects, enough_bytes: float = math.inf) -> Backlog:
-    """The backlog of one window; counting stops at ``enough_bytes`` stored bytes.
+def unprocessed(
+    window: Window, glob: str, objects: Objects, enough_bytes: float = math.inf, blocked: frozenset[str] = frozenset()
+) -> Backlog:
+    """The backlog of one window; counting stops at ``enough_bytes`` stored bytes; to ``blocked`` folders Spark is not to be sent.
 
     In memory are two numbers for each file (about 100 bytes in a Python set or dict) and one page of the listing.
     """
     done = _Done(window, objects)
     unfinished = has_unfinished_batch(objects, window.checkpoint)
-    backlog = _counted(Backlog(window, unfinished=unfinished), done, glob, objects, enough_bytes)
-    if backlog.blocked:  # known only when all is listed; then files of folders above have to be places of their own
+    backlog = _counted(Backlog(window, unfinished=unfinished, blocked=blocked), done, glob, objects, enough_bytes)
+    if backlog.blocked > blocked:  # known only when all is listed; then files of folders above have to be places of their own
         again = Backlog(window, unfinished=unfinished, blocked=backlog.blocked)
         return _counted(again, done, glob, objects, enough_bytes)
     return backlog

@@ -55,6 +55,15 @@ def pass_refused_batch(
     return planned + 1
 
 
+def refused_folders(backlog: Backlog, storage: Storage) -> frozenset[str]:
+    """Folders that Spark was sent to and may not ask for: Hadoop looks first for an object of that name.
+
+    Their files may be readable, or not, each as a place of its own.
+    """
+    folders = [place for place in sorted(backlog.given) if is_s3(place) and key_of(place) not in backlog.unread]
+    return frozenset(uri for uri, why in refusals(storage, folders).items() if why.forbidden)
+
+
 def refused_places(backlog: Backlog, storage: Storage) -> dict[str, str]:
     """Files that are places of their own and may not be read, with the reason; {} where that is so of all: it is the role."""
     single = [place for place in sorted(backlog.given) if is_s3(place) and key_of(place) in backlog.unread]

@@ -17,7 +17,7 @@ from streaming_app.ingest.batch_metrics import Timing
 from streaming_app.ingest.commit import commit_batch, is_committed
 from streaming_app.ingest.failures import naming
 from streaming_app.ingest.read_files import read_files
-from streaming_app.ingest.refused import pass_refused_batch, refused_places
+from streaming_app.ingest.refused import pass_refused_batch, refused_folders, refused_places
 from streaming_app.ingest.set_aside import passed_over, set_aside
 from streaming_app.source import files_of, raw_files
 from streaming_app.streams import run_available_now
@@ -34,7 +34,7 @@ def ingest(spark: SparkSession, config: Config, sink: Sink, backlog: Backlog, jo
     """
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     while backlog:
-        _Ingest(spark, config, sink, backlog, job_id, on_batch).run(objects)
+        backlog = _Ingest(spark, config, sink, backlog, job_id, on_batch).run(objects)
         if not backlog.is_part:
             return
         backlog = unprocessed(backlog.window, config.source.glob, objects)
@@ -48,23 +48,25 @@ class _Ingest:
         self._backlog, self._window, self._on_batch = backlog, backlog.window, on_batch
         self._reached = -1  # the last micro-batch that Spark handed out
 
-    def run(self, objects: AnyObjects) -> None:
+    def run(self, objects: AnyObjects) -> Backlog:
+        """Returns the backlog as it was counted last."""
         if self._backlog.places or self._backlog.unfinished:
             self._stream(objects)
         odd = self._backlog.odd | passed_over(self._backlog, self._config.source.glob, objects)
         if odd:
             self._on_batch(set_aside(odd, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._window, self._sink))
+        return self._backlog
 
     def _stream(self, objects: AnyObjects) -> None:
         """The query; begun once more where S3 refuses single objects to Spark itself."""
         while True:
-            before = len(self._backlog.places), self._reached
+            before = set(self._backlog.places), self._reached
             try:
                 run_available_now(
                     raw_files(self._spark, self._config.source, self._backlog), self._window.checkpoint, self._process
                 )
             except Exception:
-                if not self._without_refused(objects) or before == (len(self._backlog.places), self._reached):
+                if not self._without_refused(objects) or before == (self._backlog.places, self._reached):
                     raise
             else:
                 return
@@ -74,6 +76,11 @@ class _Ingest:
         batch = pass_refused_batch(self._window, self._reached, self._backlog, objects, self._files, self._sink.storage)
         if batch is not None:
             self._reached = batch
+            return True
+        folders = refused_folders(self._backlog, self._sink.storage)
+        if folders:
+            blocked = self._backlog.blocked | folders
+            self._backlog = unprocessed(self._window, self._config.source.glob, objects, blocked=blocked)
             return True
         refused = refused_places(self._backlog, self._sink.storage)
         self._backlog.set_aside(refused)
