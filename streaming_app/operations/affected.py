@@ -91,7 +91,7 @@ def _may_hold(table: Table, file: SizedFile, affected: Affected, sink: Sink) -> 
     if _RECEIVED not in table.schema.names:
         return True
     system, path = sink.storage.filesystem(file.uri)
-    with pq.ParquetFile(path, filesystem=system) as parquet:
+    with pq.ParquetFile(path, filesystem=system, pre_buffer=True) as parquet:
         if _RECEIVED not in parquet.schema_arrow.names:  # an older layout did not have it
             return True
         column = parquet.read(columns=[_RECEIVED])[_RECEIVED]
@@ -105,7 +105,7 @@ def _mask(file: SizedFile, names: pa.Array, sink: Sink) -> Mask:
     """The events of a request share their lineage: each text of a row group is looked at once."""
     system, path = sink.storage.filesystem(file.uri)
     masks = [np.zeros(0, bool)]
-    with pq.ParquetFile(path, filesystem=system, read_dictionary=["process_info"]) as parquet:
+    with pq.ParquetFile(path, filesystem=system, pre_buffer=True, read_dictionary=["process_info"]) as parquet:
         for group in range(parquet.num_row_groups):
             for chunk in parquet.read_row_group(group, columns=["process_info"])["process_info"].chunks:
                 wanted = pc.is_in(sources(pa.chunked_array([chunk.dictionary])), names)

@@ -180,7 +180,7 @@ def _copied(file: LiveFile, table: Table, sink: Sink, shadow: Sink) -> WrittenFi
     if system.get_file_info(target).size != file.size:
         system.create_dir(target.rpartition("/")[0], recursive=True)
         system.copy_file(source, target)
-    with pq.ParquetFile(source, filesystem=system) as parquet:
+    with pq.ParquetFile(source, filesystem=system, pre_buffer=True) as parquet:
         rows, names = parquet.metadata.num_rows, list(table.stats_columns)
         groups = [parquet.read_row_group(group, columns=names) for group in range(parquet.num_row_groups)]
     stats = delta_stats(rows, [column_stats(group, table.stats_columns) for group in groups])

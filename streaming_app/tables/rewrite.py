@@ -18,7 +18,7 @@ from streaming_app.tables.rows import conformed
 def row_groups(sink: Sink, table: Table, file: AnyFile) -> Iterator[tuple[int, pa.Table]]:
     """All rows of a data file, in the table's schema: each row group with the position of its first row."""
     system, root = sink.storage.filesystem(sink.uri(table))
-    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
+    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
         first = 0
         for group in range(parquet.num_row_groups):
             rows = with_partition(parquet.read_row_group(group), table, file.partition)
