@@ -69,9 +69,10 @@ def _where(root: str, backlog: Backlog) -> str:
     Each alternative in the braces has a slash in it: Hadoop then takes the braces apart and looks each of them up. Without one
     it would list the root and compare, which fails where any name in it has a colon.
     """
-    if root in backlog.given:
+    given = backlog.given
+    if root in given:
         return _literal(root)
-    below = sorted(place.removeprefix(f"{root}/") for place in backlog.given) or [_NOWHERE]
+    below = sorted(place.removeprefix(f"{root}/") for place in given) or [_NOWHERE]
     return f"{_literal(root)}/{{{','.join(f'{_literal_in_braces(each)}/' for each in below)}}}"
 
 

@@ -12,6 +12,16 @@ def is_s3(uri: str) -> bool:
     return uri.startswith(("s3://", "s3a://"))
 
 
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """The parts of an s3:// URI.
+
+    >>> bucket_and_key("s3://bucket/raw/a.gz")
+    ('bucket', 'raw/a.gz')
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
 def absolute(uri: str) -> str:
     """A URI that means the same from any working directory; ``file://`` is dropped."""
     if is_s3(uri):

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from streaming_app.backlog.objects import Found
 from streaming_app.errors import SourceError
+from streaming_app.uris import bucket_and_key
 
 PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 10})
 """Throttled calls (503 SlowDown) are repeated by botocore, slower each time."""
@@ -58,7 +59,7 @@ class S3Objects:
         Raises:
             OSError: it cannot be opened.
         """
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = bucket_and_key(uri)
         try:
             return self.client.get_object(Bucket=bucket, Key=key)["Body"]
         except (ClientError, BotoCoreError) as error:
@@ -66,7 +67,7 @@ class S3Objects:
 
     def refusal(self, uri: str) -> tuple[str, str] | None:
         """Code and message with which S3 refuses to give the object; None where it gives it, or does not answer."""
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = bucket_and_key(uri)
         try:
             self.client.get_object(Bucket=bucket, Key=key)["Body"].close()
         except ClientError as error:
@@ -94,7 +95,7 @@ class S3Objects:
                 return
 
     def _get(self, uri: str, **what: str) -> Any:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = bucket_and_key(uri)
         try:
             return self.client.get_object(Bucket=bucket, Key=key, **what)
         except self.client.exceptions.NoSuchKey:
@@ -110,7 +111,7 @@ class S3Objects:
 
 
 def _bucket_and_prefix(folder: str) -> tuple[str, str]:
-    bucket, _, path = folder.removeprefix("s3://").partition("/")  # one that ends in a slash has no name
+    bucket, path = bucket_and_key(folder)  # one that ends in a slash has no name
     return bucket, f"{path}/" if path else ""
 
 

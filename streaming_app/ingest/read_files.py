@@ -36,8 +36,7 @@ def read_files(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) ->
         StorageError: the storage fails, which is no file's fault.
         SourceError, SinkError: no file could be read.
     """
-    found = isolate(files, partial(_run, spark, batch))
-    report = merged(each for part in found.results for each in part)
+    found, report = _isolated(spark, batch, files)
     if len(files) > 1 and len(found.failed) + report.counts.forbidden == len(files) and times_failed(batch) < FAILED_RUNS:
         raise _of_all(found, len(files))
     return _with_failed(batch, report, found)
@@ -49,8 +48,14 @@ def read_as_far_as_possible(spark: SparkSession, batch: Batch, files: Sequence[S
     Raises:
         StorageError: as above.
     """
+    found, report = _isolated(spark, batch, files)
+    return _with_failed(batch, report, found)
+
+
+def _isolated(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> tuple[Isolated[SizedFile, list[Report]], Report]:
+    """What the good files made, and the report on them."""
     found = isolate(files, partial(_run, spark, batch))
-    return _with_failed(batch, merged(each for part in found.results for each in part), found)
+    return found, merged(each for part in found.results for each in part)
 
 
 def _with_failed(batch: Batch, report: Report, found: Isolated[SizedFile, list[Report]]) -> Report:

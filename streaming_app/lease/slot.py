@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from streaming_app.backlog.s3_objects import PATIENT
 from streaming_app.storage import Storage
-from streaming_app.uris import absolute, is_s3
+from streaming_app.uris import absolute, bucket_and_key, is_s3
 
 Version = str
 """Tells one text from the next; equal texts have equal ones."""
@@ -38,7 +38,7 @@ def slot_at(uri: str, storage: Storage) -> Slot:
     """The slot at a path or an s3:// URI."""
     if not is_s3(uri):
         return LocalSlot(Path(absolute(uri)))
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, key = bucket_and_key(uri)
     return S3Slot(boto3.client("s3", endpoint_url=storage.endpoint, region_name=storage.region, config=PATIENT), bucket, key)
 
 

@@ -24,6 +24,7 @@ import pyspark
 
 from streaming_app.jars.folder import complete
 from streaming_app.jars.lock import locked_jars
+from streaming_app.uris import bucket_and_key
 from tests.support.http import JsonHandler, serving
 
 PAGE = 2
@@ -125,5 +126,5 @@ def spark_submit(request: dict[str, Any], s3: Any, folder: Path) -> subprocess.P
 
 
 def _fetch(s3: Any, uri: str, path: Path) -> None:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, key = bucket_and_key(uri)
     s3.download_file(bucket, key, str(path))
