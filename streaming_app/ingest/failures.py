@@ -7,10 +7,14 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from streaming_app.errors import ClickstreamError, LeaseError, SinkError
+from streaming_app.errors import ClickstreamError, LeaseError, SinkError, SourceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.streams import gist
 from streaming_app.tasks import SizedFile
+
+FAILED_RUNS = 2
+"""So many runs end with an error where not one file of a micro-batch can be read: that is rather a right, or the machine, than
+the files. After these they are set aside, lest two bad objects in a quiet hour stop everything."""
 
 _NAMED = 3
 _LONGEST = 1_000
@@ -37,6 +41,13 @@ def times_failed(batch: Batch) -> int:
     except (OSError, msgspec.MsgspecError):
         return 0
     return note.times if (note.stream, note.batch) == (batch.stream_id, batch.batch_id) else 0
+
+
+def none_may_be_read(files: int) -> SourceError:
+    return SourceError(
+        f"none of the {files:,} files may be read (AccessDenied)",
+        "the job's role needs s3:GetObject on them, and kms:Decrypt on the key of their bucket",
+    )
 
 
 @contextmanager

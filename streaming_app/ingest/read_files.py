@@ -11,19 +11,15 @@ from functools import partial
 import msgspec
 from pyspark.sql import SparkSession
 
-from streaming_app.errors import SinkError, SourceError, StorageError
+from streaming_app.errors import SinkError, StorageError
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.failures import times_failed
+from streaming_app.ingest.failures import FAILED_RUNS, none_may_be_read, times_failed
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.isolate import Isolated, isolate
 from streaming_app.ingest.report import Report, merged
 from streaming_app.ingest.set_aside import set_aside_report
 from streaming_app.streams import gist
 from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
-
-FAILED_RUNS = 2
-"""So many runs end with an error where not one file of a micro-batch can be read: that is rather a right, or the machine, than
-the files. After these they are set aside, lest two bad objects in a quiet hour stop everything."""
 
 _ERRORS = f"{StorageError.__module__}."
 _DIED = re.compile(r"Python worker (exited unexpectedly|failed to connect)[^\n.:]*")
@@ -87,10 +83,7 @@ def _pass(batch: Batch, group: Group) -> Iterator[bytes]:
 
 def _of_all(found: Isolated[SizedFile, list[Report]], files: int) -> Exception:
     if not found.failed:
-        return SourceError(
-            f"none of the {files:,} files may be read (AccessDenied)",
-            "the job's role needs s3:GetObject on them, and kms:Decrypt on the key of their bucket",
-        )
+        return none_may_be_read(files)
     file, error = found.failed[0]
     return SinkError(
         f"the tasks of all {files:,} files died, of {file.uri}: {_cause(error)}",

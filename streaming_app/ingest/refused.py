@@ -6,12 +6,14 @@ for one by one, the refused ones are known then, and Spark goes on without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.file_log import files_of_batch, last_number, stream_id
 from streaming_app.backlog.unprocessed import Backlog, key_of
 from streaming_app.backlog.windows import Window
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.failures import FAILED_RUNS, naming, none_may_be_read, times_failed
 from streaming_app.ingest.open_raw import refusals
 from streaming_app.storage import Storage
 from streaming_app.tasks import SizedFile
@@ -65,7 +67,19 @@ def refused_folders(backlog: Backlog, storage: Storage) -> frozenset[str]:
 
 
 def refused_places(backlog: Backlog, storage: Storage) -> dict[str, str]:
-    """Files that are places of their own and may not be read, with the reason; {} where that is so of all: it is the role."""
+    """Files that are places of their own and may not be read, with the reason."""
     single = [place for place in sorted(backlog.given) if is_s3(place) and key_of(place) in backlog.unread]
-    refused = {uri: str(why) for uri, why in refusals(storage, single).items() if why.forbidden}
-    return {} if len(refused) == len(single) > 1 else refused
+    return {uri: str(why) for uri, why in refusals(storage, single).items() if why.forbidden}
+
+
+def check_not_all(refused: Sequence[SizedFile], backlog: Backlog, batch: Batch) -> None:
+    """Refused places may be set aside, unless there are several and no other place: that is the role, not the files.
+
+    ``batch`` is the micro-batch that Spark could not plan. After some runs in a row they may be all the same.
+
+    Raises:
+        SourceError: they are all.
+    """
+    with naming(batch, refused):
+        if len(refused) == len(backlog.given) > 1 and times_failed(batch) < FAILED_RUNS:
+            raise none_may_be_read(len(refused))

@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.backlog.any_objects import AnyObjects
+from streaming_app.backlog.file_log import next_number
 from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
@@ -17,7 +18,7 @@ from streaming_app.ingest.batch_metrics import Timing
 from streaming_app.ingest.commit import commit_batch, is_committed
 from streaming_app.ingest.failures import naming
 from streaming_app.ingest.read_files import read_files
-from streaming_app.ingest.refused import pass_refused_batch, refused_folders, refused_places
+from streaming_app.ingest.refused import check_not_all, pass_refused_batch, refused_folders, refused_places
 from streaming_app.ingest.set_aside import passed_over, set_aside
 from streaming_app.source import files_of, raw_files
 from streaming_app.streams import run_available_now
@@ -82,7 +83,10 @@ class _Ingest:
             blocked = self._backlog.blocked | folders
             self._backlog = unprocessed(self._window, self._config.source.glob, objects, blocked=blocked)
             return True
+        planned = next_number(objects, f"{self._window.checkpoint}/offsets")
         refused = refused_places(self._backlog, self._sink.storage)
+        files = [SizedFile(uri, self._backlog.unread[key_of(uri)]) for uri in refused]
+        check_not_all(files, self._backlog, self._batch(self._window.name, planned))
         self._backlog.set_aside(refused)
         return bool(refused)
 

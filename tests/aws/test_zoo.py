@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,8 +126,8 @@ def process(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def zoo(request: pytest.FixtureRequest, tmp_path: Path, process: Cli, service: tuple[Faults, str], endpoint: str) -> Zoo:
-    bucket = request.node.name.replace("_", "-")[:60]
+def zoo(tmp_path: Path, process: Cli, service: tuple[Faults, str], endpoint: str) -> Zoo:
+    bucket = f"zoo-{uuid.uuid4().hex}"
     boto3.client("s3", region_name=REGION, endpoint_url=endpoint).create_bucket(Bucket=bucket)
     service[0].faults = []
     return Zoo(bucket, tmp_path, process, service[0], endpoint, service[1])
@@ -179,10 +180,18 @@ def test_zoo_of_objects(zoo: Zoo) -> None:
     assert zoo.read() == everything
 
 
-def test_without_a_right_on_any_object(zoo: Zoo) -> None:
+@pytest.mark.parametrize(
+    ("names", "denied"),
+    [
+        pytest.param((f"{MONTH}/a.gz", f"{MONTH}/b.gz"), "gz", id="files"),
+        pytest.param((f"{MONTH}/a.gz", f"{MONTH}/b.gz"), "", id="and the folder"),
+        pytest.param(("a.gz", "b.gz"), "gz", id="places of their own"),
+    ],
+)
+def test_without_a_right_on_any_object(names: tuple[str, str], denied: str, zoo: Zoo) -> None:
     """That is the role: nothing is set aside before the third run in a row."""
-    zoo.put(f"{MONTH}/a.gz", f"{MONTH}/b.gz")
-    zoo.faults.faults = [Fault(ACCESS_DENIED, r"^(GET|HEAD) /[^?]*/raw/[^?]*gz")]
+    zoo.put(*names)
+    zoo.faults.faults = [Fault(ACCESS_DENIED, rf"^(GET|HEAD) /[^?]*/raw/[^?]+{denied}")]
     for number in (1, 2):
         failed = zoo.run("run")
         assert failed.code == 3, failed.err
@@ -191,4 +200,12 @@ def test_without_a_right_on_any_object(zoo: Zoo) -> None:
         assert ("which has failed 2 runs in a row" in failed.err) is (number == 2)
     assert zoo.query("SELECT 1 FROM quarantine") == []
     assert zoo.done("run")["set_aside"] == 2
+    assert not zoo.is_work()
+
+
+def test_all_single_places_are_refused_and_a_folder_is_not(zoo: Zoo) -> None:
+    zoo.put("a.gz", "b.gz", f"{MONTH}/good.gz")
+    zoo.faults.faults = [Fault(ACCESS_DENIED, r"^(GET|HEAD) /[^?]*/raw/(a|b)\.gz")]
+    assert zoo.done("run")["set_aside"] == 2
+    assert zoo.read() == {f"{MONTH}/good.gz"}
     assert not zoo.is_work()
