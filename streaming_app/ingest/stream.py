@@ -51,8 +51,7 @@ class _Ingest:
 
     def run(self, objects: AnyObjects) -> Backlog:
         """Returns the backlog as it was counted last."""
-        if self._backlog.places or self._backlog.unfinished:
-            self._stream(objects)
+        self._stream(objects)
         odd = self._backlog.odd | passed_over(self._backlog, self._config.source.glob, objects)
         if odd:
             self._on_batch(set_aside(odd, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._window, self._sink))
@@ -60,7 +59,7 @@ class _Ingest:
 
     def _stream(self, objects: AnyObjects) -> None:
         """The query; begun once more where S3 refuses single objects to Spark itself."""
-        while True:
+        while self._backlog.places or self._backlog.unfinished:
             before = set(self._backlog.places), self._reached
             try:
                 run_available_now(
