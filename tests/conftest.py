@@ -16,13 +16,13 @@ _ANY_MACHINE: dict[str, Any] = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
-settings.register_profile("quick", max_examples=100, **_ANY_MACHINE)
-settings.register_profile("exhaustive", max_examples=500, **_ANY_MACHINE)
+settings.register_profile("quick", max_examples=40, **_ANY_MACHINE)
+settings.register_profile("exhaustive", max_examples=400, **_ANY_MACHINE)
 settings.load_profile("quick")  # pytest's option --hypothesis-profile loads another
 
 TIERS = {"unit", "spark", "aws", "e2e", "conformance"}
 TOGETHER = {
-    "commands on S3": ("aws/test_operations.py", "aws/test_faults.py", "aws/test_s3.py", "aws/test_upkeep.py"),
+    "commands on S3": ("aws/test_faults.py", "aws/test_s3.py", "aws/test_upkeep.py"),
     "a package": ("aws/test_circle.py", "e2e/test_package.py"),
 }
 """Files that one process tests: what they share (a JVM with its jars for S3, a package) is made once for each process."""

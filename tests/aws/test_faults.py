@@ -69,12 +69,17 @@ def test_a_commit_whose_answer_is_lost_is_done_once(answer: Answer, service: tup
     assert ([file.rows for file in live_files(table)], table.version()) == ([1], COMMITS)
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_nothing_is_lost_or_doubled(seed: int, story: Story, service: tuple[Faults, str], endpoint: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("seed", "steps"), [(1, CHANGING), *(pytest.param(seed, (*STEPS,), marks=pytest.mark.exhaustive) for seed in (0, 2))]
+)
+def test_nothing_is_lost_or_doubled(
+    seed: int, steps: tuple[str, ...], story: Story, service: tuple[Faults, str], endpoint: str, tmp_path: Path
+) -> None:
+    """What operators do ends on S3 as it ends here, in good hours (seed 0) and in bad ones."""
     faults, proxy = service
     place = story.on_s3(f"clickstream-faults-{seed}", tmp_path, proxy, endpoint)
-    faults.faults = faults_of(seed)
-    for name in CHANGING:
+    faults.faults, faults.struck = faults_of(seed) if seed else [], 0
+    for name in steps:
         place.take_until_done(STEPS[name], story.cli, MOST_FAILURES)
         assert told(place.state()) == story.here[name], name
-    assert faults.struck > 100
+    assert faults.struck > 100 or not seed

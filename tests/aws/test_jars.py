@@ -16,6 +16,7 @@ import pytest
 from streaming_app.jars.folder import complete
 from streaming_app.jars.lock import faults, locked_jars
 from streaming_app.jars.needed import PACKAGES
+from streaming_app.session import SHORT_JOB_JVM
 from tests.support.infra import ROOT
 from tests.support.jar_mirror import JarMirror, jar_mirror
 from tests.support.moto import REGION
@@ -78,7 +79,7 @@ def here(pipeline: Path, jars: str) -> subprocess.CompletedProcess[str]:
 def submitted(pipeline: Path, jars: str) -> subprocess.CompletedProcess[str]:
     """A run whose jars are those that spark-submit brings."""
     home = Path(pyspark.__file__).parent
-    options = ["--master", "local[1]", *(["--jars", jars] if jars else [])]
+    options = ["--master", "local[1]", "--driver-java-options", SHORT_JOB_JVM, *(["--jars", jars] if jars else [])]
     main = str(ROOT / "streaming_app/packaging/main.py")
     command = [str(home / "bin/spark-submit"), *options, main, "run", "--config", str(pipeline)]
     return _done(command, {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable, "SPARK_HOME": str(home)})

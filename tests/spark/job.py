@@ -14,8 +14,7 @@ from streaming_app.progress import LogLines
 from streaming_app.storage import Storage
 from streaming_app.summary import Summary
 from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import query
-from tests.support.lake import LINEAGE, config_for
+from tests.support.lake import LINEAGE, config_for, rows_of
 
 
 @dataclass
@@ -55,12 +54,12 @@ class Job:
 
     def rows(self, table: str, where: str = "true") -> list[dict[str, Any]]:
         """Rows without lineage, ordered by everything."""
-        found = query(self.sink, f'SELECT * FROM "{table}" WHERE {where} ORDER BY ALL')
+        found = rows_of(self.sink, f'SELECT * FROM "{table}" WHERE {where} ORDER BY ALL')
         rows: list[dict[str, Any]] = found.select([name for name in found.column_names if name not in LINEAGE]).to_pylist()
         return rows
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = query(self.sink, sql).to_pylist()
+        rows: list[dict[str, Any]] = rows_of(self.sink, sql).to_pylist()
         return rows
 
     def four_tables(self) -> dict[str, list[dict[str, Any]]]:

@@ -152,7 +152,11 @@ def by_todays_rules(spark: SparkSession, tmp_path_factory: pytest.TempPathFactor
     return new, tables
 
 
-RULES_BEFORE = [({"freshness_hours": 24}, WEEK), ({"freshness_hours": 240}, DAY), ({"clock_correction": False}, DAY)]
+RULES_BEFORE = [
+    ({"freshness_hours": 24}, WEEK),
+    pytest.param({"freshness_hours": 240}, DAY, marks=pytest.mark.exhaustive),
+    pytest.param({"clock_correction": False}, DAY, marks=pytest.mark.exhaustive),
+]
 
 
 @pytest.mark.parametrize(("before", "days"), RULES_BEFORE, ids=str)

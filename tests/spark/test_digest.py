@@ -22,7 +22,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[tuple[Any, str], int]]] = {
 }
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+@pytest.mark.parametrize("setting", ["as shipped", pytest.param("little at a time", marks=pytest.mark.exhaustive)])
 def test_the_job_makes_the_recorded_tables(
     setting: str, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

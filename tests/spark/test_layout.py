@@ -74,7 +74,7 @@ def test_columns_that_event_and_change_get_while_derive_goes_on(once_run: Job, a
     assert once_run.derived_tables() == always_new.derived_tables()
 
 
-@pytest.mark.parametrize("died", ["before derive", "in derive"])
+@pytest.mark.parametrize("died", ["in derive", pytest.param("before derive", marks=pytest.mark.exhaustive)])
 def test_an_older_version_died_before_derive_had_read_its_files(
     died: str, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ import pyspark
 
 from streaming_app.jars.folder import complete
 from streaming_app.jars.lock import locked_jars
+from streaming_app.session import SHORT_JOB_JVM
 from streaming_app.uris import bucket_and_key
 from tests.support.http import JsonHandler, serving
 
@@ -119,6 +120,7 @@ def spark_submit(request: dict[str, Any], s3: Any, folder: Path) -> subprocess.P
         if not key.startswith("spark.emr-serverless."):
             command += ["--conf", f"{key}={value}"]
     kept = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "JAVA_", "HOME", "LANG"))}
+    kept["JAVA_TOOL_OPTIONS"] = f"{kept.get('JAVA_TOOL_OPTIONS', '')} {SHORT_JOB_JVM}"
     base = {**kept, "SPARK_HOME": str(home), "PATH": f"{Path(sys.base_prefix, 'bin')}{os.pathsep}/usr/bin{os.pathsep}/bin"}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": (folder / "stderr.txt").open("w"), "text": True}
     arguments = [*command, "main.py", *submit["entryPointArguments"]]

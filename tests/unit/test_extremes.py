@@ -53,7 +53,12 @@ def test_extremes_stop_nothing(lines: list[bytes], tmp_path_factory: pytest.Temp
     live_through(Lake(tmp_path_factory.mktemp("extremes"), ENRICHED), lines)
 
 
-@pytest.mark.parametrize("case", STOPPED_ONCE)
+OFTEN = ("first touch in ns", "two endless engagements", "two endless engagements of GTM", "no ingest time, 9999")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(each, marks=[] if each in OFTEN else [pytest.mark.exhaustive]) for each in STOPPED_ONCE]
+)
 def test_what_stopped_it_once(case: str, tmp_path: Path) -> None:
     live_through(Lake(tmp_path, ENRICHED), STOPPED_ONCE[case])
 

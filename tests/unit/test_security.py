@@ -204,7 +204,7 @@ ATTACKS = [
 def test_sql_reads_the_tables_and_does_nothing(attack: str, lake: Lake, capfd: pytest.CaptureFixture[str]) -> None:
     before = digests(lake.folder)
     with pytest.raises(QueryError) as error:
-        lake.query(attack.format(lake.folder))
+        query(lake.sink, attack.format(lake.folder))
     assert "SECRET" not in str(error.value).replace("CREATE SECRET", "")
     assert digests(lake.folder) == before
     assert len(lake.rows("event")) == 2
@@ -214,7 +214,7 @@ def test_sql_reads_the_tables_and_does_nothing(attack: str, lake: Lake, capfd: p
 def test_what_sql_changes_is_gone_with_its_answer(sql: str, lake: Lake) -> None:
     before = digests(lake.folder)
     with suppress(QueryError):
-        lake.query(sql)
+        query(lake.sink, sql)
     assert digests(lake.folder) == before
     assert len(lake.rows("event")) == 2
 
