@@ -1,27 +1,42 @@
-"""Running the rules' SQL over Arrow tables: a DuckDB database in each process, one thread, no files, no extensions."""
+"""Running our own SQL over Arrow tables: DuckDB databases of this process, without files and extensions."""
 
 from __future__ import annotations
 
 import atexit
 import os
 from functools import cache
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
 
 def query(sql: str, **tables: pa.Table) -> pa.Table:
-    """The result of ``sql``, in which each keyword is a table that no other call sees."""
-    with _database(os.getpid()).cursor() as connection:
+    """The result of ``sql``, in which each keyword is a table that no other call sees.
+
+    On one thread: Spark runs one task per core already.
+    """
+    return _query(1, sql, tables)
+
+
+def query_on_all_cores(sql: str, **tables: pa.Table | ds.Dataset) -> pa.Table:
+    """The same where nothing else runs."""
+    return _query(os.cpu_count() or 1, sql, tables)
+
+
+def _query(threads: int, sql: str, tables: dict[str, pa.Table | ds.Dataset]) -> pa.Table:
+    with _database(os.getpid(), threads).cursor() as connection:
         for name, table in tables.items():
             connection.register(name, table)
         return connection.sql(sql).to_arrow_table()
 
 
 @cache
-def _database(_process: int) -> duckdb.DuckDBPyConnection:
+def _database(_process: int, threads: int) -> duckdb.DuckDBPyConnection:
     """Empty. To open one takes ten times longer than most queries; a process that was forked opens its own."""
-    # One thread: Spark runs one task per core already.
-    opened = duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False, "TimeZone": "UTC"})
+    opened = duckdb.connect(config={"threads": threads, "autoinstall_known_extensions": False, "TimeZone": "UTC"})
     atexit.register(_database.cache_clear)
     return opened

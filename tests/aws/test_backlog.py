@@ -14,13 +14,13 @@ from tests.support.moto import REGION
 from tests.support.objects import PAGE, listing, put_all
 
 MONTH = "raw/year=2026/month=05/"
-MANY, BATCHES = 100_000, 1_000
+MANY, BATCHES = 50_000, 500
 COMPACT = range(299, BATCHES, 300)
 """The batches whose log file is a compact one."""
 LATE = {f"{MONTH}day={day:02}/late.gz": 2**day for day in range(1, 8)}
 """Objects that no batch has read, and their sizes: a sum of them tells which."""
-COMMITTED_MB, ANY_MB = 40, 5
-"""Room for 100,000 committed files (a set of numbers takes 10), and for what a process allocates in passing."""
+COMMITTED_MB, ANY_MB = 25, 5
+"""Room for 50,000 committed files (a set of numbers takes 5), and for what a process allocates in passing."""
 SIZES = {"big": MANY, "middle": 40_000, "small": 5_000}
 """Objects of each bucket. A list of the middle one's takes 9 MB."""
 

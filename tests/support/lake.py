@@ -18,7 +18,7 @@ from streaming_app.config.model import Config
 from streaming_app.derive.new_files import NewFiles
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import apply_states, compute_states
-from streaming_app.engine import query
+from streaming_app.engine import query_on_all_cores
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.batch_metrics import Timing
 from streaming_app.ingest.commit import commit_batch, is_committed
@@ -116,7 +116,7 @@ class Lake:
 
 def rows_of(sink: Sink, sql: str) -> pa.Table:
     """The answer of this process's own database: to open one for each question, as for a user's, takes longer than most tests."""
-    return query(sql, **{name: dataset(sink, TABLES[name]) for name in TABLES if re.search(rf"\b{name}\b", sql)})
+    return query_on_all_cores(sql, **{name: dataset(sink, TABLES[name]) for name in TABLES if re.search(rf"\b{name}\b", sql)})
 
 
 def balance(metrics: dict[str, Any]) -> tuple[int, int]:

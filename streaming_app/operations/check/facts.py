@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import duckdb
+
 from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.config.model import Config
+from streaming_app.engine import query_on_all_cores
+from streaming_app.errors import SinkError
 from streaming_app.lease.holder import Holder
 from streaming_app.lease.tables import holder_of
 from streaming_app.model.arrow import to_rows
-from streaming_app.model.tables import Table
+from streaming_app.model.tables import TABLES, Table
 from streaming_app.tables.delta import Sink
 from streaming_app.tables.files import LiveFile
-from streaming_app.tables.read import Snapshot, asking
+from streaming_app.tables.read import Snapshot, dataset
 
 ROWS_AT_ONCE = 2_000_000
 """Rows that are compared with each other at once, by their keys: DuckDB takes some 300 MB for as many."""
@@ -54,9 +58,18 @@ class Facts:
         return sum(file.rows for file in self.of(table))
 
     def ask(self, sql: str, files: Snapshot) -> list[dict[str, Any]]:
-        """Rows of a SELECT over some files of some tables."""
-        with asking(self.sink, files) as ask:
-            return to_rows(ask(sql))
+        """Rows of a SELECT over some files of some tables.
+
+        Raises:
+            SinkError: a file cannot be read.
+        """
+        tables = {name: dataset(self.sink, TABLES[name], chosen) for name, chosen in files.items()}
+        try:
+            return to_rows(query_on_all_cores(sql, **tables))
+        except duckdb.Error as error:
+            raise SinkError(
+                str(error).partition("\n")[0], "restore the file, or put back the table's version before it"
+            ) from None
 
     @cached_property
     def active(self) -> Holder | None:
