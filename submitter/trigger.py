@@ -65,9 +65,19 @@ def read_trigger(event: object, emr: Emr, maximum_vcpu: int | None) -> tuple[Tri
         emr, found = _apply(emr, {key: overrides[key] for key in OVERRIDABLE if key in overrides})
         problems += found or _beyond(emr, overrides.get("sizing"), maximum_vcpu)
     if problems:
-        listed = "; ".join(f"{'.'.join(map(str, path)) or 'event'}: {message}" for path, message in problems)
+        listed = "; ".join(f"{'.'.join(map(_name, path)) or 'event'}: {message}" for path, message in problems[:_MOST_LISTED])
         raise ConfigError(f"the event that triggered this: {listed}", "docs/deploy.md has what an event may say")
     return trigger, emr
+
+
+_MOST_LISTED = 20
+_LONGEST_NAME = 100
+
+
+def _name(key: object) -> str:
+    """A key as it may be shown: it goes to logs and to terminals."""
+    text = str(key)[:_LONGEST_NAME]
+    return text if text.isprintable() else ascii(text)
 
 
 _REFUSED = f"an event may not set it; it may set {', '.join(OVERRIDABLE)}, all else is in the configuration"

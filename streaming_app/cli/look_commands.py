@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pyarrow as pa
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 from rich.console import Console
 from rich.table import Column
 from rich.table import Table as Grid
@@ -18,9 +18,12 @@ from streaming_app.tables.read import QueryLimits, query
 
 TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes", "operation"]
 JsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
-Seconds = Annotated[float, Parameter(name="--max-seconds", help="give up after so long")]
-MemoryMb = Annotated[int, Parameter(name="--max-memory-mb", help="give up beyond it, and ten times as much disk")]
-MaxRows = Annotated[int, Parameter(name="--max-rows", help="give up where the result has more")]
+_ABOVE_0 = validators.Number(gt=0)
+Seconds = Annotated[float, Parameter(name="--max-seconds", validator=_ABOVE_0, help="give up after so long")]
+MemoryMb = Annotated[
+    int, Parameter(name="--max-memory-mb", validator=_ABOVE_0, help="give up beyond it, and ten times as much disk")
+]
+MaxRows = Annotated[int, Parameter(name="--max-rows", validator=_ABOVE_0, help="give up where the result has more")]
 _LIMITS = QueryLimits()
 _LONGEST_CELL = 60
 

@@ -88,3 +88,9 @@ def test_the_rules_write_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_commands(command: tuple[str, ...], lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     assert _exit_code([*command, "-c", str(lake.folder / "c.yaml")], debug=False) == 2
     assert f"allow more by {command[-2]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--max-seconds", "--max-memory-mb", "--max-rows"])
+def test_no_limit_is_nothing(option: str, lake: Lake) -> None:
+    """For DuckDB, 0 could mean that there is none."""
+    assert _exit_code(["sql", "SELECT 1", option, "0", "-c", str(lake.folder / "c.yaml")], debug=False) == 2

@@ -377,6 +377,8 @@ REFUSED: dict[str, tuple[Any, tuple[str, ...]]] = {
         ("emr.tags: an event may not", "emr.price: an event may not"),
     ),
     "what is no key": ({"emr": {"Python": CODE, "": 1}}, ("emr.Python: an event may not", "emr.: an event may not")),
+    "what no terminal should get": ({"emr": {"a\x1b[2J": 1}, "b\u202e": 1}, (r"emr.'a\x1b[2J': an event", r"'b\u202e': unknown")),
+    "very much": ({str(number) * 500: 1 for number in range(500)}, ("unknown key",)),
     "sections": ({"spark": {"conf": {"spark.jars": CODE}}, "apps": {}}, ("spark: unknown key", "apps: unknown key")),
     "a configuration": ({"config": CODE, "package_uri": CODE}, ("config: unknown key", "package_uri: unknown key")),
     "a mistyped key": ({"dryrun": True}, ("dryrun: unknown key, did you mean 'dry_run'?",)),
@@ -411,6 +413,7 @@ def test_what_an_event_may_not_say(
     with pytest.raises(ConfigError) as raised:
         submit(deployment.model_copy(update={"maximum_vcpu": 80}), given)
     assert [each for each in says if each not in str(raised.value)] == []
+    assert len(str(raised.value)) < 10_000
     assert not emr.requests
 
 
