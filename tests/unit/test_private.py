@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,34 @@ def test_a_database_is_never_taken_from_others(machine: Path, tmp_path: Path) ->
     copy.write_bytes(b"forged")
     private_directory("files").chmod(0o777)
     assert Storage().local_copy(str(packed)).read_bytes() == b"true"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_two_users_on_one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who name the same cache, below /tmp: neither reads or gets what is the other's."""
+    with tempfile.TemporaryDirectory() as shared:
+        Path(shared).chmod(0o1777)
+        monkeypatch.setenv("XDG_CACHE_HOME", f"{shared}/cache")
+        monkeypatch.setattr(tempfile, "tempdir", shared)
+        packed = Path(shared, "geo.mmdb.gz")
+        packed.write_bytes(gzip.compress(b"true"))
+        copies = {}
+        for user in (SOMEONE, SOMEONE - 1):
+            with being(user):
+                copies[user] = Storage().local_copy(str(packed))
+                assert (copies[user].read_bytes(), is_private(copies[user])) == (b"true", True)
+        for user in copies:
+            with being(user), pytest.raises(PermissionError):
+                [copies[other].read_bytes() for other in copies if other != user]
+
+
+@contextmanager
+def being(user: int) -> Iterator[None]:
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def test_copies_of_older_versions_go(machine: Path, tmp_path: Path) -> None:
