@@ -14,8 +14,8 @@ from platformdirs import user_cache_path
 
 log = logging.getLogger("clickstream")
 
-_temporary: dict[tuple[int, str], Path] = {}
-"""Directories of this process, by its id (a fork is another process) and their name."""
+_temporary: dict[tuple[int, int, str], Path] = {}
+"""Directories of this process, by its id (a fork is another process), its user and their name."""
 
 
 def private_directory(name: str) -> Path:
@@ -71,13 +71,13 @@ def _problem(directory: Path) -> str:
 
 
 def _temporary_directory(name: str) -> Path:
-    key = os.getpid(), name
-    if key not in _temporary:
+    key = os.getpid(), os.geteuid(), name
+    if key not in _temporary or not _temporary[key].is_dir():
         _temporary[key] = Path(tempfile.mkdtemp(prefix="clickstream-"))
-        atexit.register(_delete, *key)
+        atexit.register(_delete, os.getpid(), _temporary[key])
     return _temporary[key]
 
 
-def _delete(process: int, name: str) -> None:
+def _delete(process: int, directory: Path) -> None:
     if process == os.getpid():
-        shutil.rmtree(_temporary.pop((process, name)), ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
