@@ -37,6 +37,8 @@ def _query(threads: int, sql: str, tables: dict[str, pa.Table | ds.Dataset]) -> 
 @cache
 def _database(_process: int, threads: int) -> duckdb.DuckDBPyConnection:
     """Empty. To open one takes ten times longer than most queries; a process that was forked opens its own."""
-    opened = duckdb.connect(config={"threads": threads, "autoinstall_known_extensions": False, "TimeZone": "UTC"})
+    # Without a directory for what does not fit the memory it would write to the current one.
+    private = {"autoinstall_known_extensions": False, "temp_directory": ""}
+    opened = duckdb.connect(config={"threads": threads, "TimeZone": "UTC", **private})
     atexit.register(_database.cache_clear)
     return opened

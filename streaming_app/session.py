@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import re
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -17,9 +13,9 @@ from streaming_app.config.model import Config
 from streaming_app.errors import EnvironmentProblem
 from streaming_app.jars.needed import jar_settings, uses_s3
 from streaming_app.java import ensure_java
+from streaming_app.jvm_log import jvm_output_to_log
+from streaming_app.private import private_directory
 from streaming_app.storage import Storage
-
-JVM_LOG = Path(tempfile.gettempdir()) / f"clickstream-jvm-{os.getpid()}.log"
 
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -71,8 +67,9 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
         ensure_java()
         # Workers must run this very interpreter, not whatever "python3" is on the PATH.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        builder = builder.master(config.spark.master or "local[*]")
-        for key, value in {**LOCAL_SETTINGS, **_local_jvm(config)}.items():
+        master = config.spark.master or "local[*]"
+        builder = builder.master(master)
+        for key, value in {**LOCAL_SETTINGS, **_local_jvm(config), **_authentication(master)}.items():
             builder = builder.config(key, value)
     if uses_s3(config):
         for key, value in storage.spark_conf().items():
@@ -80,36 +77,27 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     for key, value in {**config.spark.conf, **({} if submitted else jar_settings(config))}.items():
         builder = builder.config(key, value)
     try:
-        with jvm_output_to(JVM_LOG):
+        with jvm_output_to_log():
             session = builder.getOrCreate()
     except Exception as error:  # py4j has no narrower class for a JVM that does not come up
-        raise EnvironmentProblem(f"Spark does not start: {error}", f"{JVM_LOG} says more; Java must be 17 or 21") from error
+        raise EnvironmentProblem(f"Spark does not start: {error}", "Java must be 17 or 21; the log of Java says more") from error
     session.sparkContext.setLogLevel("ERROR")
     require_classes(session, s3=uses_s3(config), submitted=submitted)
     return session
 
 
-@contextmanager
-def jvm_output_to(path: Path) -> Iterator[None]:
-    """What a JVM started inside prints, then and later, goes to a file: our output is for people and for pipes.
+def _authentication(master: str) -> dict[str, str]:
+    """Whoever reaches the ports of a session must know its secret, which Spark makes where all is in one process.
 
-    On a cluster the JVM is there already and keeps its own logs. Shown on the terminal with ``--debug``.
+    For a cluster of one's own it has to be given, as ``spark.authenticate.secret``.
     """
-    if logging.getLogger().isEnabledFor(logging.DEBUG):
-        yield
-        return
-    sys.stdout.flush()
-    kept = os.dup(1), os.dup(2)
-    with path.open("ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        try:
-            yield
-        finally:
-            for number, saved in enumerate(kept, start=1):
-                os.dup2(saved, number)
-                os.close(saved)
+    return {"spark.authenticate": "true"} if re.fullmatch(r"local(\[[\d*, ]+\])?", master) else {}
 
 
 def _local_jvm(config: Config) -> dict[str, str]:
-    return {"spark.driver.memory": config.spark.driver_memory, "spark.driver.extraJavaOptions": SHORT_JOB_JVM}
+    return {
+        "spark.driver.memory": config.spark.driver_memory,
+        "spark.driver.extraJavaOptions": SHORT_JOB_JVM,
+        # Hadoop's own is a folder in /tmp whose name everyone knows; S3A keeps there what it uploads.
+        "spark.hadoop.hadoop.tmp.dir": str(private_directory("hadoop")),
+    }

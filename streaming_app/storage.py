@@ -6,11 +6,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyarrow import fs
 
+from streaming_app.private import private_directory
 from streaming_app.uris import absolute, is_s3
 
 _PATIENT = fs.AwsStandardS3RetryStrategy(max_attempts=10)
@@ -24,6 +26,8 @@ class Storage:
 
     endpoint: str | None = None
     region: str | None = None
+    source: str | None = None
+    """The folder of raw files where it is a local one: links in it must not lead out of it."""
 
     def filesystem(self, uri: str) -> tuple[fs.FileSystem, str]:
         """The file system of a URI and the path in it."""
@@ -74,14 +78,16 @@ class Storage:
             raise FileNotFoundError(f"{uri}: there is no such file")
         if not is_s3(uri) and not uri.endswith(".gz"):
             return Path(path)
-        version = hashlib.sha256(f"{self.endpoint} {uri} {found.size} {found.mtime_ns}".encode()).hexdigest()[:32]
-        copy = Path(tempfile.gettempdir(), f"clickstream-{os.getuid()}", version, Path(path).name.removesuffix(".gz"))
-        if not copy.exists():
+        name = Path(path).name.removesuffix(".gz")
+        copies = private_directory("files") / _digest(f"{self.endpoint} {uri}")
+        copy = copies / _digest(f"{found.size} {found.mtime_ns}") / name
+        if not copy.is_file():
             copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Several workers may fetch it at once: each writes its own and moves it into place as a whole.
             with tempfile.NamedTemporaryFile(dir=copy.parent, delete=False) as out, system.open_input_stream(path) as stream:
                 shutil.copyfileobj(stream, out)
             Path(out.name).replace(copy)
+            _delete_older(copies, copy.parent)
         return copy
 
     def write_text(self, uri: str, text: str) -> None:
@@ -135,3 +141,17 @@ class Storage:
 def read_text(uri: str) -> str:
     """A text file by path or URI, reached with the environment's own settings."""
     return Storage(endpoint=os.environ.get("AWS_ENDPOINT_URL")).read_text(uri)
+
+
+_KEPT_SECONDS = 7 * 86_400
+"""For which copies of older versions stay: a process that opened one a moment ago must find it."""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _delete_older(copies: Path, newest: Path) -> None:
+    for each in copies.iterdir():
+        if each != newest and each.stat().st_mtime < time.time() - _KEPT_SECONDS:
+            shutil.rmtree(each, ignore_errors=True)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-from pydantic import ValidationError
 
 from streaming_app.backlog.objects import Objects
-from streaming_app.config.emr import Emr
 from streaming_app.config.model import Config
-from streaming_app.config.problems import problems_of
 from streaming_app.config.read import read_config
 from streaming_app.errors import ConfigError
 from streaming_app.uris import absolute
@@ -46,22 +40,16 @@ class Decision:
     request: Request | None = None
 
 
-def configuration(uri: str, objects: Objects, overrides: Mapping[str, Any]) -> Config:
-    """The pipeline's configuration with what the trigger's event says of ``emr``.
+def configuration(uri: str, objects: Objects) -> Config:
+    """The pipeline's configuration, without its plugins.
 
     Raises:
-        ConfigError: either has problems; the message lists all of them.
+        ConfigError: it cannot be read or has problems; the message lists all of them.
     """
     try:
-        config = read_config("\n".join(objects.lines(uri)), uri)
+        return read_config("\n".join(objects.lines(uri)), uri)
     except OSError as error:
         raise ConfigError(f"{uri}: cannot be read: {error}", "CLICKSTREAM_CONFIG says where it is") from None
-    try:
-        emr = Emr.model_validate(_merged(config.emr.model_dump(), overrides))
-    except ValidationError as error:
-        problems = "; ".join(f"emr.{'.'.join(map(str, path))}: {message}" for path, message in problems_of(error, Emr))
-        raise ConfigError(f"the event that triggered this: {problems}", "see emr in conf/pipeline.reference.yaml") from None
-    return config.model_copy(update={"emr": emr})
 
 
 def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs) -> Decision:
@@ -79,12 +67,3 @@ def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs)
     plan = plan_for(config.emr, work.bytes, ratio)
     request = start_job_run(config, deployment, plan, client_token(work.identity, runs.last()))
     return Decision(Action.SUBMIT, work=work, ratio=ratio, plan=plan, request=request)
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """One mapping over another, key by key at every level."""
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return merged

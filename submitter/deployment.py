@@ -20,6 +20,8 @@ class Deployment(BaseModel):
     package_uri: str = Field(alias="CLICKSTREAM_PACKAGE")
     log_uri: str | None = Field(default=None, alias="CLICKSTREAM_LOG_URI")
     log_group: str | None = Field(default=None, alias="CLICKSTREAM_LOG_GROUP")
+    maximum_vcpu: int | None = Field(default=None, alias="CLICKSTREAM_MAXIMUM_VCPU")
+    """Of all workers together; an event may not ask for more."""
     kms_key_arn: str | None = Field(default=None, alias="CLICKSTREAM_KMS_KEY_ARN")
 
     @classmethod

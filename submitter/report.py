@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Any
 
 from submitter.decide import Action, Decision
@@ -32,12 +31,15 @@ def described(decision: Decision, job_run_id: str | None = None) -> dict[str, An
     return shown
 
 
-def measured(decision: Decision, event: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
-    """Name, unit and value of each metric. While a run is active nothing was counted, so nothing is told of the backlog."""
+def measured(decision: Decision, moment: float | None) -> Iterator[tuple[str, str, float]]:
+    """Name, unit and value of each metric; ``moment`` is that of the schedule.
+
+    While a run is active nothing was counted, so there is no metric of the backlog.
+    """
     values: dict[str, float] = {"Submitted": float(decision.action is Action.SUBMIT)}
     if (work := decision.work) is not None:
         values |= {"UnprocessedFiles": work.files, "UnprocessedBytes": work.bytes}
-        age = _age(work.oldest, event)
+        age = _age(work.oldest, moment)
         if age is not None:
             values["BacklogAgeSeconds"] = age
     if decision.plan is not None:
@@ -45,9 +47,8 @@ def measured(decision: Decision, event: Mapping[str, Any]) -> Iterator[tuple[str
     return ((name, SUBMITTER_METRICS[name], value) for name, value in values.items())
 
 
-def _age(oldest: float | None, event: Mapping[str, Any]) -> float | None:
-    """Seconds from the oldest unprocessed file to the moment of the schedule, which the event tells; 0 without such a file."""
-    moment = event.get("scheduled_time") or event.get("time")
-    if not moment:
+def _age(oldest: float | None, moment: float | None) -> float | None:
+    """Seconds from the oldest unprocessed file to the moment of the schedule; 0 without such a file."""
+    if moment is None:
         return None
-    return 0.0 if oldest is None else max(0.0, datetime.fromisoformat(moment).timestamp() - oldest)
+    return 0.0 if oldest is None else max(0.0, moment - oldest)

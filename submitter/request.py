@@ -69,6 +69,9 @@ def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[s
         # EMR's own bound is infinity.
         "spark.dynamicAllocation.maxExecutors": str(plan.executors),
         "spark.sql.shuffle.partitions": str(plan.vcpu),
+        # Workers of a run know one another by certificates that EMR Serverless makes. Source: its user guide, "Inter-worker
+        # encryption".
+        "spark.ssl.internode.enabled": "true",
         # EMR has its own jars of Spark and Delta: none of ours are brought along.
         "spark.jars": ",".join(emr.delta_jars),
         "spark.archives": f"{deployment.package_uri.rstrip('/')}/environment.tar.gz#environment",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import boto3
 from botocore.config import Config as ClientConfig
@@ -16,6 +14,7 @@ from submitter.decide import Decision, configuration, decide
 from submitter.deployment import Deployment
 from submitter.request import job_name
 from submitter.runs import Runs
+from submitter.trigger import Trigger, read_trigger
 
 PATIENT = ClientConfig(retries={"mode": "adaptive", "max_attempts": 10})
 
@@ -25,22 +24,25 @@ class Submitted:
     """What was decided; ``job_run_id`` is that of the run that was started."""
 
     project_id: str
+    trigger: Trigger
     decision: Decision
     job_run_id: str | None
 
 
-def submit(deployment: Deployment, event: Mapping[str, Any], *, dry_run: bool = False) -> Submitted:
-    """Decide, and start the run if there is to be one.
+def submit(deployment: Deployment, event: object, *, dry_run: bool = False) -> Submitted:
+    """Decide, and start the run if there is to be one; ``event`` is read by :mod:`submitter.trigger`.
 
     Raises:
-        ClickstreamError: the configuration has problems, or something cannot be listed, read or started.
+        ClickstreamError: the configuration or the event has problems, or something cannot be listed, read or started.
     """
-    config = configuration(deployment.config_uri, AnyObjects(), event.get("emr") or {})
+    config = configuration(deployment.config_uri, AnyObjects())
+    trigger, emr = read_trigger(event, config.emr, deployment.maximum_vcpu)
+    config = config.model_copy(update={"emr": emr})
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     try:
         runs = Runs(boto3.client("emr-serverless", config=PATIENT), deployment.application_id, job_name(config))
         decision = decide(config, objects, deployment, runs)
-        started = None if dry_run or decision.request is None else runs.start(decision.request)
+        started = None if dry_run or trigger.dry_run or decision.request is None else runs.start(decision.request)
     except (ClientError, BotoCoreError) as error:
         raise ClickstreamError(f"EMR Serverless: {error}", "check the application's id and the rights of this role") from error
-    return Submitted(config.project_id, decision, started)
+    return Submitted(config.project_id, trigger, decision, started)

@@ -21,12 +21,24 @@ class LocalObjects:
                     yield found
 
     def files(self, folder: str) -> Iterator[Found]:
+        """See there. A link to a folder outside of this one is not followed: it would name what others keep on this machine."""
         return _files(folder, frozenset())
 
     def lines(self, uri: str) -> Iterator[str]:
         with Path(uri).open(encoding="utf-8") as file:
             for line in file:
                 yield line.rstrip("\n")
+
+
+LEADS_OUT = "is a link that leads out of the source"
+
+
+def leads_out(path: str, folder: str) -> bool:
+    """Whether a path is a link to something outside of a folder."""
+    if not Path(path).is_symlink():
+        return False
+    real, root = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath((real, root)) != root
 
 
 def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[Found]:
@@ -39,6 +51,9 @@ def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[Found]:
         found, above = waiting.pop()
         if not found.is_folder:
             yield found
+            continue
+        if found.uri != folder and leads_out(found.uri, folder):
+            yield Found(found.uri, is_folder=True, problem=LEADS_OUT)
             continue
         try:
             status = Path(found.uri).stat()

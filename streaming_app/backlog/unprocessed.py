@@ -173,7 +173,7 @@ def listed_files(window: Window, glob: str, objects: Objects, blocked: frozenset
     ``blocked`` are the folders that Spark cannot list: of what is in them, or above them, each file is a place of its own.
     """
     for root in window.roots:
-        for found in objects.files(root.uri) if root.is_folder else (root,):
+        for found in objects.files(root.uri) if root.is_folder and not root.problem else (root,):
             below = found.uri.removeprefix(root.uri)[1:].split("/") if found.uri != root.uri else []
             odd = odd_name(root, below)
             hidden = not all(is_visible(part) or part in NO_NAMES for part in below or [root.name])

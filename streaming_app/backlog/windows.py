@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from streaming_app.backlog.local_objects import LEADS_OUT, leads_out
 from streaming_app.backlog.names import NO_NAMES, odd_name
 from streaming_app.backlog.objects import Found, Objects
 from streaming_app.config.model import Config
 from streaming_app.errors import SourceError
-from streaming_app.uris import absolute
+from streaming_app.uris import absolute, is_s3
 
 REST = "rest"
 """The window of all that lies in no dated folder."""
@@ -106,9 +107,9 @@ def dated_folders(
         if not levels:
             dated.setdefault("-".join(date), []).append(folder)  # month=5 and month=05 are one
             return
-        for child in _children(folder, objects):
+        for child in _children(folder, objects, root):
             matched = re.fullmatch(rf"{levels[0]}=(\d+)", child.name)
-            if matched and child.is_folder:
+            if matched and child.is_folder and not child.problem:
                 below = (*date, matched[1].zfill(4 if levels[0] == "year" else 2))
                 if wanted(below):
                     descend(child, levels[1:], below)
@@ -119,10 +120,12 @@ def dated_folders(
     return dated, strays
 
 
-def _children(folder: Found, objects: Objects) -> Iterator[Found]:
+def _children(folder: Found, objects: Objects, source: str) -> Iterator[Found]:
     try:
-        yield from objects.children(folder.uri)
-    except PermissionError:  # on this machine; what lies in it cannot be told, and the folder is set aside by its name
+        for child in objects.children(folder.uri):
+            leaves = child.is_folder and not is_s3(child.uri) and leads_out(child.uri, source)
+            yield replace(child, problem=LEADS_OUT) if leaves else child
+    except PermissionError:  # on this machine; what lies in it is unknown, and the folder is set aside by its name
         yield folder
 
 

@@ -29,6 +29,7 @@ from streaming_app.cli.run_command import run
 from streaming_app.cli.submit_command import submit
 from streaming_app.cli.table_commands import tables_app
 from streaming_app.errors import ClickstreamError
+from streaming_app.jvm_log import discard_jvm_log, jvm_log
 
 app = App(
     name="clickstream",
@@ -63,7 +64,12 @@ def main() -> None:
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     _set_up_logging(debug=debug)
-    sys.exit(_exit_code(arguments, debug))
+    code = _exit_code(arguments, debug)
+    if code == 0:
+        discard_jvm_log()
+    elif said := jvm_log():
+        print(f"the log of Java: {said}", file=sys.stderr)
+    sys.exit(code)
 
 
 def _set_up_logging(*, debug: bool) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json as json_text
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
+import pyarrow as pa
 from cyclopts import Parameter
 from rich.console import Console
 
@@ -15,6 +17,8 @@ from streaming_app.config.load import load_config
 from streaming_app.errors import SourceError
 from streaming_app.explain import Explained, Explanation
 from streaming_app.explain import explain as explain_line
+from streaming_app.ingest.decompress import BrokenFile, blocks_of
+from streaming_app.ingest.open_raw import open_raw, why_unreadable
 from streaming_app.ingest.read_lines import BadPart, LineReader
 from streaming_app.storage import Storage
 from streaming_app.tables.delta import sink_for
@@ -46,10 +50,7 @@ def explain(
 def _request_text(uri: str, number: int | None, max_bytes: int, storage: Storage) -> tuple[bytes, int]:
     """The request and its line; a file that is one JSON object over many lines is taken as a whole."""
     if number is None:
-        try:
-            whole = storage.local_copy(uri).read_bytes()
-        except OSError as error:
-            raise SourceError(f"{uri}: cannot be read: {error}", "give a file with one request as JSON") from None
+        whole = _whole(uri, max_bytes, storage)
         if _is_object(whole):
             return whole, 1
     for found, part in LineReader(storage, uri, max_bytes):
@@ -58,6 +59,23 @@ def _request_text(uri: str, number: int | None, max_bytes: int, storage: Storage
                 raise SourceError(f"{uri}: {part.message}", "the job would quarantine it as " + part.reason)
             return part, found
     raise SourceError(f"{uri} has no line {number or 1}", "lines count from 1, blank ones too")
+
+
+def _whole(uri: str, max_bytes: int, storage: Storage) -> bytes:
+    """The content, unpacked in memory alone; no more of it than a line may have."""
+    blocks: list[bytes] = []
+    try:
+        with open_raw(storage, uri) as raw, suppress(BrokenFile):
+            size = 0
+            for block in blocks_of(raw):
+                blocks.append(block)
+                size += len(block)
+                if size > max_bytes:
+                    break
+    except (OSError, pa.ArrowInvalid, UnicodeError) as error:
+        why = why_unreadable(storage, uri, error) or error
+        raise SourceError(f"{uri}: cannot be read: {why}", "give a file with one request as JSON") from None
+    return b"".join(blocks)
 
 
 def _is_object(text: bytes) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pyarrow as pa
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 from rich.console import Console
 from rich.table import Column
 from rich.table import Table as Grid
@@ -14,10 +14,17 @@ from rich.text import Text
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
 from streaming_app.model.arrow import to_rows
-from streaming_app.tables.read import query
+from streaming_app.tables.read import QueryLimits, query
 
 TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes", "operation"]
 JsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
+_ABOVE_0 = validators.Number(gt=0)
+Seconds = Annotated[float, Parameter(name="--max-seconds", validator=_ABOVE_0, help="give up after so long")]
+MemoryMb = Annotated[
+    int, Parameter(name="--max-memory-mb", validator=_ABOVE_0, help="give up beyond it, and ten times as much disk")
+]
+MaxRows = Annotated[int, Parameter(name="--max-rows", validator=_ABOVE_0, help="give up where the result has more")]
+_LIMITS = QueryLimits()
 _LONGEST_CELL = 60
 
 
@@ -27,6 +34,8 @@ def inspect(
     *,
     where: Annotated[str | None, Parameter(help="SQL condition on the table's columns")] = None,
     limit: Annotated[int, Parameter(help="rows to show")] = 5,
+    max_seconds: Seconds = _LIMITS.seconds,
+    max_memory_mb: MemoryMb = _LIMITS.memory_mb,
     json: JsonOption = False,
 ) -> None:
     """Show rows of a table, newest first where it has times; one row a block, columns without a value left out.
@@ -36,8 +45,9 @@ def inspect(
     condition = f"WHERE {where}" if where else ""
     newest = "created_time" if table in ("quarantine", "run_metrics", "operation") else "event_timestamp"
     sink, chosen = sink_of(config), f'SELECT * FROM "{table}" {condition}'
-    rows = query(sink, f"SELECT * FROM ({chosen}) ORDER BY {newest} DESC LIMIT {limit}")
-    total = query(sink, f"SELECT count(*) AS n FROM ({chosen})")["n"][0].as_py()
+    limits = QueryLimits(max_seconds, max_memory_mb, max(1, limit))
+    rows = query(sink, f"SELECT * FROM ({chosen}) ORDER BY {newest} DESC LIMIT {limit}", limits)
+    total = query(sink, f"SELECT count(*) AS n FROM ({chosen})", limits)["n"][0].as_py()
     if json:
         print_json(rows)
         return
@@ -50,12 +60,20 @@ def inspect(
                 console.print(f"  {column:<42}{cell(value)}", markup=False, highlight=False)
 
 
-def sql(select: str, config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -> None:
+def sql(
+    select: str,
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    max_seconds: Seconds = _LIMITS.seconds,
+    max_memory_mb: MemoryMb = _LIMITS.memory_mb,
+    max_rows: MaxRows = _LIMITS.rows,
+    json: JsonOption = False,
+) -> None:
     """Run a SELECT over the tables (`clickstream tables describe` lists them).
 
     Example: clickstream sql "SELECT event_name, count(*) FROM event GROUP BY ALL ORDER BY 2 DESC"
     """
-    rows = query(sink_of(config), select)
+    rows = query(sink_of(config), select, QueryLimits(max_seconds, max_memory_mb, max_rows))
     if json:
         print_json(rows)
     else:

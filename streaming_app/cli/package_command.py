@@ -11,6 +11,7 @@ from rich.console import Console
 
 from streaming_app.packaging.build import build
 from streaming_app.packaging.manifest import Made
+from streaming_app.packaging.sbom import FILE as SBOM
 from streaming_app.packaging.target import Architecture, Target
 
 log = logging.getLogger("clickstream")
@@ -27,7 +28,7 @@ def package(
         Parameter(name="--with", negative="", help="package for the job, such as your plugins: folder, wheel or requirement"),
     ] = (),
 ) -> None:
-    """Make what is uploaded to AWS: environment.tar.gz, main.py, submitter.zip and manifest.json.
+    """Make what is uploaded to AWS: environment.tar.gz, main.py, submitter.zip, sbom.cdx.json and manifest.json.
 
     The libraries are those that are installed or locked here, as wheels for Amazon Linux 2023, so any machine will do. Spark
     and Delta are left out: EMR has its own.
@@ -43,6 +44,7 @@ def package(
         made = build(out, job, function, with_, log.info)
     for each in made:
         print(_describe(each))
+    print(f"{out / SBOM}  lists all libraries and their licences, as CycloneDX")
     print(f"{out / 'manifest.json'}  says what is in them")
 
 

@@ -114,7 +114,7 @@ class Privacy(Section):
     """What is stored of client addresses, in process_info and quarantine alike, after they were looked up: all; the /24
     (IPv4) or /48 (IPv6) network; a keyed hash; nothing."""
     hash_key: SecretStr | None = Field(default=None, min_length=16)
-    """Key of the hash; who has it can test whether an address was here."""
+    """Key of the hash, and of the audit of erasures; who has it can test whether an address, or a person, was here."""
 
     @model_validator(mode="after")
     def _keyed(self) -> Privacy:

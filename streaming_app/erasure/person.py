@@ -32,9 +32,9 @@ class Person:
         """What must be found nowhere in the end."""
         return self.linked | {each for each in (self.user_pseudo_id, self.user_id) if each}
 
-    def digest(self, key: str) -> str:
-        """Tells whoever knows the id and the key that it was this person; nobody else."""
-        return hashlib.blake2b(self._id.encode(), key=key.encode()[:64], digest_size=16).hexdigest()
+    def digest(self, key: bytes) -> str:
+        """Says to whoever knows the id and the key, of at most 64 bytes, that it was this person."""
+        return hashlib.blake2b(self._id.encode(), key=key, digest_size=16).hexdigest()
 
     @property
     def _id(self) -> str:

@@ -26,12 +26,17 @@ class BrokenFile(Exception):
 
 
 def blocks_of(raw: Any) -> Iterator[bytes]:
-    """Content of a readable stream in blocks of at most some 4 MiB; several gzip members in a row are one content.
+    """Content of a readable stream in blocks of at most some 4 MiB; several gzip members in a row are one content, and zero
+    bytes before, between and after them are none.
 
     Raises:
         BrokenFile: after the last block that could be read.
     """
     head = raw.read(_READ)
+    while head[:1] == b"\0":  # a writer that died leaves zero bytes, as many as there may be
+        head = head.lstrip(b"\0") or raw.read(_READ)
+    if len(head) == 1:
+        head += raw.read(_READ)
     if head[:2] == _GZIP_MAGIC:
         yield from _joined(_gunzipped(_pieces(head, raw)))
         return

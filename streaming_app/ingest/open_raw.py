@@ -6,15 +6,18 @@ An error of the storage must end the run: taken for the file's own, an outage wo
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from streaming_app.backlog.local_objects import LEADS_OUT
 from streaming_app.backlog.names import NO_NAMES
 from streaming_app.storage import Storage
 from streaming_app.uris import is_s3
@@ -31,6 +34,7 @@ _LOCAL = {
     errno.ELOOP: "is a link to itself",
     errno.ENAMETOOLONG: "its name is too long",
     errno.ENXIO: "is no ordinary file",
+    errno.EXDEV: LEADS_OUT,
 }
 """Errors of the system that concern the file alone. EIO is none: a disk that fails does so for all."""
 
@@ -71,10 +75,58 @@ def open_raw(storage: Storage, uri: str) -> Iterator[Any]:
     system, path = storage.filesystem(uri)
     if "\0" in path:
         raise pa.ArrowInvalid("a zero byte in it")
-    if not is_s3(uri) and not stat.S_ISREG(Path(path).stat().st_mode):
-        raise OSError(errno.EISDIR if Path(path).is_dir() else errno.ENXIO, path)  # opening a pipe would wait for its writer
+    if not is_s3(uri):
+        with open_local(path, storage.source) as stream:
+            yield stream
+        return
     with system.open_input_stream(path, compression=None) as stream:
         yield stream
+
+
+def open_local(path: str, source: str | None) -> FileIO:
+    """An ordinary file of this machine; of one in ``source``, no link on the way may lead out of it.
+
+    The path without links is walked from ``source`` on, part by part: whatever becomes a link meanwhile is not followed.
+
+    Raises:
+        OSError: it cannot be opened, or is no ordinary file; EXDEV where a link leads out.
+        UnicodeError: its name is no UTF-8.
+    """
+    path.encode()
+    found = (
+        _open_beneath(path, source)
+        if source is not None and _is_below(path, source)
+        else os.open(path, _READ)  # named by a stored row of before, when the source was another, or by the user
+    )
+    kind = os.fstat(found).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(found)
+        raise OSError(errno.EISDIR if stat.S_ISDIR(kind) else errno.ENXIO, path)
+    return FileIO(found, "rb")
+
+
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # or opening a pipe would wait for its writer
+_PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def _open_beneath(path: str, source: str) -> int:
+    real, root = os.path.realpath(path), os.path.realpath(source)
+    if not _is_below(real, root):
+        raise OSError(errno.EXDEV, path)
+    *folders, name = Path(os.path.relpath(real, root)).parts
+    here = os.open(root, _PASS)
+    try:
+        for each in folders:
+            below = os.open(each, _PASS | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        return os.open(name, _READ | os.O_NOFOLLOW, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return os.path.commonpath((path, folder)) == folder
 
 
 def why_unreadable(storage: Storage, uri: str, error: Exception) -> Unreadable | None:

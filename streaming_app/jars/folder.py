@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -42,9 +43,10 @@ def complete(jars: Collection[Jar], settings: Path | None = None, *, checksums: 
     name when its checksum is right, so no reader ever sees part of one. ``settings``: Ivy's, in place of our own.
 
     Raises:
-        EnvironmentProblem: a jar is missing and cannot be fetched, or the folder cannot be written.
+        EnvironmentProblem: a jar is missing and cannot be fetched, or the folder cannot be written, or is another user's.
     """
     folder = jars_folder()
+    checksums |= "CLICKSTREAM_JARS" not in os.environ and _was_open(folder)
     if faults(jars, folder, checksums=checksums):
         try:
             with _alone_in(folder):
@@ -56,6 +58,25 @@ def complete(jars: Collection[Jar], settings: Path | None = None, *, checksums: 
     return [folder / jar.file_name for jar in jars]
 
 
+def _was_open(folder: Path) -> bool:
+    """Whether other users could write to our own folder, or a jar in it; from now on they cannot.
+
+    Raises:
+        EnvironmentProblem: it belongs to one of them.
+    """
+    if not folder.is_dir():
+        return False
+    if folder.stat().st_uid not in (0, os.geteuid()):
+        raise EnvironmentProblem(f"{folder}: the folder of jars belongs to another user", "name one of yours by CLICKSTREAM_JARS")
+    opened = [path for path in (folder, *folder.glob("*.jar")) if path.stat().st_mode & _OTHERS_WRITE]
+    for path in opened:
+        path.chmod(path.stat().st_mode & ~_OTHERS_WRITE)
+    return bool(opened)
+
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
 def _own_settings() -> Path:
     named = os.environ.get("CLICKSTREAM_IVY_SETTINGS")
     return Path(named).absolute() if named else conf_file("spark/ivysettings.xml")
@@ -63,7 +84,7 @@ def _own_settings() -> Path:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -93,6 +114,7 @@ def _put(arrived: Path | None, jar: Jar, folder: Path) -> None:
         raise IvyError(f"what was fetched as {jar.coordinates} {fault}")
     with arrived.open("rb") as file:
         os.fsync(file.fileno())  # a machine that stops now must not leave the name with the size and without the content
+    arrived.chmod(0o644)
     arrived.replace(folder / jar.file_name)
 
 

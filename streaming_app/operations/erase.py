@@ -24,6 +24,7 @@ from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stale import mark_stale
 from streaming_app.derive.stream import derive
 from streaming_app.erasure.anonymise import digest
+from streaming_app.erasure.audit_key import audit_key, find_audit_key
 from streaming_app.erasure.mentions import Mentions
 from streaming_app.erasure.person import Person, with_links
 from streaming_app.erasure.quarantined import quarantined_hits, take_out_quarantined
@@ -61,6 +62,8 @@ class Erased:
 def planned(config: Config, person: Person, *, raw: bool) -> dict[str, Any]:
     """What an erasure would find; nothing is written."""
     sink = sink_for(config)
+    key = find_audit_key(config, sink.storage)
+    in_audit = {"person": person.digest(key)} if key else {}
     person = with_links(person, sink)
     erased = _counted(list(hits(person, sink)), person)
     mentions = Mentions(person.ids)
@@ -68,7 +71,7 @@ def planned(config: Config, person: Person, *, raw: bool) -> dict[str, Any]:
     erased.quarantine = sum(map(len, found.values()))
     if raw:
         _erase_raw(config, person.app_id, mentions, sink.storage, erased, dry_run=True)
-    return asdict(erased)
+    return asdict(erased) | in_audit
 
 
 def erase(config: Config, person: Person, mode: Mode, progress: Progress, *, raw: bool = False) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def erase(config: Config, person: Person, mode: Mode, progress: Progress, *, raw
     Raises:
         LeaseError: another process writes to these tables.
     """
-    digest_of_person = person.digest(config.project_id)
+    digest_of_person = person.digest(audit_key(config, sink_for(config).storage))
     by = "user_id" if person.user_id else "user_pseudo_id"
     asked = {"app": person.app_id, "by": by, "mode": mode, "raw": raw, "person": digest_of_person}
     progress.phase("start")
@@ -102,7 +105,7 @@ def erase(config: Config, person: Person, mode: Mode, progress: Progress, *, raw
             progress.phase("rebuild")
             rebuild_stale_users(config, this.sink, this.job_id)
             this.result = asdict(erased) | _afterwards(known, mentions, config, this.sink, raw=raw)
-    return this.result
+    return this.result | {"person": digest_of_person}
 
 
 class _Notes(msgspec.Struct):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from streaming_app.packaging.project import NAME, pin, requirements_of
+from streaming_app.errors import EnvironmentProblem
+from streaming_app.packaging.hashes import hashes_in, with_hashes
+from streaming_app.packaging.project import NAME, in_checkout, locked_requirements, pin, requirements_of
 from streaming_app.packaging.target import Target
 from streaming_app.packaging.uv import Uv
+
+log = logging.getLogger("clickstream")
 
 
 @dataclass(frozen=True)
@@ -47,17 +52,33 @@ _NEVER_NEEDED = (
 
 
 def assemble(uv: Uv, target: Target, recipe: Recipe, added: Iterable[str], project: Path, folder: Path) -> dict[str, str]:
-    """Fill a folder, which is to be made, and return the distributions in it with their versions."""
+    """Fill a folder, which is to be made, and return the distributions in it with their versions.
+
+    Raises:
+        EnvironmentProblem: uv cannot do it, or a library is not, byte for byte, what was locked.
+    """
     work = folder.with_name(f"{folder.name}.work")
     work.mkdir()
     requirements, left_out, resolved = (work / f"{name}.txt" for name in ("requirements", "left_out", "resolved"))
     requirements.write_text("\n".join([*requirements_of(project, recipe.extra), *added]))
     left_out.write_text("\n".join(sorted({NAME, *recipe.left_out})))  # the project is there already, whoever requires it
     shutil.copytree(project, folder)
-    uv.resolve(target, ["--excludes", str(left_out), *pin(uv, target, work, resolved)], requirements, resolved)
+    locked = locked_requirements(uv)
+    uv.resolve(target, ["--excludes", str(left_out), *pin(locked, target, work, resolved)], requirements, resolved)
+    text, unlocked = with_hashes(resolved.read_text(), hashes_in(locked))
+    if unlocked and in_checkout():
+        _check_added(unlocked, added)
+    resolved.write_text(text)
     uv.install(target, ["--requirements", resolved], folder)
     _strip(folder)
     return {each.name: each.version for each in sorted(metadata.distributions(path=[str(folder)]), key=lambda each: each.name)}
+
+
+def _check_added(unlocked: list[str], added: Iterable[str]) -> None:
+    """What a user adds brings libraries that no lock knows; without that, there is none."""
+    log.info("not in uv.lock, so not compared with it: %s", ", ".join(unlocked))
+    if not list(added):
+        raise EnvironmentProblem(f"uv.lock has no hash for {', '.join(unlocked)}", "lock them: uv lock")
 
 
 def _strip(folder: Path) -> None:

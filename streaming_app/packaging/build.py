@@ -12,6 +12,8 @@ from streaming_app.packaging import archive
 from streaming_app.packaging.assemble import ENVIRONMENT, SUBMITTER, assemble
 from streaming_app.packaging.manifest import Made, write_manifest
 from streaming_app.packaging.project import unpack_project
+from streaming_app.packaging.sbom import FILE as SBOM
+from streaming_app.packaging.sbom import describe_libraries, write_sbom
 from streaming_app.packaging.target import Target
 from streaming_app.packaging.uv import Uv
 
@@ -20,7 +22,8 @@ LAMBDA_BYTES = 250 * 1024 * 1024
 
 
 def build(out: Path, job: Target, function: Target, added: Sequence[str], tell: Callable[[str], None]) -> list[Made]:
-    """Make environment.tar.gz and main.py for the job, submitter.zip for the function that starts it, and manifest.json.
+    """Make environment.tar.gz and main.py for the job, submitter.zip for the function that starts it, the list of all libraries
+    (sbom.cdx.json), and manifest.json.
 
     Args:
         out: folder to write to; other files in it are left alone.
@@ -44,7 +47,8 @@ def build(out: Path, job: Target, function: Target, added: Sequence[str], tell: 
             _entry(job, out),
             _submitter(uv, function, project, out, tell),
         ]
-    write_manifest(made, out / "manifest.json")
+    write_sbom({each.path.name: each.libraries for each in made if each.libraries}, out / SBOM)
+    write_manifest(made, out / SBOM, out / "manifest.json")
     return made
 
 
@@ -54,7 +58,7 @@ def _environment(uv: Uv, target: Target, added: Sequence[str], project: Path, ou
     packages = assemble(uv, target, ENVIRONMENT, added, project, folder)
     tell(f"compressing {path.name}")
     archive.write_tar_gz(folder, path)
-    return Made(path, archive.size_of(folder), target, packages)
+    return Made(path, archive.size_of(folder), target, packages, describe_libraries(folder))
 
 
 def _entry(target: Target, out: Path) -> Made:
@@ -67,7 +71,7 @@ def _submitter(uv: Uv, target: Target, project: Path, out: Path, tell: Callable[
     folder, path = project.with_name("submitter"), out / "submitter.zip"
     tell(f"making {path.name} ({target})")
     packages = assemble(uv, target, SUBMITTER, [], project, folder)
-    made = Made(path, archive.size_of(folder), target, packages)
+    made = Made(path, archive.size_of(folder), target, packages, describe_libraries(folder))
     check_fits(made)
     archive.write_zip(folder, path)
     return made

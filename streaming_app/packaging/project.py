@@ -7,6 +7,7 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
+from streaming_app.packaging.hashes import without_hashes
 from streaming_app.packaging.target import Target
 from streaming_app.packaging.uv import CHECKOUT, Uv
 
@@ -38,16 +39,20 @@ def requirements_of(folder: Path, extra: str | None) -> list[str]:
     return [requirement for requirement, _, marker in lines if "extra ==" in marker and extra in marker]
 
 
-def pin(uv: Uv, target: Target, folder: Path, resolved: Path) -> list[str]:
+def locked_requirements(uv: Uv) -> str:
+    """What uv.lock holds, with hashes; what is installed, without, where there is no checkout."""
+    return uv.locked(CHECKOUT) if in_checkout() else _installed()
+
+
+def pin(versions: str, target: Target, folder: Path, resolved: Path) -> list[str]:
     """Options of ``Uv.resolve`` that keep the versions which are locked, or installed, here.
 
     A library that was installed for another Python may have no such version for the target's: then, and only then, uv may
     choose another one. So these versions are put where uv looks for earlier choices.
     """
-    versions = uv.locked(CHECKOUT) if in_checkout() else _installed()
     if in_checkout() or platform.python_version().startswith(f"{target.python}."):
         constraints = folder / "constraints.txt"
-        constraints.write_text(versions)
+        constraints.write_text(without_hashes(versions))
         return ["--constraints", str(constraints)]
     resolved.write_text(versions)
     return []

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -27,16 +28,27 @@ class Uv:
         self._executable = find_uv()
 
     def build_wheel(self, source: Path, folder: Path) -> Path:
-        """Build the wheel of a project, the only new file in ``folder``."""
+        """Build the wheel of a project, the only new file in ``folder``; of this one by the locked build backend alone."""
         there = set(folder.glob("*.whl"))
-        self._run(f"build {source}", "build", "--wheel", "--quiet", "--out-dir", str(folder), str(source))
+        with tempfile.TemporaryDirectory(prefix="clickstream-build-") as work:
+            options = self._locked_backend(Path(work)) if source == CHECKOUT and (CHECKOUT / "uv.lock").is_file() else []
+            self._run(f"build {source}", "build", "--wheel", "--quiet", *options, "--out-dir", str(folder), str(source))
         [made] = set(folder.glob("*.whl")) - there
         return made
 
     def locked(self, project: Path) -> str:
-        """The versions of a project's uv.lock, as requirements that hold for every platform."""
-        options = ["--frozen", "--all-extras", "--no-dev", "--no-emit-project", "--no-hashes", "--no-annotate", "--no-header"]
-        return self._run(f"read {project / 'uv.lock'}", "export", "--quiet", "--project", str(project), *options)
+        """The versions of a project's uv.lock and their hashes, as requirements that hold for every platform."""
+        return self._export(project, "--all-extras", "--no-dev")
+
+    def _locked_backend(self, folder: Path) -> list[str]:
+        """Options by which a build takes what it needs from the lock, and refuses anything else."""
+        constraints = folder / "build.txt"
+        constraints.write_text(self._export(CHECKOUT, "--only-group", "build"))
+        return ["--build-constraints", str(constraints), "--require-hashes"]
+
+    def _export(self, project: Path, *options: str) -> str:
+        always = ["--frozen", "--no-emit-project", "--no-annotate", "--no-header"]
+        return self._run(f"read {project / 'uv.lock'}", "export", "--quiet", "--project", str(project), *always, *options)
 
     def resolve(self, target: Target, options: Sequence[str], requirements: Path, resolved: Path) -> None:
         """Write what is needed to ``resolved``, one version each; versions that stand there are kept where they can be."""
@@ -44,7 +56,7 @@ class Uv:
         self._run(f"find wheels for {target}", "pip", "compile", "--quiet", *_wheels_for(target), *options)
 
     def install(self, target: Target, requirements: Iterable[str | Path], folder: Path) -> None:
-        """Unpack wheels into a folder, without what they require."""
+        """Unpack wheels into a folder, without what they require. One that has not the hash it is given with is refused."""
         options = ["--no-deps", "--target", str(folder), *map(str, requirements)]
         self._run(f"install wheels for {target}", "pip", "install", "--quiet", *_wheels_for(target), *options)
 
@@ -76,6 +88,8 @@ def _wheels_for(target: Target) -> list[str]:
 def _hint(said: str) -> str:
     if "unexpected argument" in said:
         return "uv is too old: pip install --upgrade uv"
+    if "ash mismatch" in said:
+        return "what the index gives is not what was locked: find out why before you lock it again"
     if "wheel" in said:
         return "only wheels can be packaged: choose a version that has one for this platform"
     if "unsatisfiable" in said:

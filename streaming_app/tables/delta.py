@@ -17,6 +17,7 @@ from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage import Storage
 from streaming_app.tables.files import LiveFile
 from streaming_app.tables.layout import bring_up_to_date, check_readable, properties_of
+from streaming_app.uris import absolute, is_s3
 
 
 @dataclass(frozen=True)
@@ -116,4 +117,5 @@ def _under(prefix: str, action: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def sink_for(config: Config) -> Sink:
     """The tables that a configuration names."""
-    return Sink(config.sink.uri, Storage(config.s3.endpoint, config.s3.region))
+    source = None if is_s3(config.source.uri) else absolute(config.source.uri)
+    return Sink(config.sink.uri, Storage(config.s3.endpoint, config.s3.region, source))

@@ -57,22 +57,42 @@ def _within(plain: bytes, max_bytes: int) -> bytes:
 
 
 def gunzip(packed: bytes, max_bytes: int) -> bytes:
-    """Decompress one gzip (or zlib) stream, never making more than ``max_bytes`` of it.
+    """Decompress a gzip (or zlib) stream, never making more than ``max_bytes`` of it; several members, with zero bytes between
+    them or not, are one content.
 
     Raises:
-        MalformedPayload: not such a stream, or cut short.
+        MalformedPayload: not such a stream, cut short, or of more members than a client makes.
         TooLarge: it would become larger.
     """
+    plain, rest = _first_member(packed, max_bytes)
+    if not rest:
+        return plain
+    members = [plain]
+    while (rest := rest.lstrip(b"\0")).startswith(_GZIP_MAGIC):
+        if len(members) == _MOST_MEMBERS:
+            raise MalformedPayload(f"more than {_MOST_MEMBERS} gzip members")
+        plain, rest = _first_member(rest, max_bytes, sum(map(len, members)))
+        members.append(plain)
+    return b"".join(members)
+
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_MOST_MEMBERS = 64
+"""What follows a member is copied, so the number of members must be bounded."""
+
+
+def _first_member(packed: bytes, max_bytes: int, before: int = 0) -> tuple[bytes, bytes]:
+    """What the first member holds, and the bytes that follow it; ``before`` bytes came out of others."""
     stream = isal_zlib.decompressobj(GZIP_OR_ZLIB)
     try:
-        plain = stream.decompress(packed, max_bytes + 1)
+        plain = stream.decompress(packed, max_bytes - before + 1)
     except IsalError as error:
         raise MalformedPayload(f"neither JSON nor base64(gzip): {error}") from None
-    if len(plain) > max_bytes:
+    if before + len(plain) > max_bytes:
         raise TooLarge(f"payload larger than {max_bytes} bytes after decompression")
     if not stream.eof:
         raise MalformedPayload("the gzip stream is cut short")
-    return bytes(plain)
+    return bytes(plain), stream.unused_data
 
 
 def elements(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pyspark
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from streaming_app.errors import ConfigError, EnvironmentProblem
 from streaming_app.packaging import uv
@@ -73,6 +75,14 @@ def test_manifest_tells_what_the_files_are(package: Package) -> None:
         assert (file["sha256"], file["size"]) == (hashlib.sha256(content).hexdigest(), len(content))
         assert (file["architecture"], file["python"]) == (package.architecture, PYTHON)
     assert package.manifest["files"]["environment.tar.gz"]["unpacked"] > 100_000_000
+
+
+def test_the_list_of_libraries_is_what_is_in_the_files(package: Package) -> None:
+    text = (package.folder / "sbom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    for file in json.loads(text)["components"]:
+        assert {each["name"]: each["version"] for each in file["components"]} == package.packages(file["name"])
+    assert package.manifest["sbom"] == {"file": "sbom.cdx.json", "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def test_the_plugin_and_its_entry_point_are_there(package: Package) -> None:

@@ -119,11 +119,11 @@ def test_another_app_is_another_person(job: Job) -> None:
 
 def test_the_audit_does_not_name_the_person(job: Job) -> None:
     person = Person("shop", user_pseudo_id=X)
-    erase(job.config, person, "delete", LogLines())
+    done = erase(job.config, person, "delete", LogLines())
     rows = job.query("SELECT * FROM operation ORDER BY created_time")
     assert [row["status"] for row in rows] == ["started", "done"]
     assert X not in json.dumps(rows, default=str)
-    assert json.loads(rows[1]["arguments"])["person"] == person.digest(job.config.project_id)
+    assert json.loads(rows[1]["arguments"])["person"] == done["person"] == planned(job.config, person, raw=False)["person"]
     assert rows[0]["arguments"] == rows[1]["arguments"]
     assert not [
         path for path in (job.folder / "lake/_checkpoints").rglob("*") if path.is_file() and X in path.read_text(errors="ignore")

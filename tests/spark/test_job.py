@@ -219,3 +219,10 @@ def test_a_hook_is_given_the_new_events_of_each_batch_once(spark: SparkSession, 
     assert [row["event_count"] for row in job.rows("session")] == [3]
     with pytest.raises(ConfigError, match=r"derive.hooks.0.function: cannot import tests.spark.test_job:nothing"):
         Job(tmp_path, hook % "nothing")
+
+
+def test_nothing_on_this_machine_reaches_the_session_without_its_secret(spark: SparkSession) -> None:
+    """Another user could send the ports of an open one objects to unpack."""
+    security = spark._jvm.org.apache.spark.SparkEnv.get().securityManager()
+    assert security.isAuthenticationEnabled()
+    assert len(security.getSecretKey()) >= 32

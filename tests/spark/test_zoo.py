@@ -70,7 +70,9 @@ def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
     month = tmp_path / "raw/year=2026/month=05"
     (month / "dangling.gz").symlink_to("nowhere")
     (month / "itself.gz").symlink_to("itself.gz")
-    (month / "linked.gz").symlink_to(put(tmp_path, "../elsewhere.gz"))
+    (month / "linked.gz").symlink_to(put(tmp_path, "_aside/linked.gz"))
+    (month / "leads_out.gz").symlink_to(put(tmp_path, "../elsewhere.gz"))
+    (month / "outside").symlink_to(tmp_path.parent)
     (tmp_path / "raw/dangling.gz").symlink_to("nowhere")
     (month / "loop").mkdir()
     (month / "loop/back").symlink_to(month)
@@ -81,13 +83,16 @@ def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
     put(tmp_path, "year=2026/month=05/cut.gz", gzip.compress(line(event("cut")) + b"\n" + os.urandom(9_000))[:-900])
 
     summary = job.run()
-    good = {*(name[:200] for name in GOOD), "../elsewhere.gz", "year=2026/month=05/loop/a.gz", "padded", "cut"}
+    good = {*(name[:200] for name in GOOD), "_aside/linked.gz", "year=2026/month=05/loop/a.gz", "padded", "cut"}
     assert read(job) == good
     found = quarantined(job)
     odd = {
         *ODD,
         "dangling.gz",
-        *(f"year=2026/month=05/{name}" for name in ("dangling.gz", "itself.gz", "loop/back", "\\udcff.gz")),
+        *(
+            f"year=2026/month=05/{name}"
+            for name in ("dangling.gz", "itself.gz", "loop/back", "leads_out.gz", "outside", "\\udcff.gz")
+        ),
     }
     assert {name for name, (reason, _) in found.items() if reason == "unreadable_file"} == odd
     assert found["year=2026/month=05/cut.gz"][0] == "malformed_line"

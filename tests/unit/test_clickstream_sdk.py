@@ -449,11 +449,25 @@ PAYLOAD = json.dumps([{**LEAST, "app_title": TITLE}])
 # Stored, not compressed: so the title's base64 has both letters, + and /, that an address must escape.
 PACKED = base64.b64encode(gzip.compress(PAYLOAD.encode(), compresslevel=0, mtime=0)).decode()
 
+
+def packed(*members: bytes) -> str:
+    return base64.b64encode(b"".join(members)).decode()
+
+
+def halves(between: bytes = b"") -> str:
+    """The payload in two members."""
+    half = len(PAYLOAD) // 2
+    return packed(gzip.compress(PAYLOAD[:half].encode()), between, gzip.compress(PAYLOAD[half:].encode()))
+
+
 # name: (data, uri)
 REQUESTS: dict[str, tuple[str | None, str | None]] = {
     "plain": (PAYLOAD, None),
     "packed": (PACKED, None),
     "packed, in lines": ("\n".join(PACKED[start : start + 76] for start in range(0, len(PACKED), 76)), None),
+    "packed in two members": (halves(), None),
+    "packed in two members, far apart": (halves(bytes(1_500_000)), None),
+    "padded with zeros": (packed(gzip.compress(PAYLOAD.encode()), bytes(1_500_000)), None),
     "one object": (PAYLOAD[1:-1], None),
     "white space around it": (f"\r\n {PAYLOAD}\n", None),
     "in the address, escaped": (None, f"/collect?appId=shop&data={quote(PAYLOAD, safe='')}&x=1"),
@@ -485,6 +499,9 @@ REFUSED: dict[str, tuple[str | None, type[InputError], str]] = {
     "not packed": (base64.b64encode(PAYLOAD.encode()).decode(), MalformedPayload, "neither JSON nor base64"),
     "large": (json.dumps([LEAST] * 2 + ["x" * 10_000]), TooLarge, "allowed are 10000"),
     "large when unpacked": (base64.b64encode(gzip.compress(b"[" + b" " * 10_000)).decode(), TooLarge, "larger than 10000"),
+    "large with its second member": (packed(gzip.compress(b"["), gzip.compress(b" " * 10_000)), TooLarge, "larger than 10000"),
+    "a second member cut short": (packed(gzip.compress(b"["), gzip.compress(b"]")[:-9]), MalformedPayload, "is cut short"),
+    "very many members": (packed(gzip.compress(b" ") * 5_000), MalformedPayload, "more than 64 gzip members"),
     "many events": (json.dumps([LEAST] * 3), TooLarge, "3 events in one request, allowed are 2"),
 }
 

@@ -88,6 +88,7 @@ def test_the_submitter_is_told_what_it_needs() -> None:
         "CLICKSTREAM_PACKAGE": "s3://artifacts/clickstream/0.1.0",
         "CLICKSTREAM_LOG_URI": "s3://<WorkBucket>/logs/",
         "CLICKSTREAM_LOG_GROUP": "<JobLogs>",
+        "CLICKSTREAM_MAXIMUM_VCPU": 80,
         "CLICKSTREAM_KMS_KEY_ARN": KEY,
         "POWERTOOLS_METRICS_NAMESPACE": "Clickstream",
     }

@@ -25,6 +25,7 @@ CALLS: dict[tuple[str, str], list[Need]] = {
         ("s3:GetObject", f"{LAKE}/lake/event/_delta_log/00000000000000000000.json", {}),
     ],
     ("s3", "list_objects_v2"): [
+        ("s3:ListBucket", RAW, {"prefix": "raw/"}),
         ("s3:ListBucket", RAW, {"prefix": "raw/year=2026/"}),
         ("s3:ListBucket", LAKE, {"prefix": "lake/_checkpoints/ingest/commits/"}),
         ("s3:ListBucket", LAKE, {"prefix": "lake/event/_delta_log/"}),
@@ -102,6 +103,8 @@ REFUSED: list[tuple[str, str, str, dict[str, str]]] = [
     ("SubmitterRole", "s3:GetObject", f"{LAKE}/lake/event/app_id=shop/a.parquet", {}),
     ("SubmitterRole", "s3:PutObject", f"{LAKE}/lake/_checkpoints/ingest/offsets/0", {}),
     ("SubmitterRole", "s3:ListBucket", LAKE, {"prefix": "other/"}),
+    *[("SubmitterRole", "s3:ListBucket", RAW, {"prefix": prefix}) for prefix in ("rawX/", "raw-payments/year=2026/", "ra", "")],
+    *[("JobRole", "s3:GetObject", f"{RAW}/{key}", {}) for key in ("rawX/a.gz", "raw-payments/a.gz", "raw.csv", "other/a.gz")],
     ("SubmitterRole", "iam:PassRole", "arn:<SubmitterRole>", EMR),
     ("SubmitterRole", "iam:PassRole", "arn:<JobRole>", {"passedtoservice": "ec2.amazonaws.com"}),
     ("SubmitterRole", "emr-serverless:StartJobRun", "arn:<Other>", {}),

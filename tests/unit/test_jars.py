@@ -9,7 +9,8 @@ import pytest
 
 from streaming_app.classes import missing_class
 from streaming_app.cli import _exit_code
-from streaming_app.jars.folder import jars_folder
+from streaming_app.errors import EnvironmentProblem
+from streaming_app.jars.folder import complete, jars_folder
 from streaming_app.jars.ivy import spark_jars
 from streaming_app.jars.lock import Jar, faults, locked_jars
 from streaming_app.jars.needed import jar_settings, needed_jars
@@ -30,6 +31,25 @@ def test_the_list_is_of_the_versions_in_pyproject() -> None:
     for purpose, coordinates in wanted.items():
         assert coordinates in {jar.coordinates for jar in locked_jars(purpose)}
     assert {jar.purpose for jar in locked_jars()} == set(wanted)
+
+
+@pytest.mark.parametrize("open_", ["the folder", "the jar"])
+def test_a_jar_that_others_could_exchange_is_read_to_its_end(open_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual look at names and sizes would not notice."""
+    monkeypatch.delenv("CLICKSTREAM_JARS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = jars_folder()
+    folder.mkdir(parents=True)
+    jar = folder / JAR.file_name
+    jar.write_bytes(b"abd")
+    jar.chmod(0o644)
+    assert complete([JAR]) == [jar]
+    (folder if open_ == "the folder" else jar).chmod(0o777)
+    with pytest.raises(EnvironmentProblem, match="has another content than the locked one"):
+        complete([JAR], tmp_path / "no settings.xml")
+    assert not [path for path in (folder, jar) if path.stat().st_mode & 0o022]
+    jar.write_bytes(b"abc")
+    assert complete([JAR]) == [jar]
 
 
 def test_no_jar_of_the_list_comes_with_spark() -> None:

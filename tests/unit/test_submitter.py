@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import msgspec
 import pytest
+import yaml
 
 from streaming_app.cli import app
 from streaming_app.config.emr import Emr
@@ -24,11 +26,13 @@ from streaming_app.lease.slot import LocalSlot
 from submitter import decide as decide_module
 from submitter import in_use
 from submitter.deployment import Deployment
+from submitter.handler import handler
 from submitter.report import described, measured
 from submitter.request import client_token
 from submitter.runs import ACTIVE, ENDED, Runs
 from submitter.sizing import enough_bytes, plan_for
 from submitter.submit import submit
+from submitter.trigger import OVERRIDABLE
 from tests.support.emr_serverless import EmrServerless, serving_emr
 from tests.support.lake import Lake
 from tests.support.raw import event, line, write
@@ -78,6 +82,12 @@ def deployment(tmp_path: Path) -> Deployment:
     )
 
 
+def configure(deployment: Deployment, **sections: Any) -> None:
+    """Write sections of the configuration over those that are there."""
+    path = Path(deployment.config_uri)
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | sections))
+
+
 def raw(folder: Path, name: str = "a.gz", size: int = 10) -> None:
     path = folder / "raw/year=2026/month=05" / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +129,7 @@ def test_the_request(emr: EmrServerless, deployment: Deployment, tmp_path: Path)
             "spark.executor.instances": "1",
             "spark.dynamicAllocation.maxExecutors": "1",
             "spark.sql.shuffle.partitions": "4",
+            "spark.ssl.internode.enabled": "true",
             "spark.archives": "s3://artifacts/clickstream/0.1.0/environment.tar.gz#environment",
             "spark.emr-serverless.driverEnv.PYTHONPATH": "./environment",
             "spark.executorEnv.PYTHONPATH": "./environment",
@@ -265,7 +276,8 @@ def test_size(
     stored: int, over: dict[str, Any], executors: int, emr: EmrServerless, deployment: Deployment, tmp_path: Path
 ) -> None:
     raw(tmp_path, size=stored)
-    done = submit(deployment, {"emr": over})
+    configure(deployment, emr={"sizing": {"compression_ratio": 10}} | over)
+    done = submit(deployment, {})
     assert done.decision.plan is not None
     assert done.decision.plan.executors == executors
     assert settings(emr.requests[0])["spark.executor.instances"] == str(executors)
@@ -318,26 +330,129 @@ def test_the_ratio_is_that_of_the_last_batches(emr: EmrServerless, deployment: D
     assert ratio > 10
 
 
-@pytest.mark.parametrize(
-    ("over", "says"),
-    [
-        ({"sizing": {"max_cpu": 8}}, "emr.sizing.max_cpu: unknown key, did you mean 'max_vcpu'?"),
-        ({"executor": {"vcpu": 3}}, "emr.executor.vcpu"),
-        ({"executor": {"vcpu": 8}}, "memory_gb: a worker of 8 vCPU has 16 to 60 GB in steps of 4"),
-        ({"sizing": {"min_vcpu": 100}}, "min_vcpu: must not be above max_vcpu"),
-    ],
-)
-def test_a_mistake_in_the_event_is_told(over: dict[str, Any], says: str, emr: EmrServerless, deployment: Deployment) -> None:
+SCHEDULED = {"scheduled_time": "2030-01-01T00:00:00Z"}
+EVENT_BRIDGE = {
+    "version": "0",
+    "id": "53dc4d37",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2030-01-01T00:00:00Z",
+    "region": "eu-west-1",
+    "resources": ["arn:aws:events:::rule/a"],
+    "detail": {"emr": 1},
+}
+ACCEPTED: dict[str, tuple[Any, dict[str, Any]]] = {
+    "nothing": ({}, {}),
+    "a schedule": (SCHEDULED, {}),
+    "EventBridge's own": (EVENT_BRIDGE, {}),
+    "sizing": ({"emr": {"sizing": {"min_vcpu": 8, "max_vcpu": 16}}}, {"sizing": {"min_vcpu": 8, "max_vcpu": 16}}),
+    "all that a stack has": ({"emr": {"sizing": {"max_vcpu": 78}}}, {"sizing": {"max_vcpu": 78}}),
+    "minutes and attempts": ({"emr": {"timeout_minutes": 30, "attempts": 2}}, {"timeout_minutes": 30, "attempts": 2}),
+}
+
+
+@pytest.mark.parametrize(("given", "over"), ACCEPTED.values(), ids=ACCEPTED)
+def test_what_an_event_may_say(
+    given: Any, over: dict[str, Any], emr: EmrServerless, deployment: Deployment, tmp_path: Path
+) -> None:
+    """As much as the same in the configuration, and for this run."""
+    raw(tmp_path, size=20 * GB)
+    stack = deployment.model_copy(update={"maximum_vcpu": 80})
+    by_event = submit(stack, given, dry_run=True).decision.request
+    sizing = {"compression_ratio": 10} | over.get("sizing", {})
+    configure(deployment, emr={"tags": {"team": "web"}, "timeout_minutes": 60} | over | {"sizing": sizing})
+    assert by_event == submit(stack, {}, dry_run=True).decision.request
+
+
+CODE = "s3://elsewhere/code.jar"
+REFUSED: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "settings": ({"emr": {"spark_conf": {"spark.jars": CODE}}}, ("emr.spark_conf: an event may not set it",)),
+    "no settings": ({"emr": {"spark_conf": {}}}, ("emr.spark_conf: an event may not set it",)),
+    "jars": ({"emr": {"delta_jars": [CODE]}}, ("emr.delta_jars: an event may not",)),
+    "an interpreter": ({"emr": {"python": CODE}}, ("emr.python: an event may not",)),
+    "workers": ({"emr": {"driver": {"vcpu": 16}, "executor": None}}, ("emr.driver: an event", "emr.executor: an event")),
+    "tags and prices": (
+        {"emr": {"tags": {"a": "b"}, "price": {}}},
+        ("emr.tags: an event may not", "emr.price: an event may not"),
+    ),
+    "what is no key": ({"emr": {"Python": CODE, "": 1}}, ("emr.Python: an event may not", "emr.: an event may not")),
+    "what no terminal should get": ({"emr": {"a\x1b[2J": 1}, "b\u202e": 1}, (r"emr.'a\x1b[2J': an event", r"'b\u202e': unknown")),
+    "very much": ({str(number) * 500: 1 for number in range(500)}, ("unknown key",)),
+    "sections": ({"spark": {"conf": {"spark.jars": CODE}}, "apps": {}}, ("spark: unknown key", "apps: unknown key")),
+    "a configuration": ({"config": CODE, "package_uri": CODE}, ("config: unknown key", "package_uri: unknown key")),
+    "a mistyped key": ({"dryrun": True}, ("dryrun: unknown key, did you mean 'dry_run'?",)),
+    "a mistyped size": ({"emr": {"sizing": {"max_cpu": 8}}}, ("emr.sizing.max_cpu: unknown key, did you mean 'max_vcpu'?",)),
+    "sizes that contradict": ({"emr": {"sizing": {"min_vcpu": 70}}}, ("min_vcpu: must not be above max_vcpu",)),
+    "more than the stack has": ({"emr": {"sizing": {"max_vcpu": 79}}}, ("emr.sizing.max_vcpu: MaximumVcpu of the stack is 80",)),
+    "all of it more": (
+        {"emr": {"sizing": {"min_vcpu": 500, "max_vcpu": 10**9}}},
+        ("emr.sizing.min_vcpu: MaximumVcpu", "emr.sizing.max_vcpu: MaximumVcpu"),
+    ),
+    "no sizing": ({"emr": {"sizing": [["max_vcpu", 8]]}}, ("emr.sizing: ",)),
+    "endless": ({"emr": {"timeout_minutes": 0, "attempts": 11}}, ("emr.timeout_minutes: ", "emr.attempts: ")),
+    "no number": ({"emr": {"sizing": {"target_minutes": float("nan")}}}, ("emr.sizing.target_minutes: ",)),
+    "no section": ({"emr": CODE}, ("emr: ",)),
+    "a list": ({"emr": [{"python": CODE}]}, ("emr: ",)),
+    "no object": ([{"emr": {}}], ("event: ",)),
+    "text": ("emr", ("event: ",)),
+    "a time of no zone": ({"time": "2030-01-01T00:00:00", "scheduled_time": "soon"}, ("time: ", "scheduled_time: ")),
+    "all at once": (
+        {"emr": {"python": CODE, "attempts": 0}, "apps": {}, "dry_run": 7},
+        ("emr.python: ", "emr.attempts: ", "apps: ", "dry_run: "),
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "says"), REFUSED.values(), ids=REFUSED)
+def test_what_an_event_may_not_say(
+    given: Any, says: tuple[str, ...], emr: EmrServerless, deployment: Deployment, tmp_path: Path
+) -> None:
+    """Whoever may invoke the Lambda does not choose what runs: each key is refused by name, and nothing starts."""
+    raw(tmp_path)
     with pytest.raises(ConfigError) as raised:
-        submit(deployment, {"emr": over})
-    assert says in str(raised.value)
+        submit(deployment.model_copy(update={"maximum_vcpu": 80}), given)
+    assert [each for each in says if each not in str(raised.value)] == []
+    assert len(str(raised.value)) < 10_000
     assert not emr.requests
+
+
+def test_every_key_of_emr_is_refused_or_may_be_set(deployment: Deployment, emr: EmrServerless) -> None:
+    """A key that a later version adds is refused until it is allowed."""
+    section = Emr().model_dump()
+    for key, value in section.items():
+        try:
+            submit(deployment, {"emr": {key: value}})
+            allowed = True
+        except ConfigError:
+            allowed = False
+        assert allowed == (key in OVERRIDABLE), key
+
+
+def test_a_dry_run_by_event(
+    emr: EmrServerless,
+    deployment: Deployment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    raw(tmp_path)
+    names = {field: each.alias for field, each in Deployment.model_fields.items()}
+    for field, value in deployment.model_dump(exclude_none=True).items():
+        monkeypatch.setenv(str(names[field]), str(value))
+    context = SimpleNamespace(function_name="s", memory_limit_in_mb=1, invoked_function_arn="arn:s", aws_request_id="r")
+    shown = handler({"dry_run": True}, context)
+    assert (shown["decision"], shown["dry_run"], shown["job_run_id"], emr.requests) == ("submit", True, None, [])
+    assert "_aws" not in capsys.readouterr().out  # an alarm must not take it for a run
+    assert handler({"dry_run": False}, context)["job_run_id"] == "run-1"
+    assert "_aws" in capsys.readouterr().out
 
 
 def test_a_setting_with_a_blank_is_refused(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
     raw(tmp_path)
+    configure(deployment, emr={"spark_conf": {"spark.driver.extraJavaOptions": "-Xss4m -Xmx1g"}})
     with pytest.raises(ConfigError, match="splits settings at blanks"):
-        submit(deployment, {"emr": {"spark_conf": {"spark.driver.extraJavaOptions": "-Xss4m -Xmx1g"}}})
+        submit(deployment, {})
 
 
 def test_missing_variables_are_named_together() -> None:
@@ -355,13 +470,13 @@ def test_what_is_measured(emr: EmrServerless, deployment: Deployment, tmp_path: 
     raw(tmp_path)
     oldest = int((tmp_path / "raw/year=2026/month=05/a.gz").stat().st_mtime)
     decision = submit(deployment, {}).decision
-    values = {name: value for name, _, value in measured(decision, {"scheduled_time": "2030-01-01T00:00:00Z"})}
+    values = {name: value for name, _, value in measured(decision, 1_893_456_000)}
     assert values.keys() == {"Submitted", "UnprocessedFiles", "UnprocessedBytes", "BacklogAgeSeconds", "ExpectedCost"}
     assert (values["Submitted"], values["UnprocessedFiles"], values["UnprocessedBytes"]) == (1, 1, 10)
     assert values["BacklogAgeSeconds"] == pytest.approx(1_893_456_000 - oldest, abs=1)
-    assert "BacklogAgeSeconds" not in {name for name, _, _ in measured(decision, {})}
+    assert "BacklogAgeSeconds" not in {name for name, _, _ in measured(decision, None)}
     waiting = submit(deployment, {}).decision
-    assert [name for name, _, _ in measured(waiting, {"time": "2030-01-01T00:00:00Z"})] == ["Submitted"]
+    assert [name for name, _, _ in measured(waiting, 1_893_456_000)] == ["Submitted"]
     assert json.dumps(described(waiting))
 
 
