@@ -29,13 +29,15 @@ def tell_plan(plan: Sequence[Answer], *, json: bool) -> None:
 
 
 def _in_words(answer: Answer) -> str:
-    return ", ".join(_shown(name, value) for name, value in answer.items() if value not in ({}, None))
+    return ", ".join(_shown(name, value) for name, value in answer.items() if value not in ({}, [], None))
 
 
 def _shown(name: str, value: Any) -> str:
     words = name.replace("_", " ")
     if isinstance(value, dict):
         return f"{words} " + " ".join(f"{key}={each}" for key, each in value.items())
+    if isinstance(value, list):
+        return f"{words}: " + "; ".join(map(str, value))
     if name.startswith("bytes"):
         return f"{words.replace('bytes', 'size')} {value / 1e6:,.1f} MB"
     return f"{words} {value:,}" if isinstance(value, int) else f"{words} {value}"
