@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
+from streaming_app.cli.terminal import say, say_json
 
 Answer = Mapping[str, Any]
 
@@ -13,19 +13,19 @@ Answer = Mapping[str, Any]
 def tell(answer: Answer, *, json: bool, nothing: str = "") -> None:
     """Counts by name; for people, ``nothing`` in place of them where all are zero."""
     if json:
-        print(msgspec.json.encode(answer).decode())
+        say_json(answer)
     else:
-        print(nothing if nothing and not any(answer.values()) else _in_words(answer))
+        say(nothing if nothing and not any(answer.values()) else _in_words(answer))
 
 
 def tell_plan(plan: Sequence[Answer], *, json: bool) -> None:
     """What would be done, a line each."""
     if json:
-        print(msgspec.json.encode({"plan": plan}).decode())
+        say_json({"plan": plan})
         return
     for each in plan:
-        print(_in_words(each))
-    print("nothing was done: --dry-run" if plan else "nothing to do")
+        say(_in_words(each))
+    say("nothing was done: --dry-run" if plan else "nothing to do")
 
 
 def _in_words(answer: Answer) -> str:

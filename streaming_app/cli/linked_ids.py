@@ -6,12 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.prompt import Confirm
 from rich.table import Table as Grid
 from rich.text import Text
 
+from streaming_app.cli.terminal import console
 from streaming_app.errors import ConfigError
+from streaming_app.escape import escape
 
 if TYPE_CHECKING:
     from streaming_app.erasure.links import Link
@@ -24,13 +25,13 @@ def show_links(links: Sequence[Link], *, chosen: bool) -> None:
     if not links:
         return
     what = "are linked to the login id, and go with it" if chosen else "are linked to the login id, and stay"
-    console = Console(stderr=True)
-    console.print(f"{len(links):,} pseudonymous ids {what}:")
+    out = console(stderr=True)
+    out.print(f"{len(links):,} pseudonymous ids {what}:")
     grid = Grid(*_COLUMNS)
     for link in links:
         counts = (link.with_login, link.anonymous, link.other_logins)
-        grid.add_row(Text(link.user_pseudo_id), *(Text(f"{count:,}") for count in counts))
-    console.print(grid)
+        grid.add_row(Text(escape(link.user_pseudo_id)), *(Text(f"{count:,}") for count in counts))
+    out.print(grid)
 
 
 def confirm_links(links: Sequence[Link], *, yes: bool) -> str:
@@ -47,6 +48,6 @@ def confirm_links(links: Sequence[Link], *, yes: bool) -> str:
     question = f"erase {rows:,} anonymous rows of {len(links):,} linked ids, too"
     if not sys.stdin.isatty():
         raise ConfigError(f"nothing was erased: {question}?", "--yes erases them, --linked none leaves them; see --dry-run")
-    if not Confirm.ask(f"{question}?", console=Console(stderr=True), default=False):
+    if not Confirm.ask(f"{question}?", console=console(stderr=True), default=False):
         raise ConfigError("nothing was erased", "--linked none erases the rows of the login id alone")
     return "asked"

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from streaming_app.cli.answers import tell
 from streaming_app.cli.linked_ids import confirm_links, show_links
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
-from streaming_app.cli.run_command import describe
+from streaming_app.cli.run_command import tell_summary
+from streaming_app.cli.terminal import console
 from streaming_app.config.load import load_config
 from streaming_app.errors import Reason
 from streaming_app.operations.days import Days
@@ -46,7 +46,7 @@ def backfill(
         tell({"files": found.files, "bytes": found.bytes}, json=json)
         return
     summary = _run(command.PHASES, partial(command.backfill, loaded, days))
-    print(summary.as_json() if json else describe(summary))
+    tell_summary(summary, json=json)
 
 
 def reprocess(
@@ -148,5 +148,5 @@ def erase(
 
 
 def _run(phases: tuple[str, ...], work: Callable[[Progress], T]) -> T:
-    with progress_for(Console(stderr=True), phases) as progress:
+    with progress_for(console(stderr=True), phases) as progress:
         return work(progress)
