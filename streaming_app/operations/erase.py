@@ -230,7 +230,7 @@ def _afterwards(person: Person, finder: PersonFinder, erased: Erased, config: Co
     left = sum(hit.rows for hit in hits(person, sink)) + search_quarantine(person.app_id, finder, sink).rows
     today = datetime.now(UTC).date()
     vacuum = today + timedelta(days=RETENTION_DAYS + 1)
-    after, nothing_from, unknown = _without_old_versions(config, sink, today, vacuum, raw=raw)
+    after, nothing_from, unknown = without_old_versions(config, sink, today, vacuum, raw=raw)
     return {
         "remaining": left,
         "nothing_remains_after": after,
@@ -255,7 +255,7 @@ def _not_searched(erased: Erased, sink: Sink, *, raw: bool) -> list[str]:
     return found
 
 
-def _without_old_versions(
+def without_old_versions(
     config: Config, sink: Sink, today: date, vacuum: date, *, raw: bool
 ) -> tuple[str, date | None, list[str]]:
     """What has to happen before nothing remains, the day from which on that is so, and why there may be no such day.
