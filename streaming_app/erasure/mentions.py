@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
+from streaming_app.erasure.person import ID_BYTES
+
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _LAYERS = 6
@@ -24,7 +26,8 @@ class Mentions:
     def __init__(self, ids: Iterable[str], *, values: bool = False) -> None:
         self.ids = tuple(sorted(ids, key=len, reverse=True))
         before, after = ('(?<=["=])', r'(?=\\*["&]|\s|$)') if values else (r"(?<![\w-])", r"(?![\w-])")
-        self._pattern = re.compile(f"{before}(?:{'|'.join(map(re.escape, self.ids))}){after}")
+        known = (re.escape(each) + ("" if _may_be_cut(each) else after) for each in self.ids)
+        self._pattern = re.compile(f"{before}(?:{'|'.join(known)})")
         self._have_blanks = any(" " in each for each in self.ids)
         self._overlap = _LONGEST_ESCAPE * (len(self.ids[0]) + 2)
 
@@ -62,6 +65,11 @@ class Mentions:
             if plain == text:
                 return
             text = plain
+
+
+def _may_be_cut(known: str) -> bool:
+    """Whether what was sent may be longer than the id that is stored; a character is not split."""
+    return len(known.encode()) > ID_BYTES - 4
 
 
 def _unescaped(text: str) -> str:

@@ -48,6 +48,16 @@ def test_mentions(text: str, named: bool) -> None:
     assert Mentions(["u-1", "4711", "jörg@example.com"]).in_text(text) is named
 
 
+LONG_ID = "u" * 300
+
+
+def test_an_id_that_was_cut_when_it_was_stored() -> None:
+    person = Person("shop", user_pseudo_id=LONG_ID)
+    assert person.ids == {LONG_ID[:255]}
+    assert Mentions(person.ids).in_text(f'"{LONG_ID}"')
+    assert not Mentions([LONG_ID[:250]]).in_text(f'"{LONG_ID}"')
+
+
 PAYLOAD = json.dumps([{"id": "u-1"}])
 
 
