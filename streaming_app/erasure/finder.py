@@ -83,6 +83,8 @@ class PersonFinder:
             content, is_packed = stored_payload(request.data, request.uri)
         except MalformedPayload:
             return Look(False)
+        if not is_packed and (request.data or "").lstrip()[:1] in ("[", "{"):
+            return Look(False)  # it is in the line as it is
         try:
             named = self._person.in_stream(unpacked([content]))
         except Damaged:

@@ -74,6 +74,7 @@ def _may_be_cut(known: str) -> bool:
 
 def _unescaped(text: str) -> str:
     """Without JSON's escapes, whether or not it is JSON as a whole."""
+    text = text.replace('\\"', '"')  # most of them, and a hundred times as fast
     if "\\" not in text:
         return text
     plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _SHORT.get(found[2], found[2]), text)

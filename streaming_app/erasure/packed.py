@@ -9,6 +9,7 @@ import mmap
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 from urllib.parse import unquote_to_bytes
 
@@ -24,15 +25,16 @@ _PIECE = 1 << 16
 """Packed bytes that are given at once: what follows the end of a gzip member is copied."""
 _CANDIDATE = re.compile(rb"[^\"'&=?#.,:;{}\[\]()<>| \t]{12,}")
 """What base64 may be: no mark in it that separates values in JSON, forms, addresses and tokens. Shorter ones hold no id."""
-_HEAD, _HEAD_BYTES = 64, 12
-"""Characters that are decoded, and bytes of these that are looked at, to see whether there is anything in it."""
+_HEAD, _HEAD_LETTERS = 64, 16
+"""Characters that are looked at to see whether there is anything in it, and letters of base64 among them."""
 _ESCAPE = re.compile(rb"\\(?:u00([0-9a-fA-F]{2})|u[0-9a-fA-F]{4}|(.))", re.DOTALL)
 _ESCAPE_BYTES = 6
 _LAYERS = 3
 _ALPHABET = bytes(sorted(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
-_NO_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
-_URL_SAFE = bytes.maketrans(b"-_", b"+/")
-_AS_IT_IS = bytes.maketrans(b"", b"")
+_Letters = tuple[bytes, bytes]
+"""What ``bytes.translate`` takes: a table, and the bytes that are passed over, as the pass does it."""
+_AS_IT_IS: _Letters = (bytes.maketrans(b"", b""), bytes(set(range(256)) - set(_ALPHABET)))
+_URL_SAFE: _Letters = (bytes.maketrans(b"-_", b"+/"), bytes(set(range(256)) - set(_ALPHABET + b"-_")))
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _SOME = 64
@@ -50,11 +52,16 @@ def packed_texts(text: Buffer) -> Iterator[Iterator[bytes]]:
     """
     for found in _CANDIDATE.finditer(text):
         start, end = found.span()
-        is_for_addresses = text.find(b"-", start, end) >= 0 or text.find(b"_", start, end) >= 0
-        alphabet = _URL_SAFE if is_for_addresses else _AS_IT_IS
-        head = b"".join(_decoded(_letters(text, start, min(end, start + _HEAD), alphabet)))
-        if is_readable(head[:_HEAD_BYTES]):
-            yield unpacked(_decoded(_letters(text, start, end, alphabet)))
+        if _may_be_packed(text[start : min(end, start + _HEAD)]):
+            is_for_addresses = text.find(b"-", start, end) >= 0 or text.find(b"_", start, end) >= 0
+            yield unpacked(_decoded(_letters(text, start, end, _URL_SAFE if is_for_addresses else _AS_IT_IS)))
+
+
+@lru_cache(1 << 14)
+def _may_be_packed(head: bytes) -> bool:
+    """Whether a text that begins so is base64 of something. A line has a hundred words, many of them the same."""
+    letters = _plain(head).translate(*_URL_SAFE)[:_HEAD_LETTERS]
+    return is_readable(pybase64.b64decode(letters[: len(letters) & ~3]))
 
 
 def is_readable(head: bytes) -> bool:
@@ -126,7 +133,7 @@ def _decoded(letters: Iterable[bytes]) -> Iterator[bytes]:
         yield pybase64.b64decode(rest + b"=" * (4 - len(rest)))
 
 
-def _letters(text: Buffer, start: int, end: int, alphabet: bytes) -> Iterator[bytes]:
+def _letters(text: Buffer, start: int, end: int, alphabet: _Letters) -> Iterator[bytes]:
     """The letters of base64 in a part of a text, behind escapes; all others are passed over, as the pass does."""
     rest = b""
     for at in range(start, end, BLOCK):
@@ -137,7 +144,7 @@ def _letters(text: Buffer, start: int, end: int, alphabet: bytes) -> Iterator[by
                 (found for found in (piece.find(mark, -_ESCAPE_BYTES) for mark in (b"%", b"\\")) if found >= 0), default=cut
             )
         rest = piece[cut:]
-        yield _plain(piece[:cut]).translate(alphabet).translate(None, _NO_BASE64)
+        yield _plain(piece[:cut]).translate(*alphabet)
 
 
 def _plain(piece: bytes) -> bytes:
