@@ -35,10 +35,10 @@ def show_links(links: Sequence[Link], *, chosen: bool) -> None:
 
 
 def confirm_links(links: Sequence[Link], *, yes: bool) -> str:
-    """Ask, where there is anybody to ask; how it was confirmed, for the audit.
+    """Ask the operator at a terminal; how it was confirmed, for the audit.
 
     Raises:
-        ConfigError: nobody has agreed.
+        ConfigError: the operator has not agreed, or there is no terminal.
     """
     if not links:
         return ""

@@ -36,9 +36,9 @@ def console(**settings: Any) -> Console:
 
     A text that is laid out (in a cell of a grid) is escaped before that, lest it be wider than its place.
     """
-    made = Console(**settings)
-    made.push_render_hook(_Escaping())
-    return made
+    opened = Console(**settings)
+    opened.push_render_hook(_Escaping())
+    return opened
 
 
 class EscapingFormatter(logging.Formatter):

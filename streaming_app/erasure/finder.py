@@ -102,7 +102,7 @@ class PersonFinder:
         return request.app_id in (self._app_id, None) and not apps & self._apps
 
     def _concerns_app(self, request: Request, elements: list[str], whole: bytes) -> bool:
-        """Whether what a request has beside its elements is about somebody of the app."""
+        """Whether what a request has beside its elements belongs to the app."""
         if request.app_id == self._app_id:
             return True
         if elements:

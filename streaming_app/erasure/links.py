@@ -1,7 +1,7 @@
 """The pseudonymous ids that a login id was seen with, and what goes with them.
 
 Whoever can send an event can link another's pseudonymous id to a login of their own. So an erasure takes linked ids only
-after somebody has looked at them.
+after an operator has looked at them.
 """
 
 from __future__ import annotations

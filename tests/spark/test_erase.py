@@ -117,7 +117,7 @@ def test_by_login_id_other_people_of_a_shared_device_stay(job: Job) -> None:
 
 
 def test_by_login_id_alone(job: Job) -> None:
-    """Who has linked an id to a login of their own takes nobody along."""
+    """A login that was linked to the id of another person takes no rows of theirs along."""
     person = Person("shop", user_id=Y)
     assert planned(job.config, person, raw=True, linked="none")["event"] == 2
     before = job.rows("event", "user_id IS NULL")

@@ -1,4 +1,4 @@
-"""An erasure by a login id takes linked ids along only after somebody has seen them."""
+"""An erasure by a login id takes linked ids along only after an operator has seen them."""
 
 from __future__ import annotations
 
