@@ -1,7 +1,7 @@
 """Text from clients, harmless for a terminal, a log file and the reader of a pipe.
 
-Event names, ids, titles and agents are what any client has sent: a control character in one can move the cursor, set a title, write
-to the clipboard, or show text in another order than it has.
+Event names, ids, titles and agents are what any client has sent: a control character in one can move the cursor, set a title,
+write to the clipboard, or show text in another order than it has.
 """
 
 from __future__ import annotations

@@ -87,5 +87,5 @@ def print_json(rows: pa.Table) -> None:
 
 def cell(value: Any) -> str:
     """A value in at most 60 characters, on one line."""
-    text = escape("" if value is None else str(value))
+    text = escape(("" if value is None else str(value))[: _LONGEST_CELL + 1])
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
