@@ -36,6 +36,8 @@ def _shown(name: str, value: Any) -> str:
     words = name.replace("_", " ")
     if isinstance(value, dict):
         return f"{words} " + " ".join(f"{key}={each}" for key, each in value.items())
+    if isinstance(value, bool):
+        return f"{words}: {'yes' if value else 'no'}"
     if isinstance(value, list):
         return f"{words}: " + "; ".join(map(str, value))
     if name.startswith("bytes"):
