@@ -172,6 +172,7 @@ LINES: dict[str, tuple[bytes, Any]] = {
     "others": (line(OTHERS), "same"),
     "both": (line(MINE, OTHERS, MINE), [OTHERS]),
     "packed": (line(MINE, OTHERS, packed=True), [OTHERS]),
+    "a beacon": (line(None, uri=f"/sa.gif?data={quote(base64.b64encode(json.dumps([MINE, OTHERS]).encode()))}"), [OTHERS]),
     "query": (line(OTHERS, uri="/collect?u=u-1"), None),
     "escaped query": (line(OTHERS, uri="/collect?u=%75%2D1"), None),
     "agent": (line(OTHERS, ua="app (u-1)"), None),
