@@ -61,7 +61,7 @@ class _Buckets:
         versioned, rules, unknown = self._settings(bucket)
         if unknown:
             return OldVersions(None, bucket, unknown)
-        return OldVersions(_days(rules, prefix) if versioned else 0, bucket)
+        return OldVersions(removal_days(rules, prefix) if versioned else 0, bucket)
 
     def _read(self, bucket: str) -> tuple[bool, list[dict[str, Any]], str]:
         """Whether there may be old versions, the rules of the lifecycle, and what could not be read."""
@@ -84,7 +84,7 @@ def _code(error: Exception) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
-def _days(rules: list[dict[str, Any]], prefix: str) -> int | None:
+def removal_days(rules: list[dict[str, Any]], prefix: str) -> int | None:
     """Days after which rules remove old versions of all objects below a prefix; None where none does."""
     return min((days for rule in rules if (days := _days_of(rule, prefix)) is not None), default=None)
 
