@@ -22,6 +22,8 @@ from streaming_app.erasure.mentions import Mentions
 from streaming_app.erasure.person import Person, with_links
 from streaming_app.erasure.quarantined import search_quarantine, take_out_quarantined
 from streaming_app.erasure.raw import RawCounts, RawEraser
+from streaming_app.ingest import decompress
+from streaming_app.ingest.read_lines import LineReader, LongLine
 from streaming_app.model.tables import TABLES
 from streaming_app.storage import Storage
 from tests.support.lake import Lake, config_for
@@ -184,7 +186,7 @@ LINES: dict[str, tuple[bytes, Any]] = {
     "too large a payload": (line(*BIG, MINE, packed=True), None),
     "too large, others": (line(*BIG, packed=True), "same"),
     "too long a line": (line(*BIG, *BIG, MINE), None),
-    "too long a line, packed": (line(*BIG, MINE, packed=True, note="x" * 200_000), None),
+    "too long a line, packed": (line(*BIG, MINE, packed=True, note="x" * 400_000), None),
     "too long a line, others": (line(*BIG, *BIG), "same"),
     "an element of mine in a line of another app": (line(MINE, OTHERS_APP, appId="other"), [OTHERS_APP]),
     "in a line of an unknown app": (line(MINE, OTHERS, appId="ghost", packed=True), [OTHERS]),
@@ -204,10 +206,14 @@ SMALL = "  other: {transformer: clickstream_sdk}\nlimits: {max_payload_bytes: 50
 
 @pytest.mark.parametrize(("sent", "left"), LINES.values(), ids=LINES)
 @pytest.mark.parametrize("compress", [True, False], ids=["gzip", "plain"])
-def test_raw_lines(sent: bytes, left: Any, compress: bool, tmp_path: Path) -> None:
+def test_raw_lines(sent: bytes, left: Any, compress: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("_READ", 40_000), ("_BLOCK", 40_000), ("_SMALL", 1)):  # a line that is too long comes in many blocks
+        monkeypatch.setattr(decompress, name, size)
     path = write(tmp_path, "a.gz" if compress else "a.json", line(OTHERS), sent, line(OTHERS), compress=compress)
     before = path.read_bytes()
     eraser = RawEraser(Storage(), finder(tmp_path, "u-1", extra=SMALL), 200_000)
+    kinds = [type(text) for _, text in LineReader(Storage(), str(path), 200_000).with_long_lines()]
+    assert kinds == [bytes, LongLine if len(sent) > 200_000 else bytes, bytes]
     named = int(left != "same")
     counts = eraser.erase(str(path), dry_run=True)
     assert (counts.raw_files, counts.raw_lines, counts.raw_unreadable, counts.raw_unsearched) == (named, named, 0, 0)
