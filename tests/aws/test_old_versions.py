@@ -35,7 +35,6 @@ BUCKETS: dict[str, tuple[str | None, list[dict[str, Any]], int | None]] = {
     "elsewhere": ("Enabled", [rule(5, "raw/")], None),
     "off": ("Enabled", [rule(5, Status="Disabled")], None),
     "by-tags": ("Enabled", [rule(5, **TAGGED)], None),
-    "above-by-and": ("Enabled", [rule(5, Filter={"And": {"Prefix": "lake/", "ObjectSizeGreaterThan": 100}})], None),
     "of-other-kinds": ("Enabled", [rule()], None),
 }
 
@@ -68,11 +67,29 @@ def test_how_long(name: str, make_bucket: Any, endpoint: str) -> None:
         assert [each.days for each in old_versions([f"s3://{bucket}/lake/event", f"s3://{bucket}/lake/user"], storage)] == [None]
 
 
-def test_a_rule_that_leaves_some_versions_removes_not_all() -> None:
-    """moto does not keep this setting."""
-    leaving = rule(NoncurrentVersionExpiration={"NoncurrentDays": 3, "NewerNoncurrentVersions": 2})
-    assert removal_days([leaving], "lake/") is None
-    assert removal_days([leaving, rule(20)], "lake/") == 20
+@pytest.mark.parametrize(
+    "partial",
+    [
+        {"NoncurrentVersionExpiration": {"NoncurrentDays": 3, "NewerNoncurrentVersions": 2}},
+        {"Filter": {"And": {"Prefix": "lake/", "ObjectSizeGreaterThan": 100}}},
+        {"Filter": {"ObjectSizeLessThan": 100}},
+        {"Filter": {"Tag": {"Key": "a", "Value": "b"}}},
+    ],
+)
+def test_a_rule_for_some_versions_removes_not_all(partial: dict[str, Any]) -> None:
+    """moto does not keep these settings."""
+    assert removal_days([rule(3, **partial)], "lake/") is None
+    assert removal_days([rule(3, **partial), rule(20)], "lake/") == 20
+
+
+@pytest.mark.parametrize(
+    "everything", [{"Filter": {}}, {"Filter": {"And": {"Prefix": "la"}}}, {"Prefix": ""}, {"Prefix": "lake"}]
+)
+def test_a_rule_for_all_of_them(everything: dict[str, Any]) -> None:
+    """Also as it was written before there were filters."""
+    expiration = {"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 3}}
+    assert removal_days([expiration | everything], "lake/") == 3
+    assert removal_days([expiration | everything | {"Status": "Disabled"}], "lake/") is None
 
 
 def test_what_may_not_be_read_is_said() -> None:
