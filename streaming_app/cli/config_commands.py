@@ -55,14 +55,14 @@ def validate(
         checked = load_with_built_ins(config)
         own = tuple(entry for entry in checked.enrichers if all(is_built_in(ENRICHERS, name) for name in entry))
         open_enrichers(checked.model_copy(update={"enrichers": own}), sink_for(checked).storage)
-        others = _not_loaded(checked)
     else:
-        checked, others = load_config(config), []
+        checked = load_config(config)
         open_enrichers(checked, sink_for(checked).storage)
-    say(f"{config}: valid" + (f", but not looked at: {', '.join(others)}" if others else ""))
+    others = ", ".join(_from_elsewhere(checked))
+    say(f"{config}: valid" + (f", {'not looked at' if no_plugins else 'plugins loaded'}: {others}" if others else ""))
 
 
-def _not_loaded(config: Config) -> list[str]:
+def _from_elsewhere(config: Config) -> list[str]:
     """Plugins that are not part of this application, and functions of the user."""
     apps = [app.transformer for app in config.apps.values() if not is_built_in(TRANSFORMERS, app.transformer)]
     enrichers = [name for entry in config.enrichers for name in entry if not is_built_in(ENRICHERS, name)]

@@ -322,7 +322,20 @@ def test_looks_load_no_plugin(
     assert "strangers" not in sys.modules
     assert not mark.exists()
     if "--no-plugins" in command:
-        assert "not looked at: strangers:T, strangers:E, strangers:hook" in capsys.readouterr().out
+        assert ", not looked at: strangers:T, strangers:E, strangers:hook" in capsys.readouterr().out
+
+
+def test_validate_says_what_it_has_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = f"{__name__}:OwnTransformer"
+    (tmp_path / "c.yaml").write_text(MINIMAL.format(tmp_path).replace("clickstream_sdk", f"'{name}'"))
+    assert _exit_code(["config", "validate", "-c", f"{tmp_path}/c.yaml"], debug=False) == 0
+    assert capsys.readouterr().out.endswith(f": valid, plugins loaded: {name}\n")
+
+
+class OwnTransformer:
+    def transform(self, request: object) -> list[object]:
+        del request
+        return []
 
 
 def test_built_in_plugins_are_checked_without_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
