@@ -37,8 +37,13 @@ def _query(threads: int, sql: str, tables: dict[str, pa.Table | ds.Dataset]) -> 
 @cache
 def _database(_process: int, threads: int) -> duckdb.DuckDBPyConnection:
     """Empty. To open one takes ten times longer than most queries; a process that was forked opens its own."""
-    # Without a directory for what does not fit the memory it would write to the current one.
-    private = {"autoinstall_known_extensions": False, "temp_directory": ""}
-    opened = duckdb.connect(config={"threads": threads, "TimeZone": "UTC", **private})
+    opened = duckdb.connect(
+        config={
+            "threads": threads,
+            "TimeZone": "UTC",
+            "autoinstall_known_extensions": False,
+            "temp_directory": "",  # what does not fit the memory would go to the current one
+        }
+    )
     atexit.register(_database.cache_clear)
     return opened

@@ -68,25 +68,28 @@ def _placed(path: Path, message: str) -> str:
 
 
 def _make(group: str, name: str, options: Mapping[str, Any], method: str, **offered: Any) -> Any:
-    """An instance; of what is offered its constructor gets what it asks for by name."""
+    """An instance; of what is offered its constructor gets what it asks for by name.
+
+    Only a class that has the contract's method is called at all: a name may mean any function there is.
+    """
     cls = _load(group, name)
+    if not isinstance(cls, type):
+        raise ConfigError(f"{name} is no class")
+    if not callable(getattr(cls, method, None)):
+        raise ConfigError(f"{name} has no method {method}()")
     model = getattr(cls, "Options", None)
     try:
         wanted = inspect.signature(cls).parameters
         given = {key: value for key, value in offered.items() if key in wanted}
         if isinstance(model, type) and issubclass(model, BaseModel):
-            made = cls(_options(name, model, options), **given)
-        else:
-            made = cls(**{**given, **options})
+            return cls(_options(name, model, options), **given)
+        return cls(**{**given, **options})
     except ClickstreamError:
         raise
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{name} refuses its options: {error}") from None
     except Exception as error:
         raise ConfigError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
-    if not callable(getattr(made, method, None)):
-        raise ConfigError(f"{name} has no method {method}()")
-    return made
 
 
 def _options(name: str, model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
@@ -94,6 +97,15 @@ def _options(name: str, model: type[BaseModel], options: Mapping[str, Any]) -> B
         return model.model_validate(options)
     except ValidationError as error:
         raise OptionsError(name, problems_of(error, model)) from None
+
+
+def is_built_in(group: str, name: str) -> bool:
+    """Whether the name is that of a transformer or an enricher of this application; nothing is loaded."""
+    found = {each.name: each for each in entry_points(group=group)}
+    return name in found and found[name].module.partition(".")[0] == _OWN
+
+
+_OWN = __name__.partition(".")[0]
 
 
 def load_function(name: str) -> Any:

@@ -28,6 +28,7 @@ from streaming_app.cli.report_command import report
 from streaming_app.cli.run_command import run
 from streaming_app.cli.submit_command import submit
 from streaming_app.cli.table_commands import tables_app
+from streaming_app.cli.terminal import EscapingFormatter, console
 from streaming_app.errors import ClickstreamError
 from streaming_app.jvm_log import discard_jvm_log, jvm_log
 
@@ -73,9 +74,9 @@ def main() -> None:
 
 
 def _set_up_logging(*, debug: bool) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(EscapingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
     logging.getLogger("clickstream").setLevel(logging.DEBUG if debug else logging.INFO)
     for name in ("botocore", "boto3", "py4j"):
         # They would tell session tokens, and all that tasks are sent, the configuration's secrets among it.
@@ -83,7 +84,7 @@ def _set_up_logging(*, debug: bool) -> None:
 
 
 def _exit_code(arguments: list[str], debug: bool) -> int:
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    errors = console(stderr=True, soft_wrap=True, highlight=False)
     try:
         app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
     except CycloptsError:

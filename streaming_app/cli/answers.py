@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
+from streaming_app.cli.terminal import say, say_json
 
 Answer = Mapping[str, Any]
 
@@ -13,29 +13,33 @@ Answer = Mapping[str, Any]
 def tell(answer: Answer, *, json: bool, nothing: str = "") -> None:
     """Counts by name; for people, ``nothing`` in place of them where all are zero."""
     if json:
-        print(msgspec.json.encode(answer).decode())
+        say_json(answer)
     else:
-        print(nothing if nothing and not any(answer.values()) else _in_words(answer))
+        say(nothing if nothing and not any(answer.values()) else _in_words(answer))
 
 
 def tell_plan(plan: Sequence[Answer], *, json: bool) -> None:
     """What would be done, a line each."""
     if json:
-        print(msgspec.json.encode({"plan": plan}).decode())
+        say_json({"plan": plan})
         return
     for each in plan:
-        print(_in_words(each))
-    print("nothing was done: --dry-run" if plan else "nothing to do")
+        say(_in_words(each))
+    say("nothing was done: --dry-run" if plan else "nothing to do")
 
 
 def _in_words(answer: Answer) -> str:
-    return ", ".join(_shown(name, value) for name, value in answer.items() if value not in ({}, None))
+    return ", ".join(_shown(name, value) for name, value in answer.items() if value not in ({}, [], None))
 
 
 def _shown(name: str, value: Any) -> str:
     words = name.replace("_", " ")
     if isinstance(value, dict):
         return f"{words} " + " ".join(f"{key}={each}" for key, each in value.items())
+    if isinstance(value, bool):
+        return f"{words}: {'yes' if value else 'no'}"
+    if isinstance(value, list):
+        return f"{words}: " + "; ".join(map(str, value))
     if name.startswith("bytes"):
         return f"{words.replace('bytes', 'size')} {value / 1e6:,.1f} MB"
     return f"{words} {value:,}" if isinstance(value, int) else f"{words} {value}"

@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 from rich.console import Console
 
+from streaming_app.cli import terminal
 from streaming_app.cli.look_commands import console_for_grids, show
 from streaming_app.cli.report_command import described, write_report
 from streaming_app.cli.run_command import describe
@@ -111,7 +112,7 @@ def _run(config: Config, title: str, console: Console) -> None:
 
     console.print(f"\n[bold]{title}[/bold]")
     began = time.monotonic()
-    with progress_for(Console(stderr=True)) as progress:
+    with progress_for(terminal.console(stderr=True)) as progress:
         summary = pipeline.run(config, progress)
     console.print(f"{describe(summary)}\n{time.monotonic() - began:.1f} s", highlight=False)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.cli.terminal import say, say_json
 from streaming_app.errors import EnvironmentProblem
 from streaming_app.operations.doctor.finding import Finding
 
@@ -27,7 +27,10 @@ def doctor(
 
     problems = 0
     for found in diagnose(config, with_spark=spark):
-        print(msgspec.json.encode(asdict(found)).decode() if json else _in_words(found), flush=True)
+        if json:
+            say_json(asdict(found), flush=True)
+        else:
+            say(_in_words(found), flush=True)
         problems += found.status == "problem"
     if problems:
         raise EnvironmentProblem(f"{problems:,} problems", "each line above says what to do")

@@ -6,15 +6,17 @@ import json as json_text
 from contextlib import suppress
 from typing import Annotated, Any
 
-import msgspec
 import pyarrow as pa
 from cyclopts import Parameter
 from rich.console import Console
 
+from streaming_app.cli import terminal
 from streaming_app.cli.look_commands import cell
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.cli.terminal import say_json
 from streaming_app.config.load import load_config
 from streaming_app.errors import SourceError
+from streaming_app.escape import escape
 from streaming_app.explain import Explained, Explanation
 from streaming_app.explain import explain as explain_line
 from streaming_app.ingest.decompress import BrokenFile, blocks_of
@@ -42,9 +44,9 @@ def explain(
     text, number = _request_text(request, line, checked.limits.max_line_bytes, storage)
     explanation = explain_line(text, checked, storage, request, number)
     if json:
-        print(msgspec.json.encode(explanation).decode())
+        say_json(explanation)
     else:
-        _show(explanation, Console(soft_wrap=True, highlight=False))
+        _show(explanation, terminal.console(soft_wrap=True, highlight=False))
 
 
 def _request_text(uri: str, number: int | None, max_bytes: int, storage: Storage) -> tuple[bytes, int]:
@@ -96,12 +98,12 @@ def _show(explanation: Explanation, console: Console) -> None:
     for refused in explanation.refused:
         place = "" if refused.position is None else f" element {refused.position}"
         console.print(f"\n[bold]quarantine[/bold]{place}: {refused.reason} ({refused.stage}):", end=" ")
-        console.print(refused.message, markup=False)
+        console.print(escape(refused.message), markup=False)
     if explanation.duplicates:
         console.print(f"\n{explanation.duplicates} copies of events in the same request are left out")
     for name, error in explanation.failures.items():
         console.print(f"\n[bold red]{name} failed[/bold red]:", end=" ")
-        console.print(error, markup=False)
+        console.print(escape(error), markup=False)
 
 
 def _show_event(number: int, event: Explained, console: Console) -> None:

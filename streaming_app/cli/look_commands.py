@@ -13,6 +13,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
+from streaming_app.cli.terminal import console, say_json_text
+from streaming_app.escape import escape
 from streaming_app.model.arrow import to_rows
 from streaming_app.tables.read import QueryLimits, query
 
@@ -51,13 +53,13 @@ def inspect(
     if json:
         print_json(rows)
         return
-    console = Console(soft_wrap=True)
-    console.print(f"{table}: {total:,} rows, {rows.num_rows} shown", style="bold")
+    out = console(soft_wrap=True)
+    out.print(f"{table}: {total:,} rows, {rows.num_rows} shown", style="bold")
     for row in to_rows(rows):
-        console.print()
+        out.print()
         for column, value in row.items():
             if value is not None:
-                console.print(f"  {column:<42}{cell(value)}", markup=False, highlight=False)
+                out.print(f"  {column:<42}{cell(value)}", markup=False, highlight=False)
 
 
 def sql(
@@ -82,26 +84,26 @@ def sql(
 
 def console_for_grids() -> Console:
     """As wide as the terminal; where there is none, wide enough for what a file or a pipe takes."""
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=200)
+    plain = console()
+    return plain if plain.is_terminal else console(width=200)
 
 
-def show(rows: pa.Table, console: Console) -> None:
+def show(rows: pa.Table, out: Console) -> None:
     """Rows as a grid."""
-    grid = Grid(*(Column(Text(name), no_wrap=True) for name in rows.column_names))
+    grid = Grid(*(Column(Text(escape(name)), no_wrap=True) for name in rows.column_names))
     for row in to_rows(rows):
         grid.add_row(*(Text(cell(value)) for value in row.values()))
-    console.print(grid)
+    out.print(grid)
 
 
 def print_json(rows: pa.Table) -> None:
     """Rows as one JSON object a line."""
     encoder = msgspec.json.Encoder(decimal_format="number")  # DuckDB's sums of integers are decimals
     for row in to_rows(rows):
-        print(encoder.encode(row).decode())
+        say_json_text(encoder.encode(row).decode())
 
 
 def cell(value: Any) -> str:
-    """A value in at most 60 characters."""
-    text = "" if value is None else str(value)
+    """A value in at most 60 characters, on one line."""
+    text = escape(("" if value is None else str(value))[: _LONGEST_CELL + 1])
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
-from rich.console import Console
 
 from streaming_app.cli.answers import tell, tell_plan
 from streaming_app.cli.look_commands import TableName
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
-from streaming_app.config.load import load_config
+from streaming_app.cli.terminal import console
+from streaming_app.config.load import load_settings
 from streaming_app.model.tables import TABLES
 from streaming_app.operations import optimize as optimizing
 from streaming_app.operations import vacuum as vacuuming
@@ -31,7 +31,7 @@ def optimize(
 
     Example: clickstream optimize --table event --dry-run
     """
-    loaded = load_config(config)
+    loaded = load_settings(config)
     chosen = [TABLES[name] for name in dict.fromkeys(table or TABLES)]
     plan = optimizing.planned(sink_for(loaded), chosen)
     if dry_run:
@@ -39,7 +39,7 @@ def optimize(
         return
     result: dict[str, Any] = {"partitions": 0}
     if plan:  # where nothing is due, nobody is kept waiting and no audit row is left
-        with steps_on(Console(stderr=True)) as steps:
+        with steps_on(console(stderr=True)) as steps:
             result = optimizing.optimize(loaded, chosen, steps)
     tell(result, json=json, nothing="no partition has enough small files to be worth it")
 
@@ -68,7 +68,7 @@ def vacuum(
 
     Example: clickstream vacuum --dry-run
     """
-    loaded = load_config(config)
+    loaded = load_settings(config)
     sink = sink_for(loaded)
     if not force:
         vacuuming.check(loaded, sink, retention_hours)
@@ -78,7 +78,7 @@ def vacuum(
         return
     result: dict[str, Any] = {"files": 0, "bytes": 0, "log_entries": 0}
     if plan:
-        with steps_on(Console(stderr=True)) as steps:
+        with steps_on(console(stderr=True)) as steps:
             result = vacuuming.vacuum(loaded, retention_hours, steps)
     tell(result, json=json, nothing="nothing to delete")
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from streaming_app.cli.answers import tell
+from streaming_app.cli.linked_ids import confirm_links, show_links
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
-from streaming_app.cli.run_command import describe
+from streaming_app.cli.run_command import tell_summary
+from streaming_app.cli.terminal import console
 from streaming_app.config.load import load_config
 from streaming_app.errors import Reason
 from streaming_app.operations.days import Days
@@ -44,7 +46,7 @@ def backfill(
         tell({"files": found.files, "bytes": found.bytes}, json=json)
         return
     summary = _run(command.PHASES, partial(command.backfill, loaded, days))
-    print(summary.as_json() if json else describe(summary))
+    tell_summary(summary, json=json)
 
 
 def reprocess(
@@ -113,12 +115,19 @@ def erase(
     app: Annotated[str, Parameter(help="app of the person")],
     user_pseudo_id: Annotated[str | None, Parameter(help="all rows of this pseudonymous id")] = None,
     user_id: Annotated[str | None, Parameter(help="all rows of this login id, and the anonymous ones of its pseudonyms")] = None,
+    linked: Annotated[
+        Literal["none", "listed"], Parameter(help="pseudonymous ids that go with the login id: those that are shown, or none")
+    ] = "listed",
     mode: Annotated[Literal["delete", "anonymise"], Parameter(help="rows go, or stay without what names the person")] = "delete",
     raw: Annotated[bool, Parameter(negative="", help="also write the raw files again that name the person")] = False,
+    yes: Annotated[bool, Parameter(negative="", help="do not ask whether linked ids go as well")] = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
     """Take one person out of all tables and quarantine, and say from which day on nothing remains.
+
+    With a login id, the pseudonymous ids that it was seen with are shown first, with what they would take along: whoever can send
+    an event can link the id of another to a login.
 
     Example: clickstream erase --app shop --user-id 4711 --mode delete --raw
     """
@@ -126,10 +135,18 @@ def erase(
     from streaming_app.operations import erase as command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded, person = load_config(config), Person(app, user_pseudo_id, user_id)
-    work = partial(command.erase, loaded, person, mode, raw=raw)
-    tell(command.planned(loaded, person, raw=raw) if dry_run else _run(command.PHASES, work), json=json)
+    links = command.links_of(loaded, person) if user_id else []
+    show_links(links, chosen=linked == "listed")
+    if dry_run:
+        plan = command.planned(loaded, person, raw=raw, linked=linked)
+        tell(plan | {"linked": [asdict(each) for each in links]} if json else plan, json=json)
+        return
+    confirmed = confirm_links(links, yes=yes) if linked == "listed" else ""
+    listed = [each.user_pseudo_id for each in links] if linked == "listed" else []
+    work = partial(command.erase, loaded, person, mode, raw=raw, linked=linked, listed=listed, confirmed=confirmed)
+    tell(_run(command.PHASES, work), json=json)
 
 
 def _run(phases: tuple[str, ...], work: Callable[[Progress], T]) -> T:
-    with progress_for(Console(stderr=True), phases) as progress:
+    with progress_for(console(stderr=True), phases) as progress:
         return work(progress)

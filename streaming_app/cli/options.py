@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from streaming_app.config.load import load_config
+from streaming_app.config.load import load_settings
 from streaming_app.tables.delta import Sink, sink_for
 
 DEFAULT_CONFIG = "conf/pipeline.yaml"
@@ -21,4 +21,4 @@ JsonOption = Annotated[bool, Parameter(negative="", help="print the result as on
 
 def sink_of(config_uri: str) -> Sink:
     """The tables that a configuration names."""
-    return sink_for(load_config(config_uri))
+    return sink_for(load_settings(config_uri))

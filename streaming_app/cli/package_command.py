@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from streaming_app.cli.terminal import console, say
 from streaming_app.packaging.build import build
 from streaming_app.packaging.manifest import Made
 from streaming_app.packaging.sbom import FILE as SBOM
@@ -35,17 +35,17 @@ def package(
 
     Example: clickstream package --with examples/segment_transformer
     """
-    console = Console(stderr=True)
+    errors = console(stderr=True)
     job, function = Target(architecture, python), Target(architecture, lambda_python)
-    if console.is_terminal:
-        with console.status("") as status:
+    if errors.is_terminal:
+        with errors.status("") as status:
             made = build(out, job, function, with_, status.update)
     else:
         made = build(out, job, function, with_, log.info)
     for each in made:
-        print(_describe(each))
-    print(f"{out / SBOM}  lists all libraries and their licences, as CycloneDX")
-    print(f"{out / 'manifest.json'}  says what is in them")
+        say(_describe(each))
+    say(f"{out / SBOM}  lists all libraries and their licences, as CycloneDX")
+    say(f"{out / 'manifest.json'}  says what is in them")
 
 
 def _describe(made: Made) -> str:

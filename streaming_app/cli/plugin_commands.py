@@ -10,6 +10,7 @@ import pyarrow as pa
 from cyclopts import App, Parameter
 
 from streaming_app.cli.look_commands import JsonOption, console_for_grids, print_json, show
+from streaming_app.cli.terminal import say
 from streaming_app.errors import ConfigError
 from streaming_app.storage import Storage
 
@@ -52,9 +53,9 @@ def check(
     for each in checks_of(plugin, _parsed(options), storage, given):
         if problem := each.problem():
             raise ConfigError(f"{plugin} breaks its contract ({each.promise}): {problem}", each.remedy)
-        print(f"ok  {each.promise}")
+        say(f"ok  {each.promise}")
     if given is None:
-        print("checked with sample requests; give real ones with --requests FILE")
+        say("checked with sample requests; give real ones with --requests FILE")
 
 
 def _parsed(options: str) -> dict[str, Any]:

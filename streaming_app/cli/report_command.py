@@ -9,7 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
-from streaming_app.config.load import load_config
+from streaming_app.cli.terminal import say
+from streaming_app.config.load import load_settings
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError
 
@@ -28,7 +29,7 @@ def report(
 
     Example: clickstream report --out report.html --from 2026-11-01
     """
-    print(described(write_report(load_config(config), out, app, from_, to)))
+    say(described(write_report(load_settings(config), out, app, from_, to)))
 
 
 def write_report(config: Config, out: Path, app: str | None = None, first: date | None = None, last: date | None = None) -> Path:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.cli.terminal import console, say, say_json_text
 from streaming_app.config.load import load_config
 from streaming_app.emf import print_metrics
 from streaming_app.progress import progress_for
@@ -28,16 +28,24 @@ def run(
     """
     from streaming_app import pipeline  # noqa: PLC0415 - PySpark takes half a second that other commands need not pay
 
-    console = Console(stderr=True)
+    errors = console(stderr=True)
     loaded = load_config(config)
     if batch_bytes:
         bounded = loaded.source.model_copy(update={"max_bytes_per_batch": batch_bytes, "max_files_per_batch": None})
         loaded = loaded.model_copy(update={"source": bounded})
-    with progress_for(console) as progress:
+    with progress_for(errors) as progress:
         summary = pipeline.run(loaded, progress, job_id)
-    print(summary.as_json() if json else describe(summary))
+    tell_summary(summary, json=json)
     if metrics:
         print_metrics(loaded.project_id, summary)
+
+
+def tell_summary(summary: Summary, *, json: bool) -> None:
+    """Print a summary for people, or as one line of JSON."""
+    if json:
+        say_json_text(summary.as_json())
+    else:
+        say(describe(summary))
 
 
 def describe(summary: Summary) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.cli.terminal import say_json_text
 from submitter.deployment import Deployment
 from submitter.report import described
 from submitter.submit import submit as submit_run
@@ -38,4 +39,4 @@ def submit(
     shown = described(submitted.decision, submitted.job_run_id)
     if dry_run:
         shown["request"] = submitted.decision.request
-    print(json_module.dumps(shown, indent=None if json else 2))
+    say_json_text(json_module.dumps(shown, indent=None if json else 2))

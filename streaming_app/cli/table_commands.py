@@ -9,10 +9,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 from cyclopts import App, Parameter, validators
-from rich.console import Console
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
-from streaming_app.config.load import load_config
+from streaming_app.cli.terminal import console, say, say_json, say_json_text
+from streaming_app.config.load import load_settings
 from streaming_app.errors import BalanceError, QueryError
 from streaming_app.lease.tables import holder_of
 from streaming_app.model.tables import TABLES, Table
@@ -35,7 +35,7 @@ def describe(table: str | None = None) -> None:
     if table is not None and table not in TABLES:
         raise QueryError(f"there is no table {table!r}", f"tables are {', '.join(TABLES)}")
     chosen = TABLES.values() if table is None else [TABLES[table]]
-    print("\n\n".join(markdown(each) for each in chosen))
+    say("\n\n".join(markdown(each) for each in chosen))
 
 
 @tables_app.command
@@ -49,11 +49,11 @@ def ddl(
 
     Example: clickstream tables ddl --database clickstream
     """
-    loaded = load_config(config)
+    loaded = load_settings(config)
     if json:
-        print("\n".join(json_text.dumps(glue_table(table, loaded.sink.uri)) for table in TABLES.values()))
+        say_json_text("\n".join(json_text.dumps(glue_table(table, loaded.sink.uri)) for table in TABLES.values()))
     else:
-        print(athena_ddl(loaded.sink.uri, database or re.sub("[^a-z0-9]+", "_", loaded.project_id.lower())))
+        say(athena_ddl(loaded.sink.uri, database or re.sub("[^a-z0-9]+", "_", loaded.project_id.lower())))
 
 
 @tables_app.command
@@ -67,13 +67,16 @@ def check(
 
     Example: clickstream tables check --sample 1000
     """
-    loaded = load_config(config)
+    loaded = load_settings(config)
     if holder := holder_of(loaded, sink_for(loaded).storage):
         log.warning("the tables are in use, so what is half done shows as a problem: %s", holder)
     found = 0
-    with steps_on(Console(stderr=True), lines=False) as steps:
+    with steps_on(console(stderr=True), lines=False) as steps:
         for each in check_tables(loaded, sample, steps):
-            print(json_text.dumps(asdict(each)) if json else _in_words(each))
+            if json:
+                say_json(asdict(each))
+            else:
+                say(_in_words(each))
             found += len(each.problems)
     if found:
         raise BalanceError(f"{found:,} problems in {loaded.sink.uri}", "each says above what to do")

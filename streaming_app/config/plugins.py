@@ -13,8 +13,37 @@ from streaming_app.config.problems import Path, Problem
 from streaming_app.enrichers.base import Enricher
 from streaming_app.errors import ClickstreamError
 from streaming_app.model.tables import TABLES
-from streaming_app.registry import OptionsError, load_function, make_enricher, make_transformer
+from streaming_app.registry import (
+    ENRICHERS,
+    TRANSFORMERS,
+    OptionsError,
+    is_built_in,
+    load_function,
+    make_enricher,
+    make_transformer,
+)
 from streaming_app.storage import Storage
+
+
+def built_in_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """The same as :func:`plugin_problems` for plugins that are part of this application; no others are loaded."""
+    known: dict[str, Any] = dict(document)
+    apps, enrichers = document.get("apps"), document.get("enrichers")
+    if isinstance(apps, Mapping):
+        known["apps"] = {
+            app_id: section
+            for app_id, section in apps.items()
+            if (app := _read(App, section)) and is_built_in(TRANSFORMERS, app.transformer)
+        }
+    if isinstance(enrichers, list):
+        # What is left out keeps its place: paths are those of the file.
+        known["enrichers"] = [
+            {name: options for name, options in section.items() if is_built_in(ENRICHERS, str(name))}
+            if isinstance(section, Mapping)
+            else section
+            for section in enrichers
+        ]
+    return _problems_of_plugins(known, is_whole=known == document, hooks=False)
 
 
 def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
@@ -23,6 +52,11 @@ def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     Looks at the document as it was read, so that these problems show together with those of the model; a section that
     does not fit the model is the model's business.
     """
+    return _problems_of_plugins(document, is_whole=True, hooks=True)
+
+
+def _problems_of_plugins(document: Mapping[str, Any], *, is_whole: bool, hooks: bool) -> Iterator[Problem]:
+    """``is_whole``: no enricher is left out that might fill what another needs."""
     limits = _read(LimitsSection, document.get("limits", {})) or LimitsSection()
     apps = document.get("apps")
     for app_id, section in apps.items() if isinstance(apps, Mapping) else ():
@@ -35,11 +69,13 @@ def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         for name, options in (_read(dict[str, dict[str, Any]], section) or {}).items():
             place = ("enrichers", position, name)
             yield from _problems(partial(_make_into, made, place, name, options), place, place)
-    yield from _order_problems(made)
+    if is_whole:
+        yield from _order_problems(made)
     derive = _read(Derive, document.get("derive", {}))
     for position, hook in enumerate(derive.hooks if derive else ()):
         place = ("derive", "hooks", position, "function")
-        yield from _problems(partial(load_function, hook.function), place, place)
+        if hooks:
+            yield from _problems(partial(load_function, hook.function), place, place)
         if hook.table in TABLES:
             yield ("derive", "hooks", position, "table"), f"{hook.table} is a table of the pipeline's own, choose another name"
 

@@ -9,9 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.errors import ConfigError
+from streaming_app.model.shorten import cut
 from streaming_app.model.tables import CHANGE, EVENT, USER
 from streaming_app.tables.delta import Sink, live_files
 from streaming_app.tables.rows import read_batches
+
+ID_BYTES = next(column.max_bytes for column in USER.columns if column.name == "user_pseudo_id") or 0
+"""Longer ids are cut there when they are stored."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,9 @@ class Person:
     def __post_init__(self) -> None:
         if bool(self.user_pseudo_id) == bool(self.user_id):
             raise ConfigError("give --user-pseudo-id or --user-id, one of them", "clickstream inspect user shows both")
+        for name in ("user_pseudo_id", "user_id"):  # as rows have it
+            if given := getattr(self, name):
+                object.__setattr__(self, name, cut(given, ID_BYTES))
 
     @property
     def ids(self) -> frozenset[str]:

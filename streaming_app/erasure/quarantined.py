@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from streaming_app.erasure.mentions import Mentions
+from streaming_app.derive.set_aside import STAGE as DERIVE
+from streaming_app.erasure.finder import Found, PersonFinder
+from streaming_app.errors import InputError
+from streaming_app.model.request import Request, parse_request
 from streaming_app.model.tables import QUARANTINE
 from streaming_app.tables.commit import Rewrite, commit_once
 from streaming_app.tables.delta import Sink, live_files
@@ -15,35 +19,61 @@ from streaming_app.tables.files import LiveFile, WrittenFile
 from streaming_app.tables.rewrite import row_mask, without_rows
 from streaming_app.tables.rows import read_batches
 
+_ENVELOPE = msgspec.json.Decoder(Request)
 
-def quarantined_hits(app_id: str, mentions: Mentions, max_bytes: int, sink: Sink) -> dict[str, list[int]]:
-    """Path of a file to the positions of its rows that name the person."""
-    found: dict[str, list[int]] = {}
+
+@dataclass
+class Quarantined:
+    """Path of a file to the positions of its rows that name the person; how many stay that could not be read to their end, and
+    how many that name the same id of another app."""
+
+    positions: dict[str, list[int]] = field(default_factory=dict)
+    unsearched: int = 0
+    other_apps: int = 0
+
+    @property
+    def rows(self) -> int:
+        return sum(map(len, self.positions.values()))
+
+
+def search_quarantine(app_id: str, finder: PersonFinder, sink: Sink) -> Quarantined:
+    """Look at every row, whatever its app: an element may belong to another than its request says."""
+    result = Quarantined()
     for file in live_files(sink.open(QUARANTINE)):
         first = 0
-        for rows in read_batches(sink, QUARANTINE, file, ["app_id", "raw", "envelope"]):
+        for rows in read_batches(sink, QUARANTINE, file, ["app_id", "stage", "message", "raw", "envelope"]):
             for position, row in enumerate(rows.to_pylist(), first):
-                if row["app_id"] in (app_id, None) and _names(row, mentions, max_bytes):
-                    found.setdefault(file.path, []).append(position)
+                found = _look(row, app_id, finder)
+                if found.mine:
+                    result.positions.setdefault(file.path, []).append(position)
+                else:
+                    result.unsearched += not found.complete
+                    result.other_apps += found.named
             first += len(rows)
-    return found
+    return result
 
 
-def _names(row: dict[str, Any], mentions: Mentions, max_bytes: int) -> bool:
-    raw, envelope = row["raw"] or "", row["envelope"]
-    if mentions.in_text(raw) or (envelope and mentions.in_text(envelope)):
-        return True
-    if envelope is None:
-        return _line_names(raw, mentions, max_bytes)
-    return mentions.in_payload(raw, msgspec.json.decode(envelope).get("uri"), max_bytes)
-
-
-def _line_names(raw: str, mentions: Mentions, max_bytes: int) -> bool:
+def _look(row: dict[str, Any], app_id: str, finder: PersonFinder) -> Found:
+    raw, message = row["raw"] or "", row["message"] or ""
+    if row["stage"] == DERIVE:  # the key of a user or an item
+        found = finder.in_text(f"{raw} {message}".encode())
+        return found._replace(mine=found.named and row["app_id"] == app_id)
     try:
-        request = msgspec.json.decode(raw)
-    except msgspec.MsgspecError:
-        return False
-    return isinstance(request, dict) and mentions.in_payload(str(request.get("data") or ""), None, max_bytes)
+        request, beside = _request(row)
+    except (InputError, msgspec.MsgspecError):
+        return finder.in_text(f"{raw} {message}".encode())
+    envelope = f"{beside} {message}".encode()
+    return finder.in_request(request, raw.encode() + b" " + envelope, envelope)
+
+
+def _request(row: dict[str, Any]) -> tuple[Request, str]:
+    """The request of a row, and its text beside the payload."""
+    if row["envelope"] is None:
+        request = parse_request((row["raw"] or "").encode())
+        return request, msgspec.json.encode(msgspec.structs.replace(request, data=None)).decode()
+    request = _ENVELOPE.decode(row["envelope"])
+    request.data = row["raw"]
+    return request, row["envelope"]
 
 
 def take_out_quarantined(found: dict[str, list[int]], sink: Sink) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import IO, cast
 
 import pyarrow as pa
 
@@ -32,6 +34,13 @@ class BadPart:
     forbidden: bool = False
 
 
+@dataclass(slots=True)
+class LongLine:
+    """A line that is too long for memory, in a temporary file."""
+
+    file: IO[bytes]
+
+
 Line = tuple[int, bytes | BadPart]
 
 
@@ -39,7 +48,8 @@ Line = tuple[int, bytes | BadPart]
 class LineReader:
     """Iterates over ``(number, line)``, numbers from 1; blank lines are passed over.
 
-    A line longer than ``max_line_bytes`` and a file that cannot be read (to its end) come as :class:`BadPart`.
+    A line longer than ``max_line_bytes`` and a file that cannot be read (to its end) come as :class:`BadPart`;
+    :meth:`with_long_lines` has the whole of such a line.
 
     Raises:
         StorageError: the storage fails in a way that says nothing about the file itself (throttling, a lost connection,
@@ -53,9 +63,16 @@ class LineReader:
     _line: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[Line]:
+        return cast("Iterator[Line]", self._read(keep_long=False))
+
+    def with_long_lines(self) -> Iterator[tuple[int, bytes | BadPart | LongLine]]:
+        """The same, but for lines that are too long: each comes as a :class:`LongLine`."""
+        return self._read(keep_long=True)
+
+    def _read(self, *, keep_long: bool) -> Iterator[tuple[int, bytes | BadPart | LongLine]]:
         try:
             with open_raw(self.storage, self.uri) as raw:
-                yield from self._lines(self._counted(blocks_of(raw)))
+                yield from self._lines(self._counted(blocks_of(raw)), keep_long=keep_long)
         except (OSError, pa.ArrowInvalid, UnicodeError) as error:
             unreadable = why_unreadable(self.storage, self.uri, error)
             if unreadable is None:
@@ -68,7 +85,7 @@ class LineReader:
             self.bytes_read += len(block)
             yield block
 
-    def _lines(self, blocks: Iterator[bytes]) -> Iterator[Line]:
+    def _lines(self, blocks: Iterator[bytes], *, keep_long: bool) -> Iterator[tuple[int, bytes | BadPart | LongLine]]:
         rest: list[bytes] = []  # the line at hand in parts, joined once: a long one may come in many
         size, broken = 0, None
         try:
@@ -76,7 +93,7 @@ class LineReader:
                 head, newline, tail = block.rpartition(b"\n")
                 if newline:
                     for line in b"".join((*rest, head)).split(b"\n"):
-                        yield from self._numbered(line)
+                        yield from self._numbered(line, keep_long=keep_long)
                     rest, size = [], 0
                 rest.append(tail)
                 size += len(tail)
@@ -85,32 +102,44 @@ class LineReader:
                     size = len(rest[0])
                 if size > self.max_line_bytes:
                     too_long, rest, size = rest[0], [], 0
-                    yield from self._numbered(too_long)
-                    *lines, tail = b"".join(_after_this_line(blocks)).split(b"\n")
+                    if keep_long:
+                        self._line += 1
+                        with tempfile.TemporaryFile() as file:
+                            file.write(too_long)
+                            after = b"".join(_after_this_line(blocks, file))
+                            file.flush()
+                            yield self._line, LongLine(file)
+                    else:
+                        yield from self._numbered(too_long, keep_long=False)
+                        after = b"".join(_after_this_line(blocks))
+                    *lines, tail = after.split(b"\n")
                     for line in lines:
-                        yield from self._numbered(line)
+                        yield from self._numbered(line, keep_long=keep_long)
                     rest, size = [tail], len(tail)
         except BrokenFile as error:
             broken = error
         if size:
-            yield from self._numbered(b"".join(rest))
+            yield from self._numbered(b"".join(rest), keep_long=keep_long)
         if broken:
             yield self._line, BadPart(Reason.MALFORMED_LINE, f"file is broken after this line: {broken}")
 
-    def _numbered(self, line: bytes) -> Iterator[Line]:
+    def _numbered(self, line: bytes, *, keep_long: bool) -> Iterator[Line]:
         self._line += 1
         text = line.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else line
         text = text.strip(_PADDING)
-        if len(text) > self.max_line_bytes:
+        if len(text) > self.max_line_bytes and not keep_long:
             message = f"line longer than {self.max_line_bytes} bytes"
             yield self._line, BadPart(Reason.TOO_LARGE, message, text[:_SHOWN_OF_A_LONG_LINE])
         elif text and not text.isspace():
             yield self._line, text
 
 
-def _after_this_line(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Read on to the end of a line that is too long; what follows it in the same block."""
+def _after_this_line(blocks: Iterator[bytes], keep: IO[bytes] | None = None) -> Iterator[bytes]:
+    """Read on to the end of a line that is too long, which is written to ``keep``; what follows it in the same block."""
     for block in blocks:
-        if b"\n" in block:
-            yield block.partition(b"\n")[2]
+        line, newline, after = block.partition(b"\n")
+        if keep:
+            keep.write(line)
+        if newline:
+            yield after
             return

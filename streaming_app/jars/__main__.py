@@ -10,6 +10,7 @@ import logging
 import sys
 
 from streaming_app.errors import ClickstreamError
+from streaming_app.escape import escape
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
 
             complete(locked_jars(), checksums="--checksums" in arguments)
     except ClickstreamError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        print(escape(f"error: {error}\nhint: {error.hint}", lines=True), file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 
+from streaming_app.escape import escape
 from streaming_app.report.period import Grain, Period
 
 LONGEST_TEXT = 160
 """Characters of a text that came with the data; a page address may have thousands."""
 NOTHING = "n/a"
 _TENTHS_BELOW_MS = 10_000
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def count(number: float) -> str:
@@ -86,7 +85,7 @@ def size(stored: float) -> str:
 
 def foreign(text: str) -> str:
     """A text that came with the data, on one line and not too long; the template escapes it."""
-    plain = _CONTROL.sub(" ", text)
+    plain = escape(text)
     return plain if len(plain) <= LONGEST_TEXT else plain[: LONGEST_TEXT - 1] + "…"
 
 

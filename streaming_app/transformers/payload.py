@@ -34,20 +34,28 @@ def payload_bytes(data: str | None, uri: str | None, max_bytes: int) -> bytes:
         MalformedPayload: empty, or none of these.
         TooLarge: more than ``max_bytes`` after decompression, which stops there.
     """
+    content, is_packed = stored_payload(data, uri)
+    return gunzip(content, max_bytes) if is_packed else _within(content, max_bytes)
+
+
+def stored_payload(data: str | None, uri: str | None) -> tuple[bytes, bool]:
+    """The payload as it was sent, and whether it is to be decompressed.
+
+    Raises:
+        MalformedPayload: empty, or neither JSON nor base64.
+    """
     text, is_form = (data or "").strip(), False
     if text[:1] not in ("[", "{") and (value := form_value(text or (uri or "").partition("?")[2])):
         text, is_form = value, True
     if not text:
         raise MalformedPayload("the request has no data")
     if text[0] in "[{":
-        return _within(text.encode("utf-8", "surrogatepass"), max_bytes)
+        return text.encode("utf-8", "surrogatepass"), False
     try:
         packed = pybase64.b64decode(text, validate=False)
     except ValueError as error:
         raise MalformedPayload(f"neither JSON nor base64: {error}") from None
-    if is_form and packed.lstrip()[:1] in (b"[", b"{"):
-        return _within(packed, max_bytes)
-    return gunzip(packed, max_bytes)
+    return packed, not (is_form and packed.lstrip()[:1] in (b"[", b"{"))
 
 
 def _within(plain: bytes, max_bytes: int) -> bytes:

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from streaming_app.erasure.person import Person
 from streaming_app.errors import ConfigError
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.erase import erase, planned
+from streaming_app.operations.erase import erase, links_of, planned
 from streaming_app.progress import LogLines
 from streaming_app.tables.read import query
 from tests.spark.job import Job
@@ -101,11 +101,32 @@ def test_raw_files_can_be_read_again(job: Job, tmp_path: Path) -> None:
 
 
 def test_by_login_id_other_people_of_a_shared_device_stay(job: Job) -> None:
-    done = erase(job.config, Person("shop", user_id=Y), "delete", LogLines())
-    assert done["remaining"] == 0
+    links = links_of(job.config, Person("shop", user_id=Y))
+    assert {link.user_pseudo_id: (link.with_login, link.anonymous, link.other_logins) for link in links} == {
+        X: (1, 2, 0),
+        "u-shared": (1, 1, 1),
+    }
+    listed = [link.user_pseudo_id for link in links]
+    done = erase(job.config, Person("shop", user_id=Y), "delete", LogLines(), listed=listed, confirmed="--yes")
+    assert (done["remaining"], done["linked_ids"], done["linked_ids_left"], done["confirmed"]) == (0, 2, 0, "--yes")
+    [row] = job.query("SELECT arguments, result FROM operation WHERE status = 'done'")
+    assert (json.loads(row["arguments"])["linked"], json.loads(row["result"])["linked_ids"]) == ("listed", 2)
     assert Y not in everything(job)
     assert {row["event_id"] for row in job.rows("event")} == {"o1", "o2", "s2"}  # s3 was nobody's: it may have been Y's
     assert {row["user_id"] for row in job.rows("user", "user_pseudo_id = 'u-shared'")} == {"bob"}
+
+
+def test_by_login_id_alone(job: Job) -> None:
+    """A login that was linked to the id of another person takes no rows of theirs along."""
+    person = Person("shop", user_id=Y)
+    assert planned(job.config, person, raw=True, linked="none")["event"] == 2
+    before = job.rows("event", "user_id IS NULL")
+    done = erase(job.config, person, "delete", LogLines(), raw=True, linked="none", listed=[])
+    assert (done["event"], done["remaining"], done["linked_ids"], done["linked_ids_left"]) == (2, 0, 0, 2)
+    assert job.rows("event", "user_id IS NULL") == before
+    assert Y not in everything(job)
+    [row] = job.query("SELECT arguments FROM operation WHERE status = 'done'")
+    assert json.loads(row["arguments"])["linked"] == "none"
 
 
 def test_another_app_is_another_person(job: Job) -> None:

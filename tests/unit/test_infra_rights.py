@@ -84,6 +84,7 @@ JOB_MAY: list[Need] = [
     ("s3:GetObject", f"{RAW}/raw", {}),  # S3A asks whether a folder is a file
     ("s3:GetObject", f"{RAW}/raw/year=2026/month=11/day=23/hour=04/a.gz", {}),
     ("s3:GetObject", f"{LAKE}/lake", {}),
+    *[(f"s3:Get{name}", bucket, {}) for name in ("BucketVersioning", "LifecycleConfiguration") for bucket in (RAW, LAKE)],
     *[
         (action, f"{LAKE}/lake/{key}", {})
         for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")

@@ -24,19 +24,22 @@ class Own:
     def open(self): raise LookupError("no rules")
 """
 
+METHODS = "class Own:\n def transform(self, request): ...\n def enrich(self, events): ...\n"
+
 # case: (the module, options, what is wrong after the place in the configuration)
 MODULES: dict[str, tuple[str, str, str]] = {
     "no Python": ("class Own(:\n", "", "cannot import {0}:Own: SyntaxError: invalid syntax ({0}.py, line 1)"),
     "needs what is not installed": ("import not_installed", "", "cannot import {0}:Own: No module named 'not_installed'"),
     "raises": ("raise RuntimeError('no licence')", "", "cannot import {0}:Own: RuntimeError: no licence"),
     "has no such class": ("", "", "cannot import {0}:Own: module '{0}' has no attribute 'Own'"),
-    "refuses": ("class Own:\n def __init__(self): raise ValueError('no')", "", "{0}:Own refuses its options: no"),
+    "refuses": (f"{METHODS} def __init__(self): raise ValueError('no')", "", "{0}:Own refuses its options: no"),
     "cannot be made": (
-        "class Own:\n def __init__(self): raise KeyError('HOME')",
+        f"{METHODS} def __init__(self): raise KeyError('HOME')",
         "",
         "{0}:Own cannot be made: KeyError: 'HOME'",
     ),
-    "is something else": ("class Own: pass", "", "{0}:Own has no method {1}()"),
+    "is no class": ("def Own(): raise SystemExit", "", "{0}:Own is no class"),
+    "is something else": ("class Own:\n def __init__(self): raise SystemExit", "", "{0}:Own has no method {1}()"),
     "lacks an option": (OPTIONS, "", "colour: is required"),
     "misspells an option": (OPTIONS, "colour: red, dept: 1", "dept: unknown key, did you mean 'depth'?"),
     "mistypes an option": (OPTIONS, "colour: red, depth: low", "depth: Input should be a valid integer"),

@@ -271,3 +271,74 @@ def test_odd_names_of_places(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", ["../event", "event'; DROP", 'event" --', "*", "/etc/passwd", "event\n"])
 def test_only_names_of_tables_are_tables(table: str, lake: Lake, capfd: pytest.CaptureFixture[str]) -> None:
     assert _exit_code(["inspect", table, "-c", str(lake.folder / "c.yaml")], debug=False) == 2
+
+
+CALLABLES = ("os:system", "subprocess:check_call", "subprocess:Popen", "builtins:exec", "pathlib:Path")
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+@pytest.mark.parametrize("place", ["transformer", "enricher"])
+def test_what_is_no_plugin_is_never_called(name: str, place: str, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    options = f"{{command: touch {mark}, args: [touch, {mark}]}}"
+    apps = f"  x: {{transformer: '{name}', options: {options}}}\n" if place == "transformer" else ""
+    enrichers = f"enrichers: [{{'{name}': {options}}}]\n" if place == "enricher" else ""
+    base = MINIMAL.format(tmp_path).replace("apps: {shop: {transformer: clickstream_sdk}}\n", "")
+    with pytest.raises(ConfigError, match=rf"{name} (is no class|has no method)"):
+        parse_config(f"{base}apps:\n  shop: {{transformer: clickstream_sdk}}\n{apps}{enrichers}")
+    assert not mark.exists()
+
+
+LOOKS = {
+    "inspect": ["inspect", "event"],
+    "sql": ["sql", "SELECT 1"],
+    "report": ["report", "--out", "{}/report.html"],
+    "config show": ["config", "show"],
+    "config validate": ["config", "validate", "--no-plugins"],
+    "optimize": ["optimize", "--dry-run"],
+    "vacuum": ["vacuum", "--dry-run", "--force"],
+}
+
+
+@pytest.mark.parametrize("command", LOOKS.values(), ids=LOOKS)
+def test_looks_load_no_plugin(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its code would run when it is imported."""
+    lake, mark = Lake(tmp_path), tmp_path / "mark"
+    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
+    (tmp_path / "strangers.py").write_text(
+        f"open({str(mark)!r}, 'w')\nclass T:\n    def transform(self, request): ...\n"
+        "class E:\n    def open(self): ...\n    def enrich(self, events): ...\ndef hook(events): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "c.yaml").write_text(
+        f"project_id: t\nsource: {{uri: {tmp_path}/raw}}\nsink: {{uri: {tmp_path}/lake}}\n"
+        "apps:\n  shop: {transformer: clickstream_sdk}\n  other: {transformer: 'strangers:T'}\n"
+        "enrichers:\n  - user_agent: {}\n  - 'strangers:E': {}\n"
+        "derive: {hooks: [{function: 'strangers:hook', table: own}]}\n"
+    )
+    assert _exit_code([*(each.replace("{}", str(tmp_path)) for each in command), "-c", f"{tmp_path}/c.yaml"], debug=False) == 0
+    assert "strangers" not in sys.modules
+    assert not mark.exists()
+    if "--no-plugins" in command:
+        assert ", not looked at: strangers:T, strangers:E, strangers:hook" in capsys.readouterr().out
+
+
+def test_validate_says_what_it_has_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = f"{__name__}:OwnTransformer"
+    (tmp_path / "c.yaml").write_text(MINIMAL.format(tmp_path).replace("clickstream_sdk", f"'{name}'"))
+    assert _exit_code(["config", "validate", "-c", f"{tmp_path}/c.yaml"], debug=False) == 0
+    assert capsys.readouterr().out.endswith(f": valid, plugins loaded: {name}\n")
+
+
+class OwnTransformer:
+    def transform(self, request: object) -> list[object]:
+        del request
+        return []
+
+
+def test_built_in_plugins_are_checked_without_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.yaml").write_text(MINIMAL.format(tmp_path) + "enrichers:\n  - 'no.such:E': {}\n  - ip: {databse: x}\n")
+    assert _exit_code(["config", "validate", "--no-plugins", "-c", f"{tmp_path}/c.yaml"], debug=False) == 2
+    assert "7: enrichers.1.ip.databse: unknown key" in capsys.readouterr().err

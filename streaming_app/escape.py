@@ -1,0 +1,56 @@
+"""Text from clients, harmless for a terminal, a log file and the reader of a pipe.
+
+Event names, ids, titles and agents are what any client has sent: a control character in one can move the cursor, set a title,
+write to the clipboard, or show text in another order than it has.
+"""
+
+from __future__ import annotations
+
+import re
+from unicodedata import category
+
+_CONTROLS = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""Categories of Unicode: controls (C0, C1), marks without a width (of direction, joiners), surrogates, ends of lines."""
+
+_ODD = re.compile(r"[^ -~]")
+
+
+def escape(text: str, *, lines: bool = False) -> str:
+    r"""The text with an escape of Python's in the place of each character that is a command and not a letter.
+
+    ``lines``: ends of lines stay, where the text has them for its readers.
+
+    >>> escape("\x1b[2J caf\u00e9 \u202e\n"), escape("a\nb\r", lines=True)
+    ('\\x1b[2J café \\u202e\\n', 'a\nb\\r')
+    """
+    if text.isprintable():
+        return text
+    return _ODD.sub(lambda found: _escaped(found[0], keep="\n" if lines else ""), text)
+
+
+def escape_json(text: str) -> str:
+    r"""JSON that means the same, with JSON's own escapes of such characters.
+
+    >>> escape_json('{"a": "\x7f\u202e\U000e0041"}')
+    '{"a": "\\u007f\\u202e\\udb40\\udc41"}'
+    """
+    if text.isprintable():
+        return text
+    return _ODD.sub(lambda found: _json_escape(found[0]) if _is_control(found[0]) else found[0], text)
+
+
+def _escaped(character: str, keep: str) -> str:
+    if character == keep or not _is_control(character):
+        return character
+    return ascii(character)[1:-1]
+
+
+def _json_escape(character: str) -> str:
+    if character == "\n":  # of JSON over several lines: in a text it is an escape already
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _is_control(character: str) -> bool:
+    return category(character) in _CONTROLS
