@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import msgspec
 import pyarrow as pa
 
 from streaming_app.erasure.mentions import Mentions
 from streaming_app.errors import InputError
 from streaming_app.ingest.read_lines import BadPart, LineReader
 from streaming_app.ingest.run_plugin import raw_elements
-from streaming_app.model.request import parse_request
+from streaming_app.model.request import decode_line, parse_request
 from streaming_app.storage import Storage
 from streaming_app.uris import is_s3
 
@@ -71,7 +70,7 @@ class RawEraser:
         kept = [each for each in raw_elements(request, self.max_payload_bytes) if not self.mentions.in_text(each)]
         if not kept:
             return None
-        fields = msgspec.json.decode(line)
+        fields, _ = decode_line(line)
         fields |= {"data": f"[{','.join(kept)}]", "uri": (request.uri or "").partition("?")[0]}
         return json.dumps(fields, ensure_ascii=False).encode()
 

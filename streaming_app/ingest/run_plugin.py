@@ -92,9 +92,9 @@ def _failed(transformer: Transformer, error: Exception, position: int | None) ->
 
 
 def raw_elements(request: Request, max_bytes: int) -> list[str]:
-    """The raw text of each element of a request's payload; [] where it cannot be told."""
+    """The raw text of each element of a request's payload, with U+FFFD for what is not UTF-8; [] where it cannot be told."""
     try:
         payload = payload_bytes(request.data, request.uri, max_bytes)
     except InputError:
         return []
-    return [part.decode("utf-8", "backslashreplace") for part in split_elements(payload)]
+    return [part.decode("utf-8", "replace") for part in split_elements(payload)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, cast
@@ -13,6 +11,7 @@ import pybase64
 from isal import isal_zlib
 
 from streaming_app.errors import InputError, MalformedPayload, TooLarge
+from streaming_app.model.json_repair import decode_repaired, without_mark, without_marks
 from streaming_app.transformers.base import Limits
 from streaming_app.transformers.forms import form_value
 from streaming_app.transformers.split import iterate_elements
@@ -34,9 +33,9 @@ def payload_bytes(data: str | None, uri: str | None, max_bytes: int) -> bytes:
         MalformedPayload: empty, or none of these.
         TooLarge: more than ``max_bytes`` after decompression, which stops there.
     """
-    text, is_form = (data or "").strip(), False
+    text, is_form = without_marks(data or ""), False
     if text[:1] not in ("[", "{") and (value := form_value(text or (uri or "").partition("?")[2])):
-        text, is_form = value, True
+        text, is_form = without_marks(value), True
     if not text:
         raise MalformedPayload("the request has no data")
     if text[0] in "[{":
@@ -45,7 +44,7 @@ def payload_bytes(data: str | None, uri: str | None, max_bytes: int) -> bytes:
         packed = pybase64.b64decode(text, validate=False)
     except ValueError as error:
         raise MalformedPayload(f"neither JSON nor base64: {error}") from None
-    if is_form and packed.lstrip()[:1] in (b"[", b"{"):
+    if is_form and without_mark(packed.lstrip())[:1] in (b"[", b"{"):
         return _within(packed, max_bytes)
     return gunzip(packed, max_bytes)
 
@@ -115,27 +114,15 @@ def _check_count(count: int, limits: Limits) -> None:
 
 
 def decode_tolerantly(part: bytes) -> dict[str, Any]:
-    """One JSON object, also where strict JSON ends: NaN, infinities and lone surrogates become null or U+FFFD.
+    """One JSON object, repaired where its text is damaged.
 
     Raises:
         InputError: not a JSON object all the same.
     """
     try:
-        text = part.decode()
-        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_finite_int)
-        clean = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        value = _decode(clean)
-    except (ValueError, RecursionError) as error:
+        value, _ = decode_repaired(part)
+    except ValueError as error:
         raise InputError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise InputError("not a JSON object")
     return value
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
-
-
-def _finite_int(digits: str) -> int | float | None:
-    return int(digits) if len(digits) < 20 else _finite(digits)

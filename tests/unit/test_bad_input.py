@@ -24,7 +24,8 @@ DEEP = "[" * 10_000 + "]" * 10_000
 CASES: dict[str, tuple[list[bytes], list[str], list[str]]] = {
     "not json": ([b"nonsense", GOOD], ["good"], ["malformed_line"]),
     "not an object": ([b"[1]", b"null", GOOD], ["good"], ["malformed_line"] * 2),
-    "invalid utf-8": ([b'{"appId":"shop","data":"\xff\xfe"}', GOOD], ["good"], ["malformed_line"]),
+    "invalid utf-8": ([b'{"appId":"shop","data":"\xff\xfe"}', GOOD], ["good"], ["malformed_payload"]),
+    "invalid utf-8 outside of texts": ([b"\xff" + GOOD, GOOD + b"\xff", GOOD], ["good"], ["malformed_line"] * 2),
     "deep line": ([DEEP.encode(), GOOD], ["good"], ["malformed_line"]),
     "blank lines": ([b"", b"  ", GOOD], ["good"], []),
     "only bad lines": ([b"{", b"}"], [], ["malformed_line"] * 2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from streaming_app.transformers.clickstream_sdk import fields as keys
 from streaming_app.transformers.clickstream_sdk.items import items_of
 from streaming_app.transformers.clickstream_sdk.user import read_user
 from streaming_app.transformers.depth import check_depth
-from streaming_app.transformers.payload import elements, payload_bytes
+from streaming_app.transformers.payload import decode_tolerantly, elements, payload_bytes
 from streaming_app.transformers.urls import split_url
 
 _encode = msgspec.json.Encoder().encode
@@ -183,10 +184,8 @@ def _object(key: str, source: dict[str, Any], unreadable: dict[str, Any]) -> dic
     """An object, also where it was sent as JSON text; {} and a note where it is something else."""
     sent = value = source.get(key)
     if isinstance(value, str) and value[:1] == "{":
-        try:
-            value = msgspec.json.decode(value)
-        except (msgspec.MsgspecError, RecursionError):
-            value = None
+        with suppress(InputError):
+            value = decode_tolerantly(value.encode())
     if isinstance(value, dict):
         return value
     if sent not in (None, ""):
