@@ -53,17 +53,22 @@ class RequestTriage:
         ingest, upload = request.ingest_time, request.upload_time
         earliest, latest = self._rules.ordinary_range(ingest, upload)
         without_time = _unreadable_time(request)
+        base_refused: Rejected | None = None  # whether the last event was that is derived from no other
         for result in transform(transformer, request, self._bounds):
             if isinstance(result, Rejected):
                 rejected.append((result, "transform"))
             elif without_time:
                 rejected.append((msgspec.structs.replace(without_time, position=result.position), "rules"))
-            elif refused := self._refused(result, ingest, upload, earliest, latest):
-                rejected.append((refused, "rules"))
-            elif isinstance(result, Event):
-                events.append(result)
             else:
-                changes.append(result)
+                refused = (result.is_derived and base_refused) or self._refused(result, ingest, upload, earliest, latest)
+                if not result.is_derived:
+                    base_refused = refused
+                if refused:
+                    rejected.append((refused, "rules"))
+                elif isinstance(result, Event):
+                    events.append(result)
+                else:
+                    changes.append(result)
         if len(events) + len(changes) <= self._max_days:
             return Triage(events, changes, rejected)
         return _within_days(Triage(events, changes, rejected), self._max_days)

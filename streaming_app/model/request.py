@@ -49,6 +49,7 @@ class Request(msgspec.Struct, gc=False):
 
 _ENVELOPE = {"app_id": "appId", "ip": "ip", "ua": "ua", "uri": "uri", "rid": "rid"}
 _TIMES = ("ingest_time", "client_timestamp", "upload_timestamp")
+_BOOLEAN = (0, 1)
 _SHOWN = 64
 """Characters of an unreadable time that are kept."""
 # "lax": numeric text is accepted for numbers, as real endpoints send client_timestamp as a string of digits.
@@ -66,6 +67,8 @@ def parse_request(line: bytes) -> Request:
     """
     try:
         request = _decoder.decode(line)
+        if _has_boolean_time(request):
+            request = _parse_leniently(line)
         request.repaired = None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         request = _parse_leniently(line)
@@ -75,6 +78,12 @@ def parse_request(line: bytes) -> Request:
             request.unreadable = {**(request.unreadable or {}), name: str(sent)[:_SHOWN]}
             setattr(request, name, None)
     return request
+
+
+def _has_boolean_time(request: Request) -> bool:
+    """Whether a time may have been a boolean, which the decoder takes for 0 or 1."""
+    received, sent = request.ingest_time, request.client_timestamp
+    return received in _BOOLEAN or sent in _BOOLEAN or request.upload_timestamp in _BOOLEAN
 
 
 def _parse_leniently(line: bytes) -> Request:

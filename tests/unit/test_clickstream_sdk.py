@@ -367,7 +367,9 @@ RENAMED = {
 """Keys whose column does not end like them."""
 
 ENRICHED = {name for name in Event.__struct_fields__ if name.startswith(("device_ua", "geo_", "bot_", "is_bot"))} - {"geo_locale"}
-SERVERS = {"event_bundle_sequence_id", "ingest_time_msec", "project_id", "process_info", "ua", "ip", "notes", "upload_time_msec"}
+SERVERS = {"event_bundle_sequence_id", "ingest_time_msec", "project_id", "process_info"} | {
+    *("ua", "ip", "notes", "upload_time_msec", "is_derived"),
+}
 SEE_CASES = {"items", "user_id", "user_first_touch_time_msec", "user_properties_json_str", "custom_parameters_json_str"} | {
     *("device_operating_system", "page_view_page_url_query_parameters", "app_start_is_first_time"),
     *("page_view_entrances", "page_view_engagement_time_msec", "page_view_previous_time_msec"),
