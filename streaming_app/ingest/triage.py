@@ -36,6 +36,7 @@ class RequestTriage:
         self._max_days = limits.max_days_per_request
         self._rules = TimeRules(config.rules)
         self._transformers = {app_id: make_transformer(app, config.limits) for app_id, app in config.apps.items()}
+        self._currencies = {app_id: app.default_currency for app_id, app in config.apps.items() if app.default_currency}
         # Requests without a known app: the events of this SDK name their app themselves.
         self._fallback = next((each for each in self._transformers.values() if isinstance(each, ClickstreamSdk)), None)
 
@@ -66,6 +67,8 @@ class RequestTriage:
                 if refused:
                     rejected.append((refused, "rules"))
                 elif isinstance(result, Event):
+                    if self._currencies:
+                        _fill_currency(result, self._currencies.get(result.app_id or ""))
                     events.append(result)
                 else:
                     changes.append(result)
@@ -94,6 +97,17 @@ def _unreadable_time(request: Request) -> Rejected | None:
     sent = (request.unreadable or {}).get("ingest_time")
     message = f"ingest_time {sent} of the request is no time between 1970 and 2199"
     return Rejected(Reason.MALFORMED_EVENT, message) if sent else None
+
+
+def _fill_currency(event: Event, default: str | None) -> None:
+    """Its amount and the prices of its items that come without a currency are in the app's; prices rather in the event's."""
+    if default is None:
+        return
+    if event.event_value is not None and not event.event_value_currency:
+        event.event_value_currency = default
+    for item in event.items or ():
+        if item.price is not None and not item.currency:
+            item.currency = event.event_value_currency or default
 
 
 def _within_days(triage: Triage, most: int) -> Triage:

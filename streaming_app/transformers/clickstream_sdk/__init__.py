@@ -10,7 +10,7 @@ import msgspec
 
 from streaming_app.errors import InputError
 from streaming_app.model.bounds import INT64
-from streaming_app.model.coerce import COERCE, as_int, as_text
+from streaming_app.model.coerce import COERCE, as_float, as_int, as_text
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.model.web import query_value
@@ -64,7 +64,7 @@ class ClickstreamSdk:
         Raises:
             InputError: the payload as a whole cannot be read.
         """
-        payload = payload_bytes(request.data, request.uri, self._limits.max_payload_bytes)
+        payload = payload_bytes(request.data, request.uri, self._limits)
         bundle = as_int(query_value(request.uri, "event_bundle_sequence_id"))
         for position, element in enumerate(elements(payload, self._limits), request.first_position):
             if isinstance(element, InputError):
@@ -95,8 +95,8 @@ class ClickstreamSdk:
             row[_PLATFORM] = "Web"
         elif row[_PLATFORM].lower() in keys.SYSTEM_PLATFORMS:
             row[_SYSTEM] = row[_PLATFORM]
-        if row[_VALUE] is not None and row[_CURRENCY] is None:
-            row[_CURRENCY] = "USD"
+        if keys.IN_USD in nested and row[_VALUE] is not None and row[_CURRENCY] is None:
+            row[_CURRENCY] = "USD" if as_float(nested[keys.IN_USD]) == row[_VALUE] else None
         _fill_urls(row)
         if user := _object("user", nested, unreadable):
             read_user(row, user, unreadable)

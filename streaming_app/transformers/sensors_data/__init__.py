@@ -46,7 +46,7 @@ class SensorsData:
         Raises:
             InputError: the payload as a whole cannot be read.
         """
-        payload = payload_bytes(request.data, request.uri, self._limits.max_payload_bytes)
+        payload = payload_bytes(request.data, request.uri, self._limits)
         seen: dict[str, int] = {}
         for position, element in enumerate(elements(payload, self._limits), request.first_position):
             try:

@@ -1,0 +1,89 @@
+"""What is stored of addresses that clients send elsewhere than in the address itself: in payloads, URIs, agents and columns."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.enrichers.address_text import MAYBE
+from streaming_app.enrichers.addresses import AddressPrivacy
+from streaming_app.errors import InputError
+from streaming_app.model.arrow import one_array
+from streaming_app.model.change import Change
+from streaming_app.model.event import Event
+from streaming_app.model.request import Request
+from streaming_app.transformers.base import Limits
+from streaming_app.transformers.payload import payload_bytes
+
+_PAYLOAD = re.compile(r"((?:^|[?&])data(?:_list)?=)[^&]*")
+_PACKED = re.compile(r"(?:H4sI|eJ)[A-Za-z0-9+/=%]{8,}|[A-Za-z0-9+/=%]{33,}")
+"""Base64 of gzip or zlib by its first bytes, and any run longer than a request's id."""
+AS_SENT = frozenset({"process_info", "event_id", "app_id", "project_id", "user_pseudo_id", "user_id", "session_id"})
+"""Columns that are no free text: the lineage, whose parts are private already, and ids."""
+
+
+def private_payload(request: Request, privacy: AddressPrivacy, limits: Limits) -> tuple[str, bool]:
+    """The payload as quarantine may keep it, and whether that is all of it: unpacked, with its addresses treated.
+
+    What cannot be unpacked is left out where it may be packed.
+    """
+    text = request.data or ""
+    if privacy.mode == "keep":
+        return text, True
+    if text.lstrip()[:1] not in ("[", "{"):
+        try:
+            text = payload_bytes(request.data, request.uri, limits).decode("utf-8", "replace")
+        except InputError:
+            return private_text(text, privacy, request.ip)
+    return privacy.clean(text, request.ip), True
+
+
+def private_text(text: str, privacy: AddressPrivacy, known: str | None = None) -> tuple[str, bool]:
+    """A text of any kind, maybe JSON in part, without what may be packed in it; and whether that is all of it."""
+    if privacy.mode == "keep":
+        return text, True
+    left = _PACKED.sub("", text)
+    return privacy.clean(left, known), left == text
+
+
+def private_uri(uri: str, privacy: AddressPrivacy, known: str | None) -> str:
+    """A URI without the payload in its parameters, which quarantine keeps beside it."""
+    return uri if privacy.mode == "keep" else privacy.clean(_PAYLOAD.sub(r"\1", uri), known)
+
+
+def make_private(result: Event | Change, privacy: AddressPrivacy, known: str | None) -> None:
+    """Treat the addresses in the notes of an event or a change, and in JSON whose keys say that a value is one."""
+    if privacy.mode == "keep":
+        return
+    if result.notes:
+        result.notes = msgspec.json.decode(privacy.clean(msgspec.json.encode(result.notes).decode(), known))
+    if isinstance(result, Change):
+        if result.properties_json_str:
+            result.properties_json_str = privacy.clean(result.properties_json_str, known)
+    elif result.custom_parameters_json_str:
+        result.custom_parameters_json_str = privacy.scrub(result.custom_parameters_json_str)
+
+
+def private_columns(rows: pa.Table, privacy: AddressPrivacy) -> pa.Table:
+    """Rows with the addresses in their free text treated; their ``ip``, where they have one, is known to be the client's."""
+    if privacy.mode == "keep":
+        return rows
+    for place, field in enumerate(rows.schema):
+        if field.type == pa.string() and field.name not in AS_SENT and field.name != "ip":
+            rows = _cleaned(rows, place, privacy)
+    return rows
+
+
+def _cleaned(rows: pa.Table, place: int, privacy: AddressPrivacy) -> pa.Table:
+    column = rows.column(place)
+    suspect = pc.fill_null(pc.match_substring_regex(column, MAYBE), False)
+    if not pc.any(suspect).as_py():
+        return rows
+    texts = column.filter(suspect).to_pylist()
+    known = rows["ip"].filter(suspect).to_pylist() if "ip" in rows.column_names else [None] * len(texts)
+    cleaned = [privacy.clean(text, header) for text, header in zip(texts, known, strict=True)]
+    replaced = pc.replace_with_mask(one_array(column), one_array(suspect), pa.array(cleaned, pa.string()))
+    return rows.set_column(place, rows.schema.field(place), replaced)

@@ -1,0 +1,105 @@
+"""How large a payload may become: whatever real batches hold passes, bombs stand out by their ratio or their size."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+from typing import Any
+
+import pytest
+
+from streaming_app.errors import TooLarge
+from streaming_app.transformers.base import Limits
+from streaming_app.transformers.payload import elements, payload_bytes
+
+LIMITS = Limits(max_payload_bytes=400_000, max_payload_ratio=50, max_event_bytes=100_000, max_events_per_request=1_000)
+
+
+def noise(size: int) -> str:
+    """Text that gzip hardly makes smaller than three quarters."""
+    return base64.b64encode(random.Random(1).randbytes(size * 3 // 4)).decode()
+
+
+def sent(payload: str) -> str:
+    return base64.b64encode(gzip.compress(payload.encode(), mtime=0)).decode()
+
+
+def listed(*parts: str) -> str:
+    return f"[{','.join(parts)}]"
+
+
+ONE = json.dumps({"x": noise(2_000)})
+EMPTY = json.dumps({"x": " " * 50_000})
+
+# name: (payload, its elements or why it is refused)
+CASES: dict[str, tuple[str, Any]] = {
+    "within all": (listed(ONE), 1),
+    "a bomb within the size of an event": (listed(EMPTY), 1),
+    "a bomb": (listed(*[EMPTY] * 3), "payload larger than 100000 bytes"),
+    "a bomb of many events": (listed(*["{}"] * 100_000), "payload larger than 100000 bytes"),
+    "beyond an event, of an ordinary ratio": (listed(*[ONE] * 100), 100),
+    "of a high ratio": (listed(json.dumps({"x": noise(8_000)}), *[EMPTY] * 5), 6),
+    "as large as allowed": (listed(json.dumps({"x": noise(99_000)}), *[ONE] * 100), 101),
+    "too large": (listed(*[ONE] * 210), "payload larger than 400000 bytes"),
+    "too many events": (listed(*["1"] * 1_001), "1001 events in one request, allowed are 1000"),
+    "too many events beyond the size of one": (
+        listed(json.dumps(noise(90_000)), *["{}"] * 10_000),
+        "10001 events in one request",
+    ),
+    "an event too large": (listed(json.dumps({"x": noise(100_001)}), ONE), ["element of 100011 bytes, allowed are 100000", ONE]),
+    "one that is the payload": (json.dumps({"x": noise(100_001)}), ["element of 100011 bytes, allowed are 100000"]),
+    "a broken one among them": (listed('{"a":}', *[ONE] * 60), ["not JSON", *[ONE] * 60]),
+    "more than told apart, broken": (listed("{bad", *["{}"] * 60_000), "more than 1000 events in one request"),
+}
+
+
+def outcome(data: str) -> str | list[Any]:
+    """Elements, with the messages of refused ones, or why all are refused."""
+    try:
+        return [
+            str(each) if isinstance(each, Exception) else each for each in elements(payload_bytes(data, None, LIMITS), LIMITS)
+        ]
+    except TooLarge as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_payloads(case: str) -> None:
+    payload, wanted = CASES[case]
+    found = outcome(sent(payload))
+    if isinstance(wanted, str):
+        assert str(found).startswith(wanted)
+    elif isinstance(wanted, int):
+        assert len(found) == wanted
+    else:
+        shown = [
+            json.dumps(each) if isinstance(each, dict) else each[: len(told)] for each, told in zip(found, wanted, strict=True)
+        ]
+        assert shown == wanted
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_plain_payloads_have_no_ratio(case: str) -> None:
+    payload, wanted = CASES[case]
+    found = outcome(payload)
+    if len(payload) > LIMITS.max_payload_bytes:
+        assert str(found).startswith(f"payload of {len(payload)} bytes, allowed are 400000")
+    elif not str(wanted).startswith("payload"):
+        assert found == outcome(sent(payload))
+
+
+@pytest.mark.parametrize("ratio", [10, 20, 43])
+def test_the_defaults_let_a_whole_body_pass(ratio: int) -> None:
+    """1 MiB of base64 that holds so many bytes for each packed one."""
+    packed_bytes = (1 << 20) * 3 // 4
+    assert Limits().decoded_bytes(packed_bytes) > packed_bytes * ratio
+
+
+def test_a_number_bounds_the_bytes_alone() -> None:
+    """For plugins that give one, and for whoever has to look into all that was sent."""
+    payload = listed(*[EMPTY] * 3)
+    assert payload_bytes(sent(payload), None, 200_000).decode() == payload
+    with pytest.raises(TooLarge):
+        payload_bytes(sent(payload), None, 100_000)
