@@ -46,7 +46,8 @@ def replace_any_address(text: str, replace: Callable[[str], str], known: Collect
     def address(found: re.Match[str]) -> str:
         sent = found["v4"] or unquote(found["v6"])
         canonical = _canonical(sent)
-        if canonical is None or (canonical not in known and _is_no_client(canonical, text[: found.start()][-_CONTEXT:])):
+        before = text[max(0, found.start() - _CONTEXT) : found.start()]
+        if canonical is None or (canonical not in known and _is_no_client(canonical, before)):
             return found[0]
         return replace(canonical)
 

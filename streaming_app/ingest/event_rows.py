@@ -84,8 +84,11 @@ class EventRows:
         return [file for writer in self._writers.values() for file in writer.close()]
 
     def uses(self) -> dict[str, Use]:
-        """What each enricher did."""
-        return self._enrichment.close()
+        """What each enricher did; what it said of an error may name an address."""
+        uses = self._enrichment.close()
+        for use in uses.values():
+            use.error = use.error and self._privacy.clean(use.error)
+        return uses
 
     def _add_items(self, event: Event, info: str, row: int) -> None:
         head = tuple(getattr(event, name) for name in _ITEM_HEAD)
