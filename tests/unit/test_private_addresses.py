@@ -19,7 +19,6 @@ from tests.support.lake import ALL_TABLES, Lake
 from tests.support.raw import NOW, event, line, write
 
 V4, V6, OTHER = "203.0.113.77", "2001:db8:1:2::77", "198.51.100.9"
-MARKERS = [V4, V6]
 APPS = "  gtm: {transformer: gtm_server}\n  sensors: {transformer: sensors_data}\n"
 LATE = NOW - 99 * 3_600_000
 
@@ -75,18 +74,18 @@ def clients(marker: str, time: int) -> dict[str, tuple[str, list[dict[str, Any]]
     }
 
 
-def requests(marker: str) -> Iterator[bytes]:
-    """Raw lines: every client, accepted and refused, in every form, and what is broken."""
+def requests(marker: str, address: str) -> Iterator[bytes]:
+    """Raw lines from an address: every client, accepted and refused, in every form, and what is broken."""
     for number, time in enumerate((NOW - 1_000, LATE)):
         for name, (app, elements) in clients(marker, time).items():
             text = json.dumps(elements)
             uri = f"/collect?ip={quote(marker)}&appId={app}&fakeIp={marker}&q={marker}"
-            envelope = {"appId": app, "ip": f"{marker}, {OTHER}", "ua": f"Mozilla/5.0 ({marker}) B/{marker}", "uri": uri}
+            envelope = {"appId": app, "ip": f"{address}, {OTHER}", "ua": f"Mozilla/5.0 ({marker}) B/{marker}", "uri": uri}
             for form, data in {"plain": text, "packed": packed(text), "form": f"data_list={quote(packed(text))}"}.items():
                 yield line(data, rid=f"{name}-{number}-{form}", **envelope)
             beacon = f"{uri}&data={quote(packed(text))}"
             yield line("", rid=f"{name}-{number}-beacon", **{**envelope, "uri": beacon})
-    addressed: dict[str, Any] = {"ip": marker, "ua": marker, "uri": f"/?ip={marker}"}
+    addressed: dict[str, Any] = {"ip": address, "ua": marker, "uri": f"/?ip={marker}"}
     many = json.dumps([{"ip": marker, "n": number} for number in range(150)])
     yield line(packed(many), rid="many", **addressed)
     for rid, payload in {"oversize": "x" * 2_000_000, "oversize event": "y" * 300_000}.items():
@@ -105,8 +104,8 @@ def unpacked(text: str) -> Iterator[str]:
     """The text, what it may have escaped, and what may be packed in it."""
     yield text
     yield unquote(text)
-    for run in re.findall(r"[A-Za-z0-9+/=]{12,}", unquote(text)):
-        content = base64.b64decode(run + "==", validate=False)
+    for run in re.findall(r"[A-Za-z0-9+/]{12,}", unquote(text)):
+        content = base64.b64decode(run[: len(run) // 4 * 4])
         yield content.decode("latin-1")
         try:
             yield zlib.decompressobj(47).decompress(content).decode("latin-1")
@@ -115,16 +114,16 @@ def unpacked(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("mode", ["drop", "hash", "truncate", "keep"])
-@pytest.mark.parametrize("marker", MARKERS)
-def test_a_marker_is_nowhere(mode: str, marker: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("marker", "address"), [(V4, V4), (V6, V6), (V4, OTHER)], ids=["v4", "v6", "not the request's"])
+def test_a_marker_is_nowhere(mode: str, marker: str, address: str, tmp_path: Path) -> None:
     limits = "limits: {max_payload_bytes: 1000000, max_event_bytes: 200000, max_line_bytes: 4000000}\n"
     lake = Lake(
         tmp_path,
         f"{APPS}privacy: {{ip: {mode}, hash_key: a key of 16 and more}}\nenrichers: [{{user_agent: {{}}}}, {{traffic_source: {{}}}}]\n{limits}",
     )
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", *requests(marker)))
+    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", *requests(marker, address)))
     lake.derive()
-    assert metrics["written"] >= 15
+    assert metrics["written"] == 7  # copies of an event count once
     reasons = {row["reason"] for row in lake.rows("quarantine")}
     assert reasons >= {"too_late", "unknown_app", "too_large", "malformed_line", "malformed_payload", "malformed_event"}
     found = []
