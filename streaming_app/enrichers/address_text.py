@@ -25,16 +25,19 @@ _VERSION = re.compile(r"""(?:[vV]er(?:sion)?["\\:=\s]{0,12}|(?<![A-Za-z])[vV])$"
 _PRODUCT = re.compile(r"(?:^|[\s\"(;])[A-Za-z][\w.-]*/$")
 _HOST = re.compile(r"//\[?$")
 _CONTEXT = 32
-_LARGEST_OF_A_VERSION = 31
+_LARGEST_MAJOR_VERSION, _LARGEST_OF_A_PRODUCT = 99, 31
+"""Where a version may stand, what is larger is an address: of four parts, hardly any version is."""
+VERSION, HOST = "version:", "//"
 _FEWEST_GROUPS = 3
 """Of an address of version 6; a shorter one is no client's, but maybe a name with two colons."""
 
 
-def replace_any_address(text: str, replace: Callable[[str], str], known: Collection[str] = ()) -> str:
+def replace_any_address(text: str, replace: Callable[[str], str], known: Collection[str] = (), lead: str = "") -> str:
     """The text with each address in it replaced, and the values of parameters of URLs that have one of
     :data:`~streaming_app.enrichers.scrub.KEYS` as their name.
 
-    What looks like an address and is a version or the host of a URL stays, unless it is ``known`` (canonical texts).
+    What looks like an address and is a version or the host of a URL stays, unless it is ``known`` (canonical texts). ``lead`` is
+    what stands before the text: a version by :data:`VERSION`, a host by :data:`HOST`.
 
     >>> replace_any_address("/?ip=x&q=203.0.113.7 Chrome/124.0.0.0 //192.0.2.1/ v1.2.3.4", lambda value: "*")
     '/?ip=*&q=* Chrome/124.0.0.0 //192.0.2.1/ v1.2.3.4'
@@ -46,7 +49,7 @@ def replace_any_address(text: str, replace: Callable[[str], str], known: Collect
     def address(found: re.Match[str]) -> str:
         sent = found["v4"] or unquote(found["v6"])
         canonical = _canonical(sent)
-        before = text[max(0, found.start() - _CONTEXT) : found.start()]
+        before = lead + text[max(0, found.start() - _CONTEXT) : found.start()]
         if canonical is None or (canonical not in known and _is_no_client(canonical, before)):
             return found[0]
         return replace(canonical)
@@ -69,6 +72,9 @@ def _is_no_client(address: str, before: str) -> bool:
     """By its own shape, and by what stands before it."""
     if ":" in address:
         return len(list(filter(None, address.split(":")))) < _FEWEST_GROUPS or bool(_HOST.search(before))
-    if address.endswith(".0.0") or _HOST.search(before) or _VERSION.search(before):
+    if address.endswith(".0.0") or _HOST.search(before):
         return True
-    return bool(_PRODUCT.search(before)) and max(map(int, address.split("."))) <= _LARGEST_OF_A_VERSION
+    octets = [int(part) for part in address.split(".")]
+    if _VERSION.search(before):
+        return octets[0] <= _LARGEST_MAJOR_VERSION
+    return bool(_PRODUCT.search(before)) and max(octets) <= _LARGEST_OF_A_PRODUCT

@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.enrichers.address_text import MAYBE
+from streaming_app.enrichers.address_text import HOST, MAYBE, VERSION
 from streaming_app.enrichers.addresses import AddressPrivacy
 from streaming_app.errors import InputError
 from streaming_app.model.arrow import one_array
@@ -19,10 +19,13 @@ from streaming_app.transformers.base import Limits
 from streaming_app.transformers.payload import payload_bytes
 
 _PAYLOAD = re.compile(r"((?:^|[?&])data(?:_list)?=)[^&]*")
-_PACKED = re.compile(r"(?:H4sI|eJ)[A-Za-z0-9+/=%]{8,}|[A-Za-z0-9+/=%]{33,}")
+_GZIP = re.compile(r"H4sI[A-Za-z0-9+/=%]{8,}")
+_PACKED = re.compile(r"(?:H4sI|e[AFJN])[A-Za-z0-9+/=%]{8,}|[A-Za-z0-9+/=%]{33,}")
 """Base64 of gzip or zlib by its first bytes, and any run longer than a request's id."""
 AS_SENT = frozenset({"process_info", "event_id", "app_id", "project_id", "user_pseudo_id", "user_id", "session_id"})
 """Columns that are no free text: the lineage, whose parts are private already, and ids."""
+
+_HOSTS = frozenset({"page_view_hostname", "page_view_latest_referrer_host", "outbound_link_domain"})
 
 
 def private_payload(request: Request, privacy: AddressPrivacy, limits: Limits) -> tuple[str, bool]:
@@ -38,7 +41,15 @@ def private_payload(request: Request, privacy: AddressPrivacy, limits: Limits) -
             text = payload_bytes(request.data, request.uri, limits).decode("utf-8", "replace")
         except InputError:
             return private_text(text, privacy, request.ip)
-    return privacy.clean(text, request.ip), True
+    return private_json(text, privacy, request.ip)
+
+
+def private_json(text: str, privacy: AddressPrivacy, known: str | None) -> tuple[str, bool]:
+    """An element, or several, without what is packed in it once more; and whether that is all of it."""
+    if privacy.mode == "keep":
+        return text, True
+    left = _GZIP.sub("", text)
+    return privacy.clean(left, known), left == text
 
 
 def private_text(text: str, privacy: AddressPrivacy, known: str | None = None) -> tuple[str, bool]:
@@ -73,17 +84,18 @@ def private_columns(rows: pa.Table, privacy: AddressPrivacy) -> pa.Table:
         return rows
     for place, field in enumerate(rows.schema):
         if field.type == pa.string() and field.name not in AS_SENT and field.name != "ip":
-            rows = _cleaned(rows, place, privacy)
+            lead = HOST if field.name in _HOSTS else VERSION if field.name.endswith("_version") else ""
+            rows = _cleaned(rows, place, privacy, lead)
     return rows
 
 
-def _cleaned(rows: pa.Table, place: int, privacy: AddressPrivacy) -> pa.Table:
+def _cleaned(rows: pa.Table, place: int, privacy: AddressPrivacy, lead: str) -> pa.Table:
     column = rows.column(place)
     suspect = pc.fill_null(pc.match_substring_regex(column, MAYBE), False)
     if not pc.any(suspect).as_py():
         return rows
     texts = column.filter(suspect).to_pylist()
     known = rows["ip"].filter(suspect).to_pylist() if "ip" in rows.column_names else [None] * len(texts)
-    cleaned = [privacy.clean(text, header) for text, header in zip(texts, known, strict=True)]
+    cleaned = [privacy.clean(text, header, lead) for text, header in zip(texts, known, strict=True)]
     replaced = pc.replace_with_mask(one_array(column), one_array(suspect), pa.array(cleaned, pa.string()))
     return rows.set_column(place, rows.schema.field(place), replaced)

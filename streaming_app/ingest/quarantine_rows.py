@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from streaming_app.ingest.buffer_size import BUFFER_BYTES
-from streaming_app.ingest.private import private_payload, private_text, private_uri
+from streaming_app.ingest.private import private_json, private_payload, private_text, private_uri
 from streaming_app.ingest.run_plugin import raw_elements
 from streaming_app.model.arrow import as_timestamp, to_columns
 from streaming_app.model.event import LONG
@@ -111,7 +111,7 @@ class QuarantineRows:
                 self._parts = (request, raw_elements(request, self._batch.config.limits.max_payload_bytes))
             at = position - request.first_position
             if 0 <= at < len(self._parts[1]):
-                return self._privacy.clean(self._parts[1][at], request.ip), True
+                return private_json(self._parts[1][at], self._privacy, request.ip)
         if self._payload[0] is not request:
             bounds = bounds_of(self._batch.config.limits)
             self._payload = (request, *private_payload(request, self._privacy, bounds))

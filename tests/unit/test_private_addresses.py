@@ -94,7 +94,7 @@ def requests(marker: str, address: str) -> Iterator[bytes]:
         yield line(large, rid=f"{rid}, plain", **addressed)
     yield line(packed(json.dumps([body(marker)]), keep=-20), rid="cut short", **addressed)
     yield line(f"no JSON {marker}", rid="nonsense", **addressed)
-    yield line(json.dumps([body(marker)])[:-30] + packed(marker * 9), rid="broken", **addressed)
+    yield line(json.dumps([body(marker)])[:-30] + " " + packed(marker * 9), rid="broken", **addressed)
     whole = line(packed(json.dumps([body(marker)])), **addressed)
     yield from (whole[:-1], whole[: len(whole) // 2], b"%" + whole, whole.replace(b"{", b"", 1))
     yield line(packed(json.dumps([body(marker)])), x="z" * 4_000_000, **addressed)
@@ -161,6 +161,7 @@ KEPT = [
     "Mozilla/5.0 (X11) Chrome/124.0.0.0 Safari/537.36 Edg/124.0.2478.80",
     "UCBrowser/12.10.5.1 v1.2.3.4",
     '{"app_version":"1.2.3.4","version": "8.8.8.8"}',
+    json.dumps(json.dumps({"full_version": "12.200.1.1"})),
     "https://192.0.2.1/path?x=1",
     "http://[2001:db8:1::1]/",
     "12:30:45 00:1a:2b:3c:4d:5e a::b std::vector 1.2.3 1.2.3.4.5 300.1.2.3",
@@ -196,3 +197,21 @@ def test_addresses_of_any_shape(text: str, around: str) -> None:
 
 def test_known_addresses_are_found_even_where_versions_stand() -> None:
     assert AddressPrivacy("drop").clean("A/1.2.3.4 //1.2.3.4/ //1.2.3.5/", "1.2.3.4:80, 9.9.9.9") == "A/ /// //1.2.3.5/"
+
+
+def test_versions_and_hosts_have_columns_of_their_own(tmp_path: Path) -> None:
+    """They stay, unless they are the client's address, or no version can be so large."""
+    lake = Lake(tmp_path, "privacy: {ip: drop}\n")
+    sent = {
+        "app_version": "1.2.3.4",
+        "os_version": V4,
+        "sdk_version": OTHER,
+        "host_name": "192.0.2.1",
+        "app_title": "at 192.0.2.1",
+    }
+    url = {"_page_url": "http://192.0.2.1/x", "_latest_referrer": f"http://{OTHER}/"}
+    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("e", **sent, attributes=url), ip=OTHER)))
+    [row] = lake.rows("event")
+    assert (row["app_version"], row["device_operating_system_version"], row["sdk_version"]) == ("1.2.3.4", "", "")
+    assert (row["page_view_hostname"], row["app_title"], row["page_view_page_url"]) == ("192.0.2.1", "at ", "http://192.0.2.1/x")
+    assert (row["page_view_latest_referrer"], row["page_view_latest_referrer_host"]) == ("http:///", "")
