@@ -29,11 +29,11 @@ def make_transformer(app: App, limits: LimitsSection) -> Transformer:
     Raises:
         ConfigError: no such class, it cannot be imported, or it refuses its options.
     """
-    made: Transformer = _make(TRANSFORMERS, app.transformer, app.options, "transform", limits=bounds_of(limits))
+    made: Transformer = _make(TRANSFORMERS, app.transformer, app.options, "transform", limits=make_limits(limits))
     return made
 
 
-def bounds_of(limits: LimitsSection) -> Limits:
+def make_limits(limits: LimitsSection) -> Limits:
     """What a transformer is told of the limits."""
     return Limits(
         max_payload_bytes=limits.max_payload_bytes,

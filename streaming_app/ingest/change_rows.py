@@ -11,7 +11,7 @@ from streaming_app.ingest.buffer_size import BUFFER_BYTES, measure
 from streaming_app.ingest.copies import Copies, without_twins
 from streaming_app.ingest.day_rows import with_day
 from streaming_app.ingest.lineage import Lineage
-from streaming_app.ingest.private import make_private
+from streaming_app.ingest.private import clean_result
 from streaming_app.model.arrow import drop_largest, to_columns
 from streaming_app.model.change import Change
 from streaming_app.model.columns import columns_of
@@ -49,7 +49,7 @@ class ChangeRows:
         first = len(self._rows)
         for change in kept:
             change.ingest_time_msec = request.ingest_time
-            make_private(change, self._privacy, request.ip)
+            clean_result(change, self._privacy, request.ip)
             change.process_info = drop_largest(_encode({**info, **(change.notes or {})}).decode(), URL)[0]
             self._rows.append(msgspec.structs.astuple(change))
         self._bytes += measure(self._rows[first:])

@@ -20,7 +20,7 @@ from streaming_app.ingest.enrich import Enrichment, Use
 from streaming_app.ingest.event_table import EventTable
 from streaming_app.ingest.hashes import Mask
 from streaming_app.ingest.lineage import Lineage
-from streaming_app.ingest.private import private_columns
+from streaming_app.ingest.private import clean_columns
 from streaming_app.model.arrow import to_columns
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
@@ -98,14 +98,14 @@ class EventRows:
         if not len(self._events):
             return
         request_ids = self._events.request_ids
-        events = private_columns(self._enrichment.apply(self._events.make()), self._privacy)
+        events = clean_columns(self._enrichment.apply(self._events.make()), self._privacy)
         stay = self._staying(events, request_ids)
         written = _kept(events, stay)
         self.ages.saw(written, self._batch.created_ms)
         self._write(EVENT, written)
         if items := [item for item in self._items if stay[item[-1]]]:
             table = pa.table(to_columns(items, _ITEM_COLUMNS), [column.name for column in _ITEM_COLUMNS])
-            self._write(ITEM, private_columns(table, self._privacy))
+            self._write(ITEM, clean_columns(table, self._privacy))
         self._items = []
 
     def _staying(self, events: pa.Table, request_ids: list[str]) -> Mask:

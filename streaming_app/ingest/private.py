@@ -28,7 +28,7 @@ AS_SENT = frozenset({"process_info", "event_id", "app_id", "project_id", "user_p
 _HOSTS = frozenset({"page_view_hostname", "page_view_latest_referrer_host", "outbound_link_domain"})
 
 
-def private_payload(request: Request, privacy: AddressPrivacy, limits: Limits) -> tuple[str, bool]:
+def clean_payload(request: Request, privacy: AddressPrivacy, limits: Limits) -> tuple[str, bool]:
     """The payload as quarantine may keep it, and whether that is all of it: unpacked, with its addresses treated.
 
     What cannot be unpacked is left out where it may be packed.
@@ -40,11 +40,11 @@ def private_payload(request: Request, privacy: AddressPrivacy, limits: Limits) -
         try:
             text = payload_bytes(request.data, request.uri, limits).decode("utf-8", "replace")
         except InputError:
-            return private_text(text, privacy, request.ip)
-    return private_json(text, privacy, request.ip)
+            return clean_text(text, privacy, request.ip)
+    return clean_json(text, privacy, request.ip)
 
 
-def private_json(text: str, privacy: AddressPrivacy, known: str | None) -> tuple[str, bool]:
+def clean_json(text: str, privacy: AddressPrivacy, known: str | None) -> tuple[str, bool]:
     """An element, or several, without what is packed in it once more; and whether that is all of it."""
     if privacy.mode == "keep":
         return text, True
@@ -52,7 +52,7 @@ def private_json(text: str, privacy: AddressPrivacy, known: str | None) -> tuple
     return privacy.clean(left, known), left == text
 
 
-def private_text(text: str, privacy: AddressPrivacy, known: str | None = None) -> tuple[str, bool]:
+def clean_text(text: str, privacy: AddressPrivacy, known: str | None = None) -> tuple[str, bool]:
     """A text of any kind, maybe JSON in part, without what may be packed in it; and whether that is all of it."""
     if privacy.mode == "keep":
         return text, True
@@ -60,12 +60,12 @@ def private_text(text: str, privacy: AddressPrivacy, known: str | None = None) -
     return privacy.clean(left, known), left == text
 
 
-def private_uri(uri: str, privacy: AddressPrivacy, known: str | None) -> str:
+def clean_uri(uri: str, privacy: AddressPrivacy, known: str | None) -> str:
     """A URI without the payload in its parameters, which quarantine keeps beside it."""
     return uri if privacy.mode == "keep" else privacy.clean(_PAYLOAD.sub(r"\1", uri), known)
 
 
-def make_private(result: Event | Change, privacy: AddressPrivacy, known: str | None) -> None:
+def clean_result(result: Event | Change, privacy: AddressPrivacy, known: str | None) -> None:
     """Treat the addresses in the notes of an event or a change, and in JSON whose keys say that a value is one."""
     if privacy.mode == "keep":
         return
@@ -78,18 +78,18 @@ def make_private(result: Event | Change, privacy: AddressPrivacy, known: str | N
         result.custom_parameters_json_str = privacy.scrub(result.custom_parameters_json_str)
 
 
-def private_columns(rows: pa.Table, privacy: AddressPrivacy) -> pa.Table:
+def clean_columns(rows: pa.Table, privacy: AddressPrivacy) -> pa.Table:
     """Rows with the addresses in their free text treated; their ``ip``, where they have one, is known to be the client's."""
     if privacy.mode == "keep":
         return rows
     for place, field in enumerate(rows.schema):
         if field.type == pa.string() and field.name not in AS_SENT and field.name != "ip":
             lead = HOST if field.name in _HOSTS else VERSION if field.name.endswith("_version") else ""
-            rows = _cleaned(rows, place, privacy, lead)
+            rows = _clean_column(rows, place, privacy, lead)
     return rows
 
 
-def _cleaned(rows: pa.Table, place: int, privacy: AddressPrivacy, lead: str) -> pa.Table:
+def _clean_column(rows: pa.Table, place: int, privacy: AddressPrivacy, lead: str) -> pa.Table:
     column = rows.column(place)
     suspect = pc.fill_null(pc.match_substring_regex(column, MAYBE), False)
     if not pc.any(suspect).as_py():

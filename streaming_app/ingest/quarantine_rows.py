@@ -9,14 +9,14 @@ import msgspec
 import pyarrow as pa
 
 from streaming_app.ingest.buffer_size import BUFFER_BYTES
-from streaming_app.ingest.private import private_json, private_payload, private_text, private_uri
+from streaming_app.ingest.private import clean_json, clean_payload, clean_text, clean_uri
 from streaming_app.ingest.run_plugin import raw_elements
 from streaming_app.model.arrow import as_timestamp, to_columns
 from streaming_app.model.event import LONG
 from streaming_app.model.request import Request
 from streaming_app.model.shorten import cut, storable
 from streaming_app.model.tables import QUARANTINE
-from streaming_app.registry import bounds_of
+from streaming_app.registry import make_limits
 from streaming_app.tables.files import WrittenFile
 from streaming_app.tables.parquet import PartitionWriter
 from streaming_app.transformers.base import Rejected
@@ -68,7 +68,7 @@ class QuarantineRows:
 
     def add_line(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
         """Keep what is no request at all; ``request`` only says where it was."""
-        self._add(request, rejected, stage, private_text(raw, self._privacy)[0], None)
+        self._add(request, rejected, stage, clean_text(raw, self._privacy)[0], None)
 
     def _add(
         self, request: Request, rejected: Rejected, stage: str, raw: str, envelope: str | None, elements: int | None = None
@@ -111,10 +111,10 @@ class QuarantineRows:
                 self._parts = (request, raw_elements(request, self._batch.config.limits.max_payload_bytes))
             at = position - request.first_position
             if 0 <= at < len(self._parts[1]):
-                return private_json(self._parts[1][at], self._privacy, request.ip)
+                return clean_json(self._parts[1][at], self._privacy, request.ip)
         if self._payload[0] is not request:
-            bounds = bounds_of(self._batch.config.limits)
-            self._payload = (request, *private_payload(request, self._privacy, bounds))
+            bounds = make_limits(self._batch.config.limits)
+            self._payload = (request, *clean_payload(request, self._privacy, bounds))
         return self._payload[1:]
 
     def _envelope(self, request: Request, position: int | None, *, is_whole: bool) -> str:
@@ -138,7 +138,7 @@ class QuarantineRows:
         text: str | None = getattr(request, name)
         if text is None or self._privacy.mode == "keep":
             return text
-        return private_uri(text, self._privacy, request.ip) if name == "uri" else self._privacy.clean(text, request.ip)
+        return clean_uri(text, self._privacy, request.ip) if name == "uri" else self._privacy.clean(text, request.ip)
 
     def _flush(self) -> None:
         if not self._rows:

@@ -14,7 +14,7 @@ from streaming_app.model.bounds import DAY_MS, is_time
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.registry import make_transformer
+from streaming_app.registry import make_limits, make_transformer
 from streaming_app.transformers.base import Rejected, Transformer
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 
@@ -32,7 +32,7 @@ class RequestTriage:
 
     def __init__(self, config: Config) -> None:
         limits = config.limits
-        self._bounds = Bounds(limits.max_payload_bytes, limits.max_events_per_request, limits.max_plugin_seconds)
+        self._bounds = Bounds(make_limits(limits), limits.max_events_per_request, limits.max_plugin_seconds)
         self._max_days = limits.max_days_per_request
         self._rules = TimeRules(config.rules)
         self._transformers = {app_id: make_transformer(app, config.limits) for app_id, app in config.apps.items()}

@@ -30,7 +30,7 @@ def decode_repaired(text: bytes) -> tuple[Any, list[str]]:
     except UnicodeDecodeError:
         plain = text.decode("utf-8", "replace")
         repairs.append("invalid_utf8")
-    if (stripped := without_marks(plain)) != plain.strip():
+    if (stripped := strip_marks(plain)) != plain.strip():
         repairs.append("byte_order_mark")
     try:
         return _decode(stripped), repairs
@@ -43,13 +43,13 @@ def decode_repaired(text: bytes) -> tuple[Any, list[str]]:
     return value, [*repairs, *found]
 
 
-def without_marks(text: str) -> str:
+def strip_marks(text: str) -> str:
     """The text without byte order marks and white space around it."""
     text = text.strip()
     return text.strip(_MARK).strip() if _MARK in (text[:1], text[-1:]) else text
 
 
-def without_mark(text: bytes) -> bytes:
+def strip_mark(text: bytes) -> bytes:
     """The same of bytes, at the beginning only."""
     return text.removeprefix(BYTE_ORDER_MARK).lstrip() if text[:1] == BYTE_ORDER_MARK[:1] else text
 

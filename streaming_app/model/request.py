@@ -103,10 +103,10 @@ def decode_line(line: bytes) -> tuple[dict[str, Any], list[str]]:
     repairs: list[str] = []
     try:
         raw = msgspec.json.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         try:
             raw, repairs = decode_repaired(line)
-        except ValueError as error:
+        except ValueError:
             raise MalformedLine(str(error)) from None
     if not isinstance(raw, dict):
         raise MalformedLine("not a JSON object")

@@ -62,7 +62,7 @@ class RequestsAgain:
         return Again(request, only)
 
     def _of_line(self, row: dict[str, Any], *, is_whole: bool) -> Request:
-        request = parse_request(_as_it_came(row["raw"]) if is_whole else self._line(row))
+        request = parse_request(_restore_bytes(row["raw"]) if is_whole else self._line(row))
         request.source_file, request.source_line = row["source_file"], row["source_line"]
         return request
 
@@ -78,6 +78,6 @@ class RequestsAgain:
 _BYTE = re.compile(rb"(?<!\\)((?:\\\\)*+)\\x([89a-f][0-9a-f])")
 
 
-def _as_it_came(raw: str) -> bytes:
+def _restore_bytes(raw: str) -> bytes:
     """The bytes of a line that was kept as text: one that is not UTF-8 stands there as its escape."""
     return _BYTE.sub(lambda found: found[1] + bytes.fromhex(found[2].decode()), raw.encode())

@@ -12,7 +12,7 @@ import pybase64
 from isal import isal_zlib
 
 from streaming_app.errors import InputError, MalformedPayload, TooLarge
-from streaming_app.model.json_repair import decode_repaired, without_mark, without_marks
+from streaming_app.model.json_repair import decode_repaired, strip_mark, strip_marks
 from streaming_app.transformers.base import Limits
 from streaming_app.transformers.forms import form_value
 from streaming_app.transformers.split import iterate_elements
@@ -37,9 +37,9 @@ def payload_bytes(data: str | None, uri: str | None, limits: Limits | int) -> by
         TooLarge: more than ``limits`` allow after decompression, which stops there.
     """
     max_bytes = limits if isinstance(limits, int) else limits.max_payload_bytes
-    text, is_form = without_marks(data or ""), False
+    text, is_form = strip_marks(data or ""), False
     if text[:1] not in ("[", "{") and (value := form_value(text or (uri or "").partition("?")[2])):
-        text, is_form = without_marks(value), True
+        text, is_form = strip_marks(value), True
     if not text:
         raise MalformedPayload("the request has no data")
     if text[0] in "[{":
@@ -48,7 +48,7 @@ def payload_bytes(data: str | None, uri: str | None, limits: Limits | int) -> by
         packed = pybase64.b64decode(text, validate=False)
     except ValueError as error:
         raise MalformedPayload(f"neither JSON nor base64: {error}") from None
-    if is_form and without_mark(packed.lstrip())[:1] in (b"[", b"{"):
+    if is_form and strip_mark(packed.lstrip())[:1] in (b"[", b"{"):
         return _within(packed, max_bytes)
     return gunzip(packed, limits if isinstance(limits, int) else limits.decoded_bytes(len(packed)))
 
@@ -103,7 +103,7 @@ def elements(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputE
 
 def _one_by_one(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:
     """The same, element by element: where at least one is broken, and where all at once would take much memory."""
-    parts = _parts(payload, limits.max_events_per_request)
+    parts = _split_payload(payload, limits.max_events_per_request)
     if not parts:
         raise MalformedPayload("neither a JSON array nor a JSON object")
     for part in parts:
@@ -116,7 +116,7 @@ def _one_by_one(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | Inp
             yield error
 
 
-def _parts(payload: bytes, most: int) -> list[bytes]:
+def _split_payload(payload: bytes, most: int) -> list[bytes]:
     """The raw text of each element.
 
     Raises:

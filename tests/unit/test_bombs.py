@@ -22,47 +22,50 @@ def noise(size: int, seed: int = 0) -> str:
     return base64.b64encode(random.Random(seed).randbytes(size * 3 // 4)).decode()
 
 
-def ordinary(count: int) -> list[str]:
+def make_elements(count: int) -> list[str]:
     return [json.dumps({"x": noise(2_000, seed)}) for seed in range(count)]
 
 
-def sent(payload: str) -> str:
+def pack(payload: str) -> str:
     return base64.b64encode(gzip.compress(payload.encode(), mtime=0)).decode()
 
 
-def listed(*parts: str) -> str:
+def join_elements(*parts: str) -> str:
     return f"[{','.join(parts)}]"
 
 
-[ONE] = ordinary(1)
+[ONE] = make_elements(1)
 EMPTY = json.dumps({"x": " " * 50_000})
 
 # name: (payload, its elements or why it is refused)
 CASES: dict[str, tuple[str, Any]] = {
-    "within all": (listed(ONE), 1),
-    "a bomb within the size of an event": (listed(EMPTY), 1),
-    "a bomb": (listed(*[EMPTY] * 3), "payload larger than 100000 bytes"),
-    "a bomb of many events": (listed(*["{}"] * 100_000), "payload larger than 100000 bytes"),
-    "beyond an event, of an ordinary ratio": (listed(*ordinary(100)), 100),
-    "of a high ratio": (listed(json.dumps({"x": noise(8_000)}), *[EMPTY] * 5), 6),
-    "as large as allowed": (listed(json.dumps({"x": noise(99_000)}), *ordinary(100)), 101),
-    "too large": (listed(*ordinary(210)), "payload larger than 400000 bytes"),
-    "too many events": (listed(*["1"] * 1_001), "1001 events in one request, allowed are 1000"),
+    "within all": (join_elements(ONE), 1),
+    "a bomb within the size of an event": (join_elements(EMPTY), 1),
+    "a bomb": (join_elements(*[EMPTY] * 3), "payload larger than 100000 bytes"),
+    "a bomb of many events": (join_elements(*["{}"] * 100_000), "payload larger than 100000 bytes"),
+    "beyond an event, of an ordinary ratio": (join_elements(*make_elements(100)), 100),
+    "of a high ratio": (join_elements(json.dumps({"x": noise(8_000)}), *[EMPTY] * 5), 6),
+    "as large as allowed": (join_elements(json.dumps({"x": noise(99_000)}), *make_elements(100)), 101),
+    "too large": (join_elements(*make_elements(210)), "payload larger than 400000 bytes"),
+    "too many events": (join_elements(*["1"] * 1_001), "1001 events in one request, allowed are 1000"),
     "too many events beyond the size of one": (
-        listed(json.dumps(noise(90_000)), *["{}"] * 10_000),
+        join_elements(json.dumps(noise(90_000)), *["{}"] * 10_000),
         "10001 events in one request",
     ),
-    "an event too large": (listed(json.dumps({"x": noise(100_001)}), ONE), ["element of 100009 bytes, allowed are 100000", ONE]),
+    "an event too large": (
+        join_elements(json.dumps({"x": noise(100_001)}), ONE),
+        ["element of 100009 bytes, allowed are 100000", ONE],
+    ),
     "one that is the payload": (json.dumps({"x": noise(100_001)}), ["element of 100009 bytes, allowed are 100000"]),
-    "a broken one among them": (listed('{"a":}', *ordinary(60)), ["not JSON", *ordinary(60)]),
+    "a broken one among them": (join_elements('{"a":}', *make_elements(60)), ["not JSON", *make_elements(60)]),
     "more than told apart, broken": (
-        listed('{"a":bad}', json.dumps(noise(90_000)), *["{}"] * 10_000),
+        join_elements('{"a":bad}', json.dumps(noise(90_000)), *["{}"] * 10_000),
         "more than 1000 events in one request",
     ),
 }
 
 
-def outcome(data: str) -> str | list[Any]:
+def read_elements(data: str) -> str | list[Any]:
     """Elements, with the messages of refused ones, or why all are refused."""
     try:
         return [
@@ -75,7 +78,7 @@ def outcome(data: str) -> str | list[Any]:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_payloads(case: str) -> None:
     payload, wanted = CASES[case]
-    found = outcome(sent(payload))
+    found = read_elements(pack(payload))
     if isinstance(wanted, str):
         assert str(found).startswith(wanted)
     elif isinstance(wanted, int):
@@ -90,11 +93,11 @@ def test_payloads(case: str) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_plain_payloads_have_no_ratio(case: str) -> None:
     payload, wanted = CASES[case]
-    found = outcome(payload)
+    found = read_elements(payload)
     if len(payload) > LIMITS.max_payload_bytes:
         assert str(found).startswith(f"payload of {len(payload)} bytes, allowed are 400000")
     elif not str(wanted).startswith("payload"):
-        assert found == outcome(sent(payload))
+        assert found == read_elements(pack(payload))
 
 
 @pytest.mark.parametrize("ratio", [10, 20, 43])
@@ -106,7 +109,7 @@ def test_the_defaults_let_a_whole_body_pass(ratio: int) -> None:
 
 def test_a_number_bounds_the_bytes_alone() -> None:
     """For plugins that give one, and for whoever has to look into all that was sent."""
-    payload = listed(*[EMPTY] * 3)
-    assert payload_bytes(sent(payload), None, 200_000).decode() == payload
+    payload = join_elements(*[EMPTY] * 3)
+    assert payload_bytes(pack(payload), None, 200_000).decode() == payload
     with pytest.raises(TooLarge):
-        payload_bytes(sent(payload), None, 100_000)
+        payload_bytes(pack(payload), None, 100_000)

@@ -37,11 +37,11 @@ def payload(title: bytes) -> bytes:
     return json.dumps([event("e", app_title="@@")]).encode().replace(b"@@", title)
 
 
-def packed(content: bytes) -> bytes:
+def put_packed(content: bytes) -> bytes:
     return put(data=base64.b64encode(gzip.compress(content, mtime=0)))
 
 
-def escaped(content: bytes) -> bytes:
+def escape(content: bytes) -> bytes:
     """As the text of a JSON string, but that its bytes stay."""
     return content.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
@@ -53,29 +53,29 @@ CASES: dict[str, tuple[bytes, str, list[str] | None]] = {
     "surrogate in a key that is not read": (put(x=rb"\udfff\ud800"), "T", ["lone_surrogate"]),
     "surrogates in order": (put(ua=rb"\ud83d\ude00"), "T", None),
     "surrogate as text of the payload": (
-        put(data=escaped(payload(b"@T")).replace(b"@T", rb"\ud800")),
+        put(data=escape(payload(b"@T")).replace(b"@T", rb"\ud800")),
         "\ufffd",
         ["lone_surrogate"],
     ),
-    "surrogate within the payload": (put(data=escaped(payload(rb"a\ud800"))), "a\ufffd", None),
-    "surrogate within a packed payload": (packed(payload(rb"\ud800b")), "\ufffdb", None),
+    "surrogate within the payload": (put(data=escape(payload(rb"a\ud800"))), "a\ufffd", None),
+    "surrogate within a packed payload": (put_packed(payload(rb"\ud800b")), "\ufffdb", None),
     "byte in the agent": (put(ua=b"Mozilla/\xff"), "T", ["invalid_utf8"]),
     "byte in the address": (put(ip=b"203.0.113.7\xe4"), "T", ["invalid_utf8"]),
     "byte in the URI": (put(uri=b"/collect?x=\xc0\xaf&appId=shop"), "T", ["invalid_utf8"]),
     "surrogate in UTF-8": (put(ua=b"\xed\xa0\x80"), "T", ["invalid_utf8"]),
     "a character cut short": (put(ua=b"caf\xc3"), "T", ["invalid_utf8"]),
-    "byte in the payload": (put(data=escaped(payload(b"caf\xe9"))), "caf\ufffd", ["invalid_utf8"]),
-    "byte in a packed payload": (packed(payload(b"caf\xe9")), "caf\ufffd", None),
+    "byte in the payload": (put(data=escape(payload(b"caf\xe9"))), "caf\ufffd", ["invalid_utf8"]),
+    "byte in a packed payload": (put_packed(payload(b"caf\xe9")), "caf\ufffd", None),
     "mark before the line": (MARK + GOOD, "T", ["byte_order_mark"]),
     "marks around the line": (MARK * 2 + b" " + GOOD + MARK + b"\r", "T", ["byte_order_mark"]),
     "zeros before the mark": (b"\0" + MARK + GOOD, "T", ["byte_order_mark"]),
-    "mark before the payload": (put(data=MARK + escaped(payload(b"T"))), "T", None),
-    "escaped mark before the payload": (put(data=rb"\ufeff" + escaped(payload(b"T"))), "T", None),
-    "mark in a packed payload": (packed(MARK + payload(b"T")), "T", None),
+    "mark before the payload": (put(data=MARK + escape(payload(b"T"))), "T", None),
+    "escaped mark before the payload": (put(data=rb"\ufeff" + escape(payload(b"T"))), "T", None),
+    "mark in a packed payload": (put_packed(MARK + payload(b"T")), "T", None),
     "mark in a form": (put(data=b"data=" + quote_from_bytes(MARK + payload(b"T+ T")).replace("%20", "+").encode()), "T+ T", None),
-    "mark within a text stays": (put(data=escaped(payload(MARK + b"T"))), "\ufeffT", None),
+    "mark within a text stays": (put(data=escape(payload(MARK + b"T"))), "\ufeffT", None),
     "control character in the agent": (put(ua=b"a\tb\x01"), "T", ["control_character"]),
-    "control character in a packed payload": (packed(payload(b"a\tb")), "a\tb", None),
+    "control character in a packed payload": (put_packed(payload(b"a\tb")), "a\tb", None),
     "a number that is none": (GOOD[:-1] + b',"x":NaN,"y":[-Infinity,1e999]}', "T", ["number"]),
     "all at once": (
         MARK + put(ua=b"\xff", uri=rb"/\ud800", rid=b"\t")[:-1] + b',"x":NaN}',
@@ -131,7 +131,7 @@ def test_a_line_that_an_older_version_refused_comes_back(agent: bytes) -> None:
 
 def test_a_damaged_line_can_be_erased_from(tmp_path: Path) -> None:
     """One that is kept in part is written again whole."""
-    both = put(ua=rb"\ud800", data=escaped(json.dumps([event("e", unique_id="victim"), event("f", unique_id="other")]).encode()))
+    both = put(ua=rb"\ud800", data=escape(json.dumps([event("e", unique_id="victim"), event("f", unique_id="other")]).encode()))
     path = write(tmp_path / "raw", "a.gz", both)
     eraser = RawEraser(Storage(), Mentions({"victim"}), "shop", 10**9, 10**9)
     assert eraser.erase(str(path)) == (1, False)
@@ -144,6 +144,6 @@ def test_a_refused_element_can_be_replayed(tmp_path: Path) -> None:
     """What quarantine keeps of it is repaired as it would be in an event."""
     lake = Lake(tmp_path)
     late = json.dumps([event("e", timestamp=1, app_title="@@")]).encode().replace(b"@@", b"caf\xe9")
-    lake.ingest(write(tmp_path / "raw", "a.gz", packed(late)))
+    lake.ingest(write(tmp_path / "raw", "a.gz", put_packed(late)))
     [row] = lake.rows("quarantine")
     assert (row["reason"], json.loads(row["raw"])["app_title"]) == ("too_late", "caf\ufffd")

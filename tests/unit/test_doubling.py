@@ -27,7 +27,7 @@ from streaming_app.enrichers.ip import Ip
 from streaming_app.enrichers.traffic_source import TrafficSource
 from streaming_app.enrichers.user_agent import UserAgent
 from streaming_app.errors import InputError
-from streaming_app.ingest.private import private_text
+from streaming_app.ingest.private import clean_text
 from streaming_app.ingest.run_plugin import raw_elements
 from streaming_app.model.arrow import drop_largest
 from streaming_app.model.request import Request, parse_request
@@ -161,7 +161,7 @@ def numbered(n: int, value: Any = 1) -> dict[str, Any]:
 
 
 def cleaned(make: Callable[[int], str]) -> Case:
-    return Case(make, lambda text: private_text(text, AddressPrivacy("drop"), "192.0.2.1"))
+    return Case(make, lambda text: clean_text(text, AddressPrivacy("drop"), "192.0.2.1"))
 
 
 def scrubbed(make: Callable[[int], str]) -> Case:

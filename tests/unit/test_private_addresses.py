@@ -23,7 +23,7 @@ APPS = "  gtm: {transformer: gtm_server}\n  sensors: {transformer: sensors_data}
 LATE = NOW - 99 * 3_600_000
 
 
-def packed(payload: str, keep: int | None = None) -> str:
+def pack(payload: str, keep: int | None = None) -> str:
     return base64.b64encode(gzip.compress(payload.encode(), mtime=0)[:keep]).decode()
 
 
@@ -81,26 +81,26 @@ def requests(marker: str, address: str) -> Iterator[bytes]:
             text = json.dumps(elements)
             uri = f"/collect?ip={quote(marker)}&appId={app}&fakeIp={marker}&q={marker}"
             envelope = {"appId": app, "ip": f"{address}, {OTHER}", "ua": f"Mozilla/5.0 ({marker}) B/{marker}", "uri": uri}
-            for form, data in {"plain": text, "packed": packed(text), "form": f"data_list={quote(packed(text))}"}.items():
+            for form, data in {"plain": text, "packed": pack(text), "form": f"data_list={quote(pack(text))}"}.items():
                 yield line(data, rid=f"{name}-{number}-{form}", **envelope)
-            beacon = f"{uri}&data={quote(packed(text))}"
+            beacon = f"{uri}&data={quote(pack(text))}"
             yield line("", rid=f"{name}-{number}-beacon", **{**envelope, "uri": beacon})
     addressed: dict[str, Any] = {"ip": address, "ua": marker, "uri": f"/?ip={marker}"}
     many = json.dumps([{"ip": marker, "n": number} for number in range(150)])
-    yield line(packed(many), rid="many", **addressed)
+    yield line(pack(many), rid="many", **addressed)
     for rid, payload in {"oversize": "x" * 2_000_000, "oversize event": "y" * 300_000}.items():
         large = json.dumps([body(marker, filler=payload)])
-        yield line(packed(large), rid=rid, **addressed)
+        yield line(pack(large), rid=rid, **addressed)
         yield line(large, rid=f"{rid}, plain", **addressed)
-    yield line(packed(json.dumps([body(marker)]), keep=-20), rid="cut short", **addressed)
+    yield line(pack(json.dumps([body(marker)]), keep=-20), rid="cut short", **addressed)
     yield line(f"no JSON {marker}", rid="nonsense", **addressed)
-    yield line(json.dumps([body(marker)])[:-30] + " " + packed(marker * 9), rid="broken", **addressed)
-    whole = line(packed(json.dumps([body(marker)])), **addressed)
+    yield line(json.dumps([body(marker)])[:-30] + " " + pack(marker * 9), rid="broken", **addressed)
+    whole = line(pack(json.dumps([body(marker)])), **addressed)
     yield from (whole[:-1], whole[: len(whole) // 2], b"%" + whole, whole.replace(b"{", b"", 1))
-    yield line(packed(json.dumps([body(marker)])), x="z" * 4_000_000, **addressed)
+    yield line(pack(json.dumps([body(marker)])), x="z" * 4_000_000, **addressed)
 
 
-def unpacked(text: str) -> Iterator[str]:
+def find_texts(text: str) -> Iterator[str]:
     """The text, what it may have escaped, and what may be packed in it."""
     yield text
     yield unquote(text)
@@ -130,7 +130,7 @@ def test_a_marker_is_nowhere(mode: str, marker: str, address: str, tmp_path: Pat
     for table in ALL_TABLES:
         for row in lake.query(f'SELECT * FROM "{table}"').to_pylist():
             for name, value in row.items():
-                if isinstance(value, str) and any(marker in text for text in unpacked(value)):
+                if isinstance(value, str) and any(marker in text for text in find_texts(value)):
                     found.append(f"{table}.{name} of {row.get('reason')}, {row.get('envelope')}: {value[:2_000]}")
     assert bool(found) == (mode == "keep"), "\n".join(found)
     if mode != "keep":
@@ -143,8 +143,8 @@ def test_what_is_refused_can_still_be_replayed(mode: str, tmp_path: Path) -> Non
     """Its payload is kept unpacked, but for the addresses; what cannot be unpacked is looked up in the raw file."""
     lake = Lake(tmp_path, f"{APPS}privacy: {{ip: {mode}, hash_key: a key of 16 and more}}\n")
     text = json.dumps([event("e", app_id="other", x=V4)])
-    uri = f"/collect?data={quote(packed(text))}&event_bundle_sequence_id=7"
-    lake.ingest(write(tmp_path / "raw", "a.gz", line("", uri=uri, appId="other"), line(packed(text, keep=-9), appId="shop")))
+    uri = f"/collect?data={quote(pack(text))}&event_bundle_sequence_id=7"
+    lake.ingest(write(tmp_path / "raw", "a.gz", line("", uri=uri, appId="other"), line(pack(text, keep=-9), appId="shop")))
     foreign, short = lake.rows("quarantine", order="source_line")
     [kept] = json.loads(foreign["raw"]) if foreign["raw"][:1] == "[" else [json.loads(foreign["raw"])]
     assert (kept["event_id"], kept["x"]) == (
