@@ -22,7 +22,7 @@ _PAYLOAD = re.compile(r"((?:^|[?&])data(?:_list)?=)[^&]*")
 _GZIP = re.compile(r"H4sI[A-Za-z0-9+/=%]{8,}")
 _PACKED = re.compile(r"(?:H4sI|e[AFJN])[A-Za-z0-9+/=%]{8,}|[A-Za-z0-9+/=%]{33,}")
 """Base64 of gzip or zlib by its first bytes, and any run longer than a request's id."""
-AS_SENT = frozenset({"process_info", "event_id", "app_id", "project_id", "user_pseudo_id", "user_id", "session_id"})
+_AS_SENT = frozenset({"process_info", "event_id", "app_id", "project_id", "user_pseudo_id", "user_id", "session_id"})
 """Columns that are no free text: the lineage, whose parts are private already, and ids."""
 
 _HOSTS = frozenset({"page_view_hostname", "page_view_latest_referrer_host", "outbound_link_domain"})
@@ -70,7 +70,11 @@ def clean_result(result: Event | Change, privacy: AddressPrivacy, known: str | N
     if privacy.mode == "keep":
         return
     if result.notes:
-        result.notes = msgspec.json.decode(privacy.clean(msgspec.json.encode(result.notes).decode(), known))
+        notes = privacy.clean(msgspec.json.encode(result.notes).decode(), known)
+        try:
+            result.notes = msgspec.json.decode(notes)
+        except (msgspec.MsgspecError, RecursionError):  # rather no notes than an address
+            result.notes = None
     if isinstance(result, Change):
         if result.properties_json_str:
             result.properties_json_str = privacy.clean(result.properties_json_str, known)
@@ -83,7 +87,7 @@ def clean_columns(rows: pa.Table, privacy: AddressPrivacy) -> pa.Table:
     if privacy.mode == "keep":
         return rows
     for place, field in enumerate(rows.schema):
-        if field.type == pa.string() and field.name not in AS_SENT and field.name != "ip":
+        if field.type == pa.string() and field.name not in _AS_SENT and field.name != "ip":
             lead = HOST if field.name in _HOSTS else VERSION if field.name.endswith("_version") else ""
             rows = _clean_column(rows, place, privacy, lead)
     return rows
