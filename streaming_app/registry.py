@@ -29,14 +29,20 @@ def make_transformer(app: App, limits: LimitsSection) -> Transformer:
     Raises:
         ConfigError: no such class, it cannot be imported, or it refuses its options.
     """
-    bounds = Limits(
+    made: Transformer = _make(TRANSFORMERS, app.transformer, app.options, "transform", limits=make_limits(limits))
+    return made
+
+
+def make_limits(limits: LimitsSection) -> Limits:
+    """What a transformer is told of the limits."""
+    return Limits(
         max_payload_bytes=limits.max_payload_bytes,
+        max_payload_ratio=limits.max_payload_ratio,
+        max_event_bytes=limits.max_event_bytes,
         max_events_per_request=limits.max_events_per_request,
         max_depth=limits.max_depth,
         max_items_per_event=limits.max_items_per_event,
     )
-    made: Transformer = _make(TRANSFORMERS, app.transformer, app.options, "transform", limits=bounds)
-    return made
 
 
 def apps_with_profiles(config: Config) -> frozenset[str]:

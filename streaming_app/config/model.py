@@ -49,6 +49,8 @@ class App(Section):
     """Passed to the transformer's class as keyword arguments."""
     enrichers: tuple[str, ...] | None = None
     """Which of the configured enrichers serve this app, by name, in their own order; all where absent."""
+    default_currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
+    """What amounts and items' prices are in that come without a currency, for example EUR; unknown where absent."""
 
 
 class Rules(Section):
@@ -91,9 +93,14 @@ class Dedupe(Section):
 class LimitsSection(Section):
     max_line_bytes: ByteCount = 20_000_000
     """A longer raw line is quarantined as too_large."""
-    max_payload_bytes: ByteCount = 10_000_000
-    """A payload that would be larger after gunzip is quarantined as too_large; decompression stops there."""
-    max_events_per_request: int = Field(default=10_000, gt=0)
+    max_payload_bytes: ByteCount = 40_000_000
+    """A payload that would be larger after gunzip is quarantined as too_large; decompression stops there. The default is what
+    a body of 1 MB holds at 50 bytes for each packed one; batches of real events have 10 to 30."""
+    max_payload_ratio: float = Field(default=200, ge=1, allow_inf_nan=False)
+    """The same of a payload beyond max_event_bytes that has more bytes than this for each packed one: a bomb has 1,000."""
+    max_event_bytes: ByteCount = 10_000_000
+    """A longer element of a payload is quarantined as too_large."""
+    max_events_per_request: int = Field(default=50_000, gt=0)
     """A request with more events is quarantined as too_large."""
     max_days_per_request: int = Field(default=8, gt=0)
     """Of a request whose events lie on more days than this (UTC), the older days' events are quarantined as too_large: each day
@@ -111,8 +118,8 @@ class LimitsSection(Section):
 
 class Privacy(Section):
     ip: Literal["keep", "truncate", "hash", "drop"] = "keep"
-    """What is stored of client addresses, in process_info and quarantine alike, after they were looked up: all; the /24
-    (IPv4) or /48 (IPv6) network; a keyed hash; nothing."""
+    """What is stored of client addresses, in all tables, after they were looked up: all; the /24 (IPv4) or /48 (IPv6) network; a
+    keyed hash; nothing. Other than keep, addresses are looked for in all texts but ids; see docs/operations.md."""
     hash_key: SecretStr | None = Field(default=None, min_length=16)
     """Key of the hash, and of the audit of erasures; who has it can test whether an address, or a person, was here."""
 

@@ -152,7 +152,7 @@ def merge_properties(sent: list[str]) -> str:
 def _set_time(given: dict[str, Any], sent: int) -> int:
     """When an attribute was set; when its event happened where that is not told, or is no time."""
     told = given.get("set_time_msec")
-    return told if isinstance(told, int) and is_time(told) else sent
+    return told if told.__class__ is int and is_time(told) else sent
 
 
 _MAX_BYTES = next(column.max_bytes or 0 for column in USER.columns if column.name == "user_properties_json_str")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
+from streaming_app.enrichers.address_text import replace_any_address
 from streaming_app.enrichers.scrub import replace_addresses
 
 _CACHED = 16_384
@@ -73,6 +74,14 @@ class AddressPrivacy:
     def scrub(self, raw: str) -> str:
         """Raw text, JSON or what is left of it, with the addresses in it treated alike ("" where nothing may be kept)."""
         return raw if self.mode == "keep" else replace_addresses(raw, lambda value: self.apply(value) or "")
+
+    def clean(self, text: str, header: str | None = None, lead: str = "") -> str:
+        """Any text with each address in it treated alike, whatever key it has, or none; ``header`` are addresses that are known
+        to be the client's, ``lead`` is what stands before the text. Applied twice it changes no more."""
+        if self.mode == "keep":
+            return text
+        known = {found for entry in _entries(header or "") if (found := canonical(entry))}
+        return replace_any_address(self.scrub(text), lambda value: self.apply(value) or "", known, lead)
 
     def _less(self, entry: str) -> str | None:
         return _network(entry) if self.mode == "truncate" else _digest(entry, self.key or "")

@@ -63,7 +63,7 @@ class PersonFinder:
         complete = look.complete and payload.complete
         if not look.named and not payload.named:
             return Found(False, False, complete)
-        elements = raw_elements(request, self._bounds.max_bytes)
+        elements = raw_elements(request, self._bounds.payload)
         named = [position for position, element in enumerate(elements) if self._names(element)]
         mine = {position for position in named if self._is_of_app(request, position, elements[position])}
         beside = _look(self._person, envelope).named

@@ -11,13 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
 import pyarrow as pa
 
 from streaming_app.erasure.finder import Found, PersonFinder
 from streaming_app.errors import InputError
 from streaming_app.ingest.read_lines import BadPart, LineReader, LongLine
-from streaming_app.model.request import Request, parse_request
+from streaming_app.model.request import Request, decode_line, parse_request
 from streaming_app.storage import Storage
 from streaming_app.uris import is_s3
 
@@ -121,14 +120,10 @@ def _count(found: Found, counts: RawCounts) -> None:
 
 def _envelope(line: bytes, request: Request) -> dict[str, Any]:
     """The line without its payload, which may be in the query of its URI: what is written again if elements go."""
-    try:
-        fields: dict[str, Any] = msgspec.json.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # what the pass can read of it all the same
-        fields = {name: value for name, value in msgspec.to_builtins(request).items() if name in _FIELDS and value is not None}
+    fields, _ = decode_line(line)
     return {**fields, "data": None, "uri": (request.uri or "").partition("?")[0]}
 
 
-_FIELDS = frozenset(("appId", "ip", "ua", "uri", "rid", "ingest_time", "client_timestamp", "upload_timestamp"))
 _BINARY = bytes(range(0x09)) + bytes(range(0x0E, 0x20))
 
 

@@ -11,6 +11,7 @@ from streaming_app.ingest.buffer_size import BUFFER_BYTES, measure
 from streaming_app.ingest.copies import Copies, without_twins
 from streaming_app.ingest.day_rows import with_day
 from streaming_app.ingest.lineage import Lineage
+from streaming_app.ingest.private import clean_result
 from streaming_app.model.arrow import drop_largest, to_columns
 from streaming_app.model.change import Change
 from streaming_app.model.columns import columns_of
@@ -32,7 +33,7 @@ class ChangeRows:
     """Collects changes request by request; ``duplicate`` counts copies that lost to one met before."""
 
     def __init__(self, batch: Batch, task: str) -> None:
-        self._batch, self._lineage = batch, Lineage(batch)
+        self._batch, self._lineage, self._privacy = batch, Lineage(batch), batch.address_privacy
         self._writer = PartitionWriter(CHANGE, batch.config.table_uri(CHANGE.name), batch.storage, task)
         self._rows: list[tuple[Any, ...]] = []
         self._request_ids: list[str] = []
@@ -48,6 +49,7 @@ class ChangeRows:
         first = len(self._rows)
         for change in kept:
             change.ingest_time_msec = request.ingest_time
+            clean_result(change, self._privacy, request.ip)
             change.process_info = drop_largest(_encode({**info, **(change.notes or {})}).decode(), URL)[0]
             self._rows.append(msgspec.structs.astuple(change))
         self._bytes += measure(self._rows[first:])

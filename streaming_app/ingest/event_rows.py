@@ -20,6 +20,7 @@ from streaming_app.ingest.enrich import Enrichment, Use
 from streaming_app.ingest.event_table import EventTable
 from streaming_app.ingest.hashes import Mask
 from streaming_app.ingest.lineage import Lineage
+from streaming_app.ingest.private import clean_columns
 from streaming_app.model.arrow import to_columns
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
@@ -52,7 +53,8 @@ class EventRows:
             table.name: PartitionWriter(table, config.table_uri(table.name), batch.storage, task) for table in (EVENT, ITEM)
         }
         self._enrichment = Enrichment(worker_enrichers(config, batch.storage, batch.job_id), config.limits.max_plugin_seconds)
-        self._events = EventTable(config.project_id, batch.address_privacy)
+        self._privacy = batch.address_privacy
+        self._events = EventTable(config.project_id, self._privacy)
         self._items: list[tuple[Any, ...]] = []
         self._copies = Copies()
         self.duplicate = self.filtered = 0
@@ -82,8 +84,11 @@ class EventRows:
         return [file for writer in self._writers.values() for file in writer.close()]
 
     def uses(self) -> dict[str, Use]:
-        """What each enricher did."""
-        return self._enrichment.close()
+        """What each enricher did; what it said of an error may name an address."""
+        uses = self._enrichment.close()
+        for use in uses.values():
+            use.error = use.error and self._privacy.clean(use.error)
+        return uses
 
     def _add_items(self, event: Event, info: str, row: int) -> None:
         head = tuple(getattr(event, name) for name in _ITEM_HEAD)
@@ -93,13 +98,14 @@ class EventRows:
         if not len(self._events):
             return
         request_ids = self._events.request_ids
-        events = self._enrichment.apply(self._events.make())
+        events = clean_columns(self._enrichment.apply(self._events.make()), self._privacy)
         stay = self._staying(events, request_ids)
         written = _kept(events, stay)
         self.ages.saw(written, self._batch.created_ms)
         self._write(EVENT, written)
         if items := [item for item in self._items if stay[item[-1]]]:
-            self._write(ITEM, pa.table(to_columns(items, _ITEM_COLUMNS), [column.name for column in _ITEM_COLUMNS]))
+            table = pa.table(to_columns(items, _ITEM_COLUMNS), [column.name for column in _ITEM_COLUMNS])
+            self._write(ITEM, clean_columns(table, self._privacy))
         self._items = []
 
     def _staying(self, events: pa.Table, request_ids: list[str]) -> Mask:
@@ -118,13 +124,13 @@ class EventRows:
 
 
 def _by_items(events: list[Event]) -> Iterator[list[Event]]:
-    """The events in parts with a bounded number of items: a payload of 10 MB can hold a million of them."""
+    """The events in parts of a bounded size, with a bounded number of items: a payload can hold a million of them."""
     part: list[Event] = []
     items = 0
     for event in events:
         part.append(event)
         items += len(event.items or ())
-        if items >= FLUSH_ITEMS:
+        if items >= FLUSH_ITEMS or len(part) >= FLUSH_ROWS:
             yield part
             part, items = [], 0
     if part:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from streaming_app.enrichers.addresses import AddressPrivacy
 from streaming_app.ingest.buffer_size import measure
+from streaming_app.ingest.private import clean_result
 from streaming_app.model.arrow import Misfits, drop_largest, to_columns
 from streaming_app.model.column_limits import note_misfits
 from streaming_app.model.columns import columns_of, json_text, text
@@ -70,8 +71,7 @@ class EventTable:
             info = {key: value for key, value in info.items() if key != "source_ip"}
         if self._privacy.mode != "keep":  # addresses among the parameters, such as GTM's ip_override
             for event in events:
-                if event.custom_parameters_json_str:
-                    event.custom_parameters_json_str = self._privacy.scrub(event.custom_parameters_json_str)
+                clean_result(event, self._privacy, event.ip or request.ip)
         shared = _encode(info).decode()
         infos = [shared] * len(events)
         rows = self._measured(events)

@@ -35,5 +35,7 @@ class Lineage:
             info["input_file_name"], info["input_file_line"] = request.source_file, request.source_line
         if request.unreadable:
             info["unreadable_request"] = request.unreadable
+        if request.repaired:
+            info["repaired_request"] = request.repaired
         info.update(self._job)
         return info

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
 
 from streaming_app.ingest.buffer_size import BUFFER_BYTES
+from streaming_app.ingest.private import clean_json, clean_payload, clean_text, clean_uri
 from streaming_app.ingest.run_plugin import raw_elements
 from streaming_app.model.arrow import as_timestamp, to_columns
 from streaming_app.model.event import LONG
 from streaming_app.model.request import Request
 from streaming_app.model.shorten import cut, storable
 from streaming_app.model.tables import QUARANTINE
+from streaming_app.registry import make_limits
 from streaming_app.tables.files import WrittenFile
 from streaming_app.tables.parquet import PartitionWriter
 from streaming_app.transformers.base import Rejected
@@ -42,6 +44,7 @@ class QuarantineRows:
         self._elements: list[int | None] = []
         self._bytes = 0
         self._parts: tuple[Request | None, list[str]] = (None, [])
+        self._payload: tuple[Request | None, str, bool] = (None, "", True)
         self.by_reason: dict[str, int] = {}
 
     def add_rejected(self, request: Request, rejected: Sequence[tuple[Rejected, str]]) -> None:
@@ -54,31 +57,33 @@ class QuarantineRows:
             groups.setdefault((stage, str(each.reason), each.error_class or ""), []).append(each)
         for (stage, *_), members in groups.items():
             for each in members[:_LISTED]:
-                self._add(request, each, stage, self._raw(request, each.position), self._envelope(request, each.position))
+                raw, is_whole = self._raw(request, each.position)
+                self._add(request, each, stage, raw, self._envelope(request, each.position, is_whole=is_whole))
             if others := members[_LISTED:]:
                 first = others[0]
                 message = f"{len(others)} more elements of this request, such as element {first.position}: {first.message}"
                 common = Rejected(first.reason, message, None, first.error_class)
-                self._add(request, common, stage, request.data or "", self._envelope(request, None), len(others))
+                raw, is_whole = self._raw(request, None)
+                self._add(request, common, stage, raw, self._envelope(request, None, is_whole=is_whole), len(others))
 
     def add_line(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
         """Keep what is no request at all; ``request`` only says where it was."""
-        self._add(request, rejected, stage, raw, None)
+        self._add(request, rejected, stage, clean_text(raw, self._privacy)[0], None)
 
     def _add(
         self, request: Request, rejected: Rejected, stage: str, raw: str, envelope: str | None, elements: int | None = None
     ) -> None:
         reason = str(rejected.reason)
         self.by_reason[reason] = self.by_reason.get(reason, 0) + (elements or 1)
-        text = cut(storable(self._privacy.scrub(raw)), self._max_bytes)
+        text = cut(storable(raw), self._max_bytes)
         row = (
             reason,
             stage,
             rejected.error_class,
-            cut(storable(rejected.message), LONG),
+            cut(storable(self._privacy.clean(rejected.message, request.ip)), LONG),
             text,
             envelope,
-            request.app_id,
+            request.app_id and self._privacy.clean(request.app_id, request.ip),
             request.source_file,
             request.source_line,
             request.ingest_time,
@@ -98,34 +103,42 @@ class QuarantineRows:
     def _max_bytes(self) -> int:
         return self._batch.config.limits.max_quarantine_bytes
 
-    def _raw(self, request: Request, position: int | None) -> str:
-        """The element's own text, or the payload where it has no position; a request is split only once."""
-        if position is None:
-            return request.data or ""
-        if self._parts[0] is not request:
-            self._parts = (request, raw_elements(request, self._batch.config.limits.max_payload_bytes))
-        at = position - request.first_position
-        return self._parts[1][at] if 0 <= at < len(self._parts[1]) else request.data or ""
+    def _raw(self, request: Request, position: int | None) -> tuple[str, bool]:
+        """The element's own text, or the payload where it has no position, and whether it is whole; a request is split only
+        once."""
+        if position is not None:
+            if self._parts[0] is not request:
+                self._parts = (request, raw_elements(request, self._batch.config.limits.max_payload_bytes))
+            at = position - request.first_position
+            if 0 <= at < len(self._parts[1]):
+                return clean_json(self._parts[1][at], self._privacy, request.ip)
+        if self._payload[0] is not request:
+            bounds = make_limits(self._batch.config.limits)
+            self._payload = (request, *clean_payload(request, self._privacy, bounds))
+        return self._payload[1:]
 
-    def _envelope(self, request: Request, position: int | None) -> str:
+    def _envelope(self, request: Request, position: int | None, *, is_whole: bool) -> str:
         """The request without its payload: with an element's raw text, which knows its position, it makes the request again.
 
-        ``cut`` says that a text in it is not whole.
+        ``cut`` says that a text in it, or the raw text, is not whole.
         """
         fields = msgspec.to_builtins(request) | {"first_position": position or request.first_position}
         fields["ip"] = (self._privacy.apply(request.ip) or "")[-_ENVELOPE_BYTES:] or None
-        long = {name: cut(text, _ENVELOPE_BYTES) for name, text in self._long_texts(request)}
-        if long:
-            # What is read of a URI must not depend on where it was cut.
-            fields |= {_WIRE_NAMES[name]: text for name, text in long.items()}
-            fields |= {"cut": True, "upload_timestamp": request.upload_time}
+        for name in _ENVELOPE_TEXTS:
+            fields[_WIRE_NAMES[name]] = text = self._private(request, name)
+            if text is not None and len(text) > _ENVELOPE_BYTES:
+                # What is read of a URI must not depend on where it was cut.
+                fields |= {_WIRE_NAMES[name]: cut(text, _ENVELOPE_BYTES), "cut": True, "upload_timestamp": request.upload_time}
+        if not is_whole:
+            fields["cut"] = True
         kept = {key: value for key, value in fields.items() if key != "data" and value is not None and value is not False}
         return storable(msgspec.json.encode(kept).decode())
 
-    @staticmethod
-    def _long_texts(request: Request) -> Iterator[tuple[str, str]]:
-        texts = ((name, getattr(request, name)) for name in _ENVELOPE_TEXTS)
-        return ((name, text) for name, text in texts if text is not None and len(text) > _ENVELOPE_BYTES)
+    def _private(self, request: Request, name: str) -> str | None:
+        text: str | None = getattr(request, name)
+        if text is None or self._privacy.mode == "keep":
+            return text
+        return clean_uri(text, self._privacy, request.ip) if name == "uri" else self._privacy.clean(text, request.ip)
 
     def _flush(self) -> None:
         if not self._rows:

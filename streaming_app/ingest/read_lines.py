@@ -12,10 +12,10 @@ import pyarrow as pa
 from streaming_app.errors import Reason, StorageError
 from streaming_app.ingest.decompress import BrokenFile, blocks_of
 from streaming_app.ingest.open_raw import open_raw, why_unreadable
+from streaming_app.model.json_repair import BYTE_ORDER_MARK
 from streaming_app.storage import Storage
 
 _SHOWN_OF_A_LONG_LINE = 4_096
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PADDING = b"\0"
 """Zero bytes before and after a line belong to no text: a writer that died leaves blocks of them, a log that was cut while its
 writer went on begins with them."""
@@ -125,13 +125,17 @@ class LineReader:
 
     def _numbered(self, line: bytes, *, keep_long: bool) -> Iterator[Line]:
         self._line += 1
-        text = line.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else line
+        text = line.removeprefix(BYTE_ORDER_MARK) if self._line == 1 else line
         text = text.strip(_PADDING)
         if len(text) > self.max_line_bytes and not keep_long:
             message = f"line longer than {self.max_line_bytes} bytes"
             yield self._line, BadPart(Reason.TOO_LARGE, message, text[:_SHOWN_OF_A_LONG_LINE])
-        elif text and not text.isspace():
+        elif text and not _is_blank(text):
             yield self._line, text
+
+
+def _is_blank(text: bytes) -> bool:
+    return text.isspace() or (text[:1] == BYTE_ORDER_MARK[:1] and not text.replace(BYTE_ORDER_MARK, b"").strip())
 
 
 def _after_this_line(blocks: Iterator[bytes], keep: IO[bytes] | None = None) -> Iterator[bytes]:

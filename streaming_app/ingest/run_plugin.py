@@ -14,7 +14,7 @@ from streaming_app.ingest.patience import at_most
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Rejected, Transformer
+from streaming_app.transformers.base import Limits, Rejected, Transformer
 from streaming_app.transformers.payload import payload_bytes
 from streaming_app.transformers.split import split_elements
 
@@ -24,7 +24,7 @@ Result = Event | Change | Rejected
 class Bounds(NamedTuple):
     """Of the call of a transformer; ``max_seconds`` holds for those that are not ours."""
 
-    max_bytes: int
+    payload: Limits | int
     max_events: int
     max_seconds: float
 
@@ -65,7 +65,7 @@ def _results(transformer: Transformer, request: Request, bounds: Bounds, limit: 
     except InputError as error:
         return [Rejected(error.reason, str(error), error_class=type(error).__name__)]
     except Exception as error:
-        parts = raw_elements(request, bounds.max_bytes)
+        parts = raw_elements(request, bounds.payload)
         if len(parts) > bounds.max_events:
             message = f"{len(parts)} events in one request, allowed are {bounds.max_events}"
             return [Rejected(Reason.TOO_LARGE, message)]
@@ -91,10 +91,10 @@ def _failed(transformer: Transformer, error: Exception, position: int | None) ->
     return Rejected(Reason.TRANSFORMER_ERROR, f"{plugin_name(transformer)}: {kind}: {error}", position, kind)
 
 
-def raw_elements(request: Request, max_bytes: int) -> list[str]:
-    """The raw text of each element of a request's payload; [] where it cannot be told."""
+def raw_elements(request: Request, limits: Limits | int) -> list[str]:
+    """The raw text of each element of a request's payload, with U+FFFD for what is not UTF-8; [] where it cannot be told."""
     try:
-        payload = payload_bytes(request.data, request.uri, max_bytes)
+        payload = payload_bytes(request.data, request.uri, limits)
     except InputError:
         return []
-    return [part.decode("utf-8", "backslashreplace") for part in split_elements(payload)]
+    return [part.decode("utf-8", "replace") for part in split_elements(payload)]

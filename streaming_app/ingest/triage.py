@@ -14,7 +14,7 @@ from streaming_app.model.bounds import DAY_MS, is_time
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.registry import make_transformer
+from streaming_app.registry import make_limits, make_transformer
 from streaming_app.transformers.base import Rejected, Transformer
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 
@@ -32,10 +32,11 @@ class RequestTriage:
 
     def __init__(self, config: Config) -> None:
         limits = config.limits
-        self._bounds = Bounds(limits.max_payload_bytes, limits.max_events_per_request, limits.max_plugin_seconds)
+        self._bounds = Bounds(make_limits(limits), limits.max_events_per_request, limits.max_plugin_seconds)
         self._max_days = limits.max_days_per_request
         self._rules = TimeRules(config.rules)
         self._transformers = {app_id: make_transformer(app, config.limits) for app_id, app in config.apps.items()}
+        self._currencies = {app_id: app.default_currency for app_id, app in config.apps.items() if app.default_currency}
         # Requests without a known app: the events of this SDK name their app themselves.
         self._fallback = next((each for each in self._transformers.values() if isinstance(each, ClickstreamSdk)), None)
 
@@ -53,17 +54,24 @@ class RequestTriage:
         ingest, upload = request.ingest_time, request.upload_time
         earliest, latest = self._rules.ordinary_range(ingest, upload)
         without_time = _unreadable_time(request)
+        base_refused: Rejected | None = None  # whether the last event was that is derived from no other
         for result in transform(transformer, request, self._bounds):
             if isinstance(result, Rejected):
                 rejected.append((result, "transform"))
             elif without_time:
                 rejected.append((msgspec.structs.replace(without_time, position=result.position), "rules"))
-            elif refused := self._refused(result, ingest, upload, earliest, latest):
-                rejected.append((refused, "rules"))
-            elif isinstance(result, Event):
-                events.append(result)
             else:
-                changes.append(result)
+                refused = (result.is_derived and base_refused) or self._refused(result, ingest, upload, earliest, latest)
+                if not result.is_derived:
+                    base_refused = refused
+                if refused:
+                    rejected.append((refused, "rules"))
+                elif isinstance(result, Event):
+                    if self._currencies:
+                        _fill_currency(result, self._currencies.get(result.app_id or ""))
+                    events.append(result)
+                else:
+                    changes.append(result)
         if len(events) + len(changes) <= self._max_days:
             return Triage(events, changes, rejected)
         return _within_days(Triage(events, changes, rejected), self._max_days)
@@ -89,6 +97,17 @@ def _unreadable_time(request: Request) -> Rejected | None:
     sent = (request.unreadable or {}).get("ingest_time")
     message = f"ingest_time {sent} of the request is no time between 1970 and 2199"
     return Rejected(Reason.MALFORMED_EVENT, message) if sent else None
+
+
+def _fill_currency(event: Event, default: str | None) -> None:
+    """Its amount and the prices of its items that come without a currency are in the app's; prices rather in the event's."""
+    if default is None:
+        return
+    if event.event_value is not None and not event.event_value_currency:
+        event.event_value_currency = default
+    for item in event.items or ():
+        if item.price is not None and not item.currency:
+            item.currency = event.event_value_currency or default
 
 
 def _within_days(triage: Triage, most: int) -> Triage:

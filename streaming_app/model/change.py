@@ -48,3 +48,5 @@ class Change(msgspec.Struct, gc=False):
     """What a transformer wants kept in ``process_info``, as in Event."""
     upload_time_msec: int | None = None
     """When the client sent it, as in Event."""
+    is_derived: bool | None = None
+    """It follows from the event that its transformer yielded before it, as in Event."""

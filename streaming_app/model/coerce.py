@@ -24,9 +24,9 @@ def as_text(value: Any) -> str | None:
 
 
 def as_int(value: Any) -> int | None:
-    """Integers, integral or fractional numbers (cut towards zero), and their decimal text."""
+    """Integers, integral or fractional numbers (cut towards zero), and their decimal text; a boolean is no number."""
     if isinstance(value, bool):
-        return int(value)
+        return None
     if isinstance(value, int):
         return value if value in INT64 else None
     number = as_float(value)

@@ -148,6 +148,8 @@ class Event(msgspec.Struct, gc=False):
     """What a transformer wants kept in ``process_info``, for example values that it could not read."""
     upload_time_msec: int | None = None
     """When the client sent it, by the client's own clock (epoch ms), where the payload tells and not the request."""
+    is_derived: bool | None = None
+    """It follows from the event that its transformer yielded before it: where the rules refuse that one, it is refused too."""
 
 
 REQUIRED = ("app_id", "event_id", "event_name", "event_time_msec")

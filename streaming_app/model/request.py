@@ -9,6 +9,7 @@ import msgspec
 from streaming_app.errors import MalformedLine
 from streaming_app.model.bounds import is_time
 from streaming_app.model.coerce import as_int, as_text
+from streaming_app.model.json_repair import decode_repaired
 from streaming_app.model.web import query_value
 
 
@@ -30,6 +31,8 @@ class Request(msgspec.Struct, gc=False):
     """Position of the payload's first element, other than 0 where the pass hands a payload over in parts."""
     unreadable: dict[str, str] | None = None
     """Times of the envelope that are none between 1970 and 2199: their names, and what was there."""
+    repaired: list[str] | None = None
+    """What had to be repaired in the line's text, see :func:`~streaming_app.model.json_repair.decode_repaired`."""
     cut: bool = False
     """In an envelope of ``quarantine``: a text in it is not whole, the raw line has it."""
 
@@ -46,6 +49,7 @@ class Request(msgspec.Struct, gc=False):
 
 _ENVELOPE = {"app_id": "appId", "ip": "ip", "ua": "ua", "uri": "uri", "rid": "rid"}
 _TIMES = ("ingest_time", "client_timestamp", "upload_timestamp")
+_BOOLEAN = (0, 1)
 _SHOWN = 64
 """Characters of an unreadable time that are kept."""
 # "lax": numeric text is accepted for numbers, as real endpoints send client_timestamp as a string of digits.
@@ -55,13 +59,17 @@ _decoder = msgspec.json.Decoder(Request, strict=False)
 def parse_request(line: bytes) -> Request:
     """Read one raw line.
 
-    Unknown keys are ignored, numbers are accepted as text and the other way round, what cannot be read is null.
+    Unknown keys are ignored, numbers are accepted as text and the other way round, what cannot be read is null, damaged text
+    is repaired.
 
     Raises:
-        MalformedLine: the line is not a JSON object in UTF-8.
+        MalformedLine: the line is not a JSON object.
     """
     try:
         request = _decoder.decode(line)
+        if _has_boolean_time(request):
+            request = _parse_leniently(line)
+        request.repaired = None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         request = _parse_leniently(line)
     request.first_position, request.unreadable, request.cut = 0, None, False  # ours alone, whatever the line says
@@ -72,14 +80,34 @@ def parse_request(line: bytes) -> Request:
     return request
 
 
+def _has_boolean_time(request: Request) -> bool:
+    """Whether a time may have been a boolean, which the decoder takes for 0 or 1."""
+    received, sent = request.ingest_time, request.client_timestamp
+    return received in _BOOLEAN or sent in _BOOLEAN or request.upload_timestamp in _BOOLEAN
+
+
 def _parse_leniently(line: bytes) -> Request:
-    """The slow way, for lines in which some value has a type of its own."""
+    """The slow way, for lines in which some value has a type of its own, or whose text is damaged."""
+    raw, repairs = decode_line(line)
+    fields: dict[str, Any] = {name: as_text(raw.get(key)) for name, key in _ENVELOPE.items()}
+    fields |= {name: as_int(raw.get(name)) for name in _TIMES}
+    return Request(data=as_text(raw.get("data")), repaired=repairs or None, **fields)
+
+
+def decode_line(line: bytes) -> tuple[dict[str, Any], list[str]]:
+    """All keys of one raw line, and what had to be repaired in its text.
+
+    Raises:
+        MalformedLine: the line is not a JSON object.
+    """
+    repairs: list[str] = []
     try:
         raw = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedLine(str(error)) from None
+        try:
+            raw, repairs = decode_repaired(line)
+        except ValueError:
+            raise MalformedLine(str(error)) from None
     if not isinstance(raw, dict):
         raise MalformedLine("not a JSON object")
-    fields: dict[str, Any] = {name: as_text(raw.get(key)) for name, key in _ENVELOPE.items()}
-    fields |= {name: as_int(raw.get(name)) for name in _TIMES}
-    return Request(data=as_text(raw.get("data")), **fields)
+    return raw, repairs

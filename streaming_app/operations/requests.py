@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any, NamedTuple
 
 import msgspec
@@ -61,7 +62,7 @@ class RequestsAgain:
         return Again(request, only)
 
     def _of_line(self, row: dict[str, Any], *, is_whole: bool) -> Request:
-        request = parse_request(row["raw"].encode() if is_whole else self._line(row))
+        request = parse_request(_restore_bytes(row["raw"]) if is_whole else self._line(row))
         request.source_file, request.source_line = row["source_file"], row["source_line"]
         return request
 
@@ -71,3 +72,12 @@ class RequestsAgain:
             if number == row["source_line"] and not isinstance(line, BadPart):
                 return line
         raise FileNotFoundError(f"{row['source_file']}: has no line {row['source_line']} any more")
+
+
+# Before a byte's escape stands an even number of backslashes; JSON has no such escape.
+_BYTE = re.compile(rb"(?<!\\)((?:\\\\)*+)\\x([89a-f][0-9a-f])")
+
+
+def _restore_bytes(raw: str) -> bytes:
+    """The bytes of a line that was kept as text: one that is not UTF-8 stands there as its escape."""
+    return _BYTE.sub(lambda found: found[1] + bytes.fromhex(found[2].decode()), raw.encode())

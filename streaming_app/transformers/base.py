@@ -28,10 +28,16 @@ class Rejected(msgspec.Struct):
 class Limits:
     """Bounds a transformer must respect while it reads (bytes, counts)."""
 
-    max_payload_bytes: int = 10_000_000
-    max_events_per_request: int = 10_000
+    max_payload_bytes: int = 40_000_000
+    max_payload_ratio: float = 200
+    max_event_bytes: int = 10_000_000
+    max_events_per_request: int = 50_000
     max_depth: int = 64
     max_items_per_event: int = 1_000
+
+    def decoded_bytes(self, packed_bytes: int) -> int:
+        """What so many packed bytes may become: a bomb stands out by its ratio as well as by its size."""
+        return min(self.max_payload_bytes, max(self.max_event_bytes, int(packed_bytes * self.max_payload_ratio)))
 
 
 @runtime_checkable

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_plus, unquote_to_bytes
 
+from streaming_app.model.json_repair import strip_marks
+
 _PAIR = re.compile(r"(?:^|&)data(?:_list)?=([^&]+)")
 
 
@@ -25,4 +27,4 @@ def form_value(text: str) -> str | None:
     if pair is None:
         return None
     value = unquote_to_bytes(pair[1]).decode("utf-8", "replace").strip()  # half the cost of unquote
-    return unquote_plus(pair[1]).strip() if value[:1] in ("[", "{") else value
+    return unquote_plus(pair[1]).strip() if strip_marks(value)[:1] in ("[", "{") else value

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ import pybase64
 from isal import isal_zlib
 
 from streaming_app.errors import InputError, MalformedPayload, TooLarge
+from streaming_app.model.json_repair import decode_repaired, strip_mark, strip_marks
 from streaming_app.transformers.base import Limits
 from streaming_app.transformers.forms import form_value
 from streaming_app.transformers.split import iterate_elements
@@ -26,16 +26,21 @@ GZIP_OR_ZLIB = 15 + 32
 _decode = msgspec.json.Decoder().decode
 
 
-def payload_bytes(data: str | None, uri: str | None, max_bytes: int) -> bytes:
+def payload_bytes(data: str | None, uri: str | None, limits: Limits | int) -> bytes:
     """The JSON text of a request: plain, base64(gzip(…)), or the ``data`` or ``data_list`` of a form, which may also be
     base64 of plain JSON. Of a request without a body the form is the query string of its URI.
 
+    ``limits`` as a number are bytes, whatever the ratio of packed to decoded ones.
+
     Raises:
         MalformedPayload: empty, or none of these.
-        TooLarge: more than ``max_bytes`` after decompression, which stops there.
+        TooLarge: more than ``limits`` allow after decompression, which stops there.
     """
+    max_bytes = limits if isinstance(limits, int) else limits.max_payload_bytes
     content, is_packed = stored_payload(data, uri)
-    return gunzip(content, max_bytes) if is_packed else _within(content, max_bytes)
+    if not is_packed:
+        return _within(content, max_bytes)
+    return gunzip(content, limits if isinstance(limits, int) else limits.decoded_bytes(len(content)))
 
 
 def stored_payload(data: str | None, uri: str | None) -> tuple[bytes, bool]:
@@ -44,9 +49,9 @@ def stored_payload(data: str | None, uri: str | None) -> tuple[bytes, bool]:
     Raises:
         MalformedPayload: empty, or neither JSON nor base64.
     """
-    text, is_form = (data or "").strip(), False
+    text, is_form = strip_marks(data or ""), False
     if text[:1] not in ("[", "{") and (value := form_value(text or (uri or "").partition("?")[2])):
-        text, is_form = value, True
+        text, is_form = strip_marks(value), True
     if not text:
         raise MalformedPayload("the request has no data")
     if text[0] in "[{":
@@ -55,7 +60,7 @@ def stored_payload(data: str | None, uri: str | None) -> tuple[bytes, bool]:
         packed = pybase64.b64decode(text, validate=False)
     except ValueError as error:
         raise MalformedPayload(f"neither JSON nor base64: {error}") from None
-    return packed, not (is_form and packed.lstrip()[:1] in (b"[", b"{"))
+    return packed, not (is_form and strip_mark(packed.lstrip())[:1] in (b"[", b"{"))
 
 
 def _within(plain: bytes, max_bytes: int) -> bytes:
@@ -110,60 +115,74 @@ def elements(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputE
         MalformedPayload: neither an array nor an object.
         TooLarge: more than ``limits.max_events_per_request`` elements.
     """
+    if len(payload) > limits.max_event_bytes:
+        yield from _one_by_one(payload, limits)
+        return
     try:
         decoded = _decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        yield from _salvage(payload, limits)
+        yield from _one_by_one(payload, limits)
         return
     if not isinstance(decoded, list | dict):
         raise MalformedPayload("neither a JSON array nor a JSON object")
     found = decoded if isinstance(decoded, list) else [decoded]
-    _check_count(len(found), limits)
+    _check_count(len(found), limits.max_events_per_request)
     for element in found:
         yield element if isinstance(element, dict) else InputError("not a JSON object")
 
 
-def _salvage(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:
-    """The same, element by element, for a payload in which at least one is broken."""
-    found = iterate_elements(payload)
-    parts = list(islice(found, limits.max_events_per_request + 1))  # of millions the others are counted only
+def _one_by_one(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:
+    """The same, element by element: where at least one is broken, and where all at once would take much memory."""
+    parts = _split_payload(payload, limits.max_events_per_request)
     if not parts:
         raise MalformedPayload("neither a JSON array nor a JSON object")
-    _check_count(len(parts) + sum(1 for _ in found), limits)
     for part in parts:
+        if len(part) > limits.max_event_bytes:
+            yield TooLarge(f"element of {len(part)} bytes, allowed are {limits.max_event_bytes}")
+            continue
         try:
             yield decode_tolerantly(part)
         except InputError as error:
             yield error
 
 
-def _check_count(count: int, limits: Limits) -> None:
-    if count > limits.max_events_per_request:
-        raise TooLarge(f"{count} events in one request, allowed are {limits.max_events_per_request}")
+def _split_payload(payload: bytes, most: int) -> list[bytes]:
+    """The raw text of each element.
+
+    Raises:
+        TooLarge: more than ``most`` elements.
+    """
+    if payload[:1] == b"[" and payload.count(b",") < _FEW_VALUES:
+        with suppress(msgspec.MsgspecError, RecursionError):  # broken: to be told apart by its brackets
+            raw = _split(payload)
+            _check_count(len(raw), most)
+            return [bytes(each) for each in raw]
+    parts = list(islice(iterate_elements(payload), most + 1))
+    if len(parts) > most:  # how many millions is not worth the time
+        raise TooLarge(f"more than {most} events in one request")
+    return parts
+
+
+_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_FEW_VALUES = 5_000_000
+"""Commas up to which the elements of a payload are told apart all at once, which takes 100 bytes of memory for each."""
+
+
+def _check_count(count: int, most: int) -> None:
+    if count > most:
+        raise TooLarge(f"{count} events in one request, allowed are {most}")
 
 
 def decode_tolerantly(part: bytes) -> dict[str, Any]:
-    """One JSON object, also where strict JSON ends: NaN, infinities and lone surrogates become null or U+FFFD.
+    """One JSON object, repaired where its text is damaged.
 
     Raises:
         InputError: not a JSON object all the same.
     """
     try:
-        text = part.decode()
-        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_finite_int)
-        clean = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        value = _decode(clean)
-    except (ValueError, RecursionError) as error:
+        value, _ = decode_repaired(part)
+    except ValueError as error:
         raise InputError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise InputError("not a JSON object")
     return value
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
-
-
-def _finite_int(digits: str) -> int | float | None:
-    return int(digits) if len(digits) < 20 else _finite(digits)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from streaming_app.model.json_repair import strip_mark
+
 # What matters for the nesting: whole strings (their content does not), an opening, a closing, a comma. Nothing that was taken is
 # given back, or a text of nothing but escapes would be read again from each of them.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|(?P<open>))|[\[{]|[\]}]|,', re.DOTALL)
@@ -22,7 +24,7 @@ def split_elements(payload: bytes) -> list[bytes]:
 
 def iterate_elements(payload: bytes) -> Iterator[bytes]:
     """The same one by one. Linear in the size of the text, whatever is in it."""
-    text = payload.strip()
+    text = strip_mark(payload.strip())
     if text[:1] == b"{":
         yield text
     if text[:1] != b"[":

@@ -23,6 +23,7 @@ _CLIENT_TIME = "§2: the client's time (F32)"
 _SECONDS_EAST = "§2: minutes with JavaScript's sign are seconds east of UTC (F32)"
 _NO_LOGIN = "§2: an anonymous id is no login id (F32)"
 _NO_DURATION = "§2: $event_duration is absent (F32)"
+_NO_CURRENCY = "an amount without a currency is in none, not in USD, unless the app's default_currency says so"
 _LONG_SOURCE = ("TSS-" + "_traffic_source_source" * 12)[:255]
 _LONG_MEDIUM = ("TSM-" + "_traffic_source_medium" * 12)[:255]
 
@@ -31,6 +32,7 @@ DEVIATIONS: dict[tuple[str, str], tuple[Any, str]] = {
     ("transform_v3_event_max_len2", "traffic_source_channel_group"): ("Unassigned", _SWAPPED),
     ("transform_v3_user", "first_traffic_channel_group"): ("Unassigned", _SWAPPED),
     ("transform_v3_user_first_open", "first_traffic_channel_group"): ("Unassigned", _SWAPPED),
+    ("transform_v3_traffic_source_event", "event_value_currency"): (None, _NO_CURRENCY),
     ("transform_v3_traffic_source_session", "session_channel_group"): ("Unassigned", _SWAPPED),
     ("transform_v3_traffic_source_user", "user_id"): ("p3121211_ts1", _LATEST_ID),
     # Only its _profile_set event has a first touch time; it is corrected like all of that event's times.

@@ -240,7 +240,7 @@ def _event_differences(event: Truth, row: Row | None) -> list[str]:
     attributes = event["attributes"]
     columns |= {RESERVED[name]: value for name, value in attributes.items() if name in RESERVED}
     if "_value" in attributes:
-        columns |= {"event_value_currency": attributes.get("_currency", "USD")}
+        columns |= {"event_value_currency": attributes.get("_currency")}
     custom = {name: value for name, value in attributes.items() if name not in RESERVED}
     kept = _object(row["custom_parameters_json_str"])
     found = _unlike(place, row, columns)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import random
 import resource
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +35,10 @@ def requests(case: str) -> Iterator[bytes]:
         yield line(payload, ua="Mozilla/5.0 " + "x" * 300_000)
     elif case == "long attributes":
         yield from (_long(f"e{number}") for number in range(30))
+    elif case == "whole bodies":
+        yield from (line(whole_body(number), rid=f"r-{number}") for number in range(2))
+    elif case == "largest payloads":
+        yield from (line(fill(shape), rid=shape) for shape in SHAPES)
     elif case == "many days":
         yield line(*(event(f"e{day}", event_type="_first_open", timestamp=NOW - day * DAY) for day in range(10_000)))
         yield from (
@@ -43,6 +49,42 @@ def requests(case: str) -> Iterator[bytes]:
         rejected = packed(f"[{','.join([element] * 10_000)}]")
         yield from (line(rejected, rid=f"r-{number}") for number in range(500))
         yield from (_long(f"e{number}") for number in range(300))
+
+
+BODY = 1 << 20
+"""Bytes of a body that the ingestion endpoint accepts."""
+
+
+def whole_body(number: int) -> str:
+    """As many ordinary events as a body holds, 30 bytes for each packed one."""
+    noise = random.Random(number)
+    attributes = {f"parameter_{each}": f"some text that does not change {each}" for each in range(12)}
+    packer, events = zlib.compressobj(wbits=31), 0
+    content = packer.compress(b"[")
+    while len(content) < BODY * 3 // 4 - 50_000:
+        each = event(f"{noise.getrandbits(64):016x}", timestamp=NOW - events % 9_000, attributes=attributes)
+        content += packer.compress(b"," * (events > 0) + json.dumps(each).encode())
+        events += 1
+    return base64.b64encode(content + packer.compress(b"]") + packer.flush()).decode()
+
+
+SHAPES: dict[str, tuple[str, str, str]] = {
+    "objects": ("[", "{}", "]"),
+    "numbers": ("[", "1.5", "]"),
+    "arrays of an event": (f'[{json.dumps(event("a"))[:-1]},"x":[', "[]", "]}]"),
+    "objects of an event": (f'[{json.dumps(event("b"))[:-1]},"x":[', '{"a":1}', "]}]"),
+}
+"""What takes the most memory for a byte of JSON: beginning, what is repeated, end."""
+LARGEST = 39_000_000
+
+
+def fill(shape: str) -> str:
+    """A payload of nearly the largest size, with noise enough to be no bomb; elements of an event below their largest size."""
+    begin, each, end = SHAPES[shape]
+    noise = json.dumps(base64.b64encode(random.Random(1).randbytes(400_000)).decode())
+    size = 9_000_000 if "event" in shape else LARGEST
+    middle = ",".join([each] * ((size - len(noise)) // (len(each) + 1)))
+    return packed(f"{begin}{noise},{middle}{end}")
 
 
 def _long(event_id: str) -> bytes:

@@ -24,7 +24,8 @@ DEEP = "[" * 10_000 + "]" * 10_000
 CASES: dict[str, tuple[list[bytes], list[str], list[str]]] = {
     "not json": ([b"nonsense", GOOD], ["good"], ["malformed_line"]),
     "not an object": ([b"[1]", b"null", GOOD], ["good"], ["malformed_line"] * 2),
-    "invalid utf-8": ([b'{"appId":"shop","data":"\xff\xfe"}', GOOD], ["good"], ["malformed_line"]),
+    "invalid utf-8": ([b'{"appId":"shop","data":"\xff\xfe"}', GOOD], ["good"], ["malformed_payload"]),
+    "invalid utf-8 outside of texts": ([b"\xff" + GOOD, GOOD + b"\xff", GOOD], ["good"], ["malformed_line"] * 2),
     "deep line": ([DEEP.encode(), GOOD], ["good"], ["malformed_line"]),
     "blank lines": ([b"", b"  ", GOOD], ["good"], []),
     "only bad lines": ([b"{", b"}"], [], ["malformed_line"] * 2),
@@ -44,7 +45,7 @@ CASES: dict[str, tuple[list[bytes], list[str], list[str]]] = {
     "bomb": ([line(BOMB), GOOD], ["good"], ["too_large"]),
     "deep payload": ([line(f"[{json.dumps(event('a'))},{DEEP}]")], ["a"], ["malformed_event"]),
     "deep parameter": ([line(f'[{json.dumps(event("a"))[:-1]},"x":{"[" * 200}{"]" * 200}}}]')], [], ["too_large"]),
-    "too many events": ([line("[" + ",".join(["{}"] * 10_001) + "]")], [], ["too_large"]),
+    "too many events": ([line("[" + ",".join(["{}"] * 50_001) + "]")], [], ["too_large"]),
     "huge numbers": (
         [line(f'[{json.dumps(event("n"))[:-1]},"screen_width":1e400,"v":1e999}}]')],
         ["n"],

@@ -35,12 +35,19 @@ def pass_in_a_process(folder: Path, case: str, **limits: int) -> dict[str, Any]:
         ("long uri", 12 * 10_000, 12 * 10_000),
         ("long ua", 10_000, 0),
         ("long attributes", 30, 0),
+        ("largest payloads", 4, 2),
     ],
 )
 def test_the_pass_in_little_memory(case: str, received: int, quarantined: int, tmp_path: Path) -> None:
     found = pass_in_a_process(tmp_path, case, memory=MEMORY)
     assert (found["received"], found["quarantined"], found["accounted"]) == (received, quarantined, received)
     assert found["quarantine_rows"] <= 101 * 140
+
+
+def test_whole_bodies_in_little_memory(tmp_path: Path) -> None:
+    """Whatever a body of 1 MB holds at a usual ratio is in the tables."""
+    found = pass_in_a_process(tmp_path, "whole bodies", memory=MEMORY)
+    assert found["accounted"] == found["received"] == found["written"] > 60_000
 
 
 @pytest.mark.exhaustive
@@ -83,7 +90,7 @@ def test_long_texts_of_the_envelope_are_cut(tmp_path: Path) -> None:
 
 def test_a_plugin_that_fails_on_more_elements_than_allowed_is_not_called_for_each(tmp_path: Path) -> None:
     lake = Lake(tmp_path, "  mine: {transformer: tests.unit.test_bounded_buffers:Failing}\n")
-    payload = f"[{','.join(['1'] * 10_001)}]"
+    payload = f"[{','.join(['1'] * 50_001)}]"
     Failing.calls = 0
     assert balance(lake.ingest(write(tmp_path / "raw", "a.gz", line(payload, appId="mine")))) == (1, 1)
     assert (Failing.calls, [row["reason"] for row in lake.rows("quarantine")]) == (1, ["too_large"])

@@ -82,7 +82,7 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
     # Types
     "numeric text": (
         {"timestamp": str(NOW), "screen_width": " 1080 ", "screen_height": "1080.9", "event_value": "1e2"},
-        {"device_screen_width": 1080, "device_screen_height": 1080, "event_value": 100.0, "event_value_currency": "USD"},
+        {"device_screen_width": 1080, "device_screen_height": 1080, "event_value": 100.0},
     ),
     "fractions are cut towards zero": (
         {"screen_width": 99.9, "screen_height": -0.9},
@@ -113,8 +113,10 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
     },
     # Money
     "money": (attributes(_value=9.5, _currency="EUR"), {"event_value": 9.5, "event_value_currency": "EUR"}),
-    "money without a currency": (attributes(_value=3), {"event_value": 3.0, "event_value_currency": "USD"}),
-    "no money": (attributes(_value=0), {"event_value": 0.0, "event_value_currency": "USD"}),
+    "money without a currency": (attributes(_value=3), {"event_value": 3.0}),
+    "no money": (attributes(_value=0), {"event_value": 0.0}),
+    "money whose key says its currency": ({"event_value_in_usd": "3"}, {"event_value": 3.0, "event_value_currency": "USD"}),
+    "no money whose key says its currency": ({"event_value_in_usd": "-"}, unreadable(event_value_in_usd="-")),
     "a currency without money": (attributes(_currency="EUR"), {"event_value_currency": "EUR"}),
     "money of both kinds": (
         {"event_value": 1, "event_value_currency": "EUR", **attributes(_value=2)},
@@ -122,7 +124,7 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
     ),
     "unreadable money leaves the readable": (
         {"event_value": 5, **attributes(_value="five")},
-        {"event_value": 5.0, "event_value_currency": "USD", **unreadable(_value="five")},
+        {"event_value": 5.0, **unreadable(_value="five")},
     ),
     # Aliases and fallbacks
     "aliases": (
@@ -131,7 +133,7 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
     ),
     "keys win over aliases, whatever their order": (
         {"event_name": "alias", "user_pseudo_id": "alias", "unique_id": "u", "event_value_in_usd": 1, "event_value": 2},
-        {"user_pseudo_id": "u", "event_value": 2.0, "event_value_currency": "USD"},
+        {"user_pseudo_id": "u", "event_value": 2.0},
     ),
     "an alias where the key is null": ({"unique_id": None, "user_pseudo_id": "alias"}, {"user_pseudo_id": "alias"}),
     "fallbacks": (
@@ -367,7 +369,9 @@ RENAMED = {
 """Keys whose column does not end like them."""
 
 ENRICHED = {name for name in Event.__struct_fields__ if name.startswith(("device_ua", "geo_", "bot_", "is_bot"))} - {"geo_locale"}
-SERVERS = {"event_bundle_sequence_id", "ingest_time_msec", "project_id", "process_info", "ua", "ip", "notes", "upload_time_msec"}
+SERVERS = {"event_bundle_sequence_id", "ingest_time_msec", "project_id", "process_info"} | {
+    *("ua", "ip", "notes", "upload_time_msec", "is_derived"),
+}
 SEE_CASES = {"items", "user_id", "user_first_touch_time_msec", "user_properties_json_str", "custom_parameters_json_str"} | {
     *("device_operating_system", "page_view_page_url_query_parameters", "app_start_is_first_time"),
     *("page_view_entrances", "page_view_engagement_time_msec", "page_view_previous_time_msec"),

@@ -226,14 +226,16 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "dedupe": {"neighbour_days": 1},
     "limits": {
         "max_line_bytes": 20_000_000,
-        "max_payload_bytes": 10_000_000,
-        "max_events_per_request": 10_000,
+        "max_payload_bytes": 40_000_000,
+        "max_payload_ratio": 200,
+        "max_event_bytes": 10_000_000,
+        "max_events_per_request": 50_000,
         "max_items_per_event": 1_000,
         "max_depth": 64,
         "max_quarantine_bytes": 1_000_000,
     },
     "s3": {"endpoint": None, "region": None},
-    "apps": {"shop": {"transformer": "clickstream_sdk", "options": {}, "enrichers": None}},
+    "apps": {"shop": {"transformer": "clickstream_sdk", "options": {}, "enrichers": None, "default_currency": None}},
 }
 
 

@@ -27,6 +27,7 @@ from streaming_app.enrichers.ip import Ip
 from streaming_app.enrichers.traffic_source import TrafficSource
 from streaming_app.enrichers.user_agent import UserAgent
 from streaming_app.errors import InputError
+from streaming_app.ingest.private import clean_text
 from streaming_app.ingest.run_plugin import raw_elements
 from streaming_app.model.arrow import drop_largest
 from streaming_app.model.request import Request, parse_request
@@ -46,7 +47,8 @@ PAYLOAD = 5_000_000
 """What is not measurable up to half of the largest payload is cheap: beyond that, memory is all that is measured."""
 MOST = 3
 """What twice as much may cost, where noise and the caches of a processor take part."""
-LIMITS = Limits(max_payload_bytes=1 << 30, max_events_per_request=1 << 30, max_items_per_event=1 << 30)
+_NONE = 1 << 30
+LIMITS = Limits(_NONE, _NONE, max_event_bytes=_NONE, max_events_per_request=_NONE, max_items_per_event=_NONE)
 SDK, GTM, SENSORS = ClickstreamSdk(LIMITS), GtmServer(LIMITS), SensorsData(limits=LIMITS)
 
 
@@ -158,6 +160,10 @@ def numbered(n: int, value: Any = 1) -> dict[str, Any]:
     return {f"k{number}": value for number in range(n)}
 
 
+def cleaned(make: Callable[[int], str]) -> Case:
+    return Case(make, lambda text: clean_text(text, AddressPrivacy("drop"), "192.0.2.1"))
+
+
 def scrubbed(make: Callable[[int], str]) -> Case:
     return Case(make, AddressPrivacy("truncate").scrub)
 
@@ -201,6 +207,7 @@ CASES: dict[str, Case] = {
     "packed events": payload(
         lambda n: base64.b64encode(gzip.compress(json.dumps([event("e")] * (n // 300)).encode(), 1)).decode()
     ),
+    "a damaged line": Case(lambda n: b'{"ua":"' + b"\xff" * n + rb"\ud800" * n + b"\t" * n + b'"}', parse_request),
     "a raw line": Case(lambda n: json.dumps({"data": "[" * n, "x": [[]] * n, "ip": {"a": n}}).encode(), parse_request),
     "upload time in the address": Case(
         lambda n: Request(uri="/?" + "a=%41&" * n + "upload_timestamp=1"), lambda made: made.upload_time
@@ -258,6 +265,12 @@ CASES: dict[str, Case] = {
     "address list of commas": enriched(Ip, ip=lambda n: "," * n),
     "address list, shortened": Case(lambda n: "192.0.2.1, " * n, AddressPrivacy("truncate").apply),
     # raw text in quarantine
+    "cleaned addresses": cleaned(lambda n: "192.0.2.1 " * n),
+    "cleaned digits": cleaned(lambda n: "1." * n),
+    "cleaned colons": cleaned(lambda n: "1:" * n),
+    "cleaned groups": cleaned(lambda n: " 1::2:3:4:5:6:7:" * n),
+    "cleaned parameters": cleaned(lambda n: "ip=" * n),
+    "cleaned packed text": cleaned(lambda n: "eJ" * 8 + " " * n + "eJ1 " * n),
     "scrubbed addresses": scrubbed(lambda n: '{"ip":"192.0.2.1"}' * n),
     "scrubbed keys": scrubbed(lambda n: '"ip" ' * n),
     "scrubbed spaces": scrubbed(lambda n: '"ip"' + " " * n),

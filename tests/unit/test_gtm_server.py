@@ -380,7 +380,7 @@ def test_events_that_follow_from_another(sent: dict[str, Any], more: list[tuple[
     once = {"items", "user_properties_json_str", "event_value", "event_value_currency", "user_engagement_time_msec"}
     for other in others:
         left = {name: value for name, value in filled(base).items() if name not in once}
-        assert filled(other) == {**left, "event_name": other.event_name, "event_id": other.event_id}
+        assert filled(other) == {**left, "event_name": other.event_name, "event_id": other.event_id, "is_derived": True}
 
 
 def test_ids_without_a_request_id() -> None:

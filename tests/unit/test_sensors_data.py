@@ -319,7 +319,7 @@ def test_first_open(told: Any) -> None:
     assert isinstance(first, Event)
     assert (first.event_name, first.event_id) == ("_first_open", f"{base.event_id}-first-open")
     left_out = {"items", "user_engagement_time_msec", "event_name"}
-    assert {**filled(base), **filled(first)} == filled(base) | {"event_name": "_first_open"}
+    assert {**filled(base), **filled(first)} == filled(base) | {"event_name": "_first_open", "is_derived": True}
     assert filled(base).keys() - filled(first).keys() == left_out - {"event_name"}
 
 

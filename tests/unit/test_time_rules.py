@@ -5,6 +5,7 @@ server's receive time alone.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from streaming_app.errors import Reason
 from streaming_app.ingest.time_rules import TimeRules
 from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.event import Event
-from tests.support.lake import Lake
+from streaming_app.model.request import Request
+from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
@@ -188,3 +190,50 @@ def test_the_pass_follows_the_rules(tmp_path: Path) -> None:
     assert {info["rid"] for info in infos} == {"r-1"}
     [refused] = lake.rows("quarantine")
     assert (refused["reason"], refused["stage"], json.loads(refused["raw"])) == ("in_future", "rules", sent[2])
+
+
+APPS = """\
+  web-gtm: {transformer: gtm_server}
+  sensors: {transformer: sensors_data}
+  mine: {transformer: tests.unit.test_time_rules:Deriving}
+"""
+
+
+class Deriving:
+    """A transformer of one's own: an event, what is derived from it, and an event that is not."""
+
+    def transform(self, request: Request) -> Iterator[Event]:
+        time = int(request.data or "")
+        yield Event(app_id="mine", event_id="base", event_name="view", event_time_msec=time)
+        yield Event(app_id="mine", event_id="derived", event_name="_first_open", event_time_msec=time, is_derived=True)
+        yield Event(app_id="mine", event_id="other", event_name="_first_open", event_time_msec=time)
+
+
+def derives(client: str, time: int) -> bytes:
+    """A request of an event from which others are derived."""
+    times = {"client_timestamp": None, "uri": "/"}
+    if client == "mine":
+        return line(str(time), appId="mine", **times)
+    if client == "gtm":
+        system = {"x-ga-system_properties": {"fv": "1", "ss": "1"}, "x-sst-system_properties": {"request_start_time_ms": time}}
+        return line({"event_name": "page_view", "client_id": "c", **system}, appId="web-gtm", **times)
+    sent = {"type": "track_signup", "event": "$SignUp", "time": time, "distinct_id": "d", "original_id": "a"}
+    return line({**sent, "properties": {"$is_first_time": True}}, appId="sensors", **times)
+
+
+@pytest.mark.parametrize(("time", "reason"), [(-HOUR, None), (-FRESH - HOUR, LATE), (DAY, FUTURE), (-NOW - 5, NO_TIME)])
+@pytest.mark.parametrize("client", ["gtm", "sensors", "mine"])
+def test_what_is_derived_shares_its_events_fate(client: str, time: int, reason: Reason | None, tmp_path: Path) -> None:
+    """A first open, the start of a session, whose an anonymous id is: all of it comes with the event, or waits in quarantine."""
+    lake = Lake(tmp_path, APPS)
+    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", derives(client, NOW + time)))
+    written = [row["event_id"] for table in ("event", "change") for row in lake.rows(table)]
+    refused = [row["reason"] for row in lake.rows("quarantine")]
+    independent = ["other"] if client == "mine" and reason in (LATE, FUTURE) else []
+    if reason is None:
+        assert (len(written), refused) == (3, [])
+    elif client == "gtm" and reason is NO_TIME:
+        assert len(written) == 3  # a time that is none is as if it were not sent
+    else:
+        assert (written, refused) == (independent, [reason] * (3 - len(independent)))
+    assert balance(metrics) == (3, 3)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from streaming_app.errors import InputError
 from streaming_app.model.bounds import INT64
-from streaming_app.model.coerce import COERCE, as_int, as_text
+from streaming_app.model.coerce import COERCE, as_float, as_int, as_text
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.model.web import query_value
@@ -18,7 +19,7 @@ from streaming_app.transformers.clickstream_sdk import fields as keys
 from streaming_app.transformers.clickstream_sdk.items import items_of
 from streaming_app.transformers.clickstream_sdk.user import read_user
 from streaming_app.transformers.depth import check_depth
-from streaming_app.transformers.payload import elements, payload_bytes
+from streaming_app.transformers.payload import decode_tolerantly, elements, payload_bytes
 from streaming_app.transformers.urls import split_url
 
 _encode = msgspec.json.Encoder().encode
@@ -63,7 +64,7 @@ class ClickstreamSdk:
         Raises:
             InputError: the payload as a whole cannot be read.
         """
-        payload = payload_bytes(request.data, request.uri, self._limits.max_payload_bytes)
+        payload = payload_bytes(request.data, request.uri, self._limits)
         bundle = as_int(query_value(request.uri, "event_bundle_sequence_id"))
         for position, element in enumerate(elements(payload, self._limits), request.first_position):
             if isinstance(element, InputError):
@@ -94,8 +95,8 @@ class ClickstreamSdk:
             row[_PLATFORM] = "Web"
         elif row[_PLATFORM].lower() in keys.SYSTEM_PLATFORMS:
             row[_SYSTEM] = row[_PLATFORM]
-        if row[_VALUE] is not None and row[_CURRENCY] is None:
-            row[_CURRENCY] = "USD"
+        if keys.IN_USD in nested and row[_VALUE] is not None and row[_CURRENCY] is None:
+            row[_CURRENCY] = "USD" if as_float(nested[keys.IN_USD]) == row[_VALUE] else None
         _fill_urls(row)
         if user := _object("user", nested, unreadable):
             read_user(row, user, unreadable)
@@ -183,10 +184,8 @@ def _object(key: str, source: dict[str, Any], unreadable: dict[str, Any]) -> dic
     """An object, also where it was sent as JSON text; {} and a note where it is something else."""
     sent = value = source.get(key)
     if isinstance(value, str) and value[:1] == "{":
-        try:
-            value = msgspec.json.decode(value)
-        except (msgspec.MsgspecError, RecursionError):
-            value = None
+        with suppress(InputError):
+            value = decode_tolerantly(value.encode())
     if isinstance(value, dict):
         return value
     if sent not in (None, ""):

@@ -43,11 +43,14 @@ TOP: dict[str, Field] = {
     "event_value_currency": ("event_value_currency", str),
 }
 
+IN_USD = "event_value_in_usd"
+"""An amount whose key says what it is in."""
+
 TOP_ALIASES: dict[str, Field] = {
     "event_name": ("event_name", str),
     "user_pseudo_id": ("user_pseudo_id", str),
     "advertising_id": ("device_advertising_id", str),
-    "event_value_in_usd": ("event_value", float),
+    IN_USD: ("event_value", float),
     "currency": ("event_value_currency", str),
 }
 """Read where the key of the same column is absent."""

@@ -50,7 +50,7 @@ class GtmServer:
         Raises:
             InputError: the payload as a whole cannot be read.
         """
-        payload = payload_bytes(request.data, request.uri, self._limits.max_payload_bytes)
+        payload = payload_bytes(request.data, request.uri, self._limits)
         for position, element in enumerate(elements(payload, self._limits), request.first_position):
             try:
                 if isinstance(element, InputError):

@@ -61,4 +61,5 @@ def derived(base: Event, system: dict[str, Any]) -> Iterator[Event]:
 
 
 def _copy(base: Event, name: str, suffix: str) -> Event:
-    return msgspec.structs.replace(base, event_name=name, event_id=f"{base.event_id}{suffix}", **_BASE_ONLY)
+    event_id = f"{base.event_id}{suffix}"
+    return msgspec.structs.replace(base, event_name=name, event_id=event_id, is_derived=True, **_BASE_ONLY)

@@ -46,7 +46,7 @@ class SensorsData:
         Raises:
             InputError: the payload as a whole cannot be read.
         """
-        payload = payload_bytes(request.data, request.uri, self._limits.max_payload_bytes)
+        payload = payload_bytes(request.data, request.uri, self._limits)
         seen: dict[str, int] = {}
         for position, element in enumerate(elements(payload, self._limits), request.first_position):
             try:
@@ -74,6 +74,6 @@ def _besides(event: Event, message: Message) -> Iterator[Event | Change]:
     """``_first_open`` of a first visit, and whose the anonymous id is."""
     if "$is_first_time" in message.properties and as_bool(message.properties["$is_first_time"]):
         named: dict[str, Any] = {"event_name": "_first_open", "event_id": f"{event.event_id}{FIRST_OPEN}"}
-        yield msgspec.structs.replace(event, **named, **_BASE_ONLY)
+        yield msgspec.structs.replace(event, is_derived=True, **named, **_BASE_ONLY)
     if link := link_of(event, message.who.anonymous, message.kind):
         yield link

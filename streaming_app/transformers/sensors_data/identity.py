@@ -63,4 +63,5 @@ def link_of(event: Event, anonymous: str | None, kind: str | None) -> Change | N
         properties_json_str="{}",
         position=event.position,
         upload_time_msec=event.upload_time_msec,
+        is_derived=True,
     )

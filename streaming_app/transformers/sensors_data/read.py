@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
-import msgspec
-
 from streaming_app.errors import InputError
 from streaming_app.model.coerce import COERCE, as_int, as_text
+from streaming_app.transformers.payload import decode_tolerantly
 from streaming_app.transformers.sensors_data.fields import CHANGES
 from streaming_app.transformers.sensors_data.identity import Who, who
 
@@ -79,8 +78,8 @@ def _object(key: str, source: dict[str, Any], unreadable: Unreadable) -> dict[st
     if value.__class__ is dict:
         return cast("dict[str, Any]", value)
     if isinstance(value, str) and value[:1] == "{":
-        with suppress(msgspec.MsgspecError, RecursionError):
-            return cast("dict[str, Any]", msgspec.json.decode(value))
+        with suppress(InputError):
+            return decode_tolerantly(value.encode())
     if value not in (None, ""):
         unreadable[key] = value
     return {}

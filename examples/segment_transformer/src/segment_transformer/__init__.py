@@ -19,7 +19,7 @@ class Segment:
         self._limits = limits
 
     def transform(self, request: api.Request) -> Iterator[api.Event | api.Rejected]:
-        payload = api.payload_bytes(request.data, request.uri, self._limits.max_payload_bytes)
+        payload = api.payload_bytes(request.data, request.uri, self._limits)
         for position, element in enumerate(api.elements(payload, self._limits), request.first_position):
             for call in self._calls(element):
                 try:
