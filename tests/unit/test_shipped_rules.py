@@ -41,7 +41,7 @@ RELIED_ON = {
 KNOWN = {
     "Search": "qwant.com lite.qwant.com search.brave.com ecosia.org m.sogou.com 1.cz najdi.si zapmeta.ws suche.t-online.de search.seznam.cz"
     " ar.search.yahoo.com s10-eu5.startpage.com ms114.mysearch.com blogsearch.google.com cn.bing.com abacho.de vinden.nl"
-    " search.incredimail.com play.google.com startsiden.no setooz.com da.setooz.com toppreise.ch poisk.ru trouvez.com",
+    " search.incredimail.com startsiden.no setooz.com da.setooz.com toppreise.ch poisk.ru trouvez.com",
     "Social": "43things.com allrecipes.com ancestry.com blogher.com buzzfeed.com cafemom.com care2.com draugiem.lv fandom.com"
     " forums.imore.com gaiaonline.com glassdoor.com goo.gl houzz.com hubpages.com identi.ca imvu.com kakao.com lastfm.de livejournal.ru"
     " mastodon.scot myanimelist.net myheritage.com ning.com photobucket.com pixelfed.de reverbnation.com scribd.com secondlife.com"

@@ -347,7 +347,7 @@ REFERRERS = [
     }),
 ]  # fmt: skip
 REFERRERS += [
-    come("a mail host that is in no list", "mail.partner.example | (Referral) | - | Email | Unassigned", page=SHOP, ref="https://mail.partner.example/"),
+    come("a mail host that is in no list", "mail.partner.example | (Email) | - | Email | Email", page=SHOP, ref="https://mail.partner.example/"),
     come("an internal site", "wiki.internal.example | (Referral) | - | Internal | Unassigned", page=SHOP, ref="https://wiki.internal.example/"),
     come("latest referrer before page referrer", "Google | (Organic) | - | Organic Search | Search", page=SHOP, last=GOOGLE, ref="https://www.bing.com/"),
     come("an internal latest referrer", "Bing | (Organic) | - | Organic Search | Search", page=SHOP, last=f"{SHOP}a", ref="https://www.bing.com/"),
