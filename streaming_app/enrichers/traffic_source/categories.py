@@ -7,10 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from streaming_app.enrichers.traffic_source.addresses import WebAddress, name_of, parameters, parse, site_of
+from streaming_app.enrichers.traffic_source.addresses import name_of, parameters, parse, site_of
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
 from streaming_app.enrichers.traffic_source.traffic import as_one_word
 from streaming_app.model.remember import remember_short
+from streaming_app.model.web_address import WebAddress
 
 SEARCH, MAIL = "Search", "Email"
 _NEUTRAL = frozenset({"www", "search", "mobile", "wap", "web", "amp", "image", "images", "cse"})
