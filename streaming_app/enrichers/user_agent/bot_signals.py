@@ -21,7 +21,7 @@ ANYWHERE = (
     r"(?i)monitor(?:ing|\b|/)|uptime|health-?check|synthetic|observatory|validator",
     r"(?i)page ?speed|speed ?test|lighthouse|gtmetrix|\bptst\b",
     r"(?i)headless|phantomjs|slimerjs|puppeteer|playwright|selenium|webdriver|cypress/|devtools|htmlunit",
-    r"(?i)googleweblight|\bgoogle-[a-z]|[a-z]-google\b",
+    r"(?i)googleweblight|[a-z]-google\b",
     # What no browser has: a comment inside of the engine's, a name before the agent, a name alone behind Firefox's version.
     r"(?i)KHTML, like Gecko(?:;|, Google)|^[\w.-]+(?:/[\w.]+)?[,|] ?Mozilla/|Firefox/[1-9][0-9][\d.]+ [a-z][\w-]*$",
     # Services that give nothing else away.
@@ -40,7 +40,7 @@ ON_DESKTOPS = (
     r"(?i)analy[sz]er|analysis\b|optimi[sz]er|inspector|inspici|\baudit|survey|research|experiment|classif|aggregat|index(?:er|ing)\b",
     r"(?i)transcod|translat(?:e|or)\b|\bproxy\b|proxy/|web ?archiv|archiv(?:e|er)\b|extract(?:or|ion)|download(?:er|s\b)",
     r"(?i)backlink|\bseo\b",
-    r"(?i)http-?status|agent(?:[/)]|$)|google_|searchby|localsearch|web services|subscriber",
+    r"(?i)http-?status|agent(?:[/)]|$)|\bgoogle[-_][a-z]|searchby|localsearch|web services|subscriber",
     # Libraries and the languages that they are written for.
     r"(?i)\bcurl|wget|urllib|^libwww|libwww-perl|\blwp\b|python|\bperl\b|\bphp\b|\bruby\b|\bjava/",
     r"(?i)golang|go-http|\bgo [0-9]|node\.?js|powershell",
