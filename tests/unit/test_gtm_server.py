@@ -501,7 +501,7 @@ def test_a_tag_server_is_not_taken_for_the_user() -> None:
     table.add(sender, events, {})
     enricher = UserAgent(UserAgentOptions(), Storage())
     enricher.open()
-    assert enricher.enrich(table.make())["is_bot"].to_pylist() == [False, None]
+    assert enricher.enrich(table.make())["is_bot"].to_pylist() == [True, None]
     assert client_address("") is None
 
 

@@ -183,6 +183,7 @@ PEOPLE_IN_TROUBLE = {
     "a loudspeaker": "Linux UPnP/1.0 Sonos/81.1-58074 (ZPS45)",
     "a watch": "atc/1.0 watchOS/7.2 model/Watch5,12 hwp/t8006 build/18S563 (6; dt:234)",
     "an old phone": "HAIER-M600/1.0 Profile/MIDP-2.0 Configuration/CLDC-1.1",
+    "all that is left of some browsers": "Mozilla/5.0",
     "a player": "VLC/3.0.21 LibVLC/3.0.21",
 }  # fmt: skip
 """Genuine clients that look a little like bots."""
@@ -206,7 +207,6 @@ UNLISTED_BOTS = {
     "a name inside of the engine's comment": MAC.replace("like Gecko)", "like Gecko; Teapot-Render)"),
     "no platform": "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36",
     "cut short": "Mozilla/5.0 (Windows NT 10.0; Win64; x64)",
-    "cut shorter": "Mozilla/5.0",
     "a header's name": f"User-Agent: {MAC}",
     "a name before the agent": f"teahouse/1.0, {MAC}",
     "nothing but a name": "Teapot/1.0",

@@ -63,7 +63,7 @@ PEOPLE = (
     r"(?i)SeaMonkey|Epiphany|Iceweasel|Flock|Voyager",
     r"(?i)quicktime|\bvlc\b|libvlc|itunes|winamp|foobar2000|windows-media|nsplayer|mplayer|\bmpv\b",
     r"(?i)kodi|xbmc|spotify/[\d.]+ |realplayer",
-    r"(?i)^Mozilla/\d\.\d+ \([^()]+\) (?:AppleWebKit/[^ ]+ \([^()]*\) \w|Gecko/)|^AppleWebKit/",
+    r"(?i)^Mozilla/\d\.\d+ \([^()]+\) (?:AppleWebKit/[^ ]+ \([^()]*\) \w|Gecko/)|^AppleWebKit/|^Mozilla/\d\.\d+$",
     # Systems, devices and what apps are made with that no category knows.
     r"(?i)okhttp|Microsoft Office|^Dart/|^ktor|UnityPlayer|Alamofire|Cronet|ReactNative|\bExpo\b",
     r"(?i)^(?:com|org|net|io|app|de|jp|cn)\.[a-z0-9_]+\.",
