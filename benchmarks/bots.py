@@ -1,20 +1,24 @@
-"""How many bots are found, and how many people taken for bots: ``python -m benchmarks.bots``.
+"""How many bots are found, and how many people taken for bots: ``python -m benchmarks.bots [BOTS PEOPLE]``.
 
 Bots are the user agents that crawler-user-agents lists as examples; real browsers those that fake-useragent collected. The
-first list favours the source that it comes with: what ua-parser finds of it, and how few browsers both take for bots, say more.
+first list favours the source that it comes with: what the signals find of it without the lists, and how few browsers all of them
+take for bots, say more. Other collections can be given as two files with an agent a line.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable
 from importlib.resources import files
+from pathlib import Path
 
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from rich.console import Console
 from rich.table import Table
 
-from streaming_app.enrichers.user_agent.bots import CRAWLERS, TOO_WIDE, UA_PARSER, bot_source
+from streaming_app.enrichers.user_agent.bot_signals import looks_automated
+from streaming_app.enrichers.user_agent.bots import CRAWLERS, SIGNALS, TOO_WIDE, UA_PARSER, bot_source
 from streaming_app.enrichers.user_agent.client import parse
 from streaming_app.enrichers.user_agent.pattern_lists import Patterns
 
@@ -44,7 +48,13 @@ APPS = (
 
 def by_source(agent: str) -> set[str]:
     """The sources that take a user agent for a bot."""
-    return set((bot_source(agent, parse(agent).device.family) or "").split(", ")) - {""}
+    return set((bot_source(agent, parse(agent)) or "").split(", ")) - {""}
+
+
+def by_signals(agent: str) -> bool:
+    """Whether the signals alone, without the lists, take a user agent for a bot."""
+    parsed = parse(agent)
+    return looks_automated(agent, parsed.os.family, parsed.device.family)
 
 
 def bots() -> list[str]:
@@ -62,11 +72,15 @@ def rows() -> Iterable[tuple[str, Callable[[str], bool]]]:
     yield f"{UA_PARSER} alone", lambda agent: UA_PARSER in by_source(agent)
     yield f"{CRAWLERS} alone", lambda agent: CRAWLERS in by_source(agent)
     yield f"{CRAWLERS} with its patterns as they are", everything.found_in
-    yield "both, as the enricher does", lambda agent: bool(by_source(agent))
+    yield f"{SIGNALS} alone", by_signals
+    yield "all, as the enricher does", lambda agent: bool(by_source(agent))
 
 
-def main() -> None:
+def main(paths: list[str]) -> None:
     corpora = {"bots": bots(), "browsers": browsers(), "apps": list(APPS)}
+    if paths:
+        lists = [Path(path).read_text(encoding="utf-8").splitlines() for path in paths]
+        corpora = dict(zip(("bots", "people"), lists, strict=True)) | {"apps": list(APPS)}
     grid = Table("taken for bots by", *(f"{name} ({len(agents):,})" for name, agents in corpora.items()))
     for name, is_bot in rows():
         found = [(sum(map(is_bot, agents)), len(agents)) for agents in corpora.values()]
@@ -75,7 +89,8 @@ def main() -> None:
     console.print(grid)
     console.print(f"patterns of {CRAWLERS}: {len(CRAWLER_USER_AGENTS_DATA):,}, of them too wide: {len(TOO_WIDE)}")
     listed(console, "Bots that are missed", [agent for agent in corpora["bots"] if not by_source(agent)])
-    wrong = [f"{agent}  ({bot_source(agent, parse(agent).device.family)})" for agent in corpora["browsers"] + corpora["apps"]]
+    people = [agent for name, agents in corpora.items() if name != "bots" for agent in agents]
+    wrong = [f"{agent}  ({bot_source(agent, parse(agent))})" for agent in people]
     listed(console, "People taken for bots", [line for line in wrong if not line.endswith("(None)")])
 
 
@@ -86,4 +101,4 @@ def listed(console: Console, title: str, agents: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-import can_ada
 import msgspec
 
 from streaming_app.model.remember import remember_short
-from streaming_app.model.web import has_long_host
+from streaming_app.model.web_address import read_address
 
 
 class UrlParts(NamedTuple):
@@ -29,27 +29,26 @@ _CACHED = 8_192
 def split_url(url: str) -> UrlParts:
     """Host, path and parameters of a URL; a missing scheme counts as https; all null when it cannot be parsed.
 
-    It cannot where the host is longer than any: its rules take the square of its length.
+    It cannot where the host is longer than any: its rules take the square of its length. A relative address has no host.
 
     >>> split_url("https://shop.example/p%20q?utm_source=a&x=1&x=2")
     UrlParts(host='shop.example', path='/p q', params='{"utm_source":"a","x":"1,2"}')
+    >>> split_url("/cart?x=1")
+    UrlParts(host=None, path='/cart', params='{"x":"1"}')
     """
-    if "://" not in url[:15]:
-        url = "https://" + url
-    if has_long_host(url):
+    address = read_address(url)
+    if address is None:
         return _NOTHING
-    try:
-        parsed = can_ada.parse(url)
-        query = parsed.search
-        path = unquote(parsed.pathname) if _has_path(url) else ""
-        return UrlParts(parsed.hostname or None, path, _params(query[1:]) if query else None)
-    except ValueError:
-        return _NOTHING
+    path = unquote(address.path) if address.path != "/" or _has_path(url) else ""
+    return UrlParts(address.host or None, path, _params(address.query) if address.query else None)
+
+
+_ROOT = re.compile(r"\s*+(?:[a-z][a-z0-9+.-]*+:)?+(?://)?+[^/?#]*+/", re.IGNORECASE)
 
 
 def _has_path(url: str) -> bool:
     """Whether anything follows the authority: the URL rules themselves show an absent path as a slash."""
-    return "/" in url.partition("://")[2].partition("?")[0].partition("#")[0]
+    return _ROOT.match(url) is not None
 
 
 def _params(query: str) -> str | None:

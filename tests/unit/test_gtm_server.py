@@ -243,7 +243,24 @@ CASES: dict[str, tuple[dict[str, Any], Columns]] = {
     "Chromium itself": told(
         {"brands": [brand("Not)A;Brand", "8"), brand("Chromium", "116")]}, device_mobile_brand_name="Chromium"
     ),
-    "a placeholder alone": told({"brands": [brand(" Not A;Brand", "99")]}, device_mobile_brand_name=" Not A;Brand"),
+    "a placeholder alone": told(
+        {"brands": [brand(" Not A;Brand", "99")], "model": "Pixel 8"}, device_mobile_model_name="Pixel 8"
+    ),
+    "hints in the browser's spelling": told(
+        {"fullVersionList": [brand("A", "1.2")], "platformVersion": "14"},
+        device_operating_system_version="14",
+        device_ua_browser="A",
+        device_ua_browser_version="1.2",
+        device_ua_os_version="14",
+    ),
+    "pages without a host": (
+        {"page_location": "/cart?x=1"},
+        {
+            "page_view_page_url": "/cart?x=1",
+            "page_view_page_url_path": "/cart",
+            "page_view_page_url_query_parameters": '{"x":"1"}',
+        },
+    ),
     "the last of the exact brands": told(
         {"full_version_list": [brand("A", "1"), brand("B", "2")]}, device_ua_browser="B", device_ua_browser_version="2"
     ),
@@ -484,7 +501,7 @@ def test_a_tag_server_is_not_taken_for_the_user() -> None:
     table.add(sender, events, {})
     enricher = UserAgent(UserAgentOptions(), Storage())
     enricher.open()
-    assert enricher.enrich(table.make())["is_bot"].to_pylist() == [False, None]
+    assert enricher.enrich(table.make())["is_bot"].to_pylist() == [True, None]
     assert client_address("") is None
 
 

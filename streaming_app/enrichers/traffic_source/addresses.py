@@ -1,53 +1,23 @@
-"""Web addresses by the WHATWG rules: their host, path and parameters; a broken one is none, and never raises."""
+"""Addresses of pages and referrers: their parameters, their site and its name."""
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-import can_ada
 from tldextract import TLDExtract
 
 from streaming_app.model.remember import remember_short
-from streaming_app.model.web import has_long_host
+from streaming_app.model.web_address import WebAddress, read_address
 
 # The list that comes with the library: a worker must never wait for a download.
 _suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|https?:", re.IGNORECASE)
-_WITHOUT_HOST = re.compile(r"[?#]|/(?!/)")
 _CACHED = 8_192
 
 
-class WebAddress(NamedTuple):
-    """``query`` and ``fragment`` without their marks, not decoded; ``host`` in lower case."""
-
-    host: str
-    path: str
-    query: str
-    fragment: str
-
-
 def parse(url: str) -> WebAddress | None:
-    """A missing scheme counts as https; ``host`` is "" for what begins with a path, a query or a fragment. None if broken,
-    or if the host is longer than any.
-
-    >>> parse("WWW.Example.com/a?b=1#c")
-    WebAddress(host='www.example.com', path='/a', query='b=1', fragment='c')
-    """
-    url = url.strip()
-    is_relative = False
-    if not url.startswith(("https://", "http://")) and not _SCHEME.match(url):
-        is_relative = _WITHOUT_HOST.match(url) is not None
-        url = ("page:" if is_relative else "https://") + url.removeprefix("//")
-    if not is_relative and has_long_host(url):
-        return None
-    try:
-        parsed = can_ada.parse(url)
-        host = parsed.hostname.lower().rstrip(".")
-        return WebAddress(host, parsed.pathname, parsed.search[1:], parsed.hash[1:]) if host or is_relative else None
-    except (ValueError, UnicodeError):  # can_ada refuses it, or a lone surrogate
-        return None
+    """An address with a host, or a relative one; None of others, as of files and of broken ones."""
+    address = read_address(url)
+    return address if address and (address.host or address.is_relative) else None
 
 
 def parameters(query: str) -> list[tuple[str, str]]:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from streaming_app.enrichers.traffic_source.addresses import WebAddress, name_of, parameters, parse, site_of
+from streaming_app.enrichers.traffic_source.addresses import name_of, parameters, parse, site_of
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
+from streaming_app.enrichers.traffic_source.traffic import as_one_word
 from streaming_app.model.remember import remember_short
+from streaming_app.model.web_address import WebAddress
 
-SEARCH = "Search"
-_NEUTRAL = frozenset({"www", "www1", "www2", "www3", "search", "mobile", "wap", "web", "amp", "image", "images", "cse"})
+SEARCH, MAIL = "Search", "Email"
+_NEUTRAL = frozenset({"www", "search", "mobile", "wap", "web", "amp", "image", "images", "cse"})
 """Labels below which a search engine is still the search engine; two letters or fewer (``m``, ``de``) are neutral too.
 Other subdomains of these companies are something else: docs.google.com, news.yahoo.com."""
+_SERVER = re.compile(r"(?:www|web|search|s|ms)\d{1,4}(?:-[a-z]{1,3}\d{0,3})?")
+"""Labels of a search engine's servers, neutral as well: www2, s10-eu5, ms114."""
+_MAIL = re.compile(r"(?:web|e|w)?-?mail\d*")
+"""First labels of mail providers' pages, whoever they are: webmail.example.net."""
+_ORDINARY = re.compile(
+    "all|auction|aus|band|bio|bit|blogs?|books|buff|care|character|charter|com|crawler|cross|deluxe|dev|diary|discuss|duck|email"
+    "|first|flip|france|friends|frontend|gamer|gate|gather|gold|graphics|groups|home|hotline|hub|inbox|info|last|link|linkin|live"
+    "|mail|mailbox|max|mix|mobile|news|newsie|newsletter|note|online|orange|paper|partner|pepper|pin|player|post|prom|programming"
+    "|push|scoop|search|shop|shopping|site|sling|social|store|stream|suche|test|top|url|very|video|vip|web|websearch|www|zoo"
+)
+"""Names of sites that campaigns use as words, of three letters and more: ``utm_source=blog`` is not blog.com."""
+_SHORTEST_NAME = 3
 _CACHED = 4_096
 
 
@@ -32,6 +47,8 @@ class Categories:
         rules = tuple(rules)
         self._by_url = {rule.url.lower(): rule for rule in rules}  # of equal ones the last counts, as in the reference system
         self._category = _category_by_source(rules)
+        self._category_by_name = _category_by_name(rules, self._category)
+        self._knows_mail = any(rule.category == MAIL for rule in rules)
         self._hosts_with_paths = frozenset(url.partition("/")[0] for url in self._by_url if "/" in url)
         self._deepest = max((url.count("/") for url in self._by_url), default=0)
         self.of_source = remember_short(_CACHED)(self._of_source)
@@ -40,17 +57,21 @@ class Categories:
         """What is known of a referrer: by host and path, host, a host above it, or its name under any public suffix."""
         for rule in self._candidates(address.host, address.path):
             return Found(rule.source, rule.category, _terms(address.query, rule.params))
+        if self._knows_mail and _MAIL.fullmatch(address.host.partition(".")[0]):
+            return Found(address.host, MAIL)
         return None
 
     def _of_source(self, source: str) -> str | None:
-        """The category of a source that is known by its name or by its address (``utm_source=m.facebook.com``)."""
+        """The category of a source that is known by its name, by its address (``utm_source=m.facebook.com``), or by its name as
+        one word (``utm_source=stackoverflow``)."""
         name = source.lower()
         if known := self._category.get(name):
             return known
-        rule = self._by_url.get(name)
-        if rule is None and "." in name and (address := parse(name)):
-            rule = next(self._candidates(address.host, address.path), None)
-        return rule.category if rule else None
+        if rule := self._by_url.get(name):
+            return rule.category
+        if "." in name and (address := parse(name)):
+            return found.category if (found := self.of_referrer(address)) else None
+        return self._category_by_name.get(as_one_word(name))
 
     def _candidates(self, host: str, path: str) -> Iterator[CategoryRule]:
         """Rules from the most to the least specific."""
@@ -91,12 +112,32 @@ def _category_by_source(rules: Iterable[CategoryRule]) -> dict[str, str]:
     return {source: max(reversed(count), key=count.__getitem__) for source, count in counts.items()}
 
 
+def _category_by_name(rules: Iterable[CategoryRule], by_source: Mapping[str, str]) -> dict[str, str]:
+    """Names of sources and of sites as one word, and their categories.
+
+    A site's name is the label below its suffix: stackoverflow of stackoverflow.com. Of several sites with a name the one below
+    ``.com``, or below any suffix, counts; where there is none they have to agree.
+    """
+    found: dict[str, str] = {}
+    by_site: dict[str, dict[str, str]] = defaultdict(dict)
+    for rule in rules:
+        host = rule.url.lower().replace(".*", ".com")
+        name = as_one_word(name_of(host)) if "/" not in host and site_of(host) == host else ""
+        if len(name) >= _SHORTEST_NAME and not _ORDINARY.fullmatch(name):
+            by_site[name][host] = rule.category
+    for name, categories in by_site.items():
+        of_com = next((category for host, category in categories.items() if host.endswith(".com")), None)
+        if of_com or len(set(categories.values())) == 1:
+            found[name] = of_com or next(iter(categories.values()))
+    return found | {word: category for source, category in by_source.items() if (word := as_one_word(source))}
+
+
 def _same_service(rule: CategoryRule, below: Iterable[str]) -> bool:
     """Whether a subdomain of a rule's host is still what the rule says; those of a search engine's whole site often are not."""
     is_whole_site = rule.url.endswith(".*") or site_of(rule.url) == rule.url
     if rule.category != SEARCH or not is_whole_site:
         return True
-    return all(len(label) <= 2 or label in _NEUTRAL for label in below)
+    return all(len(label) <= 2 or label in _NEUTRAL or _SERVER.fullmatch(label) for label in below)
 
 
 def _terms(query: str, params: tuple[str, ...]) -> str | None:

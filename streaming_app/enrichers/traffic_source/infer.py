@@ -56,7 +56,7 @@ def infer(visit: Visit, rules: Rules) -> Traffic:
         term=known.term or (referrer.term if referrer and from_referrer else None),
         category=known.category or _category(source, referrer, rules, from_referrer=from_referrer),
     )
-    found = found._replace(medium=found.medium or _medium(found.category, click))
+    found = found._replace(medium=found.medium or _medium(known.source, found.category, click, rules))
     # To the channel rules the medium of an unknown referrer is empty: they look at the referrer itself.
     channel = found.channel_group or _channel(found, click, referrer, rules) or UNASSIGNED
     medium = found.medium or ("(Referral)" if referrer else NONE)
@@ -114,12 +114,16 @@ def _source(click: Click | None, referrer: Place | None) -> str | None:
 def _category(source: str, referrer: Place | None, rules: Rules, *, from_referrer: bool) -> str | None:
     """That of the source by its name; of a name that is not known, or that is the referrer's own, that of the referrer."""
     by_referrer = referrer and referrer.category
-    return (by_referrer if from_referrer else None) or rules.categories.of_source(source) or by_referrer
+    by_name = rules.categories.of_source(source) or rules.advertising.category(source)
+    return (by_referrer if from_referrer else None) or by_name or by_referrer
 
 
-def _medium(category: str | None, click: Click | None) -> str | None:
+def _medium(source: str | None, category: str | None, click: Click | None, rules: Rules) -> str | None:
+    """That of the click id, of advertising by the campaign's ``source``, or of the category; None where nothing tells."""
     if click and (click.medium or click.is_paid):
         return f"({click.medium or 'CPC'})"
+    if source and (medium := rules.advertising.medium(source)):
+        return f"({medium})"
     return _MEDIUM_OF_CATEGORY.get(category or "")
 
 
@@ -139,7 +143,7 @@ def _channel(found: Traffic, click: Click | None, referrer: Place | None, rules:
 def _direct(known: Traffic, click: Click | None, visit: Visit, rules: Rules) -> Traffic:
     """No source: a page of one's own led here, or nothing did. What else the client or a campaign told still counts."""
     came_from = visit.latest_referrer or visit.page_referrer
-    known = known._replace(medium=known.medium or _medium(known.category, click))
+    known = known._replace(medium=known.medium or _medium(None, known.category, click, rules))
     channel = known.channel_group or _channel(known, click, None, rules)
     is_direct = channel in (None, DIRECT)
     return known._replace(

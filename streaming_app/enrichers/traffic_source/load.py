@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from streaming_app.enrichers.base import Files
+from streaming_app.enrichers.traffic_source.advertising import Advertising
 from streaming_app.enrichers.traffic_source.campaigns import CampaignReader
 from streaming_app.enrichers.traffic_source.categories import Categories
 from streaming_app.enrichers.traffic_source.channels import Channels
@@ -53,7 +54,9 @@ class RuleLoader:
     def _rules(self, app: str, categories: Any, channels: Any, click_ids: Any) -> Rules:
         own, ignored = self._option(app, "own_domains") or (), self._option(app, "ignored_referrers")
         domains = Domains.of(own, _with_default(("default",) if ignored is None else ignored))
-        return Rules(Categories(categories), Channels(channels), CampaignReader(click_ids), domains)
+        known = Categories(categories)
+        advertising = Advertising(click_ids, known.of_source)
+        return Rules(known, Channels(channels), CampaignReader(click_ids), advertising, domains)
 
     def _rules_in(self, uri: str, kind: type[BaseModel]) -> Any:
         if uri not in self._read:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streaming_app.enrichers.traffic_source.addresses import is_within, parse, site_of
+from streaming_app.enrichers.traffic_source.advertising import Advertising
 from streaming_app.enrichers.traffic_source.campaigns import CampaignReader
 from streaming_app.enrichers.traffic_source.categories import Categories
 from streaming_app.enrichers.traffic_source.channels import Channels
@@ -37,8 +38,15 @@ def _host(text: str) -> str:
 class Rules:
     """The rules of one app. Its answers depend on their arguments alone: its caches change no result."""
 
-    def __init__(self, categories: Categories, channels: Channels, campaigns: CampaignReader, domains: Domains) -> None:
-        self.categories, self.channels, self.campaigns = categories, channels, campaigns
+    def __init__(
+        self,
+        categories: Categories,
+        channels: Channels,
+        campaigns: CampaignReader,
+        advertising: Advertising,
+        domains: Domains,
+    ) -> None:
+        self.categories, self.channels, self.campaigns, self.advertising = categories, channels, campaigns, advertising
         self._domains = domains
         self.place = remember_short(_CACHED)(self._place)
 

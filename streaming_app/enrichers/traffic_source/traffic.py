@@ -24,6 +24,15 @@ class Traffic(NamedTuple):
         return Traffic(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
 
 
+def as_one_word(name: str) -> str:
+    """A name in lower case, without what parts its words.
+
+    >>> as_one_word("stack-overflow"), as_one_word("Stack Overflow")
+    ('stackoverflow', 'stackoverflow')
+    """
+    return "".join(filter(str.isalnum, name.lower()))
+
+
 _DIRECT = frozenset({"direct", "(direct)"})
 
 

@@ -83,7 +83,7 @@ class UserAgent:
         if not agent:
             return _by_hints(hints) if hints else None
         parsed = parse(agent)
-        source = bot_source(agent, parsed.device.family, self._bots, self._exceptions)
+        source = bot_source(agent, parsed, self._bots, self._exceptions)
         client = with_hints(client_of(parsed), hints) if hints else client_of(parsed)
         category = category_with_hints(agent, client, hints) if hints else category_of(agent, client.device_ua_os)
         return (*client, "Bot" if source else category, as_json(agent, parsed), source is not None, source)

@@ -1,4 +1,4 @@
-"""Whether a user agent is a bot's, and who says so."""
+"""Whether a user agent is a bot's, and which source says so."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 from functools import cache
 
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+from ua_parser import DefaultedResult
 
+from streaming_app.enrichers.user_agent.bot_signals import looks_automated
 from streaming_app.enrichers.user_agent.pattern_lists import PatternList, Patterns
 
-UA_PARSER, CRAWLERS, LIST = "ua-parser", "crawler-user-agents", "list"
+UA_PARSER, CRAWLERS, SIGNALS, LIST = "ua-parser", "crawler-user-agents", "signals", "list"
 """The sources, in the order in which ``bot_source`` names them."""
 
 _SPIDER = "Spider"
@@ -26,6 +28,10 @@ TOO_WIDE: dict[str, str | None] = {
     "Viber": "^Viber$",  # Viber's in-app browser
     "Blackboard": "Blackboard Safeassign",  # Blackboard's app
     r"Notion\/": "^Notion/",  # Notion's desktop app, which shows embedded pages
+    r"Code\/1\.": None,  # the editor Visual Studio Code, which shows pages
+    r"PocketCasts\/": r"^PocketCasts/1\.0 \(",  # Pocket Casts' desktop app
+    "WhatsApp": r"^\w*WhatsApp",  # WhatsApp's desktop app
+    "coccoc": "compatible; coccoc|coccocbot",  # Coc Coc's browser
     # Short words that are found in names of devices and apps.
     "Sonic": "RankSonic|compatible; Sonic/",  # ViewSonic
     "Butterfly": "compatible; Butterfly/",  # HTC Butterfly
@@ -34,12 +40,16 @@ TOO_WIDE: dict[str, str | None] = {
     "Chirp|gotosocial": "gotosocial",  # GoogleChirp, a loudspeaker
     r"008\/": "^008/",  # any version or build that ends so
     r"RED\/": "^RED/",  # WIRED
+    "speedy": "(?i)^speedy|speedy ?spider",  # Sprint's HTC Speedy
 }
 """Patterns of crawler-user-agents that genuine clients match, and what stands for them; found with public collections of the
 user agents of browsers, devices and apps. ``python -m benchmarks.bots`` shows what this costs."""
 
-_APPS = re.compile(r"\bCFNetwork/\d|^Dalvik/\d")
+_APPS = re.compile(r"\bCFNetwork/\d|^Dalvik/\d", re.IGNORECASE)
 """Agents that iOS, macOS and Android make up for apps that give none: whatever the app is called, a person's device sent it."""
+
+_OLD_BROWSER = re.compile(r"\bMSIE \d|\bTrident/|^Opera/|Amiga", re.IGNORECASE)
+"""Here ua-parser's rules take for bots what only has "bot" in some word, as a bank's Internet Explorer (Caboto)."""
 
 
 @cache
@@ -49,20 +59,25 @@ def crawlers() -> Patterns:
     return Patterns(pattern for pattern in patterns if pattern)
 
 
-def bot_source(agent: str, device: str, bots: PatternList | None = None, exceptions: PatternList | None = None) -> str | None:
+def bot_source(
+    agent: str, parsed: DefaultedResult, bots: PatternList | None = None, exceptions: PatternList | None = None
+) -> str | None:
     """The sources that take the user agent for a bot, joined by ``", "``; None if none does.
 
-    ``device`` is ua-parser's device family; a user's ``exceptions`` are stronger than every source, a user's ``bots`` stronger
-    than the rule that apps are no bots.
+    Signals are looked for where no public list knows the agent. A user's ``exceptions`` are stronger than every source, a user's
+    ``bots`` stronger than the rule that apps are no bots.
     """
     if exceptions and exceptions.patterns.found_in(agent):
         return None
-    found = [] if _APPS.search(agent) else _public_sources(agent, device)
+    found = [] if _APPS.search(agent) else _public_sources(agent, parsed)
     if bots and bots.patterns.found_in(agent):
         found.append(LIST)
     return ", ".join(found) or None
 
 
-def _public_sources(agent: str, device: str) -> list[str]:
-    found = [UA_PARSER] if device == _SPIDER else []
-    return [*found, CRAWLERS] if crawlers().found_in(agent) else found
+def _public_sources(agent: str, parsed: DefaultedResult) -> list[str]:
+    found = [UA_PARSER] if parsed.device.family == _SPIDER else []
+    found += [CRAWLERS] if crawlers().found_in(agent) else []
+    if found and not (found == [UA_PARSER] and _OLD_BROWSER.search(agent)):
+        return found
+    return [*found, SIGNALS][:1] if looks_automated(agent, parsed.os.family, parsed.device.family) else []

@@ -1,8 +1,4 @@
-"""What a browser says of itself beside its user agent, in the two spellings that are sent as JSON.
-
-Google Tag Manager's (``full_version_list``, ``platform_version``) and that of ``navigator.userAgentData`` (``fullVersionList``,
-``platformVersion``, https://wicg.github.io/ua-client-hints/).
-"""
+"""What a browser says of itself beside its user agent, as ua-parser would put it."""
 
 from __future__ import annotations
 
@@ -11,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
+from streaming_app.model.client_hints import by_name, read_brands, unquoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +21,6 @@ class Hints:
     model: str | None
     mobile: bool | None
 
-
-_PLACEHOLDER = re.compile(r"[^a-z]*not[^a-z]*a[^a-z]*brand[^a-z]*", re.IGNORECASE)
-"""``Not/A)Brand`` and all its spellings: browsers send one so that nobody relies on the list."""
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,2}")
 _OLD_WINDOWS = {"0.1": "7", "0.2": "8", "0.3": "8.1", "0.1.0": "7", "0.2.0": "8", "0.3.0": "8.1"}
@@ -45,7 +40,7 @@ def read_hints(text: str) -> Hints | None:
         document = msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from None
-    values = {name.replace("_", "").lower(): value for name, value in document.items()}
+    values = by_name(document)
     mobile = values.get("mobile")
     hints = Hints(
         _brands(values),
@@ -87,18 +82,14 @@ def platform_version(family: str, version: str | None) -> str | None:
 def _brands(values: dict[str, Any]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for name in ("brands", "fullversionlist"):  # the second is finer
-        entries = values.get(name)
-        for entry in entries if isinstance(entries, list) else ():
-            brand = _text(entry.get("brand")) if isinstance(entry, dict) else None
-            if brand and not _PLACEHOLDER.fullmatch(brand):
-                found[brand] = _text(entry.get("version")) or found.get(brand)
+        for brand in read_brands(values.get(name)):
+            if known := _text(brand.name):
+                found[known] = _text(brand.version) or found.get(known)
     full = _text(values.get("uafullversion")) or ""
     return {brand: full if full.startswith(f"{version}.") else version for brand, version in found.items()}
 
 
 def _text(value: Any) -> str | None:
-    """A string without the quotes that header values have around them; None if nothing is left or it is ``Unknown``."""
-    if not isinstance(value, str):
-        return None
-    text = value.replace('"', "").strip()
+    """A text without quotes and blanks around it; None if nothing is left or it is ``Unknown``."""
+    text = (unquoted(value) or "").strip()
     return None if text.lower() in _NOTHING else text

@@ -15,4 +15,4 @@ class UserAgentOptions(Section):
     bot_patterns: str | None = Field(default=None, min_length=1)
     """Further bots: a text file (path or s3:// URI) with one regular expression (RE2 syntax) a line; # begins a comment line."""
     not_bots: str | None = Field(default=None, min_length=1)
-    """The same for user agents that are no bots, whatever any list says."""
+    """The same for user agents that are no bots, whatever any list or sign says: an app's, say, that is nothing but its name."""

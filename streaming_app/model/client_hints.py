@@ -1,0 +1,40 @@
+"""How client hints are written: what GTM's columns and the ``user_agent`` enricher read alike.
+
+In Google Tag Manager's spelling (``full_version_list``) and in that of ``navigator.userAgentData`` (``fullVersionList``,
+https://wicg.github.io/ua-client-hints/).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+_PLACEHOLDER = re.compile(r"[^a-z]*not[^a-z]*a[^a-z]*brand[^a-z]*", re.IGNORECASE)
+"""``Not/A)Brand`` and all its spellings: browsers send one, with any character in between, so that no site relies on the list."""
+
+
+class Brand(NamedTuple):
+    name: str
+    version: str | None
+
+
+def by_name(hints: Mapping[str, Any]) -> dict[str, Any]:
+    """Hints by their names in either spelling: ``fullversionlist``, ``platformversion``."""
+    return {name.replace("_", "").lower(): value for name, value in hints.items()}
+
+
+def read_brands(sent: Any) -> list[Brand]:
+    """A list of brands in its order, without placeholders and what is no brand.
+
+    >>> read_brands([{"brand": "Not?A_Brand", "version": "24"}, {"brand": '"Chromium"', "version": "134"}, 5])
+    [Brand(name='Chromium', version='134')]
+    """
+    entries = [each for each in sent if isinstance(each, dict)] if isinstance(sent, list) else []
+    brands = ((unquoted(each.get("brand")), unquoted(each.get("version"))) for each in entries)
+    return [Brand(name, version) for name, version in brands if name and not _PLACEHOLDER.fullmatch(name)]
+
+
+def unquoted(value: Any) -> str | None:
+    """A text without the quotes that header values have around them; None of what is no text."""
+    return value.replace('"', "") if isinstance(value, str) else None
