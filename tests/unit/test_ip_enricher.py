@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from netaddr import IPSet
 
 from streaming_app.demo.geo import DATABASE_TYPE, write_geo_database
 from streaming_app.demo.world import make_world
+from streaming_app.enrichers.addresses import client_address
 from streaming_app.enrichers.ip import PLACE, Ip
 from streaming_app.enrichers.ip.layouts import LAYOUT
 from streaming_app.errors import ConfigError
@@ -186,6 +187,35 @@ def test_trusted_proxies(city: str) -> None:
     assert row == IN_ASHBURN
 
 
+# Headers of four events, and how many of them have the address of a CDN
+BEHIND: list[tuple[str | int, list[str | None], int]] = [
+    ("auto", ["18.233.165.3, 130.176.1.9", "18.233.165.3", "18.233.165.3, 172.68.1.1, 10.0.0.7", None], 0),
+    ("auto", ["130.176.1.9", "18.233.165.3", "130.176.1.9", "130.176.1.9, 10.0.0.7"], 3),
+    ("auto", ["10.0.0.7, 130.176.1.9", "unknown", "", "unknown, 130.176.1.9"], 0),
+    (0, ["18.233.165.3, 130.176.1.9", "18.233.165.3", "18.233.165.3, 172.68.1.1", "18.233.165.3, 130.176.1.9"], 3),
+    (1, ["18.233.165.3, 130.176.1.9", "18.233.165.3", "18.233.165.3, 172.68.1.1, 130.176.1.9", None], 1),
+]
+
+
+@pytest.mark.parametrize(("proxies", "headers", "count"), BEHIND)
+def test_events_with_the_address_of_a_cdn_are_counted(
+    proxies: str | int, headers: list[str | None], count: int, city: str
+) -> None:
+    enricher = opened(database=city, trusted_proxies=proxies)
+    made = enricher.enrich(pa.table({"ip": pa.array(headers, pa.string())}))
+    assert enricher.counts == {"cdn_addresses": count}
+    assert enricher.failed == 0
+    there = [found == "Ashburn" for found in made["geo_city"].to_pylist()]
+    assert there == [header is not None and client_address(header, proxies) == "18.233.165.3" for header in headers]
+
+
+def test_behind_a_cdn_visitors_are_located_without_any_setting(city: str) -> None:
+    """What a client writes into the header itself counts for nothing, with a CDN in front or without."""
+    forged = "10.1.2.3, 2001:db8:1::9, 130.176.1.9"
+    rows = enriched(opened(database=city), f"{forged}, 18.233.165.3, 130.176.99.9", f"{forged}, 18.233.165.3")
+    assert rows == [IN_ASHBURN, IN_ASHBURN]
+
+
 def test_several_databases(tmp_path: Path) -> None:
     """The first value counts, column by column; places of different countries are not mixed."""
     where = ("18.233.165.0/24", "18.233.166.0/24", "18.233.167.0/24")
@@ -247,7 +277,7 @@ def test_without_a_database(caplog: pytest.LogCaptureFixture) -> None:
         assert enriched(enricher, "18.233.165.3", None, geo_city=["Paris", None]) == [{"city": "Paris"}, {}]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "geo columns stay empty" in caplog.text
-    assert enricher.info() == {"databases": []}
+    assert enricher.info()["databases"] == []
 
 
 def test_a_database_of_no_use_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -290,7 +320,9 @@ def test_damage_further_down_costs_those_addresses_only(tmp_path: Path) -> None:
 
 def test_facts_for_run_metrics(city: str) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
-    [facts] = opened(database=[city]).info()["databases"]
+    info = opened(database=[city]).info()
+    [facts] = info["databases"]
+    assert date.fromisoformat(info["cdn_networks"]) >= date(2026, 7, 2)
     assert (facts["uri"], facts["type"], list(facts)) == (city, "Test-City", ["uri", "type", "built"])
     assert abs((datetime.fromisoformat(facts["built"]) - before).total_seconds()) < 3_600
 
@@ -319,7 +351,8 @@ def test_many_addresses_in_little_memory(city: str) -> None:
 
 # Options and what is said about them
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"trusted_proxies": -1}, "trusted_proxies"),
+    *(({"trusted_proxies": each}, f"trusted_proxies: must be auto, or how many proxies there are: 0, 1, 2 (given: {each!r})") for each in (-1, "Auto", "", True, 1.5, "two")),
+    ({"trusted_proxies": [1]}, "trusted_proxies: must be auto, or how many proxies there are"),
     ({"proxies": 1}, "unknown key"),
     ({"database": {"uri": "a.mmdb", "feilds": {}}}, "did you mean 'fields'?"),
     ({"database": {"fields": {}}}, "is required"),
@@ -332,7 +365,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"database": 5}, "database"),
     ({"database": ""}, "database"),
     ({"language": ""}, "language"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("options", "message"), REFUSED, ids=str)
