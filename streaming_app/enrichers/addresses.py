@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import AF_INET, inet_pton
 from typing import Literal
 
-from streaming_app.enrichers.proxies import proxy_kind
+from streaming_app.enrichers.proxies import ProxyKind, proxy_kind
 from streaming_app.enrichers.scrub import replace_addresses
 
 _CACHED = 16_384
@@ -50,8 +51,8 @@ def client_address(header: str | None, trusted_proxies: TrustedProxies = "auto")
         return None
     if trusted_proxies == "auto":
         for entry in reversed(entries):
-            address, is_proxy = _client_or_proxy(entry)
-            if not is_proxy:
+            address, kind = _with_kind(entry)
+            if kind is None:
                 return address
         return canonical(entries[0])
     return canonical(entries[max(0, len(entries) - 1 - trusted_proxies)])
@@ -64,11 +65,20 @@ def canonical(entry: str) -> str | None:
     return None if address is None else str(address)
 
 
+def is_cdn(entry: str) -> bool:
+    """Whether an entry's address is in a published network of a CDN."""
+    return _with_kind(entry)[1] == "cdn"
+
+
 @lru_cache(_CACHED)
-def _client_or_proxy(entry: str) -> tuple[str | None, bool]:
-    """An entry's address in its canonical form, and whether it is a proxy's."""
-    address = _address(entry)
-    return (None, False) if address is None else (str(address), proxy_kind(address) is not None)
+def _with_kind(entry: str) -> tuple[str | None, ProxyKind | None]:
+    """An entry's address in its canonical form, and what kind of proxy it is, if any."""
+    try:
+        packed = inet_pton(AF_INET, entry)  # which most entries are, in their canonical form: in a tenth of the time
+    except (OSError, ValueError):
+        address = _address(entry)
+        return (None, None) if address is None else (str(address), proxy_kind(address.version, int(address)))
+    return entry, proxy_kind(4, int.from_bytes(packed, "big"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date
 from functools import cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -58,13 +58,15 @@ def networks_read() -> date:
     return min(cdn.read for cdn in cdns())
 
 
-def proxy_kind(address: IPv4Address | IPv6Address) -> ProxyKind | None:
-    """What kind of proxy has the address, None where it may be a visitor's.
+def proxy_kind(version: Literal[4, 6], number: int) -> ProxyKind | None:
+    """What kind of proxy has an address, given as a number; None where it may be a visitor's.
 
-    >>> [proxy_kind(IPv4Address(each)) for each in ("10.1.2.3", "130.176.1.9", "192.0.2.1")]
+    10.1.2.3, 130.176.1.9 and 192.0.2.1:
+
+    >>> [proxy_kind(4, number) for number in (0x0A010203, 0x82B00109, 0xC0000201)]
     ['private', 'cdn', None]
     """
-    ranges, number = _ranges()[address.version], int(address)
+    ranges = _ranges()[version]
     place = bisect_right(ranges.starts, number) - 1
     return ranges.kinds[place] if place >= 0 and number <= ranges.ends[place] else None
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.enrichers.addresses import client_address
+from streaming_app.enrichers.addresses import client_address, is_cdn
 from streaming_app.enrichers.base import Files, Info
 from streaming_app.enrichers.columns import column, with_column
 from streaming_app.enrichers.distinct import distinct
 from streaming_app.enrichers.ip.databases import Database, open_databases
-from streaming_app.enrichers.ip.layouts import COORDINATES, LAYOUT, NETWORK, read_record
+from streaming_app.enrichers.ip.layouts import COORDINATES, LAYOUT, NETWORK
 from streaming_app.enrichers.ip.options import IpOptions
 from streaming_app.enrichers.ip.places import completed
-from streaming_app.enrichers.proxies import networks_read, proxy_kind
+from streaming_app.enrichers.proxies import networks_read
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 
@@ -86,13 +85,13 @@ class Ip:
         for database in self._databases:
             found = _joined(found, self._read(database, address))
         found = completed(found)
-        return (*(found.get(name) for name in self.FILLS), proxy_kind(ip_address(address)) == "cdn")
+        return (*(found.get(name) for name in self.FILLS), is_cdn(address))
 
     def _read(self, database: Database, address: str) -> dict[str, Any]:
         if ":" in address and not database.has_v6:
             return {}
         try:
-            return read_record(database.reader.get(address), database.fields)
+            return database.read(address)
         except Exception:  # a file that is damaged further down: its other addresses are still of use
             self.failed += 1
             return {}
