@@ -67,7 +67,7 @@ CLIENTS: list[tuple[str | None, int, str | None]] = [
     # private and reserved addresses may be in a database of one's own
     ("10.1.2.3", 0, "10.1.2.3"),
     ("127.0.0.1", 0, "127.0.0.1"),
-    ("0.0.0.0", 0, "0.0.0.0"),  # noqa: S104
+    ("0.0.0.0", 0, "0.0.0.0"),  # noqa: S104 - an address that is read, nothing is bound to it
     ("255.255.255.255", 0, "255.255.255.255"),
     ("100.64.0.1", 0, "100.64.0.1"),
     ("fd00::1", 0, "fd00::1"),
@@ -227,7 +227,7 @@ def test_hashes_tell_equal_addresses_by_their_key_alone() -> None:
     assert hashed.apply(one) == one  # a replay of what was stored
     assert AddressPrivacy("hash", KEY + "x").apply("18.233.165.3") not in (one, None)
     assert AddressPrivacy("hash", "é" * 500).apply("18.233.165.3") not in (one, None)  # a key of any length
-    assert pickle.loads(pickle.dumps(hashed)) == hashed  # noqa: S301
+    assert pickle.loads(pickle.dumps(hashed)) == hashed  # noqa: S301 - of our own pickling
     assert KEY not in repr(hashed)
     with pytest.raises(ValueError, match="key"):
         AddressPrivacy("hash")
