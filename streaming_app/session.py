@@ -6,12 +6,13 @@ import os
 import re
 import sys
 
+from delta import configure_spark_with_delta_pip
 from pyspark.sql import SparkSession
 
 from streaming_app.classes import require_classes
 from streaming_app.config.model import Config
 from streaming_app.errors import EnvironmentProblem
-from streaming_app.jars.needed import jar_settings, uses_s3
+from streaming_app.jars.needed import jar_settings, packages_of_own, uses_s3
 from streaming_app.java import ensure_java
 from streaming_app.jvm_log import jvm_output_to_log
 from streaming_app.private import private_directory
@@ -76,6 +77,8 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
             builder = builder.config(key, value)
     for key, value in {**config.spark.conf, **({} if submitted else jar_settings(config))}.items():
         builder = builder.config(key, value)
+    if not submitted and (own := packages_of_own(config)):
+        builder = configure_spark_with_delta_pip(builder, own)
     try:
         with jvm_output_to_log():
             session = builder.getOrCreate()

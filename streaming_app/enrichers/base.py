@@ -46,6 +46,8 @@ class Enricher(Protocol):
         JSON-able facts about what it works with (a database's build date), for ``run_metrics``; called after ``open``.
     ``failed``
         How many values it could not enrich since it was opened, for ``run_metrics``.
+    ``counts``
+        What else it counted since it was opened, a dictionary of name to number, for ``run_metrics``.
     """
 
     def open(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -23,18 +23,25 @@ _OWN = "streaming_app.enrichers."
 
 
 class Use(msgspec.Struct):
-    """What one enricher did in a task or a batch. ``failed`` counts values, ``error`` is the first one's message."""
+    """What one enricher did in a task or a batch. ``failed`` counts values, ``error`` is the first one's message; ``counts`` are
+    the enricher's own."""
 
     cpu_seconds: float = 0.0
     failed: int = 0
     error: str | None = None
     info: dict[str, Any] = msgspec.field(default_factory=dict)
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
 
     def add(self, other: Use) -> None:
         self.cpu_seconds += other.cpu_seconds
         self.failed += other.failed
         self.error = self.error or other.error
         self.info = self.info or other.info
+        self.count(other.counts)
+
+    def count(self, further: Mapping[str, int]) -> None:
+        for name, number in further.items():
+            self.counts[name] = self.counts.get(name, 0) + number
 
 
 class Enrichment:
@@ -42,7 +49,7 @@ class Enrichment:
 
     def __init__(self, steps: Sequence[Step], max_seconds: float) -> None:
         self._steps, self._max_seconds = steps, max_seconds
-        self._before = [_own_failures(step) for step in steps]
+        self._before = [(_own_failures(step), _own_counts(step)) for step in steps]
         self.uses: dict[str, Use] = {}
         self._patience: dict[str, Patience] = {}
 
@@ -69,9 +76,10 @@ class Enrichment:
 
     def close(self) -> dict[str, Use]:
         """What each enricher did, its own counters and facts included."""
-        for step, before in zip(self._steps, self._before, strict=True):
+        for step, (failed, counts) in zip(self._steps, self._before, strict=True):
             use = self.uses.setdefault(step.name, Use())
-            use.failed += _own_failures(step) - before
+            use.failed += _own_failures(step) - failed
+            use.count({name: number - counts.get(name, 0) for name, number in _own_counts(step).items()})
             use.info = _info(step)
         return self.uses
 
@@ -88,6 +96,12 @@ def _info(step: Step) -> dict[str, Any]:
 def _own_failures(step: Step) -> int:
     count = getattr(step.enricher, "failed", 0)
     return count if isinstance(count, int) else 0
+
+
+def _own_counts(step: Step) -> dict[str, int]:
+    """A copy; what is no number is left out."""
+    counts = getattr(step.enricher, "counts", None)
+    return {str(name): count for name, count in counts.items() if isinstance(count, int)} if isinstance(counts, dict) else {}
 
 
 def _where_it_serves(step: Step, events: pa.Table, use: Use, patience: Patience) -> pa.Table:

@@ -11,6 +11,7 @@ from streaming_app.resources import conf_file
 from streaming_app.uris import is_s3
 
 PACKAGES, _IVY_SETTINGS = "spark.jars.packages", "spark.jars.ivySettings"
+_DELTA = "delta-spark_"
 
 
 def uses_s3(config: Config) -> bool:
@@ -37,6 +38,15 @@ def jar_settings(config: Config) -> dict[str, str]:
     local = (config.spark.master or "local").startswith("local")
     uris = [_uri(jar, local=local) for jar in complete(needed_jars(config), Path(ivy_settings) if ivy_settings else None)]
     return {"spark.jars": ",".join([*filter(None, [conf.get("spark.jars")]), *uris])}
+
+
+def packages_of_own(config: Config) -> list[str]:
+    """Packages that the configuration has Spark's resolver bring, to which Delta's is to be added; [] where there are none, or
+    Delta is among them or among the jars, of whichever version.
+    """
+    conf = config.spark.conf
+    named = [each.strip() for each in conf.get(PACKAGES, "").split(",") if each.strip()]
+    return [] if any(_DELTA in each for each in (*named, conf.get("spark.jars", ""))) else named
 
 
 def _uri(jar: Path, *, local: bool) -> str:

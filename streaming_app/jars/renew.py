@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
+
+from delta import configure_spark_with_delta_pip
+from pyspark.sql import SparkSession
 
 from streaming_app.jars.ivy import retrieve, spark_jars
 from streaming_app.jars.lock import LOCK, Purpose, sha256_of
@@ -17,15 +19,13 @@ _HEAD = """# The jars of Delta and S3A: what their packages need and Spark does 
 """
 
 
-def packages(delta: str, spark: str, bundled: list[str]) -> dict[Purpose, str]:
-    """Coordinates of the packages for versions of delta-spark and Spark; S3A has that of the Hadoop that Spark brings.
-
-    >>> packages("4.2.0", "4.1.1", ["hadoop-client-api-3.4.2.jar", "scala-library-2.13.17.jar"])["delta"]
-    'io.delta:delta-spark_4.1_2.13:4.2.0'
+def packages(bundled: list[str]) -> dict[Purpose, str]:
+    """Coordinates of the packages for the installed versions: Delta's as delta-spark itself would have a session fetch it, S3A's
+    of the version of Hadoop that Spark brings.
     """
-    spark_line, scala = (_major_and_minor(each) for each in (spark, _version_of("scala-library", bundled)))
+    delta = configure_spark_with_delta_pip(SparkSession.Builder())
     return {
-        "delta": f"io.delta:delta-spark_{spark_line}_{scala}:{delta}",
+        "delta": delta._options["spark.jars.packages"],
         "s3": f"org.apache.hadoop:hadoop-aws:{_version_of('hadoop-client-api', bundled)}",
     }
 
@@ -38,7 +38,7 @@ def renew() -> None:
     """
     bundled = spark_jars()
     listed: dict[str, str] = {}
-    for purpose, package in packages(version("delta-spark"), version("pyspark"), bundled).items():
+    for purpose, package in packages(bundled).items():
         with tempfile.TemporaryDirectory() as work:
             arrived = retrieve([package], Path(work), conf_file("spark/ivysettings.xml"), transitive=True)
             for coordinates, path in arrived.items():
@@ -56,7 +56,3 @@ def _version_of(artifact: str, bundled: list[str]) -> str:
     """The version in which Spark brings an artifact, "" where it does not."""
     names = (re.fullmatch(rf"{re.escape(artifact)}-(\d.*)\.jar", name) for name in bundled)
     return next((found[1] for found in names if found), "")
-
-
-def _major_and_minor(number: str) -> str:
-    return ".".join(number.split(".")[:2])

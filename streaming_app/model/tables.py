@@ -262,8 +262,8 @@ RUN_METRICS = Table(
         pass_cpu_seconds=double("CPU-seconds of the workers in the pass"),
         commit_seconds=double("wall seconds of dedupe and commit"),
         enrichers=json_text(
-            "what each enricher did, {name: {cpu_seconds, failed, error, info}}: values it failed on, the first error, and "
-            "what it worked with (type and build date of databases)"
+            "what each enricher did, {name: {cpu_seconds, failed, error, info, counts}}: values it failed on, the first error, "
+            "what it worked with (type and build date of databases), and what else it counted (ip: cdn_addresses)"
         ),
         commit_cpu_seconds=double("CPU-seconds of the driver in dedupe and commit"),
         latency_p50_seconds=double("from event to table: half of the written events took no longer, within 5 %"),

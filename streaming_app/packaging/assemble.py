@@ -25,11 +25,12 @@ class Recipe:
     extra: str | None
     """The extra of the project whose requirements are taken; None takes those of the project."""
     left_out: frozenset[str]
-    """Distributions that the target has of its own."""
+    """Distributions that the target has of its own, or has no use for."""
 
 
-# EMR's image has its own Spark and Delta, patched by Amazon: a second copy would hide them.
-ENVIRONMENT = Recipe(None, frozenset({"pyspark", "py4j", "delta-spark"}))
+# EMR's image has its own Spark and Delta, patched by Amazon: a second copy would hide them. aiohttp is for geoip2's web service,
+# which the job never calls.
+ENVIRONMENT = Recipe(None, frozenset({"pyspark", "py4j", "delta-spark", "aiohttp"}))
 # Lambda's runtime has boto3; Arrow, DuckDB and Spark are the job's, and more than a Lambda could hold.
 SUBMITTER = Recipe("submitter", frozenset({"boto3", "botocore", "s3transfer"}))
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import DataFrame, SparkSession
+
 from streaming_app import pipeline
+from streaming_app.model.tables import TABLES
 from streaming_app.progress import LogLines
 from streaming_app.storage import Storage
 from streaming_app.summary import Summary
@@ -61,6 +64,10 @@ class Job:
     def query(self, sql: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = rows_of(self.sink, sql).to_pylist()
         return rows
+
+    def frame(self, table: str, spark: SparkSession) -> DataFrame:
+        """A table as Spark reads it, its columns in the order of the contract."""
+        return spark.read.format("delta").load(f"{self.folder}/lake/{table}").select(*TABLES[table].schema.names)
 
     def four_tables(self) -> dict[str, list[dict[str, Any]]]:
         return {table: self.rows(table) for table in ("event", "item", "user", "session")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app import pipeline
@@ -73,16 +74,12 @@ def test_late_files_are_found_as_far_back_as_is_configured(spark: SparkSession, 
     assert summary.counts["files"] == 2
 
 
-def test_nothing_new_starts_nothing(spark: SparkSession, tmp_path: Path) -> None:
+def test_nothing_new_starts_nothing(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = Job(tmp_path)
     put(job, NAMES[0])
     job.run()
-    with_spark = pipeline.get_session
-    try:
-        pipeline.get_session = None  # type: ignore[assignment]
-        assert job.run().batches == 0
-    finally:
-        pipeline.get_session = with_spark
+    monkeypatch.setattr(pipeline, "get_session", None)
+    assert job.run().batches == 0
 
 
 def test_a_backlog_of_many_folders_is_read_by_its_window(spark: SparkSession, tmp_path: Path) -> None:

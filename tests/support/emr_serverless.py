@@ -81,7 +81,7 @@ def serving_emr() -> Iterator[tuple[EmrServerless, str]]:
         def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
             self._answer(lambda: emr.listed(parse_qs(urlsplit(self.path).query)))
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:  # noqa: N802 - the same
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self._answer(lambda: emr.start(self.path.split("/")[2], body))
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import pickle
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.enrichers.addresses import AddressPrivacy, canonical, client_address
+from streaming_app.enrichers.addresses import AddressPrivacy, TrustedProxies, canonical, client_address
+from streaming_app.enrichers.proxies import cdns
 
 KEY = "a key of 16 characters or more"
 
@@ -66,7 +67,7 @@ CLIENTS: list[tuple[str | None, int, str | None]] = [
     # private and reserved addresses may be in a database of one's own
     ("10.1.2.3", 0, "10.1.2.3"),
     ("127.0.0.1", 0, "127.0.0.1"),
-    ("0.0.0.0", 0, "0.0.0.0"),  # noqa: S104
+    ("0.0.0.0", 0, "0.0.0.0"),  # noqa: S104 - an address that is read, nothing is bound to it
     ("255.255.255.255", 0, "255.255.255.255"),
     ("100.64.0.1", 0, "100.64.0.1"),
     ("fd00::1", 0, "fd00::1"),
@@ -97,8 +98,77 @@ def test_the_clients_address(header: str | None, proxies: int, expected: str | N
     assert canonical(expected or "") == expected  # canonical text is read as it is
 
 
-@given(st.text() | st.from_regex(r"[0-9a-f:.,\[\]% \"]*"), st.integers(0, 5))
-def test_any_text_gives_an_address_or_none(header: str, proxies: int) -> None:
+# header, the client's address where proxies are known by their addresses
+UNCOUNTED: list[tuple[str | None, str | None]] = [
+    (None, None),
+    (" , ,", None),
+    # no CDN in front: what a client wrote to the left of its address counts for nothing
+    ("18.233.165.3", "18.233.165.3"),
+    ("8.8.8.8, 18.233.165.3", "18.233.165.3"),
+    ("10.9.9.9, 18.233.165.3", "18.233.165.3"),
+    ("8.8.8.8, 130.176.1.9, 18.233.165.3", "18.233.165.3"),
+    ("8.8.8.8, 104.16.0.1, 10.0.0.7, 2a02:810d::1", "2a02:810d::1"),
+    # a CDN in front: CloudFront, Cloudflare, Fastly, Google; it saw the client, and what stands further left is the client's
+    ("18.233.165.3, 130.176.1.9", "18.233.165.3"),
+    ("8.8.8.8, 18.233.165.3, 130.176.1.9", "18.233.165.3"),
+    ("8.8.8.8,2a02:810d::1,2600:9000:1000::7", "2a02:810d::1"),
+    ("18.233.165.3, 64.252.70.1:4711", "18.233.165.3"),
+    ("18.233.165.3, 172.68.10.1", "18.233.165.3"),
+    ("18.233.165.3, [2400:cb00:3::1]:443", "18.233.165.3"),
+    ("18.233.165.3, 151.101.2.3", "18.233.165.3"),
+    ("18.233.165.3, 2a04:4e42::5", "18.233.165.3"),
+    ("8.8.8.8, 18.233.165.3, 34.117.5.6, 34.96.0.9", "18.233.165.3"),
+    ("18.233.165.3, 34.117.5.6, 35.191.9.9", "18.233.165.3"),
+    # several CDNs, private machines between them
+    ("8.8.8.8, 18.233.165.3, 172.70.1.1, 130.176.1.9, 10.0.0.7", "18.233.165.3"),
+    ("18.233.165.3, 130.176.1.9, 10.0.0.7, ::1", "18.233.165.3"),
+    # private addresses of every kind
+    *((f"8.8.8.8, 18.233.165.3, {each}", "18.233.165.3") for each in (
+        "10.255.255.255", "172.16.0.0", "172.31.255.255", "192.168.1.1", "100.64.0.1", "100.127.255.255", "169.254.1.1", "127.0.0.1",
+        "fd00::1", "fe80::1%eth0", "::1", "::ffff:10.0.0.7", "::ffff:130.176.1.9", '"[fd00::1]:80"', " ,",
+    )),
+    # not private, and no CDN's: machines of a cloud's customers, crawlers, resolvers, documentation, other reserved ones
+    *((f"1.1.1.1, {each}", each) for each in (
+        "11.0.0.0", "172.15.255.255", "172.32.0.0", "192.167.255.255", "192.169.0.0", "100.63.255.255", "100.128.0.0", "0.0.0.1",
+        "255.255.255.255", "192.0.2.7", "198.51.100.7", "203.0.113.7", "2001:db8::1", "fec0::1", "ff02::1",
+        "52.94.76.1", "34.72.0.1", "66.249.66.1", "8.8.8.8", "13.107.42.14",
+    )),
+    # visitors by way of iCloud Private Relay, whose exits are beside the CDNs' published networks
+    *((f"1.1.1.1, {each}", each) for each in ("104.28.30.1", "140.248.20.16", "140.248.44.74", "146.75.136.16", "146.75.190.4", "2a04:4e41:420e::1")),
+    # what cannot be read is not passed over
+    ("1.1.1.1, unknown", None),
+    ("1.1.1.1, unknown, 130.176.1.9", None),
+    ("1.1.1.1, 18.233.165.3:http, 10.0.0.7", None),
+    # nothing but proxies
+    ("10.1.2.3", "10.1.2.3"),
+    ("130.176.1.9", "130.176.1.9"),
+    ("10.1.2.3, 130.176.1.9", "10.1.2.3"),
+    ("unknown, 10.1.2.3, 130.176.1.9", None),
+    # as long as one likes
+    ("130.176.1.9, " * 100_000 + "18.233.165.3", "18.233.165.3"),
+    ("18.233.165.3, " + "130.176.1.9, " * 100, "18.233.165.3"),
+    ("x" * 1_000_000 + ", 130.176.1.9", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "expected"), UNCOUNTED, ids=lambda value: repr(value)[:60])
+def test_proxies_are_known_by_their_addresses(header: str | None, expected: str | None) -> None:
+    assert client_address(header) == client_address(header, "auto") == expected
+
+
+def test_every_published_network_is_passed_over_from_its_first_to_its_last_address() -> None:
+    networks = [ip_network(each) for cdn in cdns() for each in cdn.networks]
+    assert {cdn.name for cdn in cdns() if len(cdn.networks) >= 20} == {"CloudFront", "Cloudflare", "Fastly", "Google"}
+    for network in networks:
+        for address in (network[0], network[-1]):
+            assert client_address(f"8.8.8.8, 18.233.165.3, {address}") == "18.233.165.3"
+        for beside in (network[0] - 1, network[-1] + 1):
+            in_one = any(beside in each for each in networks if each.version == network.version)
+            assert (client_address(f"18.233.165.3, {beside}") == "18.233.165.3") == in_one
+
+
+@given(st.text() | st.from_regex(r"[0-9a-f:.,\[\]% \"]*"), st.integers(0, 5) | st.just("auto"))
+def test_any_text_gives_an_address_or_none(header: str, proxies: TrustedProxies) -> None:
     address = client_address(header, proxies)
     assert address is None or str(ip_address(address)) == address
     for mode in ("keep", "truncate", "hash", "drop"):
@@ -111,7 +181,7 @@ def test_any_text_gives_an_address_or_none(header: str, proxies: int) -> None:
 @given(st.ip_addresses(), st.sampled_from(["{}", "[{}]:80", ' "{}" ', "1.1.1.1, {}"]))
 def test_every_address_is_read(address: Any, form: str) -> None:
     mapped = getattr(address, "ipv4_mapped", None)
-    assert client_address(form.format(address)) == str(mapped or address)
+    assert client_address(form.format(address), 0) == str(mapped or address)
 
 
 # header, truncated
@@ -157,7 +227,7 @@ def test_hashes_tell_equal_addresses_by_their_key_alone() -> None:
     assert hashed.apply(one) == one  # a replay of what was stored
     assert AddressPrivacy("hash", KEY + "x").apply("18.233.165.3") not in (one, None)
     assert AddressPrivacy("hash", "é" * 500).apply("18.233.165.3") not in (one, None)  # a key of any length
-    assert pickle.loads(pickle.dumps(hashed)) == hashed  # noqa: S301
+    assert pickle.loads(pickle.dumps(hashed)) == hashed  # noqa: S301 - of our own pickling
     assert KEY not in repr(hashed)
     with pytest.raises(ValueError, match="key"):
         AddressPrivacy("hash")

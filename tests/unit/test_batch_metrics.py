@@ -69,6 +69,19 @@ def test_the_row_of_a_batch(tmp_path: Path) -> None:
     assert {name: stored[name] for name in ("late", "files_by_table")} == {name: row[name] for name in ("late", "files_by_table")}
 
 
+def test_counts_of_enrichers_are_summed_over_tasks(tmp_path: Path) -> None:
+    """Events, not addresses; of the events of this micro-batch alone, although a worker's enricher serves many."""
+    lake = Lake(tmp_path, "enrichers: [{ip: {}}, {user_agent: {}}]\n")
+    for name in ("a", "b"):
+        cdn = [line(event(f"{name}-{number}"), ip="130.176.1.9") for number in range(3)]
+        hidden = line(event(f"{name}-visitor"), event(f"{name}-second"), ip="192.0.2.1, 130.176.1.9")
+        files = [write(tmp_path / "raw", f"{name}-{number}.gz", *cdn[number:], hidden) for number in range(2)]
+        row = lake.ingest(*files, tasks=2)
+        uses = json.loads(row["enrichers"])
+        assert uses["ip"]["counts"] == {"cdn_addresses": 3 + 2}
+        assert uses["user_agent"]["counts"] == {}
+
+
 def test_every_metric_of_a_run_is_emitted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = Summary("job")
     summary.add(Lake(tmp_path).ingest(write(tmp_path / "raw", "a.gz", line(event("a")), b"broken")))

@@ -55,7 +55,7 @@ class Refusing(Good):
 
 class Mistyped(Good):
     def event(self, event_id: str, position: int) -> Any:
-        return api.Event(app_id="own", event_id=event_id, event_name="own", event_time_msec="now")  # type: ignore[arg-type]
+        return api.Event(app_id="own", event_id=event_id, event_name="own", event_time_msec="now")
 
 
 class Naive:

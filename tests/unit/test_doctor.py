@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from streaming_app.operations.operation import operation
 from streaming_app.storage import Storage
 from streaming_app.tables.layout import LAYOUT_KEY
 from tests.support.lake import Lake
+from tests.support.raw import event, line
+from tests.support.raw import write as write_raw
 from tests.support.upkeep import busy_lake, copied
 
 DAY = 86_400
@@ -67,6 +70,18 @@ class Patient:
 @pytest.fixture
 def patient(healthy: Lake, tmp_path: Path) -> Patient:
     return Patient(healthy, tmp_path)
+
+
+def ingested(*headers: str, extra: str = "", part: int = 0) -> Callable[[Patient], None]:
+    """Events with these address headers were ingested by an ip enricher with ``extra`` options; ``part`` ordinary ones, too."""
+
+    def damage(patient: Patient) -> None:
+        geo = f"enrichers:\n  - ip: {{database: {patient.folder}/geo.mmdb{extra}}}\n"
+        patient.configure(geo)
+        sent = [line(event(f"v-{number}"), ip=each) for number, each in enumerate([*headers, *["203.0.113.7"] * part])]
+        Lake(patient.folder, geo, stream_id="later").ingest(write_raw(patient.folder / "raw", "v.gz", *sent))
+
+    return damage
 
 
 def write(path: Path, content: bytes = b"x") -> None:
@@ -164,6 +179,10 @@ DAMAGES: dict[str, tuple[Callable[[Patient], Any], tuple[str, str, str]]] = {
     "an old backlog": (old_raw_file, ("backlog", "warning", "1 unprocessed files, ")),
     "a batch was interrupted": (added("lake/_checkpoints/ingest/2026-05/offsets/0"), ("backlog", "warning", "a micro-batch was interrupted")),
     "derive is behind": (remove("lake/_checkpoints/derive/commits"), ("backlog", "warning", "user and session do not know all events yet")),
+    "visitors have the address of a CDN": (ingested("130.176.1.9"), ("addresses", "warning", "ip: 1 of the last 1 elements have the address of a CDN: it, not")),
+    "visitors are behind a CDN": (ingested("203.0.113.7, 130.176.1.9"), ("addresses", "ok", "ip: 0 of the last 1 elements have the address of a CDN")),
+    "a CDN is not counted on": (ingested("203.0.113.7, 130.176.1.9", extra=", trusted_proxies: 0"), ("addresses", "warning", "ip: 1 of the last 1 elements")),
+    "a program of a CDN's": (ingested("130.176.1.9", part=100), ("addresses", "ok", "ip: 1 of the last 101 elements have the address of a CDN")),
     "a command was killed": (killed_command, ("operations", "warning", 'was interrupted: erase {"app":"shop"}, begun ')),
 }  # fmt: skip
 
@@ -196,6 +215,26 @@ def test_a_healthy_pipeline(patient: Patient, capsys: pytest.CaptureFixture[str]
     said = {each.check: each.message for each in found}
     assert said["lease"].startswith("in use, alive: run test since ")
     assert said["last run"].startswith("the last micro-batch began 2026-05-28 20:28:20 UTC, ")
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        ("", "have the CDN and the load balancer append to X-Forwarded-For"),
+        (", trusted_proxies: 0", "set enrichers: ip: trusted_proxies: auto"),
+    ],
+)
+def test_what_to_do_about_a_cdn(extra: str, says: str, patient: Patient) -> None:
+    ingested("203.0.113.7, 130.176.1.9" if extra else "130.176.1.9", extra=extra)(patient)
+    [found] = [each for each in patient.findings() if each.check == "addresses"]
+    assert found.remedy.startswith(says)
+
+
+def test_an_old_list_of_cdns(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streaming_app.enrichers.ip.networks_read", lambda: date(2020, 1, 1))
+    [found] = [each for each in patient.findings() if "networks of CDNs" in each.message]
+    assert (found.check, found.status) == ("geo", "warning")
+    assert "python -m streaming_app.enrichers.renew_cdn_networks" in found.remedy
 
 
 def test_it_never_raises(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -572,7 +572,8 @@ def test_anything_may_stand_beside_a_good_event(before: list[Any], after: list[A
 @pytest.mark.parametrize("depth", [10, 900, 990, 1_000, 100_000])
 @pytest.mark.parametrize("key", ["x", "event_name", "items", "client_hints", "x-ga-mp2-user_properties"])
 def test_deep_nesting(key: str, depth: int) -> None:
-    data = '[{"event_name":"view","%s":%s},{"event_name":"view"}]' % (key, '{"a":' * depth + "1" + "}" * depth)  # noqa: UP031
+    nested = '{"a":' * depth + "1" + "}" * depth  # deeper than json.dumps goes
+    data = f'[{{"event_name":"view","{key}":{nested}}},{{"event_name":"view"}}]'
     results = list(GtmServer().transform(Request(data=data, ingest_time=NOW)))
     assert results[-1].position == 1
     assert isinstance(results[-1], Event)

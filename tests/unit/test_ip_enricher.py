@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from netaddr import IPSet
 
 from streaming_app.demo.geo import DATABASE_TYPE, write_geo_database
 from streaming_app.demo.world import make_world
+from streaming_app.enrichers.addresses import client_address
 from streaming_app.enrichers.ip import PLACE, Ip
+from streaming_app.enrichers.ip.editions import Edition
 from streaming_app.enrichers.ip.layouts import LAYOUT
 from streaming_app.errors import ConfigError
 from streaming_app.model.columns import columns_of
@@ -146,6 +148,85 @@ def test_layouts(case: str, tmp_path: Path) -> None:
     assert enriched(opened(database=own, **rest), "18.233.165.3", "18.233.164.3") == [expected, {}]
 
 
+FRANKFURT = {
+    "city": {"geoname_id": 2_925_533, **names("Frankfurt am Main")},
+    "continent": {"code": "EU", **names("Europe")},
+    "country": {"iso_code": "DE", "is_in_european_union": True, **names("Germany", "Deutschland")},
+    "location": {"accuracy_radius": 5, "latitude": 50.1188, "longitude": 8.6843, "time_zone": "Europe/Berlin"},
+    "postal": {"code": "60313"},
+    "subdivisions": [{"iso_code": "HE", **names("Hesse", "Hessen")}],
+    "traits": {"is_anycast": True, "user_type": "business"},
+}
+PLACES = [
+    ASHBURN,
+    FRANKFURT,
+    {"registered_country": ASHBURN["country"]},
+    {"country": {"iso_code": "US"}, "registered_country": {"iso_code": "GB", **names("UK")}},
+    {"country": {"iso_code": "QQ", **names("Nowhere")}},
+    {},
+    {"a_key_of_the_future": {"x": 1}, "country": {"iso_code": "US", "a_new_one": 1}},
+]
+NETWORKS = [ASN, ASN | ISP, ISP, {"autonomous_system_number": 1}, {}]
+# Type of an edition of MaxMind's: records
+EDITIONS: dict[str, list[dict[str, Any]]] = {
+    **{kind: [*PLACES, *(ASHBURN | {"traits": each} for each in NETWORKS)] for kind in ("GeoLite2-City", "GeoIP2-City", "GeoIP2-City-Europe", "GeoIP2-Enterprise", "GeoIP2-Precision-Enterprise")},
+    **{kind: [{key: each[key] for key in each if key not in ("city", "location", "subdivisions")} for each in PLACES] for kind in ("GeoLite2-Country", "GeoIP2-Country")},
+    "GeoLite2-ASN": [each for each in NETWORKS if not set(each) & set(ISP)],
+    "GeoIP2-ISP": NETWORKS,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr"])
+@pytest.mark.parametrize("kind", EDITIONS)
+def test_editions_of_maxmind(kind: str, language: str, tmp_path: Path) -> None:
+    """By MaxMind's library they give what the same records give by their places, and nothing for addresses they do not have."""
+    networks = {f"18.233.{number}.0/24": record for number, record in enumerate(EDITIONS[kind])}
+    uris = [database(tmp_path / f"{each}.mmdb", networks, kind=each) for each in (kind, "Test")]
+    edition, by_places = (opened(database=uri, language=language, **ALL) for uri in uris)
+    headers = [f"18.233.{number}.{last}" for number in range(len(networks) + 1) for last in (0, 255)] + ["2001:db8::1", "::1"]
+    assert isinstance(edition._databases[0].read.__self__, Edition)
+    assert not isinstance(by_places._databases[0].read.__self__, Edition)
+    found = enriched(edition, *headers)
+    assert found == enriched(by_places, *headers)
+    assert sum(map(bool, found)) >= 4
+    assert (edition.failed, by_places.failed) == (0, 0)
+    assert edition.info()["databases"][0]["type"] == kind
+
+
+# Type, and records that are not of MaxMind's layout
+FOREIGN = {
+    "GeoLite2-City": DBIP,
+    "GeoIP2-Country": {"country": "DE", "continent": "EU"},
+    "GeoLite2-ASN": {"as_number": "64496", "as_organization": "Example AS"},
+    "GeoIP2-Connection-Type": {"country_code": "DE"},
+    "DBIP-City": ASHBURN,
+    "City": DBIP,
+    "": DBIP,
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_databases_of_others_are_read_by_their_places(kind: str, tmp_path: Path) -> None:
+    """Also where they call themselves like MaxMind's, as some copies do."""
+    uri = database(tmp_path / "a.mmdb", {"18.233.165.0/24": FOREIGN[kind]}, kind=kind)
+    enricher = opened(database=uri, **ALL)
+    [found] = enriched(enricher, "18.233.165.3")
+    assert found.get("country_code") in ("DE", "US") or found == IN_AS
+    assert enricher.failed == 0
+
+
+def test_own_fields_of_an_edition(tmp_path: Path) -> None:
+    uri = database(tmp_path / "a.mmdb", {"18.233.165.0/24": FRANKFURT}, kind="GeoIP2-City")
+    [found] = enriched(opened(database={"uri": uri, "fields": {"geo_city": "postal.code"}}), "18.233.165.3")
+    assert (found["city"], found["country"]) == ("60313", "Germany")
+
+
+def test_an_edition_of_version_4(tmp_path: Path) -> None:
+    enricher = opened(database=database(tmp_path / "a.mmdb", {"18.233.165.0/24": ASHBURN}, ip_version=4, kind="GeoLite2-City"))
+    assert enriched(enricher, "18.233.165.3", "2001:db8::1") == [IN_ASHBURN, {}]
+    assert enricher.failed == 0
+
+
 @pytest.fixture
 def city(tmp_path: Path) -> str:
     networks = {"18.233.165.0/24": ASHBURN, "10.0.0.0/8": {"country": {"iso_code": "DE"}}, "2001:db8:1::/48": DBIP}
@@ -184,6 +265,35 @@ def test_headers(city: str) -> None:
 def test_trusted_proxies(city: str) -> None:
     [row] = enriched(opened(database=city, trusted_proxies=1), "10.1.2.3, 18.233.165.3, 8.8.8.8")
     assert row == IN_ASHBURN
+
+
+# Headers of four events, and how many of them have the address of a CDN
+BEHIND: list[tuple[str | int, list[str | None], int]] = [
+    ("auto", ["18.233.165.3, 130.176.1.9", "18.233.165.3", "18.233.165.3, 172.68.1.1, 10.0.0.7", None], 0),
+    ("auto", ["130.176.1.9", "18.233.165.3", "130.176.1.9", "130.176.1.9, 10.0.0.7"], 3),
+    ("auto", ["10.0.0.7, 130.176.1.9", "unknown", "", "unknown, 130.176.1.9"], 0),
+    (0, ["18.233.165.3, 130.176.1.9", "18.233.165.3", "18.233.165.3, 172.68.1.1", "18.233.165.3, 130.176.1.9"], 3),
+    (1, ["18.233.165.3, 130.176.1.9", "18.233.165.3", "18.233.165.3, 172.68.1.1, 130.176.1.9", None], 1),
+]
+
+
+@pytest.mark.parametrize(("proxies", "headers", "count"), BEHIND)
+def test_events_with_the_address_of_a_cdn_are_counted(
+    proxies: str | int, headers: list[str | None], count: int, city: str
+) -> None:
+    enricher = opened(database=city, trusted_proxies=proxies)
+    made = enricher.enrich(pa.table({"ip": pa.array(headers, pa.string())}))
+    assert enricher.counts == {"cdn_addresses": count}
+    assert enricher.failed == 0
+    there = [found == "Ashburn" for found in made["geo_city"].to_pylist()]
+    assert there == [header is not None and client_address(header, proxies) == "18.233.165.3" for header in headers]
+
+
+def test_behind_a_cdn_visitors_are_located_without_any_setting(city: str) -> None:
+    """What a client writes into the header itself counts for nothing, with a CDN in front or without."""
+    forged = "10.1.2.3, 2001:db8:1::9, 130.176.1.9"
+    rows = enriched(opened(database=city), f"{forged}, 18.233.165.3, 130.176.99.9", f"{forged}, 18.233.165.3")
+    assert rows == [IN_ASHBURN, IN_ASHBURN]
 
 
 def test_several_databases(tmp_path: Path) -> None:
@@ -247,7 +357,7 @@ def test_without_a_database(caplog: pytest.LogCaptureFixture) -> None:
         assert enriched(enricher, "18.233.165.3", None, geo_city=["Paris", None]) == [{"city": "Paris"}, {}]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "geo columns stay empty" in caplog.text
-    assert enricher.info() == {"databases": []}
+    assert enricher.info()["databases"] == []
 
 
 def test_a_database_of_no_use_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -283,6 +393,16 @@ def test_damage_further_down_costs_those_addresses_only(tmp_path: Path) -> None:
     headers = ["18.233.165.3", "10.0.7.1", "18.233.165.4", "18.233.165.3"]
     assert [row.get("city") for row in enriched(enricher, *headers)] == [None, "Place 7", None, None]
     assert enricher.failed == 2
+    edition = database(
+        tmp_path / "b.mmdb",
+        {network: {"city": names(each["city"])} for network, each in networks.items()}
+        | {"18.233.165.0/24": {"city": names("Munich")}},
+        kind="GeoLite2-City",
+    )
+    Path(edition).write_bytes(Path(edition).read_bytes().replace(b"Munich", b"M\xff\xff\xff\xffh"))
+    enricher = opened(database=edition)
+    assert [row.get("city") for row in enriched(enricher, *headers)] == [None, "Place 7", None, None]
+    assert enricher.failed == 2
     path.write_bytes(path.read_bytes().replace(b"Place 0", b"Pl\xff\xff\xff\xff0"))
     with pytest.raises(ConfigError, match="not a database"):
         opened(database=str(path))
@@ -290,7 +410,9 @@ def test_damage_further_down_costs_those_addresses_only(tmp_path: Path) -> None:
 
 def test_facts_for_run_metrics(city: str) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
-    [facts] = opened(database=[city]).info()["databases"]
+    info = opened(database=[city]).info()
+    [facts] = info["databases"]
+    assert date.fromisoformat(info["cdn_networks"]) >= date(2026, 7, 2)
     assert (facts["uri"], facts["type"], list(facts)) == (city, "Test-City", ["uri", "type", "built"])
     assert abs((datetime.fromisoformat(facts["built"]) - before).total_seconds()) < 3_600
 
@@ -319,7 +441,8 @@ def test_many_addresses_in_little_memory(city: str) -> None:
 
 # Options and what is said about them
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"trusted_proxies": -1}, "trusted_proxies"),
+    *(({"trusted_proxies": each}, f"trusted_proxies: must be auto, or how many proxies there are: 0, 1, 2 (given: {each!r})") for each in (-1, "Auto", "", True, 1.5, "two")),
+    ({"trusted_proxies": [1]}, "trusted_proxies: must be auto, or how many proxies there are"),
     ({"proxies": 1}, "unknown key"),
     ({"database": {"uri": "a.mmdb", "feilds": {}}}, "did you mean 'fields'?"),
     ({"database": {"fields": {}}}, "is required"),
@@ -332,7 +455,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"database": 5}, "database"),
     ({"database": ""}, "database"),
     ({"language": ""}, "language"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("options", "message"), REFUSED, ids=str)

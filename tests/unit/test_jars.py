@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from streaming_app.classes import missing_class
 from streaming_app.cli import _exit_code
@@ -15,9 +17,12 @@ from streaming_app.jars.ivy import spark_jars
 from streaming_app.jars.lock import Jar, faults, locked_jars
 from streaming_app.jars.needed import jar_settings, needed_jars
 from streaming_app.jars.renew import packages
+from streaming_app.session import get_session
+from streaming_app.storage import Storage
 from tests.support.infra import ROOT
 from tests.support.lake import config_for
 
+DELTA = "io.delta:delta-spark_4.1_2.13:4.2.0"
 S3 = "checkpoint: {uri: 's3://bucket/progress'}\n"
 JAR = Jar("delta", "org.example:a:1.0", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 """Whose content is "abc"."""
@@ -27,7 +32,8 @@ def test_the_list_is_of_the_versions_in_pyproject() -> None:
     """Change pyspark or delta-spark, and this fails until the list is renewed: python -m streaming_app.jars --renew."""
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     versions = dict(each.split("==") for each in required if "==" in each and ";" not in each)
-    wanted = packages(versions["delta-spark"], versions["pyspark"], spark_jars())
+    assert {name: version(name) for name in ("delta-spark", "pyspark")}.items() <= versions.items()
+    wanted = packages(spark_jars())
     for purpose, coordinates in wanted.items():
         assert coordinates in {jar.coordinates for jar in locked_jars(purpose)}
     assert {jar.purpose for jar in locked_jars()} == set(wanted)
@@ -119,6 +125,39 @@ def test_a_name_that_is_hard_to_write_as_a_uri(full: Path, monkeypatch: pytest.M
     monkeypatch.setenv("CLICKSTREAM_JARS", str(full.rename(full.with_name("a%b c"))))
     uris = jar_settings(config_for(full))["spark.jars"].split(",")
     assert all(uri.startswith("file:///") and "/a%25b%20c/" in uri for uri in uris)
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("", ""),
+        (" , ", " , "),
+        ("org.example:mine:1.0", f"{DELTA},org.example:mine:1.0"),
+        (
+            "org.example:mine:1.0, org.apache.hadoop:hadoop-aws:3.4.2",
+            f"{DELTA},org.example:mine:1.0,org.apache.hadoop:hadoop-aws:3.4.2",
+        ),
+        (f"{DELTA},org.example:mine:1.0", f"{DELTA},org.example:mine:1.0"),
+        ("org.example:mine:1.0,io.delta:delta-spark_4.1_2.13:4.2.1", "org.example:mine:1.0,io.delta:delta-spark_4.1_2.13:4.2.1"),
+    ],
+)
+def test_delta_comes_with_packages_of_ones_own(named: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By delta-spark's own helper, in the installed version, unless one is named; no packages, nothing is fetched."""
+    given: dict[str, str] = {}
+
+    class Started(Exception): ...
+
+    def start(builder: SparkSession.Builder) -> None:
+        given.update(builder._options)
+        raise Started
+
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
+    monkeypatch.setenv("CLICKSTREAM_JARS", str(tmp_path / "empty"))
+    monkeypatch.setattr(SparkSession.Builder, "getOrCreate", start)
+    with pytest.raises(EnvironmentProblem):
+        get_session(config_for(tmp_path, f"spark: {{conf: {{spark.jars.packages: '{named}'}}}}\n"), Storage())
+    assert given["spark.jars.packages"] == told
+    assert "spark.jars" not in given
 
 
 @pytest.mark.parametrize("named", ["", "io.delta:delta-spark_4.1_2.13:4.2.0,org.example:mine:1.0"])

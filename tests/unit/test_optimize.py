@@ -232,7 +232,7 @@ def clickstream(before: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         code = _exit_code([*arguments, "-c", str(config)], debug=False)
         return code, capsys.readouterr().out
 
-    call.lake = lake  # type: ignore[attr-defined]
+    call.lake = lake
     return call
 
 

@@ -133,5 +133,5 @@ def test_an_item_is_set_aside_and_brought_back(tmp_path: Path) -> None:
 
 
 def test_the_message_says_what_failed() -> None:
-    _, [failed] = compute_isolated(lambda _: 1 / 0, pa.table({"app_id": ["a"], "user_pseudo_id": ["u"]}))  # type: ignore[arg-type, return-value]
+    _, [failed] = compute_isolated(lambda _: 1 / 0, pa.table({"app_id": ["a"], "user_pseudo_id": ["u"]}))
     assert failed == SetAside("a", "user_pseudo_id", "u", "ZeroDivisionError", "division by zero")

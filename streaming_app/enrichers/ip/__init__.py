@@ -10,14 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.enrichers.addresses import client_address
+from streaming_app.enrichers.addresses import client_address, is_cdn
 from streaming_app.enrichers.base import Files, Info
 from streaming_app.enrichers.columns import column, with_column
 from streaming_app.enrichers.distinct import distinct
 from streaming_app.enrichers.ip.databases import Database, open_databases
-from streaming_app.enrichers.ip.layouts import COORDINATES, LAYOUT, NETWORK, read_record
+from streaming_app.enrichers.ip.layouts import COORDINATES, LAYOUT, NETWORK
 from streaming_app.enrichers.ip.options import IpOptions
 from streaming_app.enrichers.ip.places import completed
+from streaming_app.enrichers.proxies import networks_read
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 
@@ -27,6 +28,8 @@ PLACE = ("geo_continent", "geo_sub_continent", "geo_country", "geo_country_code"
 _TYPES = {column.name: column.arrow for column in columns_of(Event)}
 _CACHED = 32_768
 """Addresses whose look-up a worker remembers, some 300 bytes each."""
+CDN_ADDRESSES = "cdn_addresses"
+"""Counter of events whose address is a CDN's: the client's own is not in the header, or further left."""
 _OF_NO_USE = "%s (%s) seems to have nothing for %s: name its `fields`, set `network` for AS numbers, or leave it out"
 
 
@@ -44,8 +47,9 @@ class Ip:
         self.FILLS = PLACE + (COORDINATES if options.coordinates else ()) + (NETWORK if options.network else ())
         self._databases: list[Database] = []
         self.failed = 0
+        self.counts = {CDN_ADDRESSES: 0}
         self.look_up = lru_cache(_CACHED)(self._look_up)
-        """The values of :attr:`FILLS` that the databases have for an address in canonical text."""
+        """The values of :attr:`FILLS` that the databases have for an address in canonical text, and whether it is a CDN's."""
 
     def open(self) -> None:
         wanted = [name for name in self.FILLS if name in LAYOUT]
@@ -57,8 +61,9 @@ class Ip:
             log.warning(_OF_NO_USE, info["uri"], info["type"], ", ".join(wanted))
 
     def info(self) -> Info:
-        """URI, type and build time (ISO 8601, UTC) of each database."""
-        return {"databases": [database.info for database in self._databases]}
+        """URI, type and build time (ISO 8601, UTC) of each database; the day of the list of CDNs' networks."""
+        databases = [database.info for database in self._databases]
+        return {"databases": databases, "cdn_networks": networks_read().isoformat()}
 
     def enrich(self, events: pa.Table) -> pa.Table:
         headers, which = distinct(column(events, "ip", pa.string()))
@@ -66,24 +71,27 @@ class Ip:
         for number, name in enumerate(self.FILLS):
             values = pa.array([each[number] for each in found], _TYPES[name]).take(which)
             events = with_column(events, name, pc.coalesce(values, column(events, name, _TYPES[name])))
+        if any(each[-1] for each in found):
+            of_cdn = pa.array([each[-1] for each in found]).take(which)
+            self.counts[CDN_ADDRESSES] += of_cdn.true_count
         return events
 
     def _found(self, header: str | None) -> tuple[Any, ...]:
         address = client_address(header, self._options.trusted_proxies)
-        return (None,) * len(self.FILLS) if address is None else self.look_up(address)
+        return (*(None,) * len(self.FILLS), False) if address is None else self.look_up(address)
 
     def _look_up(self, address: str) -> tuple[Any, ...]:
         found: dict[str, Any] = {}
         for database in self._databases:
             found = _joined(found, self._read(database, address))
         found = completed(found)
-        return tuple(found.get(name) for name in self.FILLS)
+        return (*(found.get(name) for name in self.FILLS), is_cdn(address))
 
     def _read(self, database: Database, address: str) -> dict[str, Any]:
         if ":" in address and not database.has_v6:
             return {}
         try:
-            return read_record(database.reader.get(address), database.fields)
+            return database.read(address)
         except Exception:  # a file that is damaged further down: its other addresses are still of use
             self.failed += 1
             return {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import maxminddb
 
 from streaming_app.enrichers.base import Files, Info
+from streaming_app.enrichers.ip.editions import Edition, kind_of
 from streaming_app.enrichers.ip.layouts import Fields, fields, read_record
 from streaming_app.enrichers.ip.options import DatabaseOptions, IpOptions
 from streaming_app.errors import ClickstreamError, ConfigError
@@ -23,16 +26,18 @@ _MALFORMED = "give a .mmdb file itself, not the archive it came in"
 
 @dataclass(frozen=True)
 class Database:
-    """An open database. ``of_use``: its first networks have something that was asked for."""
+    """An open database. ``read`` gives values by column for an address in canonical text, and raises for a damaged record;
+    ``of_use``: its first networks have something that was asked for.
+    """
 
-    reader: maxminddb.Reader
-    fields: Fields
+    read: Callable[[str], dict[str, Any]]
+    close: Callable[[], None]
     has_v6: bool
     info: Info
     of_use: bool
 
 
-def open_databases(options: IpOptions, columns: Iterable[str], files: Files) -> list[Database]:
+def open_databases(options: IpOptions, columns: Sequence[str], files: Files) -> list[Database]:
     """The configured databases in their order, mapped into memory.
 
     Raises:
@@ -41,25 +46,57 @@ def open_databases(options: IpOptions, columns: Iterable[str], files: Files) -> 
     opened, problems = [], []
     for each in options.database:
         try:
-            opened.append(_open(each, fields(columns, options.language, each.fields), files))
+            opened.append(_open(each, columns, options.language, files))
         except (OSError, ClickstreamError) as error:
             problems.append(f"{each.uri}: cannot be read ({_line(error)}); {_UNREADABLE}")
         except (maxminddb.InvalidDatabaseError, ValueError, OverflowError) as error:
             problems.append(f"{each.uri}: not a database in MaxMind's format ({_line(error)}); {_MALFORMED}")
     if problems:
         for database in opened:
-            database.reader.close()
+            database.close()
         raise ConfigError("\n".join(problems))
     return opened
 
 
-def _open(options: DatabaseOptions, wanted: Fields, files: Files) -> Database:
-    reader = maxminddb.open_database(files.local_copy(options.uri))
-    facts = reader.metadata()
+def _open(options: DatabaseOptions, columns: Sequence[str], language: str, files: Files) -> Database:
+    path = files.local_copy(options.uri)
+    by_places = _ByPlaces(path, fields(columns, language, options.fields))
+    facts = by_places.reader.metadata()
     built = datetime.fromtimestamp(facts.build_epoch, UTC).isoformat()
     info = {"uri": options.uri, "type": facts.database_type, "built": built}
-    of_use = any(read_record(record, wanted) for _, record in islice(reader, _PROBED))
-    return Database(reader, wanted, facts.ip_version == 6, info, of_use)
+    sample = by_places.first_of_use()
+    kind = None if options.fields else kind_of(facts.database_type)
+    if kind and sample:
+        edition = Edition(path, kind, columns, (language, "en"))
+        if _serves(edition, sample):
+            by_places.close()
+            return Database(edition.read, edition.close, facts.ip_version == 6, info, of_use=True)
+        edition.close()
+    return Database(by_places.read, by_places.close, facts.ip_version == 6, info, of_use=sample is not None)
+
+
+class _ByPlaces:
+    """A database by the places of values in its records, whatever its layout."""
+
+    def __init__(self, path: Path, wanted: Fields) -> None:
+        self.reader, self._wanted = maxminddb.open_database(path), wanted
+        self.close = self.reader.close
+
+    def read(self, address: str) -> dict[str, Any]:
+        return read_record(self.reader.get(address), self._wanted)
+
+    def first_of_use(self) -> str | None:
+        """An address of the first network that has something; None where none of the first ones has."""
+        first = islice(self.reader, _PROBED)
+        return next((str(network[0]) for network, record in first if read_record(record, self._wanted)), None)
+
+
+def _serves(edition: Edition, address: str) -> bool:
+    """Whether the records are laid out as MaxMind's are: flat copies of its databases have its names, too."""
+    try:
+        return bool(edition.read(address))
+    except (TypeError, AttributeError):
+        return False
 
 
 def _line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """Where databases keep what the columns are filled with: one table for all layouts, and how its values are read.
 
-Sources: MaxMind's documentation of GeoIP City, Country, Enterprise, ASN and ISP databases (nested); DB-IP's, IPinfo's and
-ip-location-db's files (flat: a name for each value).
+Sources: DB-IP's, IPinfo's and ip-location-db's files (flat: a name for each value); MaxMind's documentation (nested), which
+databases of others follow, too. MaxMind's own editions are read by its library (:mod:`streaming_app.enrichers.ip.editions`).
 """
 
 from __future__ import annotations
@@ -61,8 +61,13 @@ def read_record(record: Any, fields: Fields) -> dict[str, Any]:
     for key, stand_in in _STAND_INS.items():
         if key not in record and stand_in in record:
             record = {**record, key: record[stand_in]}
-    found = ((column, _first(record, paths, _READERS.get(column, _text))) for column, paths in fields.items())
+    found = ((column, _first(record, paths, reader_of(column))) for column, paths in fields.items())
     return {column: value for column, value in found if value is not None}
+
+
+def reader_of(column: str) -> Callable[[Any], Any]:
+    """Makes a column's value of what a database has; None where it cannot be one."""
+    return _READERS.get(column, _text)
 
 
 def _first(record: dict[str, Any], paths: Iterable[Path], read: Callable[[Any], Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -34,12 +34,21 @@ def _listed(value: Any) -> Any:
 _Written = str | DatabaseOptions | list[str | DatabaseOptions] | None
 
 
+def _auto_or_number(value: Any) -> Any:
+    """One complaint in place of one for each of the two types."""
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
+    if number != "auto" and (isinstance(number, bool) or not isinstance(number, int) or number < 0):
+        raise ValueError("must be auto, or how many proxies there are: 0, 1, 2")
+    return number
+
+
 class IpOptions(Section):
     database: Annotated[tuple[DatabaseOptions, ...], BeforeValidator(_listed, json_schema_input_type=_Written)] = ()
     """URI of a database, or a list of several: a column's value is that of the first that has one."""
-    trusted_proxies: int = Field(default=0, ge=0)
-    """Proxies of your own, a CDN for example, between clients and the load balancer: so many entries of X-Forwarded-For,
-    from the right, are theirs."""
+    trusted_proxies: Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_number)] = "auto"
+    """Proxies between clients and the load balancer. auto: entries of X-Forwarded-For, from the right, that are private or in
+    published networks of CDNs (CloudFront, Cloudflare, Fastly, Google) are theirs. A number, for other proxies with public
+    addresses: so many entries, from the right."""
     coordinates: bool = False
     """Fill geo_latitude and geo_longitude too."""
     network: bool = False

@@ -10,7 +10,7 @@ from streaming_app.operations.doctor.finding import Finding, Pipeline
 from streaming_app.operations.doctor.machine import jars, java, packages, python, spark
 from streaming_app.operations.doctor.places import aws, checkpoint, sink, source
 from streaming_app.operations.doctor.settings import enrichers, plugins, read_configuration
-from streaming_app.operations.doctor.state import backlog, last_run, lease, operations, tables
+from streaming_app.operations.doctor.state import addresses, backlog, last_run, lease, operations, tables
 
 log = logging.getLogger("clickstream")
 
@@ -26,6 +26,7 @@ PIPELINE: tuple[Callable[[Pipeline], Iterable[Finding]], ...] = (
     lease,
     backlog,
     last_run,
+    addresses,
     operations,
 )
 """What needs a configuration."""

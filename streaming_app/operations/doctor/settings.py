@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from streaming_app.config.load import load_config
 from streaming_app.config.model import Config
@@ -15,6 +15,10 @@ from streaming_app.operations.doctor.finding import Finding, Pipeline
 
 GEO_MAX_AGE = timedelta(days=60)
 """Providers publish a new database every week or month; addresses move, and MaxMind's licence asks to renew within 30 days."""
+
+RENEW_CDN_NETWORKS = "streaming_app.enrichers.renew_cdn_networks"
+CDN_MAX_AGE = timedelta(days=365)
+"""CDNs add a few networks a year."""
 
 
 def read_configuration(uri: str) -> tuple[Config | None, list[Finding]]:
@@ -54,7 +58,9 @@ def enrichers(pipeline: Pipeline) -> Iterator[Finding]:
             continue
         yield Finding("enrichers", "ok", f"{step.name}: its files can be read")
         if isinstance(step.enricher, Ip):
-            yield from _databases(step.name, step.enricher.info()["databases"])
+            info = step.enricher.info()
+            yield from _databases(step.name, info["databases"])
+            yield _cdn_networks(step.name, date.fromisoformat(info["cdn_networks"]))
 
 
 def _databases(name: str, databases: list[Info]) -> Iterator[Finding]:
@@ -69,3 +75,11 @@ def _databases(name: str, databases: list[Info]) -> Iterator[Finding]:
             yield Finding("geo", "warning", message, "fetch a newer one; the next run takes it")
         else:
             yield Finding("geo", "ok", message)
+
+
+def _cdn_networks(name: str, read: date) -> Finding:
+    age = datetime.now(UTC).date() - read
+    message = f"{name}: the list of networks of CDNs is of {read}, {age.days} days old"
+    if age > CDN_MAX_AGE:
+        return Finding("geo", "warning", message, f"install a newer version, or in a checkout: python -m {RENEW_CDN_NETWORKS}")
+    return Finding("geo", "ok", message)

@@ -6,21 +6,29 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
 from deltalake import DeltaTable
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.backlog.windows import due_windows
+from streaming_app.enrichers.ip import CDN_ADDRESSES
 from streaming_app.errors import SinkError
 from streaming_app.lease.tables import holder_of
 from streaming_app.model.tables import OPERATION, RUN_METRICS, TABLES, Table
 from streaming_app.operations.doctor.finding import Finding, Pipeline
 from streaming_app.operations.interrupted import interrupted
 from streaming_app.tables.delta import live_files
+from streaming_app.tables.files import LiveFile
 from streaming_app.tables.layout import LAYOUT_VERSION, layout_of
+from streaming_app.tables.read import asking
 
 BACKLOG_HOURS = 24
 """A raw file that waits longer than that waits for nothing: the slowest schedule that makes sense is daily."""
+
+CDN_BATCHES = 20
+CDN_PART = 0.01
+"""Of the elements of the last micro-batches; fewer with a CDN's address are programs that run on its machines."""
 
 _RUN = "clickstream run"
 
@@ -103,14 +111,41 @@ def last_run(pipeline: Pipeline) -> Iterator[Finding]:
     """When the last micro-batch began, from the log alone."""
     if not _is_there(pipeline, RUN_METRICS):
         return
-    times = [file.most.get("created_time") for file in live_files(pipeline.sink.open(RUN_METRICS))]
-    newest = max((each for each in times if isinstance(each, datetime)), default=None)
-    if newest is None:
+    moment = max(map(_newest, live_files(pipeline.sink.open(RUN_METRICS))), default=_NEVER)
+    if moment == _NEVER:
         yield Finding("last run", "ok", "no micro-batch yet")
         return
-    moment = newest if newest.tzinfo else newest.replace(tzinfo=UTC)
     hours = (datetime.now(UTC) - moment).total_seconds() / 3_600
     yield Finding("last run", "ok", f"the last micro-batch began {moment:%Y-%m-%d %H:%M:%S} UTC, {_age(hours)} ago")
+
+
+def addresses(pipeline: Pipeline) -> Iterator[Finding]:
+    """Whether enough of the addresses by which visitors are located are theirs, and not a CDN's; by the last micro-batches."""
+    if not _is_there(pipeline, RUN_METRICS):
+        return
+    files = sorted(live_files(pipeline.sink.open(RUN_METRICS)), key=_newest)[-CDN_BATCHES:]
+    with asking(pipeline.sink, {RUN_METRICS.name: files}) as ask:
+        sql = f"SELECT received, enrichers FROM {RUN_METRICS.name} ORDER BY created_time DESC LIMIT {CDN_BATCHES}"
+        batches = ask(sql).to_pylist()
+    counted: dict[str, list[tuple[int, int]]] = {}
+    for batch in batches:
+        for name, use in msgspec.json.decode(batch["enrichers"] or "{}").items():
+            if (count := use.get("counts", {}).get(CDN_ADDRESSES)) is not None:
+                counted.setdefault(name, []).append((count, batch["received"]))
+    for name, found in counted.items():
+        yield _of_cdn(pipeline, name, *map(sum, zip(*found, strict=True)))
+
+
+def _of_cdn(pipeline: Pipeline, name: str, count: int, received: int) -> Finding:
+    message = f"{name}: {count:,} of the last {received:,} elements have the address of a CDN"
+    if count <= CDN_PART * received:
+        return Finding("addresses", "ok", message)
+    options = next((entry[name] for entry in pipeline.config.enrichers if name in entry), {})
+    if options.get("trusted_proxies", "auto") == "auto":
+        remedy = "have the CDN and the load balancer append to X-Forwarded-For, as they do unless they were told otherwise"
+    else:
+        remedy = f"set enrichers: {name}: trusted_proxies: auto, or a larger number; then reprocess the days"
+    return Finding("addresses", "warning", f"{message}: it, not the visitor, was located", remedy)
 
 
 def operations(pipeline: Pipeline) -> Iterator[Finding]:
@@ -123,6 +158,17 @@ def operations(pipeline: Pipeline) -> Iterator[Finding]:
         yield Finding("operations", "warning", f"was interrupted: {each}", f"repeat it: clickstream {each.operation}")
     if not found:
         yield Finding("operations", "ok", "no command was interrupted")
+
+
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+def _newest(file: LiveFile) -> datetime:
+    """When the newest micro-batch in a file of ``run_metrics`` began, from the log alone."""
+    moment = file.most.get("created_time")
+    if not isinstance(moment, datetime):
+        return _NEVER
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _is_there(pipeline: Pipeline, table: Table) -> bool:
