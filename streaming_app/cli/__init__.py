@@ -69,7 +69,7 @@ def main() -> None:
     if code == 0:
         discard_jvm_log()
     elif said := jvm_log():
-        print(f"the log of Java: {said}", file=sys.stderr)
+        console(stderr=True, soft_wrap=True, highlight=False).print(f"the log of Java: {said}", markup=False)
     sys.exit(code)
 
 

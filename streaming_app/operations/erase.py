@@ -43,6 +43,7 @@ from streaming_app.storage import Storage
 from streaming_app.summary import Summary
 from streaming_app.tables.delta import Sink, sink_for
 from streaming_app.tables.layout import RETENTION_DAYS
+from streaming_app.tables.read import snapshot
 from streaming_app.tasks import Group, SizedFile, grouped, run_tasks
 from streaming_app.uris import absolute
 
@@ -121,7 +122,7 @@ def erase(
         LeaseError: another process writes to these tables.
         ConfigError: an erasure of this person was killed that had begun with another choice.
     """
-    digest_of_person = person.digest(audit_key(config, sink_for(config).storage))
+    digest_of_person = person.digest(_key_of_audit(config))
     by = "user_id" if person.user_id else "user_pseudo_id"
     asked = {"app": person.app_id, "by": by, "mode": mode, "raw": raw, "person": digest_of_person}
     if person.user_id:
@@ -155,6 +156,13 @@ def erase(
                 this.result["confirmed"] = confirmed
             this.result |= _afterwards(known, finder, erased, config, this.sink, raw=raw)
     return this.result | {"person": digest_of_person}
+
+
+def _key_of_audit(config: Config) -> bytes:
+    sink = sink_for(config)
+    if not find_audit_key(config, sink.storage):
+        snapshot(sink)  # nothing is written into a lake whose tables another version must read
+    return audit_key(config, sink.storage)
 
 
 def _scratch(digest_of_person: str) -> str:

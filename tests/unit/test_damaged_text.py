@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.erasure.mentions import Mentions
+from streaming_app.erasure.finder import PersonFinder
 from streaming_app.erasure.raw import RawEraser
 from streaming_app.model.request import parse_request
 from streaming_app.operations.requests import RequestsAgain
 from streaming_app.storage import Storage
-from tests.support.lake import Lake
+from tests.support.lake import Lake, config_for
 from tests.support.raw import event, line, write
 
 MARK = b"\xef\xbb\xbf"
@@ -133,8 +133,9 @@ def test_a_damaged_line_can_be_erased_from(tmp_path: Path) -> None:
     """One that is kept in part is written again whole."""
     both = put(ua=rb"\ud800", data=escape(json.dumps([event("e", unique_id="victim"), event("f", unique_id="other")]).encode()))
     path = write(tmp_path / "raw", "a.gz", both)
-    eraser = RawEraser(Storage(), Mentions({"victim"}), "shop", 10**9, 10**9)
-    assert eraser.erase(str(path)) == (1, False)
+    eraser = RawEraser(Storage(), PersonFinder(config_for(tmp_path), "shop", {"victim"}), 10**9)
+    counts = eraser.erase(str(path))
+    assert (counts.raw_lines, counts.raw_unreadable) == (1, 0)
     left = gzip.decompress(path.read_bytes())
     assert b"victim" not in left
     assert [each["event_id"] for each in json.loads(json.loads(left)["data"])] == ["f"]

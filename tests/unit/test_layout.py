@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
@@ -24,6 +25,7 @@ from streaming_app.operations.operation import operation
 from streaming_app.operations.replay import Wanted, replay_into
 from streaming_app.progress import LogLines
 from streaming_app.tables.layout import LAYOUT_VERSION, properties_of
+from streaming_app.tables.read import query
 from tests.support.killed import Killed
 from tests.support.lake import ALL_TABLES, Lake
 from tests.support.old_layout import LAYOUT_1, as_layout, as_layout_1
@@ -209,7 +211,7 @@ def test_a_newer_table_is_refused_and_left_alone(command: list[str], old: Lake, 
 
 
 def test_an_empty_place_is_no_old_lake(tmp_path: Path) -> None:
-    with patch("streaming_app.tables.delta.Sink.create_all"):
-        lake = Lake(tmp_path)
+    lake = Lake(tmp_path)
+    shutil.rmtree(tmp_path / "lake")
     with pytest.raises(SinkError, match="there is no such table yet"):
-        lake.query("SELECT 1")
+        query(lake.sink, "SELECT 1")
