@@ -22,7 +22,7 @@ settings.load_profile("quick")  # pytest's option --hypothesis-profile loads ano
 
 TIERS = {"unit", "spark", "aws", "e2e", "conformance"}
 TOGETHER = {
-    "commands on S3": ("aws/test_faults.py", "aws/test_s3.py", "aws/test_upkeep.py"),
+    "commands on S3": ("aws/test_faults.py", "aws/test_s3.py", "aws/test_upkeep.py", "aws/test_zoo.py"),
     "a package": ("aws/test_circle.py", "e2e/test_package.py"),
 }
 """Files that one process tests: what they share (a JVM with its jars for S3, a package) is made once for each process."""

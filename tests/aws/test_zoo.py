@@ -20,7 +20,7 @@ from streaming_app.tables.delta import Sink
 from streaming_app.tables.read import query
 from submitter.survey import survey
 from tests.spark.conftest import FAST
-from tests.support.cli_process import Cli, Done, cli_process
+from tests.support.cli_process import Cli, Done
 from tests.support.faults import ACCESS_DENIED, Fault, Faults, serving_faults
 from tests.support.moto import REGION
 from tests.support.objects import put_all
@@ -119,18 +119,12 @@ def service(endpoint: str) -> Iterator[tuple[Faults, str]]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def process(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
-    with cli_process(tmp_path_factory.mktemp("zoo") / "jvm.log") as cli:
-        yield cli
-
-
 @pytest.fixture
-def zoo(tmp_path: Path, process: Cli, service: tuple[Faults, str], endpoint: str) -> Zoo:
+def zoo(tmp_path: Path, cli: Cli, service: tuple[Faults, str], endpoint: str) -> Zoo:
     bucket = f"zoo-{uuid.uuid4().hex}"
     boto3.client("s3", region_name=REGION, endpoint_url=endpoint).create_bucket(Bucket=bucket)
     service[0].faults = []
-    return Zoo(bucket, tmp_path, process, service[0], endpoint, service[1])
+    return Zoo(bucket, tmp_path, cli, service[0], endpoint, service[1])
 
 
 def test_zoo_of_objects(zoo: Zoo) -> None:
