@@ -6,7 +6,6 @@ import os
 import re
 import sys
 
-from delta import configure_spark_with_delta_pip
 from pyspark.sql import SparkSession
 
 from streaming_app.classes import require_classes
@@ -78,6 +77,8 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     for key, value in {**config.spark.conf, **({} if submitted else jar_settings(config))}.items():
         builder = builder.config(key, value)
     if not submitted and (own := packages_of_own(config)):
+        from delta import configure_spark_with_delta_pip  # noqa: PLC0415 - not in the package for a cluster, which has the jars
+
         builder = configure_spark_with_delta_pip(builder, own)
     try:
         with jvm_output_to_log():

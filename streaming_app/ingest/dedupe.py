@@ -225,7 +225,7 @@ def _copies(files: list[DataFile], suspects: list[Mask], storage: Storage) -> It
 def _suspect_rows(file: DataFile, suspects: Mask, storage: Storage) -> Iterator[pa.Table]:
     """Rows of the suspects with their position; only row groups that hold one are read."""
     system, root = storage.filesystem(file.root)
-    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
+    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
         first = 0
         for group in range(parquet.num_row_groups):
             mask = suspects[first : first + parquet.metadata.row_group(group).num_rows]

@@ -31,7 +31,7 @@ EVERYWHERE: dict[str, Answer] = {
     "reset": reset,
     "stalled": stalled,
 }
-"""Together they strike one call in twenty."""
+"""Together they strike three calls in a hundred."""
 WRITES: dict[str, Answer] = {"done, but 500": done_but(INTERNAL_ERROR), "done, but reset": done_but(reset)}
 LOG = r"^PUT /\S+/_delta_log/\d+\.json"
 MOST_FAILURES = 6
@@ -49,7 +49,7 @@ def service(endpoint: str) -> Iterator[tuple[Faults, str]]:
 
 def faults_of(seed: int) -> list[Fault]:
     chances = (Random(seed * 100 + number) for number in range(100))
-    everywhere = [Fault(answer, share=0.05 / len(EVERYWHERE), chance=next(chances)) for answer in EVERYWHERE.values()]
+    everywhere = [Fault(answer, share=0.03 / len(EVERYWHERE), chance=next(chances)) for answer in EVERYWHERE.values()]
     commits = [Fault(answer, LOG, share=0.025, chance=next(chances)) for answer in WRITES.values()]
     return [*commits, *everywhere]
 
@@ -82,4 +82,4 @@ def test_nothing_is_lost_or_doubled(
     for name in steps:
         place.take_until_done(STEPS[name], story.cli, MOST_FAILURES)
         assert told(place.state()) == story.here[name], name
-    assert faults.struck > 100 or not seed
+    assert faults.struck > 60 or not seed

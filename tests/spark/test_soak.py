@@ -19,5 +19,5 @@ SEED = 3
 @pytest.mark.parametrize(("runs", "upkeep"), [(6, 3), pytest.param(60, 10, marks=pytest.mark.exhaustive)])
 def test_many_runs_are_one(runs: int, upkeep: int, spark: SparkSession, tmp_path: Path) -> None:
     soak, at_once = soaked(tmp_path, runs, SEED, upkeep)
-    assert soak.deaths >= 2
+    assert soak.deaths >= min(2, runs // 6)
     check(soak, at_once)
