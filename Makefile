@@ -12,8 +12,8 @@ help: ## show this
 demo: env ## run the main job on generated data
 	@$(RUN) clickstream demo
 
-# In two processes, each of which has a Spark session of its own.
-PYTEST := $(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
+# In three processes, on two cores: those that ask S3 wait for half of their time.
+PYTEST := $(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test: env ## run the tests, in minutes
 	@$(PYTEST) -m "not exhaustive"

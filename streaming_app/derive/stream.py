@@ -104,7 +104,7 @@ def _chunks(storage: Storage, uri: str, app_id: str) -> Iterator[pa.Table]:
     """The events of one file, as many at a time as fit a worker's memory easily; what an older version did not know is null."""
     system, path = storage.filesystem(uri)
     schema = pa.schema([EVENT.schema.field(name) for name in EVENT_COLUMNS])
-    with pq.ParquetFile(path, filesystem=system, pre_buffer=True) as file:
+    with pq.ParquetFile(path, filesystem=system) as file:
         batches = file.iter_batches(batch_size=_READ_ROWS, columns=list(EVENT_COLUMNS))
         for chunk in in_chunks(batches, CHUNK_ROWS, CHUNK_BYTES):
             events = conformed(chunk, schema)

@@ -21,7 +21,7 @@ def read_batches(sink: Sink, table: Table, file: AnyFile, columns: Sequence[str]
     """Some columns of a file, a part at a time in the file's order; columns that it does not have are null."""
     system, root = sink.storage.filesystem(sink.uri(table))
     schema = pa.schema([table.schema.field(name) for name in columns])
-    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
+    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
         present = [name for name in columns if name in parquet.schema_arrow.names]
         has_long_texts = not table.unbounded_columns.isdisjoint(present)
         for batch in parquet.iter_batches(_FEW_ROWS if has_long_texts else _BATCH_ROWS, columns=present):
