@@ -19,12 +19,6 @@ def last_number(objects: Objects, folder: str) -> int | None:
     return max((int(each.name) for each in objects.children(folder) if each.name.isdecimal()), default=None)
 
 
-def next_number(objects: Objects, folder: str) -> int:
-    """The number that comes after all of :func:`last_number`'s; 0 before the first."""
-    last = last_number(objects, folder)
-    return 0 if last is None else last + 1
-
-
 def has_unfinished_batch(objects: Objects, checkpoint: str) -> bool:
     """Whether a batch was planned and not committed."""
     planned, done = last_number(objects, f"{checkpoint}/offsets"), last_number(objects, f"{checkpoint}/commits")

@@ -16,6 +16,9 @@ FAILED_RUNS = 2
 """So many runs end with an error where not one file of a micro-batch can be read: that is rather a right, or the machine, than
 the files. After these they are set aside, lest two bad objects in a quiet hour stop everything."""
 
+NOT_PLANNED = -1
+"""In place of the number of a micro-batch that Spark could not plan: runs in a row may find other numbers free."""
+
 _NAMED = 3
 _LONGEST = 1_000
 
@@ -70,7 +73,8 @@ def naming(batch: Batch, files: Sequence[SizedFile]) -> Iterator[None]:
             batch.storage.write_text(_uri(batch), msgspec.json.encode(note).decode())
         more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
         again = f", which has failed {times} runs in a row" if times > 1 else ""
-        told = f"{message} (micro-batch {batch.batch_id} of {batch.window}{again}; its files: {', '.join(names)}{more})"
+        which = "a micro-batch" if batch.batch_id == NOT_PLANNED else f"micro-batch {batch.batch_id}"
+        told = f"{message} ({which} of {batch.window}{again}; its files: {', '.join(names)}{more})"
         if isinstance(error, ClickstreamError):
             error.args = (told,)
             raise

@@ -75,7 +75,7 @@ def refused_places(backlog: Backlog, storage: Storage) -> dict[str, str]:
 def check_not_all(refused: Sequence[SizedFile], backlog: Backlog, batch: Batch) -> None:
     """Refused places may be set aside, unless there are several and no other place: that is the role, not the files.
 
-    ``batch`` is the micro-batch that Spark could not plan. After some runs in a row they may be all the same.
+    ``batch`` stands for the one that Spark could not plan. After some runs in a row they may be all the same.
 
     Raises:
         SourceError: they are all.

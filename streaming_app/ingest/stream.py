@@ -10,13 +10,12 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.backlog.any_objects import AnyObjects
-from streaming_app.backlog.file_log import next_number
 from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.batch_metrics import Timing
 from streaming_app.ingest.commit import commit_batch, is_committed
-from streaming_app.ingest.failures import naming
+from streaming_app.ingest.failures import NOT_PLANNED, naming
 from streaming_app.ingest.read_files import read_files
 from streaming_app.ingest.refused import check_not_all, pass_refused_batch, refused_folders, refused_places
 from streaming_app.ingest.set_aside import passed_over, set_aside
@@ -48,6 +47,7 @@ class _Ingest:
         self._spark, self._config, self._sink, self._job_id = spark, config, sink, job_id
         self._backlog, self._window, self._on_batch = backlog, backlog.window, on_batch
         self._reached = -1  # the last micro-batch that Spark handed out
+        self._failed: Exception | None = None  # what its processing raised, if it did
 
     def run(self, objects: AnyObjects) -> Backlog:
         """Returns the backlog as it was counted last."""
@@ -65,8 +65,8 @@ class _Ingest:
                 run_available_now(
                     raw_files(self._spark, self._config.source, self._backlog), self._window.checkpoint, self._process
                 )
-            except Exception:
-                if not self._without_refused(objects) or before == (self._backlog.places, self._reached):
+            except Exception as error:
+                if error is self._failed or not self._without_refused(objects) or before == (self._backlog.places, self._reached):
                     raise
             else:
                 return
@@ -82,17 +82,22 @@ class _Ingest:
             blocked = self._backlog.blocked | folders
             self._backlog = unprocessed(self._window, self._config.source.glob, objects, blocked=blocked)
             return True
-        planned = next_number(objects, f"{self._window.checkpoint}/offsets")
         refused = refused_places(self._backlog, self._sink.storage)
         files = [SizedFile(uri, self._backlog.unread[key_of(uri)]) for uri in refused]
-        check_not_all(files, self._backlog, self._batch(self._window.name, planned))
+        check_not_all(files, self._backlog, self._batch(self._window.name, NOT_PLANNED))
         self._backlog.set_aside(refused)
         return bool(refused)
 
     def _process(self, files: DataFrame, stream_id: str, batch_id: int) -> None:
         self._reached = batch_id
-        if not is_committed(self._batch(stream_id, batch_id), self._sink):
-            self._files(files_of(self._spark, files, stream_id), stream_id, batch_id)
+        if is_committed(self._batch(stream_id, batch_id), self._sink):
+            return
+        found = files_of(self._spark, files, stream_id)
+        try:
+            self._files(found, stream_id, batch_id)
+        except Exception as error:
+            self._failed = error
+            raise
 
     def _files(self, files: Iterable[SizedFile], stream_id: str, batch_id: int) -> None:
         batch, found = self._batch(stream_id, batch_id), sorted(files, key=lambda file: file.uri)
