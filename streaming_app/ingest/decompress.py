@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from isal import isal_zlib
 
-# The stubs declare an instance where the module has a class.
-IsalError = cast("type[Exception]", isal_zlib.error)
+from streaming_app.transformers.payload import GZIP_MAGIC, IsalError
 
 _READ = 1 << 20
 _PIECE = 1 << 16
@@ -17,7 +16,6 @@ must be small."""
 _BLOCK = 1 << 22
 _SMALL = 1 << 18
 """Blocks below this are joined: a file of tiny members would make a block of each."""
-_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 15 + 16  # zlib's window bits for gzip
 
 
@@ -37,7 +35,7 @@ def blocks_of(raw: Any) -> Iterator[bytes]:
         head = head.lstrip(b"\0") or raw.read(_READ)
     if len(head) == 1:
         head += raw.read(_READ)
-    if head[:2] == _GZIP_MAGIC:
+    if head[:2] == GZIP_MAGIC:
         yield from _joined(_gunzipped(_pieces(head, raw)))
         return
     while head:

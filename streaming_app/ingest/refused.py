@@ -22,7 +22,8 @@ from streaming_app.uris import is_s3
 COMMIT = 'v1\n{"nextBatchWatermarkMs":0}'
 """What Spark 4.1 writes into ``commits/B`` of its checkpoint."""
 
-Process = Callable[[Iterable[SizedFile], str, int], None]
+Process = Callable[[Callable[[], Iterable[SizedFile]], str, int], None]
+"""Takes what lists the files of a micro-batch, the id of its stream, and its number."""
 
 
 def pass_refused_batch(
@@ -45,8 +46,8 @@ def pass_refused_batch(
     if not refusals(storage, [uri for uri in files if is_s3(uri)]):
         return None
     if done is None or planned > done:
-        sized = (SizedFile(uri, backlog.unread.get(key_of(uri), 1)) for uri in files)
-        process((file for file in sized if file.size), stream_id(objects, window.checkpoint), planned)
+        sized = [SizedFile(uri, backlog.unread.get(key_of(uri), 1)) for uri in files]
+        process(lambda: [file for file in sized if file.size], stream_id(objects, window.checkpoint), planned)
     offsets = "\n".join(objects.lines(f"{window.checkpoint}/offsets/{planned}"))
     for name, content in (
         (f"offsets/{planned + 1}", offsets),  # first: killed after it, Spark does the empty one, and never comes back to this

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -90,21 +91,19 @@ class _Ingest:
 
     def _process(self, files: DataFrame, stream_id: str, batch_id: int) -> None:
         self._reached = batch_id
-        if is_committed(self._batch(stream_id, batch_id), self._sink):
+        self._files(partial(files_of, self._spark, files, stream_id), stream_id, batch_id)
+
+    def _files(self, list_files: Callable[[], Iterable[SizedFile]], stream_id: str, batch_id: int) -> None:
+        batch = self._batch(stream_id, batch_id)
+        if is_committed(batch, self._sink):
             return
-        found = files_of(self._spark, files, stream_id)
+        found = sorted(list_files(), key=lambda file: file.uri)
         try:
-            self._files(found, stream_id, batch_id)
+            with naming(batch, found):
+                self._on_batch(process_files(self._spark, batch, found, self._sink))
         except Exception as error:
             self._failed = error
             raise
-
-    def _files(self, files: Iterable[SizedFile], stream_id: str, batch_id: int) -> None:
-        batch, found = self._batch(stream_id, batch_id), sorted(files, key=lambda file: file.uri)
-        if is_committed(batch, self._sink):
-            return
-        with naming(batch, found):
-            self._on_batch(process_files(self._spark, batch, found, self._sink))
         for file in found:
             self._backlog.unread.pop(key_of(file.uri), None)
 

@@ -160,8 +160,9 @@ def erase(
 
 def _key_of_audit(config: Config) -> bytes:
     sink = sink_for(config)
-    if not find_audit_key(config, sink.storage):
-        snapshot(sink)  # nothing is written into a lake whose tables another version must read
+    if key := find_audit_key(config, sink.storage):
+        return key
+    snapshot(sink)  # nothing is written into a lake whose tables another version must read
     return audit_key(config, sink.storage)
 
 

@@ -20,6 +20,7 @@ from streaming_app.transformers.split import iterate_elements
 # The stubs declare an instance where the module has a class.
 IsalError = cast("type[Exception]", isal_zlib.error)
 
+GZIP_MAGIC = b"\x1f\x8b"
 GZIP_OR_ZLIB = 15 + 32
 """zlib's window bits: the largest window, format told from the header."""
 
@@ -81,7 +82,7 @@ def gunzip(packed: bytes, max_bytes: int) -> bytes:
     if not rest:
         return plain
     members = [plain]
-    while (rest := rest.lstrip(b"\0")).startswith(_GZIP_MAGIC):
+    while (rest := rest.lstrip(b"\0")).startswith(GZIP_MAGIC):
         if len(members) == _MOST_MEMBERS:
             raise MalformedPayload(f"more than {_MOST_MEMBERS} gzip members")
         plain, rest = _first_member(rest, max_bytes, sum(map(len, members)))
@@ -89,7 +90,6 @@ def gunzip(packed: bytes, max_bytes: int) -> bytes:
     return b"".join(members)
 
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _MOST_MEMBERS = 64
 """What follows a member is copied, so the number of members must be bounded."""
 
