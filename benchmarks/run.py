@@ -23,11 +23,11 @@ from rich.table import Table
 
 from benchmarks.process_tree import KINDS, Usage, measure
 from streaming_app.config.emr import Price
-from streaming_app.config.load import load_config
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
-from streaming_app.tables.delta import sink_for
-from streaming_app.tables.read import query
+from streaming_app.lake.delta import sink_for
+from streaming_app.lake.query import query
+from streaming_app.plugins.load_config import load_config
 
 FOLDER = Path(".bench")
 SIZES = (1_000_000, 4_000_000)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.derive_log import derive_is_behind
+from streaming_app.backlog.source_partitions import Window, due_windows, mark_uri
 from streaming_app.backlog.unprocessed import unprocessed
-from streaming_app.backlog.windows import Window, due_windows, mark_uri
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
-from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.errors import SourceError
+from streaming_app.ingest.commit.recovery import roll_back_torn_batch
 from streaming_app.ingest.stream import ingest
-from streaming_app.ingest.torn import roll_back_torn_batch
-from streaming_app.lease.tables import leased_sink
-from streaming_app.progress import Progress
-from streaming_app.session import get_session
-from streaming_app.summary import Summary
-from streaming_app.tables.delta import Sink
+from streaming_app.lake.delta import Sink
+from streaming_app.lake.lock.acquire import leased_sink
+from streaming_app.metrics.progress import Progress
+from streaming_app.metrics.summary import Summary
+from streaming_app.plugins.loading import open_enrichers
+from streaming_app.spark.session import get_session
+from streaming_app.storage.any_objects import AnyObjects
 
 
 def run(config: Config, progress: Progress, job_id: str | None = None) -> Summary:

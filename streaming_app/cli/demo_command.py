@@ -14,16 +14,16 @@ from streaming_app.cli import terminal
 from streaming_app.cli.look_commands import console_for_grids, show
 from streaming_app.cli.report_command import described, write_report
 from streaming_app.cli.run_command import describe
-from streaming_app.config.load import load_config
 from streaming_app.config.model import Config
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.counts import Counts, Generated
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.errors import ConfigError
-from streaming_app.progress import progress_for
-from streaming_app.tables.delta import Sink, sink_for
-from streaming_app.tables.read import query
+from streaming_app.lake.delta import Sink, sink_for
+from streaming_app.lake.query import query
+from streaming_app.metrics.progress import progress_for
+from streaming_app.plugins.load_config import load_config
 
 _MARK = ".clickstream-demo"
 _CONFIG = """# Written by `clickstream demo`.

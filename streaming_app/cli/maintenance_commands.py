@@ -10,14 +10,14 @@ from streaming_app.cli.answers import tell, tell_plan
 from streaming_app.cli.look_commands import TableName
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
 from streaming_app.cli.terminal import console
-from streaming_app.config.load import load_settings
+from streaming_app.commands.maintain import optimize as optimizing
+from streaming_app.commands.maintain import vacuum as vacuuming
+from streaming_app.commands.maintain.compaction import Compaction
+from streaming_app.commands.maintain.expired import Expired
+from streaming_app.lake.delta import sink_for
+from streaming_app.metrics.step_progress import steps_on
 from streaming_app.model.tables import TABLES
-from streaming_app.operations import optimize as optimizing
-from streaming_app.operations import vacuum as vacuuming
-from streaming_app.operations.compaction import Compaction
-from streaming_app.operations.expired import Expired
-from streaming_app.operations.steps import steps_on
-from streaming_app.tables.delta import sink_for
+from streaming_app.plugins.load_config import load_settings
 
 
 def optimize(

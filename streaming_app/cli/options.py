@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from streaming_app.config.load import load_settings
-from streaming_app.tables.delta import Sink, sink_for
+from streaming_app.lake.delta import Sink, sink_for
+from streaming_app.plugins.load_config import load_settings
 
 DEFAULT_CONFIG = "conf/pipeline.yaml"
 

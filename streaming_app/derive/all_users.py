@@ -22,14 +22,14 @@ from streaming_app.derive.isolate import USER as USER_KEY
 from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import EVENT_COLUMNS, by_user, to_ipc
+from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.rows import read_batches
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
-from streaming_app.registry import apps_with_profiles
-from streaming_app.tables.commit import Rewrite, commit_once
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.files import LiveFile, WrittenFile
-from streaming_app.tables.parquet import PartitionWriter
-from streaming_app.tables.rows import read_batches
-from streaming_app.tasks import Group, SizedFile, grouped
+from streaming_app.plugins.registry import apps_with_profiles
+from streaming_app.spark.tasks import Group, SizedFile, grouped
 
 EVENTS_PER_PART = 2_000_000
 """About 150 MB of states, which one task combines."""

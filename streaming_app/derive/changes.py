@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 from streaming_app.derive.attributes import LOG_COLUMNS, Folded, fold, remaining
 from streaming_app.derive.isolate import ITEM, SetAside, compute_isolated, failed_by_app
 from streaming_app.derive.set_aside import quarantine_keys
+from streaming_app.lake.delta import Sink
+from streaming_app.lake.query import dataset
+from streaming_app.lake.upsert import Transaction, exclude, hold, one_of, replace
 from streaming_app.model.arrow import as_timestamp, drop_largest
 from streaming_app.model.tables import CHANGE, ITEM_ATTRIBUTES
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import dataset
-from streaming_app.tables.upsert import Transaction, exclude, hold, one_of, replace
 
 if TYPE_CHECKING:
-    from streaming_app.tasks import SizedFile
+    from streaming_app.spark.tasks import SizedFile
 
 Keys = dict[str, pa.Array]
 """App id to the ids of its users, or of its items."""

@@ -11,11 +11,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.config.model import Config
 from streaming_app.errors import PluginError
+from streaming_app.lake.delta import Sink
+from streaming_app.lake.upsert import Transaction
 from streaming_app.model.tables import EVENT
-from streaming_app.registry import load_function
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.upsert import Transaction
-from streaming_app.uris import absolute
+from streaming_app.plugins.registry import load_function
+from streaming_app.storage.uris import absolute
 
 Hook = Callable[[DataFrame], DataFrame]
 """Takes new events with all columns of ``event``; what it returns is appended to the hook's table."""

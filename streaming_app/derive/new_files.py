@@ -8,11 +8,11 @@ from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from streaming_app.lake.delta import Sink
 from streaming_app.model.tables import CHANGE, EVENT, Table
-from streaming_app.plans import leaves_of, scala_list
-from streaming_app.tables.delta import Sink
-from streaming_app.tasks import SizedFile
-from streaming_app.uris import absolute, from_spark_url
+from streaming_app.spark.micro_batch_plan import leaves_of, scala_list
+from streaming_app.spark.tasks import SizedFile
+from streaming_app.storage.uris import absolute, from_spark_url
 
 BATCH_BYTES = 64 << 20
 """Size of the event files in one micro-batch: about a million events, whose states (some 75 MB) the driver combines."""

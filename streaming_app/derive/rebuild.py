@@ -16,12 +16,12 @@ from streaming_app.derive.isolate import SetAside, compute_isolated, ids_by_app,
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.stale import Users, stale_users
 from streaming_app.derive.states import EVENT_COLUMNS
+from streaming_app.lake.delta import Sink
+from streaming_app.lake.query import dataset
+from streaming_app.lake.upsert import hold, one_of, replace
 from streaming_app.model.tables import EVENT, SESSION, TABLES, USER
-from streaming_app.registry import apps_with_profiles
-from streaming_app.session import get_session
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import dataset
-from streaming_app.tables.upsert import hold, one_of, replace
+from streaming_app.plugins.registry import apps_with_profiles
+from streaming_app.spark.session import get_session
 
 _KEY = "user_pseudo_id"
 

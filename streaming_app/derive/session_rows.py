@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from streaming_app.config.model import Sessions
 from streaming_app.derive.rules import SESSION_FOLDS, SESSION_PICKS, combine, unit_columns
-from streaming_app.engine import query
+from streaming_app.lake.duckdb import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp
 from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.tables import SESSION

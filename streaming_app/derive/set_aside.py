@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 
 from streaming_app.derive.isolate import SetAside
 from streaming_app.errors import Reason
+from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.files import LiveFile
+from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.rows import read_columns
 from streaming_app.model.event import LONG
 from streaming_app.model.shorten import cut
 from streaming_app.model.tables import QUARANTINE
-from streaming_app.tables.commit import Rewrite, commit_once
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.files import LiveFile
-from streaming_app.tables.parquet import PartitionWriter
-from streaming_app.tables.rows import read_columns
 
 STAGE = "derive"
 """What ``quarantine.stage`` says of a user or an item that was set aside; ``raw`` names it."""

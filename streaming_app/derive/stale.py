@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from streaming_app.config.model import Config
-from streaming_app.storage import Storage
+from streaming_app.storage.files import Storage
 
 Users = set[tuple[str, str]]
 """Pairs of app_id and user_pseudo_id."""

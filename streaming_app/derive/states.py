@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.derive import session_rows, user_rows
-from streaming_app.engine import query
+from streaming_app.lake.duckdb import query
 
 EVENT_COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVENT_COLUMNS)))
 """What both kinds of states are made of, besides the app_id."""

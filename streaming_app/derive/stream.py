@@ -18,19 +18,19 @@ from streaming_app.derive.hooks import run_hooks
 from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.derive.new_files import NewFiles, files_of, new_files
 from streaming_app.derive.rebuild import rebuild_stale_users
+from streaming_app.derive.session_table import upsert_sessions
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
+from streaming_app.derive.user_table import upsert_users
+from streaming_app.lake.delta import Sink
+from streaming_app.lake.rows import conformed, in_chunks
+from streaming_app.lake.upsert import Transaction
+from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT
-from streaming_app.registry import apps_with_profiles
-from streaming_app.storage import Storage
-from streaming_app.streams import run_available_now
-from streaming_app.summary import Summary
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.rows import conformed, in_chunks
-from streaming_app.tables.session import upsert_sessions
-from streaming_app.tables.upsert import Transaction
-from streaming_app.tables.user import upsert_users
-from streaming_app.tasks import Group, grouped, run_tasks
+from streaming_app.plugins.registry import apps_with_profiles
+from streaming_app.spark.streams import run_available_now
+from streaming_app.spark.tasks import Group, grouped, run_tasks
+from streaming_app.storage.files import Storage
 
 CHUNK_ROWS = 1 << 16
 CHUNK_BYTES = 64 << 20

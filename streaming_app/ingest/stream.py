@@ -10,20 +10,20 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.batch_metrics import Timing
-from streaming_app.ingest.commit import commit_batch, is_committed
+from streaming_app.ingest.commit.batch_metrics import Timing
+from streaming_app.ingest.commit.commit import commit_batch, is_committed
 from streaming_app.ingest.failures import NOT_PLANNED, naming
-from streaming_app.ingest.read_files import read_files
-from streaming_app.ingest.refused import check_not_all, pass_refused_batch, refused_folders, refused_places
+from streaming_app.ingest.run_tasks import read_files
 from streaming_app.ingest.set_aside import passed_over, set_aside
-from streaming_app.source import files_of, raw_files
-from streaming_app.streams import run_available_now
-from streaming_app.tables.delta import Sink
-from streaming_app.tasks import SizedFile
+from streaming_app.ingest.transform.refused import check_not_all, pass_refused_batch, refused_folders, refused_places
+from streaming_app.lake.delta import Sink
+from streaming_app.spark.raw_file_stream import files_of, raw_files
+from streaming_app.spark.streams import run_available_now
+from streaming_app.spark.tasks import SizedFile
+from streaming_app.storage.any_objects import AnyObjects
 
 OnBatch = Callable[[dict[str, Any]], None]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streaming_app.config.emr import Emr
+from streaming_app.lake.query import Ask
 from streaming_app.report.period import Period
 from streaming_app.report.quality import batches
 from streaming_app.report.terms import rows
-from streaming_app.tables.read import Ask
 from submitter.ratio import DEFAULT
 from submitter.sizing import plan_for
 

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 
 from streaming_app.config.model import Config
 from streaming_app.errors import QueryError
+from streaming_app.lake.delta import Sink, sink_for
+from streaming_app.lake.query import Ask, Snapshot, asking, snapshot
 from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, SESSION, USER
 from streaming_app.report import about_data, about_people
 from streaming_app.report.blocks import Section
@@ -16,8 +18,6 @@ from streaming_app.report.page import Page, render
 from streaming_app.report.period import Choice, Period, choose, day_of
 from streaming_app.report.traffic import figures
 from streaming_app.report.words import count, days, part
-from streaming_app.tables.delta import Sink, sink_for
-from streaming_app.tables.read import Ask, Snapshot, asking, snapshot
 
 _TABLES = (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS)
 

@@ -13,7 +13,7 @@ from isal import isal_zlib
 
 from streaming_app.errors import InputError, MalformedPayload, TooLarge
 from streaming_app.model.json_repair import decode_repaired, strip_mark, strip_marks
-from streaming_app.transformers.base import Limits
+from streaming_app.plugins.transformer import Limits
 from streaming_app.transformers.forms import form_value
 from streaming_app.transformers.split import iterate_elements
 

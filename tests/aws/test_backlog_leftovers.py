@@ -5,11 +5,11 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from streaming_app.backlog.s3_objects import S3Objects
+from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import unprocessed
-from streaming_app.backlog.windows import due_windows
 from streaming_app.config.model import Config
 from streaming_app.config.read import read_config
+from streaming_app.storage.s3_objects import S3Objects
 from submitter.survey import survey
 from tests.support.checkpoint import COMMIT, file_log, offset_log
 from tests.support.moto import REGION

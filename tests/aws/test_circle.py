@@ -15,9 +15,9 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import query
+from streaming_app.lake.delta import Sink
+from streaming_app.lake.query import query
+from streaming_app.storage.files import Storage
 from submitter.handler import handler
 from tests.support.emr_serverless import EmrServerless, serving_emr, spark_submit
 from tests.support.moto import REGION

@@ -18,10 +18,10 @@ BUCKET = "clickstream-role"
 SECONDS = 6
 LOOKS = """
 import sys, time
-from streaming_app.backlog.s3_objects import S3Objects
+from streaming_app.storage.s3_objects import S3Objects
 from streaming_app.model.tables import EVENT
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
+from streaming_app.storage.files import Storage
+from streaming_app.lake.delta import Sink
 
 bucket, endpoint, region, seconds = sys.argv[1:]
 storage = Storage(endpoint, region)

@@ -14,9 +14,9 @@ from random import Random
 import boto3
 import pytest
 
+from streaming_app.lake.delta import Sink, live_files
 from streaming_app.model.tables import RUN_METRICS
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink, live_files
+from streaming_app.storage.files import Storage
 from tests.aws.conftest import Story
 from tests.support import committer
 from tests.support.cli_process import ROOT

@@ -8,11 +8,11 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.config.load import parse_config
-from streaming_app.operations.erase import without_old_versions
-from streaming_app.operations.old_versions import old_versions, removal_days
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import sink_for
+from streaming_app.commands.erase.command import without_old_versions
+from streaming_app.commands.erase.old_versions import old_versions, removal_days
+from streaming_app.lake.delta import sink_for
+from streaming_app.plugins.load_config import parse_config
+from streaming_app.storage.files import Storage
 from tests.support.http import JsonHandler, serving
 from tests.support.moto import REGION
 

@@ -11,9 +11,9 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import query
+from streaming_app.lake.delta import Sink
+from streaming_app.lake.query import query
+from streaming_app.storage.files import Storage
 from tests.support.cli_process import Cli
 from tests.support.moto import REGION
 from tests.support.raw import event, line, write

@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
+from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.query import query
 from streaming_app.model.tables import TABLES
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.read import query
+from streaming_app.storage.files import Storage
 from tests.support.cli_process import Cli
 from tests.support.lake import Lake
 from tests.support.moto import REGION

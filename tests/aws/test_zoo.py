@@ -13,11 +13,11 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.backlog.s3_objects import S3Objects
-from streaming_app.config.load import load_config
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import query
+from streaming_app.lake.delta import Sink
+from streaming_app.lake.query import query
+from streaming_app.plugins.load_config import load_config
+from streaming_app.storage.files import Storage
+from streaming_app.storage.s3_objects import S3Objects
 from submitter.survey import survey
 from tests.spark.conftest import FAST
 from tests.support.cli_process import Cli, Done

@@ -28,10 +28,10 @@ from ruamel.yaml import YAML
 
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.changes import upsert_items
+from streaming_app.derive.session_table import upsert_sessions
+from streaming_app.derive.user_table import upsert_users
 from streaming_app.model.tables import TABLES
-from streaming_app.registry import apps_with_profiles
-from streaming_app.tables.session import upsert_sessions
-from streaming_app.tables.user import upsert_users
+from streaming_app.plugins.registry import apps_with_profiles
 from tests.support.lake import Lake
 from tests.support.raw import write
 

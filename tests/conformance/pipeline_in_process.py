@@ -15,17 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.config import load
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.dedupe import DataFile, judge
-from streaming_app.ingest.duplicate_days import DuplicateDays
+from streaming_app.ingest.commit.dedupe import DataFile, judge
+from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import Report
+from streaming_app.lake.files import WrittenFile
 from streaming_app.model.tables import EVENT, TABLES, Table
-from streaming_app.storage import Storage
-from streaming_app.tables.files import WrittenFile
+from streaming_app.plugins import load_config
+from streaming_app.storage.files import Storage
 
 from .fixture_files import FIXTURES, Row
 
@@ -70,7 +70,7 @@ class Setting:
             },
             "enrichers": ENRICHERS,
         }
-        return load.parse_config(json.dumps(document))
+        return load_config.parse_config(json.dumps(document))
 
 
 @dataclass(frozen=True)

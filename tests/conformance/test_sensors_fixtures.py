@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streaming_app.config.model import Rules
-from streaming_app.ingest.time_rules import TimeRules
+from streaming_app.ingest.transform.time_rules import TimeRules
 from streaming_app.model.event import Event
 from streaming_app.model.request import parse_request
 from streaming_app.transformers.sensors_data import SensorsData

@@ -17,11 +17,11 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.model.tables import TABLES
-from streaming_app.resources import conf_file
 from tests.support.lake import Lake
 from tests.support.shop_story import SETTINGS, SHOP, TODAY, at, derive, told
 

@@ -12,11 +12,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app import pipeline
+from streaming_app.lake.delta import Sink
+from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import TABLES
-from streaming_app.progress import LogLines
-from streaming_app.storage import Storage
-from streaming_app.summary import Summary
-from streaming_app.tables.delta import Sink
+from streaming_app.storage.files import Storage
 from tests.support.lake import LINEAGE, config_for, rows_of
 
 

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.errors import ConfigError, PluginError, SourceError
-from streaming_app.tables.read import query
+from streaming_app.lake.query import query
 from tests.spark.job import Job
 from tests.support.examples import costly
 from tests.support.raw import NOW, event, line, write

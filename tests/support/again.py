@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from streaming_app.commands.days import Days
+from streaming_app.commands.operation import Operation
+from streaming_app.commands.reprocess.affected import affected_of, in_this_process
+from streaming_app.commands.reprocess.command import exchange
+from streaming_app.commands.reprocess.requarantine import requarantine
 from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.operations.affected import affected_of, in_this_process
-from streaming_app.operations.days import Days
-from streaming_app.operations.operation import Operation
-from streaming_app.operations.reprocess import exchange
-from streaming_app.operations.requarantine import requarantine
 from tests.support.lake import Lake
 
 

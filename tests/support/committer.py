@@ -7,11 +7,11 @@ import sys
 
 import pyarrow as pa
 
+from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.tables import RUN_METRICS
-from streaming_app.storage import Storage
-from streaming_app.tables.commit import Rewrite, commit
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.parquet import PartitionWriter
+from streaming_app.storage.files import Storage
 
 COMMITS = 3
 

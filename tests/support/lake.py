@@ -13,24 +13,24 @@ from typing import Any
 
 import pyarrow as pa
 
-from streaming_app.config.load import parse_config
 from streaming_app.config.model import Config
 from streaming_app.derive.new_files import NewFiles
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import apply_states, compute_states
-from streaming_app.engine import query_on_all_cores
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.batch_metrics import Timing
-from streaming_app.ingest.commit import commit_batch, is_committed
+from streaming_app.ingest.commit.batch_metrics import Timing
+from streaming_app.ingest.commit.commit import commit_batch, is_committed
+from streaming_app.ingest.commit.recovery import roll_back_torn_batch
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import merged
-from streaming_app.ingest.torn import roll_back_torn_batch
+from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.duckdb import query_on_all_cores
+from streaming_app.lake.query import dataset
+from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT, TABLES
-from streaming_app.storage import Storage
-from streaming_app.summary import Summary
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.read import dataset
-from streaming_app.tasks import SizedFile
+from streaming_app.plugins.load_config import parse_config
+from streaming_app.spark.tasks import SizedFile
+from streaming_app.storage.files import Storage
 
 # What differs between two runs over the same requests, however they are split: where a copy was read, and when.
 LINEAGE = {"process_info", "created_time"}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import asking, snapshot
+from streaming_app.lake.delta import Sink
+from streaming_app.lake.query import asking, snapshot
+from streaming_app.storage.files import Storage
 from tests.spark.conftest import FAST
 from tests.spark.test_crash import write_first, write_second
 from tests.support.cli_process import Cli, Done

@@ -9,10 +9,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from streaming_app.commands.maintain.optimize import optimize
+from streaming_app.lake.delta import live_files
+from streaming_app.metrics.step_progress import LogSteps
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.optimize import optimize
-from streaming_app.operations.steps import LogSteps
-from streaming_app.tables.delta import live_files
 from tests.spark.job import Job
 from tests.support.killed import life_of, other_process_is_dead
 from tests.support.raw import NOW, event, line, write

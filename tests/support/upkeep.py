@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from streaming_app.backlog.derive_log import DERIVED_FROM
 from streaming_app.derive.rebuild import rebuild_users
+from streaming_app.lake.delta import live_files
+from streaming_app.metrics.step_progress import LogSteps
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.steps import LogSteps
-from streaming_app.tables.delta import live_files
 from tests.support.lake import ALL_TABLES, LINEAGE, Lake
 from tests.support.raw import NOW, event, line, write
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.enrichers.addresses import AddressPrivacy, TrustedProxies, canonical, client_address
-from streaming_app.enrichers.proxies import cdns
+from streaming_app.privacy.addresses import AddressPrivacy, TrustedProxies, canonical, client_address
+from streaming_app.privacy.proxies import cdns
 
 KEY = "a key of 16 characters or more"
 

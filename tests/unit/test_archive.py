@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.packaging.archive import size_of, write_tar_gz, write_zip
+from streaming_app.deploy.archive import size_of, write_tar_gz, write_zip
 
 FILES = {"b/lib.so": "\x7fELF", "b/a.py": "a = 1\n", "b.py": "", "a/" + "long" * 40 + "/ä.py": "b = 2\n", "bin/tool": "#!"}
 EXECUTABLE = "bin/tool"

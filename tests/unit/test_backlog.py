@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.derive_log import MANY_COMMITS, derive_is_behind
 from streaming_app.backlog.file_log import committed_files
+from streaming_app.backlog.source_partitions import MOST_STRAYS, due_windows, is_visible, mark_uri
 from streaming_app.backlog.unprocessed import MOST_PLACES, Backlog, unprocessed
-from streaming_app.backlog.windows import MOST_STRAYS, due_windows, is_visible, mark_uri
 from streaming_app.config.model import Config, Windows
 from streaming_app.errors import SourceError
+from streaming_app.storage.any_objects import AnyObjects
 from tests.support.lake import config_for
 
 OBJECTS = AnyObjects()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from streaming_app.emf import JOB_METRICS, print_metrics
-from streaming_app.ingest.ages import LATE_MS, STEP, Ages
-from streaming_app.summary import Summary
+from streaming_app.ingest.write.ages import LATE_MS, STEP, Ages
+from streaming_app.metrics.cloudwatch import JOB_METRICS, print_metrics
+from streaming_app.metrics.summary import Summary
 from tests.support.lake import Lake
 from tests.support.raw import NOW, event, line, write
 

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from streaming_app.enrichers.proxies import FILE, Cdn, cdns, merge
-from streaming_app.enrichers.renew_cdn_networks import SOURCES, Source, _entry, renew
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.errors import EnvironmentProblem
-from streaming_app.resources import conf_file
+from streaming_app.privacy.proxies import FILE, Cdn, cdns, merge
+from streaming_app.privacy.renew_cdn_networks import SOURCES, Source, _entry, renew
 
 TODAY = date(2027, 1, 2)
 # As the CDNs publish them, shortened.

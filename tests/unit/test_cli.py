@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 
 from streaming_app.cli import _exit_code, config_commands
-from streaming_app.config.load import load_config
 from streaming_app.config.model import Config
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.errors import BalanceError, ClickstreamError, ConfigError, EnvironmentProblem, SinkError, SourceError
 from streaming_app.model.tables import TABLES, Table
-from streaming_app.resources import conf_file
+from streaming_app.plugins.load_config import load_config
 from tests.support.lake import Lake
 from tests.support.raw import event, line, write
 

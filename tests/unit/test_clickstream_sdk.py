@@ -19,7 +19,7 @@ import pytest
 from streaming_app.errors import InputError, MalformedPayload, Reason, TooLarge
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Limits, Rejected
+from streaming_app.plugins.transformer import Limits, Rejected
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 from streaming_app.transformers.clickstream_sdk import fields as sdk_fields
 from tests.support.raw import NOW

@@ -13,16 +13,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from streaming_app.config.load import load_config, parse_config
 from streaming_app.config.model import App, Config, LimitsSection, Rules, Section
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.enrichers.ip.options import IpOptions
 from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.errors import ConfigError
-from streaming_app.registry import ENRICHERS, TRANSFORMERS, make_transformer
-from streaming_app.resources import conf_file
-from streaming_app.transformers.base import Limits
-from streaming_app.uris import absolute
+from streaming_app.plugins.load_config import load_config, parse_config
+from streaming_app.plugins.registry import ENRICHERS, TRANSFORMERS, make_transformer
+from streaming_app.plugins.transformer import Limits
+from streaming_app.storage.uris import absolute
 
 REFERENCE = conf_file("pipeline.reference.yaml")
 GOOD = """project_id: demo

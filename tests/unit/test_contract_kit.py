@@ -16,8 +16,8 @@ import pytest
 from streaming_app import api
 from streaming_app.config.model import App, LimitsSection
 from streaming_app.demo.geo import write_geo_database
-from streaming_app.registry import make_enricher, make_transformer
-from streaming_app.storage import Storage
+from streaming_app.plugins.registry import make_enricher, make_transformer
+from streaming_app.storage.files import Storage
 from streaming_app.testing import assert_enricher_contract, assert_transformer_contract, sample_events, sample_requests
 from tests.support.raw import NOW, line
 

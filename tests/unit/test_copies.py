@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.ingest import copies as copies_module
-from streaming_app.ingest import dedupe
-from streaming_app.ingest.copies import Copies
-from streaming_app.ingest.dedupe import DataFile, judge
-from streaming_app.ingest.duplicate_days import DuplicateDays
+from streaming_app.ingest.commit import dedupe
+from streaming_app.ingest.commit.dedupe import DataFile, judge
+from streaming_app.ingest.commit.duplicate_days import DuplicateDays
+from streaming_app.ingest.write import copies as copies_module
+from streaming_app.ingest.write.copies import Copies
 from streaming_app.model.tables import EVENT
-from streaming_app.storage import Storage
+from streaming_app.storage.files import Storage
 from tests.support.lake import config_for
 
 Row = tuple[str, str, int, int | None, str]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from streaming_app.config.load import parse_config
 from streaming_app.errors import ConfigError
+from streaming_app.plugins.load_config import parse_config
 from tests.support.lake import Lake
 from tests.support.raw import NOW, event, line, write
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.erasure.finder import PersonFinder
-from streaming_app.erasure.raw import RawEraser
+from streaming_app.commands.erase.finder import PersonFinder
+from streaming_app.commands.erase.raw import RawEraser
+from streaming_app.commands.replay.requests import RequestsAgain
 from streaming_app.model.request import parse_request
-from streaming_app.operations.requests import RequestsAgain
-from streaming_app.storage import Storage
+from streaming_app.storage.files import Storage
 from tests.support.lake import Lake, config_for
 from tests.support.raw import event, line, write
 

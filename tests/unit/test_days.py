@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.backlog.local_objects import LocalObjects
+from streaming_app.commands.days import Days, raw_folders
 from streaming_app.errors import ConfigError, SourceError
-from streaming_app.operations.days import Days, raw_folders
+from streaming_app.storage.local_objects import LocalObjects
 from tests.support.lake import config_for
 
 TWO = Days(date(2026, 1, 31), date(2026, 2, 1))

@@ -11,8 +11,8 @@ import pytest
 from botocore.stub import Stubber
 
 from streaming_app.cli import _exit_code
+from streaming_app.deploy.ddl import glue_table
 from streaming_app.model.tables import TABLES, Table
-from streaming_app.tables.ddl import glue_table
 
 CONFIG = (
     "project_id: My-Shop\nsource: {{uri: s3://b/raw/}}\nsink: {{uri: {0}}}\napps:\n  shop: {{transformer: clickstream_sdk}}\n"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from streaming_app.ingest import event_rows, file_pass
-from streaming_app.tables import parquet
+from streaming_app.ingest import file_pass
+from streaming_app.ingest.write import event_rows
+from streaming_app.lake import parquet
 from tests.support.digest import digest, make_input, recorded
 from tests.support.lake import Lake
 

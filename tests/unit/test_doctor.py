@@ -17,16 +17,16 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from streaming_app.cli import _exit_code
-from streaming_app.jars.lock import locked_jars
-from streaming_app.lease.holder import Holder
-from streaming_app.lease.tables import leased_sink
+from streaming_app.commands.doctor import doctor as doctor_module
+from streaming_app.commands.doctor.doctor import diagnose
+from streaming_app.commands.doctor.finding import Finding, Pipeline
+from streaming_app.commands.operation import operation
+from streaming_app.lake.layout import LAYOUT_KEY
+from streaming_app.lake.lock.acquire import leased_sink
+from streaming_app.lake.lock.holder import Holder
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.doctor import doctor as doctor_module
-from streaming_app.operations.doctor.doctor import diagnose
-from streaming_app.operations.doctor.finding import Finding, Pipeline
-from streaming_app.operations.operation import operation
-from streaming_app.storage import Storage
-from streaming_app.tables.layout import LAYOUT_KEY
+from streaming_app.spark.jars.lock import locked_jars
+from streaming_app.storage.files import Storage
 from tests.support.lake import Lake
 from tests.support.raw import event, line
 from tests.support.raw import write as write_raw
@@ -234,7 +234,7 @@ def test_an_old_list_of_cdns(patient: Patient, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("streaming_app.enrichers.ip.networks_read", lambda: date(2020, 1, 1))
     [found] = [each for each in patient.findings() if "networks of CDNs" in each.message]
     assert (found.check, found.status) == ("geo", "warning")
-    assert "python -m streaming_app.enrichers.renew_cdn_networks" in found.remedy
+    assert "python -m streaming_app.privacy.renew_cdn_networks" in found.remedy
 
 
 def test_it_never_raises(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,8 +274,8 @@ def test_rights_are_told_apart(method: str, check: str, says: str, patient: Pati
 
 
 def test_java_and_packages(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streaming_app.operations.doctor.machine.found_java", lambda: None)
-    monkeypatch.setattr("streaming_app.operations.doctor.machine.version", lambda _: "1.0")
+    monkeypatch.setattr("streaming_app.commands.doctor.machine.found_java", lambda: None)
+    monkeypatch.setattr("streaming_app.commands.doctor.machine.version", lambda _: "1.0")
     found = {(each.check, each.status): each for each in patient.findings()}
     assert found["java", "warning"].message == "no Java is here, Spark needs 17 or 21"
     assert found["packages", "problem"].message == "pyspark 1.0, not 4.1.1"

@@ -21,19 +21,19 @@ import pytest
 
 from streaming_app.derive import user_rows
 from streaming_app.derive.attributes import LOG_COLUMNS, fold
-from streaming_app.enrichers.addresses import AddressPrivacy
-from streaming_app.enrichers.base import Enricher
 from streaming_app.enrichers.ip import Ip
 from streaming_app.enrichers.traffic_source import TrafficSource
 from streaming_app.enrichers.user_agent import UserAgent
 from streaming_app.errors import InputError
-from streaming_app.ingest.private import clean_text
-from streaming_app.ingest.run_plugin import raw_elements
+from streaming_app.ingest.transform.run_plugin import raw_elements
 from streaming_app.model.arrow import drop_largest
 from streaming_app.model.request import Request, parse_request
 from streaming_app.model.tables import CHANGE
-from streaming_app.storage import Storage
-from streaming_app.transformers.base import Limits
+from streaming_app.plugins.enricher import Enricher
+from streaming_app.plugins.transformer import Limits
+from streaming_app.privacy.addresses import AddressPrivacy
+from streaming_app.privacy.columns import clean_text
+from streaming_app.storage.files import Storage
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 from streaming_app.transformers.gtm_server import GtmServer
 from streaming_app.transformers.sensors_data import SensorsData

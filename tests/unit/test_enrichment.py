@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 import pytest
 from pydantic import BaseModel, Field
 
-from streaming_app.config.load import parse_config
-from streaming_app.enrichers.base import Files
-from streaming_app.enrichers.opened import open_enrichers
 from streaming_app.errors import ConfigError
-from streaming_app.storage import Storage
+from streaming_app.plugins.enricher import Files
+from streaming_app.plugins.load_config import parse_config
+from streaming_app.plugins.loading import open_enrichers
+from streaming_app.storage.files import Storage
 from tests.support.lake import Lake, balance, config_for
 from tests.support.raw import NOW, event, line, write
 

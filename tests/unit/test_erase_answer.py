@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.erasure.person import Person
+from streaming_app.commands.erase.command import erase
+from streaming_app.commands.erase.person import Person
+from streaming_app.commands.operation import operation
 from streaming_app.errors import ConfigError
+from streaming_app.metrics.progress import LogLines
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.erase import erase
-from streaming_app.operations.operation import operation
-from streaming_app.progress import LogLines
 from tests.support.lake import Lake
 from tests.support.raw import NOW, event, line, write
 from tests.support.upkeep import derived
@@ -65,7 +65,7 @@ def test_an_erasure_that_was_killed_goes_on_with_its_choice(tmp_path: Path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("streaming_app.operations.erase._erase_tables", dying)
+        patch.setattr("streaming_app.commands.erase.command._erase_tables", dying)
         with pytest.raises(KeyboardInterrupt):
             erase(lake.config, PERSON, "delete", LogLines(), linked="none")
     with pytest.raises(ConfigError, match="began with --linked none"):

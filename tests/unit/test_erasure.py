@@ -14,18 +14,18 @@ from urllib.parse import quote
 import pyarrow as pa
 import pytest
 
-from streaming_app.erasure import packed
-from streaming_app.erasure.anonymise import REPLACED, STAYING, WITHOUT_QUERY, anonymised
-from streaming_app.erasure.finder import PersonFinder
-from streaming_app.erasure.links import Link, count_links
-from streaming_app.erasure.mentions import Mentions
-from streaming_app.erasure.person import Person, with_links
-from streaming_app.erasure.quarantined import search_quarantine, take_out_quarantined
-from streaming_app.erasure.raw import RawCounts, RawEraser
-from streaming_app.ingest import decompress
-from streaming_app.ingest.read_lines import LineReader, LongLine
+from streaming_app.commands.erase import packed
+from streaming_app.commands.erase.anonymise import REPLACED, STAYING, WITHOUT_QUERY, anonymised
+from streaming_app.commands.erase.finder import PersonFinder
+from streaming_app.commands.erase.links import Link, count_links
+from streaming_app.commands.erase.mentions import Mentions
+from streaming_app.commands.erase.person import Person, with_links
+from streaming_app.commands.erase.quarantined import search_quarantine, take_out_quarantined
+from streaming_app.commands.erase.raw import RawCounts, RawEraser
+from streaming_app.ingest.read import decompress
+from streaming_app.ingest.read.lines import LineReader, LongLine
 from streaming_app.model.tables import TABLES
-from streaming_app.storage import Storage
+from streaming_app.storage.files import Storage
 from tests.support.lake import Lake, config_for
 from tests.support.raw import NOW, event, line, write
 
@@ -93,7 +93,7 @@ HIDDEN = {
 @pytest.mark.parametrize("block", [packed.BLOCK, 1_000], ids=["whole", "in pieces"])
 def test_a_person_is_found_in_whatever_is_sent(sent: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "BLOCK", block)
-    monkeypatch.setattr("streaming_app.erasure.finder.BLOCK", block)
+    monkeypatch.setattr("streaming_app.commands.erase.finder.BLOCK", block)
     mine, other = (finder(tmp_path, person) for person in ("u-1", "u-2"))
     for text in (line(sent), line(None, uri=f"/sa.gif?x=1&{sent}" if "data" in sent else f"/sa.gif?data={quote(sent, safe='')}")):
         assert mine.in_text(text).mine

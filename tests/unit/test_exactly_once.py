@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from streaming_app.derive.stale import stale_users
 from streaming_app.errors import BalanceError
-from streaming_app.ingest import commit as commit_module
 from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.commit import commit as commit_module
 from streaming_app.ingest.file_pass import FilePass
-from streaming_app.tables.read import query
+from streaming_app.lake.query import query
 from tests.support.examples import costly
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from streaming_app.cli import _exit_code
+from streaming_app.commands.explain import explain
 from streaming_app.demo.geo import write_geo_database
-from streaming_app.explain import explain
-from streaming_app.storage import Storage
+from streaming_app.storage.files import Storage
 from tests.support.lake import Lake, config_for
 from tests.support.raw import NOW, event, line, write
 

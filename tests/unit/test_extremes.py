@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 
 from streaming_app.cli.look_commands import cell
-from streaming_app.erasure.person import Person
+from streaming_app.commands.check.checks import check_tables
+from streaming_app.commands.erase.command import erase
+from streaming_app.commands.erase.person import Person
+from streaming_app.metrics.progress import LogLines
 from streaming_app.model.arrow import to_rows
 from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.check.checks import check_tables
-from streaming_app.operations.erase import erase
-from streaming_app.progress import LogLines
 from tests.support.examples import costly
 from tests.support.extremes import STOPPED_ONCE, extreme_requests
 from tests.support.lake import Lake, balance

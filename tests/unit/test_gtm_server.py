@@ -16,17 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.config.model import Rules
-from streaming_app.enrichers.addresses import client_address
 from streaming_app.enrichers.user_agent import UserAgent
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.errors import InputError, MalformedPayload, Reason, TooLarge
-from streaming_app.ingest.check_plugin import checked
-from streaming_app.ingest.event_table import EventTable
-from streaming_app.ingest.time_rules import TimeRules
+from streaming_app.ingest.transform.time_rules import TimeRules
+from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.storage import Storage
-from streaming_app.transformers.base import Limits, Rejected
+from streaming_app.plugins.transformer import Limits, Rejected
+from streaming_app.plugins.validate_elements import checked
+from streaming_app.privacy.addresses import client_address
+from streaming_app.storage.files import Storage
 from streaming_app.transformers.gtm_server import GtmServer
 from streaming_app.transformers.gtm_server import fields as gtm_fields
 from streaming_app.transformers.presets import PRESETS

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from moto.events.models import EventPattern
 
-from streaming_app.emf import JOB_METRICS, print_metrics
-from streaming_app.summary import Summary
+from streaming_app.metrics.cloudwatch import JOB_METRICS, print_metrics
+from streaming_app.metrics.summary import Summary
 from submitter.handler import metrics
 from submitter.report import SUBMITTER_METRICS
 from tests.support.infra import DEFAULTS, every_option

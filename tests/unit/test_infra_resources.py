@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from streaming_app.config.emr import Emr
+from streaming_app.deploy.ddl import glue_table
+from streaming_app.deploy.template import saved_queries
 from streaming_app.model.tables import TABLES
-from streaming_app.tables.ddl import glue_table
-from streaming_app.tables.template import saved_queries
 from submitter.deployment import Deployment
 from tests.support.infra import DEFAULTS, KEY, LAKE, OPTIONS, PARSED, ROOT, every_option, stack
 from tests.support.stack import Stack

@@ -54,11 +54,11 @@ def test_every_call_that_the_submitter_makes_is_granted() -> None:
     assert missing == []
 
 
-THE_JOBS_OWN = ROOT / "streaming_app/lease/slot.py"
+THE_JOBS_OWN = ROOT / "streaming_app/storage/conditional_object.py"
 """The lease is taken by conditional writes of S3, which pyarrow has not."""
 
 
-THE_DOCTORS = ROOT / "streaming_app/lease/identity.py"
+THE_DOCTORS = ROOT / "streaming_app/lake/lock/identity.py"
 """Asks AWS who it is, which needs no right."""
 
 

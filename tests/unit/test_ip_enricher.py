@@ -15,14 +15,14 @@ from netaddr import IPSet
 
 from streaming_app.demo.geo import DATABASE_TYPE, write_geo_database
 from streaming_app.demo.world import make_world
-from streaming_app.enrichers.addresses import client_address
 from streaming_app.enrichers.ip import PLACE, Ip
 from streaming_app.enrichers.ip.editions import Edition
 from streaming_app.enrichers.ip.layouts import LAYOUT
 from streaming_app.errors import ConfigError
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
-from streaming_app.registry import OptionsError, make_enricher
+from streaming_app.plugins.registry import OptionsError, make_enricher
+from streaming_app.privacy.addresses import client_address
 
 TYPES = {column.name: column.arrow for column in columns_of(Event)}
 ALL = {"coordinates": True, "network": True}

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.classes import missing_class
 from streaming_app.cli import _exit_code
 from streaming_app.errors import EnvironmentProblem
-from streaming_app.jars.folder import complete, jars_folder
-from streaming_app.jars.ivy import spark_jars
-from streaming_app.jars.lock import Jar, faults, locked_jars
-from streaming_app.jars.needed import jar_settings, needed_jars
-from streaming_app.jars.renew import packages
-from streaming_app.session import get_session
-from streaming_app.storage import Storage
+from streaming_app.spark.jars.folder import complete, jars_folder
+from streaming_app.spark.jars.ivy import spark_jars
+from streaming_app.spark.jars.lock import Jar, faults, locked_jars
+from streaming_app.spark.jars.needed import jar_settings, needed_jars
+from streaming_app.spark.jars.renew import packages
+from streaming_app.spark.required_classes import missing_class
+from streaming_app.spark.session import get_session
+from streaming_app.storage.files import Storage
 from tests.support.infra import ROOT
 from tests.support.lake import config_for
 
@@ -29,7 +29,7 @@ JAR = Jar("delta", "org.example:a:1.0", 3, "ba7816bf8f01cfea414140de5dae2223b003
 
 
 def test_the_list_is_of_the_versions_in_pyproject() -> None:
-    """Change pyspark or delta-spark, and this fails until the list is renewed: python -m streaming_app.jars --renew."""
+    """Change pyspark or delta-spark, and this fails until the list is renewed: python -m streaming_app.spark.jars --renew."""
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     versions = dict(each.split("==") for each in required if "==" in each and ";" not in each)
     assert {name: version(name) for name in ("delta-spark", "pyspark")}.items() <= versions.items()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streaming_app.errors import EnvironmentProblem
-from streaming_app.java import SUPPORTED, ensure_java, java_version
+from streaming_app.spark.java import SUPPORTED, ensure_java, java_version
 
 
 def test_a_supported_java_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

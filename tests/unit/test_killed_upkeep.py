@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from streaming_app.commands.interrupted import interrupted
+from streaming_app.commands.maintain.compaction import WORTHWHILE
+from streaming_app.commands.maintain.optimize import optimize
+from streaming_app.commands.maintain.optimize import planned as to_compact
+from streaming_app.commands.maintain.vacuum import planned as to_delete
+from streaming_app.commands.maintain.vacuum import vacuum
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.compaction import WORTHWHILE
-from streaming_app.operations.interrupted import interrupted
-from streaming_app.operations.optimize import optimize
-from streaming_app.operations.optimize import planned as to_compact
-from streaming_app.operations.vacuum import planned as to_delete
-from streaming_app.operations.vacuum import vacuum
 from tests.support.lake import Lake
 from tests.support.upkeep import QUIET, busy_lake, contents, copied, files_of
 from tests.support.upkeep_driver import MOMENTS, RETENTION_HOURS

@@ -17,15 +17,15 @@ from deltalake import DeltaTable
 from deltalake.table import TableAlterer
 
 from streaming_app.cli import _exit_code
+from streaming_app.commands.operation import operation
+from streaming_app.commands.replay.command import Wanted, replay_into
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
+from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
+from streaming_app.lake.query import query
+from streaming_app.metrics.progress import LogLines
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.operation import operation
-from streaming_app.operations.replay import Wanted, replay_into
-from streaming_app.progress import LogLines
-from streaming_app.tables.layout import LAYOUT_VERSION, properties_of
-from streaming_app.tables.read import query
 from tests.support.killed import Killed
 from tests.support.lake import ALL_TABLES, Lake
 from tests.support.old_layout import LAYOUT_1, as_layout, as_layout_1
@@ -56,7 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.fixture
 def old(made: Lake, tmp_path: Path) -> Lake:
     """The same lake for one test; ``Lake`` would bring it up to date."""
-    with patch("streaming_app.tables.delta.Sink.create_all"):
+    with patch("streaming_app.lake.delta.Sink.create_all"):
         return copied(made, tmp_path)
 
 
@@ -138,7 +138,7 @@ STEPS = 11
 def test_it_is_interrupted_after_each_step(made: Lake, tmp_path: Path) -> None:
     before = None
     for steps in range(STEPS):
-        with patch("streaming_app.tables.delta.Sink.create_all"):
+        with patch("streaming_app.lake.delta.Sink.create_all"):
             lake = copied(made, tmp_path / str(steps))
         before = before or contents(lake)
         with dying_after(steps):

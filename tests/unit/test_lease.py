@@ -16,11 +16,11 @@ import msgspec
 import pytest
 
 from streaming_app.errors import LeaseError, SinkError
-from streaming_app.lease.holder import Holder
-from streaming_app.lease.lease import Lease, is_free, leased
-from streaming_app.lease.slot import LocalSlot, Slot, Version
-from streaming_app.lease.tables import holder_of, leased_sink
+from streaming_app.lake.lock.acquire import holder_of, leased_sink
+from streaming_app.lake.lock.holder import Holder
+from streaming_app.lake.lock.writer_lock import Lease, is_free, leased
 from streaming_app.model.tables import TABLES
+from streaming_app.storage.conditional_object import LocalSlot, Slot, Version
 from tests.support.lake import ALL_TABLES, Lake, config_for
 from tests.support.lease_process import ELSEWHERE, HELD, LONG, holder, killed, races
 from tests.support.raw import event, line, write

@@ -9,7 +9,7 @@ import pytest
 
 from streaming_app.cli import _exit_code
 from streaming_app.cli.linked_ids import confirm_links
-from streaming_app.erasure.links import Link
+from streaming_app.commands.erase.links import Link
 from streaming_app.errors import ConfigError
 from tests.support.lake import Lake
 from tests.support.raw import NOW, event, line, write

@@ -13,7 +13,7 @@ from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request, parse_request
-from streaming_app.transformers.base import Rejected
+from streaming_app.plugins.transformer import Rejected
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 from streaming_app.transformers.clickstream_sdk import fields as sdk
 from streaming_app.transformers.gtm_server import GtmServer

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.backlog.any_objects import AnyObjects
-from streaming_app.backlog.objects import Found
 from streaming_app.backlog.set_aside import MOST_RECORDED, record_uri, recorded, set_aside_files
+from streaming_app.backlog.source_partitions import Window, due_windows
 from streaming_app.backlog.unprocessed import MOST_ODD, MOST_PLACES, Backlog, still_unread, unprocessed
-from streaming_app.backlog.windows import Window, due_windows
 from streaming_app.errors import SourceError
-from streaming_app.source import _literal, _literal_in_braces, _where
+from streaming_app.spark.raw_file_stream import _literal, _literal_in_braces, _where
+from streaming_app.storage.any_objects import AnyObjects
+from streaming_app.storage.objects import Found
 from tests.support.lake import config_for
 
 

@@ -15,19 +15,19 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
-from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.cli import _exit_code
+from streaming_app.commands.maintain import compaction
+from streaming_app.commands.maintain.compaction import WORTHWHILE, due, writer_properties
+from streaming_app.commands.maintain.optimize import optimize, planned
+from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.files import LiveFile
+from streaming_app.lake.parquet import ROW_GROUP_ROWS, PartitionWriter
 from streaming_app.model.tables import EVENT, QUARANTINE, RUN_METRICS, TABLES, Table
-from streaming_app.operations import compaction
-from streaming_app.operations.compaction import WORTHWHILE, due, writer_properties
-from streaming_app.operations.optimize import optimize, planned
-from streaming_app.storage import Storage
-from streaming_app.tables.commit import Rewrite, commit
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.files import LiveFile
-from streaming_app.tables.parquet import ROW_GROUP_ROWS, PartitionWriter
-from streaming_app.uris import absolute
+from streaming_app.storage.any_objects import AnyObjects
+from streaming_app.storage.files import Storage
+from streaming_app.storage.uris import absolute
 from submitter.ratio import compression_ratio
 from tests.support.lake import Lake
 from tests.support.raw import NOW, event, line, write

@@ -20,7 +20,7 @@ from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Limits, Rejected
+from streaming_app.plugins.transformer import Limits, Rejected
 from streaming_app.transformers.payload import payload_bytes
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write
@@ -282,7 +282,7 @@ def test_an_enricher_fills_columns_of_the_contract(tmp_path: Path) -> None:
 
 def test_an_enricher_is_opened_once_in_each_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many tasks and tables it is given: here two tasks of four requests, one a table."""
-    monkeypatch.setattr("streaming_app.ingest.event_rows.FLUSH_ROWS", 1)
+    monkeypatch.setattr("streaming_app.ingest.write.event_rows.FLUSH_ROWS", 1)
     lake = Lake(tmp_path, enriched_by("Place"))
     before = len(OPENED)
     lake.ingest(

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.backlog.any_objects import AnyObjects
+from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import unprocessed
-from streaming_app.backlog.windows import due_windows
 from streaming_app.cli import _exit_code
-from streaming_app.ingest.read_lines import BadPart, LineReader
-from streaming_app.private import create_private_file, private_directory
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import sink_for
+from streaming_app.ingest.read.lines import BadPart, LineReader
+from streaming_app.lake.delta import sink_for
+from streaming_app.storage.any_objects import AnyObjects
+from streaming_app.storage.files import Storage
+from streaming_app.storage.private_files import create_private_file, private_directory
 from tests.support.lake import config_for
 from tests.support.raw import event, line, write
 
@@ -178,7 +178,7 @@ def test_a_private_file_is_a_new_one(there: str, tmp_path: Path) -> None:
 COMMAND = """
 import os, subprocess, sys
 from streaming_app.cli import main
-from streaming_app.jvm_log import jvm_log, jvm_output_to_log
+from streaming_app.spark.jvm_log import jvm_log, jvm_output_to_log
 for word in ("one", "two"):
     with jvm_output_to_log():
         subprocess.run(["echo", word])

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from streaming_app.enrichers.addresses import AddressPrivacy
+from streaming_app.privacy.addresses import AddressPrivacy
 from tests.support.lake import ALL_TABLES, Lake
 from tests.support.raw import NOW, event, line, write
 

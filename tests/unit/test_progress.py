@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from streaming_app.operations import backfill, erase, rebuild, replay, reprocess
-from streaming_app.progress import Progress, progress_for
+from streaming_app.commands import backfill, rebuild
+from streaming_app.commands.erase import command as erase
+from streaming_app.commands.replay import command as replay
+from streaming_app.commands.reprocess import command as reprocess
+from streaming_app.metrics.progress import Progress, progress_for
 
 BATCH: dict[str, Any] = {"batch_id": 7, "files": 2, "received": 3000, "written": 2990, "duplicate": 10, "quarantined": 0}
 SECONDS = {"pass_seconds": 1.0, "commit_seconds": 0.5}

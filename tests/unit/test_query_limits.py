@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from streaming_app.cli import _exit_code
-from streaming_app.engine import query as query_arrow
 from streaming_app.errors import QueryError
-from streaming_app.tables.read import QueryLimits, asking, query, snapshot
+from streaming_app.lake.duckdb import query as query_arrow
+from streaming_app.lake.query import QueryLimits, asking, query, snapshot
 from tests.support.lake import Lake
 from tests.support.raw import event, line, write
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.errors import StorageError
-from streaming_app.ingest import read_lines
-from streaming_app.ingest.decompress import blocks_of
-from streaming_app.ingest.read_lines import BadPart, LineReader
-from streaming_app.storage import Storage
+from streaming_app.ingest.read import lines as lines_module
+from streaming_app.ingest.read.decompress import blocks_of
+from streaming_app.ingest.read.lines import BadPart, LineReader
+from streaming_app.storage.files import Storage
 
 MANY = 3 << 20
 """More than is read at once."""
@@ -162,7 +162,7 @@ def test_a_failing_disk_is_no_files_fault(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(5, "Input/output error")
 
     (tmp_path / "a").write_bytes(b"a\n")
-    monkeypatch.setattr(read_lines, "blocks_of", failing)
+    monkeypatch.setattr(lines_module, "blocks_of", failing)
     with pytest.raises(StorageError, match="Input/output error"):
         lines(tmp_path / "a")
 

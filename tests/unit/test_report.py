@@ -13,11 +13,11 @@ import pytest
 
 from streaming_app.cli import _exit_code
 from streaming_app.errors import QueryError
+from streaming_app.lake.query import asking, snapshot
 from streaming_app.report import blocks, charts, period, words
 from streaming_app.report.cost import cost, dollars_per_vcpu_hour
 from streaming_app.report.make import make_report
 from streaming_app.report.period import Period, choose
-from streaming_app.tables.read import asking, snapshot
 from submitter.sizing import plan_for
 from tests.support.lake import Lake
 from tests.support.page import Page

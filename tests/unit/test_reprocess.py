@@ -15,20 +15,20 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from streaming_app.commands.days import Days
+from streaming_app.commands.operation import stored_rows
+from streaming_app.commands.reprocess import affected as affected_module
+from streaming_app.commands.reprocess import exchange as exchange_module
+from streaming_app.commands.reprocess import shadow as shadow_module
 from streaming_app.config.model import App, Config, Rules
 from streaming_app.derive.rebuild import rebuild_stale_users, rebuild_users
 from streaming_app.errors import BalanceError
+from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.delta import Sink, live_files
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT, ITEM, TABLES, Table
-from streaming_app.operations import affected as affected_module
-from streaming_app.operations import exchange as exchange_module
-from streaming_app.operations import shadow as shadow_module
-from streaming_app.operations.days import Days
-from streaming_app.operations.operation import stored_rows
-from streaming_app.tables.commit import Rewrite, commit_once
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.transformers.base import Rejected
+from streaming_app.plugins.transformer import Rejected
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 from tests.support.again import exchange_here, reprocess_here, shadow_of, with_config
 from tests.support.killed import life_of

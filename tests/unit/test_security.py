@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.backlog.s3_objects import S3Objects
 from streaming_app.cli import _exit_code, _set_up_logging
-from streaming_app.config.load import parse_config
+from streaming_app.commands.operation import operation
+from streaming_app.commands.replay.command import Wanted, replay_into
 from streaming_app.errors import ClickstreamError, ConfigError, QueryError
-from streaming_app.operations.operation import operation
-from streaming_app.operations.replay import Wanted, replay_into
-from streaming_app.progress import LogLines
-from streaming_app.tables.delta import sink_for
-from streaming_app.tables.read import query
+from streaming_app.lake.delta import sink_for
+from streaming_app.lake.query import query
+from streaming_app.metrics.progress import LogLines
+from streaming_app.plugins.load_config import parse_config
+from streaming_app.storage.s3_objects import S3Objects
 from tests.support.http import JsonHandler, serving
 from tests.support.lake import ALL_TABLES, Lake
 from tests.support.raw import NOW, event, line, write

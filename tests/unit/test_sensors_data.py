@@ -21,11 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.errors import InputError, MalformedPayload, Reason, TooLarge
-from streaming_app.ingest.run_plugin import raw_elements
+from streaming_app.ingest.transform.run_plugin import raw_elements
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Limits, Rejected
+from streaming_app.plugins.transformer import Limits, Rejected
 from streaming_app.transformers.sensors_data import SensorsData
 from streaming_app.transformers.sensors_data import fields as keys
 from streaming_app.transformers.sensors_data.options import SensorsOptions

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming_app.commands.check.checks import check_tables
+from streaming_app.commands.replay.command import Wanted, replay
 from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.errors import SinkError
+from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.delta import live_files
+from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.rewrite import row_groups
+from streaming_app.metrics.progress import LogLines
 from streaming_app.model.tables import CHANGE, EVENT, Table
-from streaming_app.operations.check.checks import check_tables
-from streaming_app.operations.replay import Wanted, replay
-from streaming_app.progress import LogLines
-from streaming_app.tables.commit import Rewrite, commit_once
-from streaming_app.tables.delta import live_files
-from streaming_app.tables.parquet import PartitionWriter
-from streaming_app.tables.rewrite import row_groups
 from tests.support.lake import Lake
 from tests.support.raw import event, line, write
 from tests.support.sources import APPS

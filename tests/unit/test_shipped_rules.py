@@ -8,10 +8,10 @@ import re
 from collections import Counter
 from typing import Any
 
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.enrichers.traffic_source.categories import Categories
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
 from streaming_app.model.web_address import WebAddress
-from streaming_app.resources import conf_file
 
 LEAST = {"Search": 500, "Social": 700, "Video": 150, "Shopping": 300, "Email": 200, "AI Assistant": 100}
 """How many entries each category has at least; there are no others."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from streaming_app.ingest.patience import TooSlowError, at_most
+from streaming_app.ingest.transform.patience import TooSlowError, at_most
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from tests.support.lake import Lake, balance

@@ -21,8 +21,8 @@ import yaml
 from streaming_app.cli import app
 from streaming_app.config.emr import Emr
 from streaming_app.errors import ClickstreamError, ConfigError
-from streaming_app.lease.holder import Holder
-from streaming_app.lease.slot import LocalSlot
+from streaming_app.lake.lock.holder import Holder
+from streaming_app.storage.conditional_object import LocalSlot
 from submitter import decide as decide_module
 from submitter import in_use
 from submitter.deployment import Deployment

@@ -14,13 +14,13 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from streaming_app.deploy import assemble as assemble_module
+from streaming_app.deploy.assemble import SUBMITTER, assemble
+from streaming_app.deploy.hashes import hashes_in, with_hashes, without_hashes
+from streaming_app.deploy.sbom import describe_libraries, write_sbom
+from streaming_app.deploy.target import Target
+from streaming_app.deploy.uv import CHECKOUT, Uv
 from streaming_app.errors import EnvironmentProblem
-from streaming_app.packaging import assemble as assemble_module
-from streaming_app.packaging.assemble import SUBMITTER, assemble
-from streaming_app.packaging.hashes import hashes_in, with_hashes, without_hashes
-from streaming_app.packaging.sbom import describe_libraries, write_sbom
-from streaming_app.packaging.target import Target
-from streaming_app.packaging.uv import CHECKOUT, Uv
 from supply_chain.audit import (
     LIST,
     Audited,

@@ -13,17 +13,17 @@ import pyarrow.compute as pc
 import pytest
 
 from streaming_app.cli import _exit_code
-from streaming_app.lease.tables import leased_sink
+from streaming_app.commands.check import facts
+from streaming_app.commands.check.checks import CHECKS, check_tables
+from streaming_app.commands.maintain.optimize import optimize
+from streaming_app.commands.operation import operation, stored_rows
+from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.delta import live_files
+from streaming_app.lake.layout import LAYOUT_KEY, LAYOUT_VERSION
+from streaming_app.lake.lock.acquire import leased_sink
+from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.query import dataset
 from streaming_app.model.tables import EVENT, ITEM, RUN_METRICS, SESSION, TABLES, USER, Table
-from streaming_app.operations.check import facts
-from streaming_app.operations.check.checks import CHECKS, check_tables
-from streaming_app.operations.operation import operation, stored_rows
-from streaming_app.operations.optimize import optimize
-from streaming_app.tables.commit import Rewrite, commit
-from streaming_app.tables.delta import live_files
-from streaming_app.tables.layout import LAYOUT_KEY, LAYOUT_VERSION
-from streaming_app.tables.parquet import PartitionWriter
-from streaming_app.tables.read import dataset
 from tests.support.lake import Lake
 from tests.support.raw import event, line, write
 from tests.support.upkeep import QUIET, busy_lake, copied, derived

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.tasks import TASK_BYTES, SizedFile, forget_zips, grouped
+from streaming_app.spark.tasks import TASK_BYTES, SizedFile, forget_zips, grouped
 
 MB = 1 << 20
 

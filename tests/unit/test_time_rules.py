@@ -14,7 +14,7 @@ import pytest
 
 from streaming_app.config.model import Rules
 from streaming_app.errors import Reason
-from streaming_app.ingest.time_rules import TimeRules
+from streaming_app.ingest.transform.time_rules import TimeRules
 from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.enrichers.traffic_source import TrafficSource
 from streaming_app.enrichers.traffic_source.channels import Channels
 from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
 from streaming_app.enrichers.traffic_source.rule_files import ChannelField, ChannelRule
 from streaming_app.errors import ConfigError
-from streaming_app.registry import make_enricher
-from streaming_app.resources import conf_file
-from streaming_app.storage import Storage
+from streaming_app.plugins.registry import make_enricher
+from streaming_app.storage.files import Storage
 from tests.unit.test_traffic_source import TRAFFIC, table
 
 SOURCE, MEDIUM = "traffic_source_source", "traffic_source_medium"

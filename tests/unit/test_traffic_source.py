@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.enrichers.traffic_source import TrafficSource
 from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
 from streaming_app.enrichers.traffic_source.traffic import Traffic
-from streaming_app.resources import conf_file
-from streaming_app.storage import Storage
+from streaming_app.storage.files import Storage
 from tests.support.examples import costly
 
 URLS = {

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import bots
-from streaming_app.enrichers.base import Enricher
 from streaming_app.enrichers.user_agent import COLUMNS, KEPT, UserAgent
 from streaming_app.enrichers.user_agent.bots import TOO_WIDE
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.errors import ConfigError
+from streaming_app.plugins.enricher import Enricher
 from streaming_app.transformers.gtm_server.hints import read_hints as gtm_hints
 
 Row = dict[str, Any]

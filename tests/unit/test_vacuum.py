@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from streaming_app.cli import _exit_code
-from streaming_app.lease.tables import leased_sink
+from streaming_app.commands.maintain.expired import LOG_RETENTION_DAYS, StoredFile, expired_log
+from streaming_app.commands.maintain.optimize import optimize
+from streaming_app.commands.maintain.vacuum import RETENTION_HOURS, planned, vacuum
+from streaming_app.commands.operation import operation
+from streaming_app.lake.delta import live_files
+from streaming_app.lake.lock.acquire import leased_sink
 from streaming_app.model.tables import EVENT, OPERATION, TABLES
-from streaming_app.operations.expired import LOG_RETENTION_DAYS, StoredFile, expired_log
-from streaming_app.operations.operation import operation
-from streaming_app.operations.optimize import optimize
-from streaming_app.operations.vacuum import RETENTION_HOURS, planned, vacuum
-from streaming_app.tables.delta import live_files
 from tests.support.lake import Lake
 from tests.support.upkeep import HOURS, QUIET, busy_lake, contents, copied, derived
 

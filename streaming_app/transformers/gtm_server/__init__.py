@@ -11,7 +11,7 @@ from streaming_app.errors import InputError, Reason
 from streaming_app.model.coerce import COERCE, as_text
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Limits, Rejected
+from streaming_app.plugins.transformer import Limits, Rejected
 from streaming_app.transformers.depth import check_depth
 from streaming_app.transformers.gtm_server import fields as keys
 from streaming_app.transformers.gtm_server.context import read_client, read_page, read_place, read_screen, read_time
