@@ -25,7 +25,7 @@ from benchmarks.process_tree import KINDS, Usage, measure
 from streaming_app.config.emr import Price
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
-from streaming_app.lake.delta import sink_for
+from streaming_app.environment import sink_for
 from streaming_app.lake.query import query
 from streaming_app.plugins.load_config import load_config
 

@@ -10,11 +10,11 @@ from streaming_app.backlog.source_partitions import Window, due_windows, mark_ur
 from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
+from streaming_app.environment import leased_sink
 from streaming_app.errors import SourceError
 from streaming_app.ingest.commit.recovery import roll_back_torn_batch
 from streaming_app.ingest.stream import ingest
 from streaming_app.lake.delta import Sink
-from streaming_app.lake.lock.acquire import leased_sink
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
 from streaming_app.plugins.loading import open_enrichers

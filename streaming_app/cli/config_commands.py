@@ -12,8 +12,8 @@ from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import say, say_json_text
 from streaming_app.config.model import Config
 from streaming_app.config.shipped_files import conf_file
+from streaming_app.environment import sink_for
 from streaming_app.errors import ConfigError
-from streaming_app.lake.delta import sink_for
 from streaming_app.plugins.load_config import load_config, load_settings, load_with_built_ins
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.plugins.registry import ENRICHERS, TRANSFORMERS, is_built_in

@@ -19,8 +19,9 @@ from streaming_app.demo.apps import APPS
 from streaming_app.demo.counts import Counts, Generated
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
+from streaming_app.environment import sink_for
 from streaming_app.errors import ConfigError
-from streaming_app.lake.delta import Sink, sink_for
+from streaming_app.lake.delta import Sink
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import progress_for
 from streaming_app.plugins.load_config import load_config

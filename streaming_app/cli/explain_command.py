@@ -16,11 +16,11 @@ from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import say_json
 from streaming_app.commands.explain import Explained, Explanation
 from streaming_app.commands.explain import explain as explain_line
+from streaming_app.environment import sink_for
 from streaming_app.errors import SourceError
 from streaming_app.ingest.read.decompress import BrokenFile, blocks_of
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.read.open_raw import open_raw, why_unreadable
-from streaming_app.lake.delta import sink_for
 from streaming_app.model.escape import escape
 from streaming_app.plugins.load_config import load_config
 from streaming_app.storage.files import Storage

@@ -14,7 +14,7 @@ from streaming_app.commands.maintain import optimize as optimizing
 from streaming_app.commands.maintain import vacuum as vacuuming
 from streaming_app.commands.maintain.compaction import Compaction
 from streaming_app.commands.maintain.expired import Expired
-from streaming_app.lake.delta import sink_for
+from streaming_app.environment import sink_for
 from streaming_app.metrics.step_progress import steps_on
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.load_config import load_settings

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from streaming_app.lake.delta import Sink, sink_for
+from streaming_app.environment import sink_for
+from streaming_app.lake.delta import Sink
 from streaming_app.plugins.load_config import load_settings
 
 DEFAULT_CONFIG = "conf/pipeline.yaml"

@@ -14,9 +14,8 @@ from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import console, say, say_json, say_json_text
 from streaming_app.commands.check.checks import Checked, check_tables
 from streaming_app.deploy.ddl import athena_ddl, glue_table
+from streaming_app.environment import holder_of, sink_for
 from streaming_app.errors import BalanceError, QueryError
-from streaming_app.lake.delta import sink_for
-from streaming_app.lake.lock.acquire import holder_of
 from streaming_app.metrics.step_progress import steps_on
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.plugins.load_config import load_settings

@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from streaming_app import __version__
 from streaming_app.config.model import Config
+from streaming_app.environment import leased_sink
 from streaming_app.errors import ClickstreamError
 from streaming_app.ingest.commit.recovery import roll_back_torn_batch
 from streaming_app.lake.commit import Rewrite, commit
 from streaming_app.lake.delta import Sink, live_files
-from streaming_app.lake.lock.acquire import leased_sink
 from streaming_app.lake.lock.holder import actor
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.event import LONG

@@ -8,7 +8,8 @@ from streaming_app.commands.operation import operation
 from streaming_app.config.model import Config
 from streaming_app.derive.all_users import rebuild_table
 from streaming_app.derive.stream import derive
-from streaming_app.lake.delta import live_files, sink_for
+from streaming_app.environment import sink_for
+from streaming_app.lake.delta import live_files
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import EVENT, SESSION, USER

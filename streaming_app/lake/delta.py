@@ -11,13 +11,11 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from streaming_app.config.model import Config
 from streaming_app.errors import SinkError
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.layout import bring_up_to_date, check_readable, properties_of
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage.files import Storage
-from streaming_app.storage.uris import absolute, is_s3
 
 
 @dataclass(frozen=True)
@@ -113,9 +111,3 @@ def live_files(table: DeltaTable) -> list[LiveFile]:
 
 def _under(prefix: str, action: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name.removeprefix(prefix), value) for name, value in action.items() if name.startswith(prefix))
-
-
-def sink_for(config: Config) -> Sink:
-    """The tables that a configuration names."""
-    source = None if is_s3(config.source.uri) else absolute(config.source.uri)
-    return Sink(config.sink.uri, Storage(config.s3.endpoint, config.s3.region, source))

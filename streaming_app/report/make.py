@@ -7,8 +7,9 @@ from datetime import date, datetime
 from difflib import get_close_matches
 
 from streaming_app.config.model import Config
+from streaming_app.environment import sink_for
 from streaming_app.errors import QueryError
-from streaming_app.lake.delta import Sink, sink_for
+from streaming_app.lake.delta import Sink
 from streaming_app.lake.query import Ask, Snapshot, asking, snapshot
 from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, SESSION, USER
 from streaming_app.report import about_data, about_people

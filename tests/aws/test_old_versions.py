@@ -10,7 +10,7 @@ import pytest
 
 from streaming_app.commands.erase.command import without_old_versions
 from streaming_app.commands.erase.old_versions import old_versions, removal_days
-from streaming_app.lake.delta import sink_for
+from streaming_app.environment import sink_for
 from streaming_app.plugins.load_config import parse_config
 from streaming_app.storage.files import Storage
 from tests.support.http import JsonHandler, serving

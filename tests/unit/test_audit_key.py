@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streaming_app.commands.erase.audit_key import audit_key, find_audit_key
 from streaming_app.commands.erase.person import Person
-from streaming_app.lake.delta import sink_for
+from streaming_app.environment import sink_for
 from tests.support.lake import config_for
 
 PERSON = Person("shop", user_id="jane@example.com")

@@ -21,8 +21,8 @@ from streaming_app.commands.doctor import doctor as doctor_module
 from streaming_app.commands.doctor.doctor import diagnose
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.commands.operation import operation
+from streaming_app.environment import leased_sink
 from streaming_app.lake.layout import LAYOUT_KEY
-from streaming_app.lake.lock.acquire import leased_sink
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.model.tables import TABLES
 from streaming_app.spark.jars.lock import locked_jars

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from streaming_app.environment import holder_of, leased_sink
 from streaming_app.errors import LeaseError, SinkError
-from streaming_app.lake.lock.acquire import holder_of, leased_sink
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.lake.lock.writer_lock import Lease, is_free, leased
 from streaming_app.model.tables import TABLES

@@ -17,8 +17,8 @@ import pytest
 from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.cli import _exit_code
+from streaming_app.environment import sink_for
 from streaming_app.ingest.read.lines import BadPart, LineReader
-from streaming_app.lake.delta import sink_for
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
 from streaming_app.storage.private_files import create_private_file, private_directory

@@ -17,8 +17,8 @@ import pytest
 from streaming_app.cli import _exit_code, _set_up_logging
 from streaming_app.commands.operation import operation
 from streaming_app.commands.replay.command import Wanted, replay_into
+from streaming_app.environment import sink_for
 from streaming_app.errors import ClickstreamError, ConfigError, QueryError
-from streaming_app.lake.delta import sink_for
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogLines
 from streaming_app.plugins.load_config import parse_config

@@ -17,10 +17,10 @@ from streaming_app.commands.check import facts
 from streaming_app.commands.check.checks import CHECKS, check_tables
 from streaming_app.commands.maintain.optimize import optimize
 from streaming_app.commands.operation import operation, stored_rows
+from streaming_app.environment import leased_sink
 from streaming_app.lake.commit import Rewrite, commit
 from streaming_app.lake.delta import live_files
 from streaming_app.lake.layout import LAYOUT_KEY, LAYOUT_VERSION
-from streaming_app.lake.lock.acquire import leased_sink
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.query import dataset
 from streaming_app.model.tables import EVENT, ITEM, RUN_METRICS, SESSION, TABLES, USER, Table

@@ -17,8 +17,8 @@ from streaming_app.commands.maintain.expired import LOG_RETENTION_DAYS, StoredFi
 from streaming_app.commands.maintain.optimize import optimize
 from streaming_app.commands.maintain.vacuum import RETENTION_HOURS, planned, vacuum
 from streaming_app.commands.operation import operation
+from streaming_app.environment import leased_sink
 from streaming_app.lake.delta import live_files
-from streaming_app.lake.lock.acquire import leased_sink
 from streaming_app.model.tables import EVENT, OPERATION, TABLES
 from tests.support.lake import Lake
 from tests.support.upkeep import HOURS, QUIET, busy_lake, contents, copied, derived

@@ -15,8 +15,8 @@ from streaming_app.commands.check.key_checks import unique_keys
 from streaming_app.commands.check.log_checks import files, layouts, operations
 from streaming_app.commands.check.set_aside_checks import set_aside
 from streaming_app.config.model import Config
+from streaming_app.environment import sink_for
 from streaming_app.errors import ClickstreamError
-from streaming_app.lake.delta import sink_for
 from streaming_app.lake.query import snapshot
 from streaming_app.metrics.step_progress import Steps
 

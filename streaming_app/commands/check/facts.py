@@ -11,11 +11,11 @@ import duckdb
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.config.model import Config
+from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
 from streaming_app.lake.delta import Sink
 from streaming_app.lake.duckdb import query_on_all_cores
 from streaming_app.lake.files import LiveFile
-from streaming_app.lake.lock.acquire import holder_of
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.lake.query import Snapshot, dataset
 from streaming_app.model.arrow import to_rows

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Literal
 
 from streaming_app.config.model import Config
-from streaming_app.lake.delta import Sink, sink_for
+from streaming_app.environment import sink_for
+from streaming_app.lake.delta import Sink
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import is_s3

@@ -15,11 +15,11 @@ from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.commands.interrupted import interrupted
 from streaming_app.enrichers.ip import CDN_ADDRESSES
+from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
 from streaming_app.lake.delta import live_files
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.layout import LAYOUT_VERSION, layout_of
-from streaming_app.lake.lock.acquire import holder_of
 from streaming_app.lake.query import asking
 from streaming_app.model.tables import OPERATION, RUN_METRICS, TABLES, Table
 

@@ -33,8 +33,9 @@ from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stale import mark_stale
 from streaming_app.derive.stream import derive
+from streaming_app.environment import sink_for
 from streaming_app.errors import ConfigError
-from streaming_app.lake.delta import Sink, sink_for
+from streaming_app.lake.delta import Sink
 from streaming_app.lake.layout import RETENTION_DAYS
 from streaming_app.lake.query import snapshot
 from streaming_app.metrics.progress import Progress

@@ -19,12 +19,13 @@ from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.config.model import Config
 from streaming_app.derive.set_aside import STAGE
 from streaming_app.derive.stream import derive
+from streaming_app.environment import sink_for
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.request_pass import RequestPass
 from streaming_app.ingest.transform.triage import RequestTriage, Triage
-from streaming_app.lake.delta import Sink, live_files, sink_for
+from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.rows import read_batches
 from streaming_app.metrics.progress import Progress

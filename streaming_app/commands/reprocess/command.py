@@ -33,9 +33,10 @@ from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stale import mark_stale
 from streaming_app.derive.stream import derive
+from streaming_app.environment import sink_for
 from streaming_app.ingest.commit.duplicate_days import join_days, remember
 from streaming_app.ingest.stream import ingest
-from streaming_app.lake.delta import Sink, live_files, sink_for
+from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary

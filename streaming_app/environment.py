@@ -1,4 +1,4 @@
-"""The lease on the tables of a pipeline."""
+"""What a configuration names, opened: its tables, and the lock that lets one process write to them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ from dataclasses import replace
 import msgspec
 
 from streaming_app.config.model import Config
-from streaming_app.lake.delta import Sink, sink_for
+from streaming_app.lake.delta import Sink
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.lake.lock.writer_lock import TTL_SECONDS, is_free, leased
 from streaming_app.storage.conditional_object import Slot, slot_at
 from streaming_app.storage.files import Storage
+from streaming_app.storage.uris import absolute, is_s3
+
+
+def sink_for(config: Config) -> Sink:
+    """The tables that a configuration names."""
+    source = None if is_s3(config.source.uri) else absolute(config.source.uri)
+    return Sink(config.sink.uri, Storage(config.s3.endpoint, config.s3.region, source))
 
 
 def lease_slot(config: Config, storage: Storage) -> Slot:
-    """Where it is kept: beside the tables. The submitter looks there, too (:mod:`submitter.in_use`)."""
+    """Where the lock is kept: beside the tables. The submitter looks there, too (:mod:`submitter.in_use`)."""
     return slot_at(config.lease_uri, storage)
 
 
 def holder_of(config: Config, storage: Storage) -> Holder | None:
-    """Who holds the lease now, as far as can be told without waiting; None where it is free. Writes nothing."""
+    """Who holds the lock now, as far as can be known without waiting; None where it is free. Writes nothing."""
     seen = lease_slot(config, storage).read()
     holder = None if seen is None else msgspec.json.decode(seen[0], type=Holder)
     return None if holder is None or is_free(holder) else holder
