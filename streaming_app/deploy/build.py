@@ -63,7 +63,7 @@ def _environment(uv: Uv, target: Target, added: Sequence[str], project: Path, ou
 
 def _entry(target: Target, out: Path) -> Made:
     path = out / "main.py"
-    shutil.copyfile(Path(__file__).with_name("main.py"), path)
+    shutil.copyfile(Path(__file__).parents[1] / "cli" / "__main__.py", path)
     return Made(path, path.stat().st_size, target, {})
 
 

@@ -8,13 +8,13 @@ import uuid
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from streaming_app.backlog.stale_users import Users, stale_users
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.all_users import rebuild_table
 from streaming_app.derive.changes import log_of
 from streaming_app.derive.isolate import SetAside, compute_isolated, ids_by_app, without
 from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.derive.stale import Users, stale_users
 from streaming_app.derive.states import EVENT_COLUMNS
 from streaming_app.lake.delta import Sink
 from streaming_app.lake.query import dataset

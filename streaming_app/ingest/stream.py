@@ -64,7 +64,7 @@ class _Ingest:
             before = set(self._backlog.places), self._reached
             try:
                 run_available_now(
-                    raw_files(self._spark, self._config.source, self._backlog), self._window.checkpoint, self._process
+                    raw_files(self._spark, self._config.source, self._backlog.given), self._window.checkpoint, self._process
                 )
             except Exception as error:
                 if error is self._failed or not self._without_refused(objects) or before == (self._backlog.places, self._reached):

@@ -11,8 +11,8 @@ from streaming_app.model.change import Change
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import REQUIRED, Event
 from streaming_app.model.item import Item
+from streaming_app.plugins.depth import check_depth
 from streaming_app.plugins.transformer import Rejected
-from streaming_app.transformers.depth import check_depth
 
 _JSON_COLUMNS = {kind: tuple(each.name for each in columns_of(kind) if each.is_json) for kind in (Event, Change, Item)}
 

@@ -13,10 +13,10 @@ from streaming_app.model.arrow import one_array
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
+from streaming_app.plugins.payload import payload_bytes
 from streaming_app.plugins.transformer import Limits
 from streaming_app.privacy.address_text import HOST, MAYBE, VERSION
 from streaming_app.privacy.addresses import AddressPrivacy
-from streaming_app.transformers.payload import payload_bytes
 
 _PAYLOAD = re.compile(r"((?:^|[?&])data(?:_list)?=)[^&]*")
 _GZIP = re.compile(r"H4sI[A-Za-z0-9+/=%]{8,}")

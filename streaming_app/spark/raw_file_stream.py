@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Collection
 
 from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming_app.backlog.unprocessed import Backlog
 from streaming_app.config.model import Source
 from streaming_app.spark.micro_batch_plan import leaves_of, scala_list
 from streaming_app.spark.tasks import SizedFile
@@ -22,8 +22,8 @@ DEFAULT_BATCH_BYTES = 1 << 30
 _NEVER_TOO_OLD = "36500d"
 
 
-def raw_files(spark: SparkSession, source: Source, backlog: Backlog) -> DataFrame:
-    """A streaming frame of ``path`` and ``length`` (bytes) of each raw file of a window.
+def raw_files(spark: SparkSession, source: Source, places: Collection[str]) -> DataFrame:
+    """A streaming frame of ``path`` and ``length`` (bytes) of each raw file in ``places``, folders below the source or itself.
 
     Its content column is never asked for, so Spark lists the files but does not open them.
     """
@@ -38,7 +38,7 @@ def raw_files(spark: SparkSession, source: Source, backlog: Backlog) -> DataFram
         reader = reader.option("maxFilesPerTrigger", source.max_files_per_batch)
     else:
         reader = reader.option("maxBytesPerTrigger", source.max_bytes_per_batch or DEFAULT_BATCH_BYTES)
-    return reader.load(_where(absolute(source.uri), backlog)).select("path", "length")
+    return reader.load(_where(absolute(source.uri), places)).select("path", "length")
 
 
 def files_of(spark: SparkSession, batch: DataFrame, stream_id: str) -> list[SizedFile]:
@@ -63,16 +63,15 @@ def _planned(spark: SparkSession, stream_id: str) -> list[SizedFile]:
     return [file for file in found if file.size]
 
 
-def _where(root: str, backlog: Backlog) -> str:
+def _where(root: str, places: Collection[str]) -> str:
     """Where unprocessed files lie, as one Hadoop glob: Spark asks S3 once a folder, and a month has 700 of them.
 
     Each alternative in the braces has a slash in it: Hadoop then takes the braces apart and looks each of them up. Without one
     it would list the root and compare, which fails where any name in it has a colon.
     """
-    given = backlog.given
-    if root in given:
+    if root in places:
         return _literal(root)
-    below = sorted(place.removeprefix(f"{root}/") for place in given) or [_NOWHERE]
+    below = sorted(place.removeprefix(f"{root}/") for place in places) or [_NOWHERE]
     return f"{_literal(root)}/{{{','.join(f'{_literal_in_braces(each)}/' for each in below)}}}"
 
 

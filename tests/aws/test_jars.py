@@ -80,7 +80,7 @@ def submitted(pipeline: Path, jars: str) -> subprocess.CompletedProcess[str]:
     """A run whose jars are those that spark-submit brings."""
     home = Path(pyspark.__file__).parent
     options = ["--master", "local[1]", "--driver-java-options", SHORT_JOB_JVM, *(["--jars", jars] if jars else [])]
-    main = str(ROOT / "streaming_app/deploy/main.py")
+    main = str(ROOT / "streaming_app/cli/__main__.py")
     command = [str(home / "bin/spark-submit"), *options, main, "run", "--config", str(pipeline)]
     return _done(command, {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable, "SPARK_HOME": str(home)})
 

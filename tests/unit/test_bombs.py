@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from streaming_app.errors import TooLarge
+from streaming_app.plugins.payload import elements, payload_bytes
 from streaming_app.plugins.transformer import Limits
-from streaming_app.transformers.payload import elements, payload_bytes
 
 LIMITS = Limits(max_payload_bytes=400_000, max_payload_ratio=50, max_event_bytes=100_000, max_events_per_request=1_000)
 

@@ -21,7 +21,7 @@ import pytest
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.generate import generate
 from streaming_app.derive import session_rows, user_rows
-from streaming_app.transformers.payload import payload_bytes
+from streaming_app.plugins.payload import payload_bytes
 from tests.support.lake import Lake
 
 UNTIL = datetime(2026, 3, 1, 12, tzinfo=UTC)

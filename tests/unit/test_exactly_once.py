@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.derive.stale import stale_users
+from streaming_app.backlog.stale_users import stale_users
 from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit import commit as commit_module

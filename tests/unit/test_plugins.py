@@ -20,8 +20,8 @@ from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
+from streaming_app.plugins.payload import payload_bytes
 from streaming_app.plugins.transformer import Limits, Rejected
-from streaming_app.transformers.payload import payload_bytes
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write
 

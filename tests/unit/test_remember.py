@@ -14,10 +14,10 @@ from streaming_app.enrichers.ip import Ip
 from streaming_app.enrichers.traffic_source import TrafficSource
 from streaming_app.enrichers.user_agent import UserAgent
 from streaming_app.model.remember import remember_short
+from streaming_app.plugins.urls import split_url
 from streaming_app.privacy.addresses import AddressPrivacy
 from streaming_app.storage.files import Storage
 from streaming_app.transformers.gtm_server.hints import read_hints
-from streaming_app.transformers.urls import split_url
 
 NUMBERS = count()
 MANY, LONG = 100, 60_000

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from streaming_app.enrichers.traffic_source.addresses import parse
 from streaming_app.model.request import Request
 from streaming_app.model.web import LONGEST_HOST
+from streaming_app.plugins.split import split_elements
+from streaming_app.plugins.urls import split_url
 from streaming_app.transformers.gtm_server.ids import event_id
 from streaming_app.transformers.sensors_data.ids import request_id
-from streaming_app.transformers.split import split_elements
-from streaming_app.transformers.urls import split_url
 
 PLAIN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]|,', re.DOTALL)
 

@@ -16,6 +16,7 @@ import msgspec
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.stale_users import mark_stale
 from streaming_app.backlog.unprocessed import listed_files
 from streaming_app.commands.erase.anonymise import digest
 from streaming_app.commands.erase.audit_key import audit_key, find_audit_key
@@ -31,7 +32,6 @@ from streaming_app.commands.operation import Operation, operation
 from streaming_app.commands.scratch import scratch
 from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.derive.stale import mark_stale
 from streaming_app.derive.stream import derive
 from streaming_app.environment import sink_for
 from streaming_app.errors import ConfigError

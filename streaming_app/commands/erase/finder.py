@@ -17,8 +17,8 @@ from streaming_app.errors import MalformedPayload
 from streaming_app.ingest.transform.run_plugin import Bounds, raw_elements, transform
 from streaming_app.ingest.transform.triage import RequestTriage
 from streaming_app.model.request import Request
+from streaming_app.plugins.payload import stored_payload
 from streaming_app.plugins.transformer import Rejected
-from streaming_app.transformers.payload import stored_payload
 
 
 class Look(NamedTuple):

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 import pybase64
 from isal import isal_zlib
 
-from streaming_app.transformers.payload import GZIP_OR_ZLIB, IsalError
+from streaming_app.plugins.payload import GZIP_OR_ZLIB, IsalError
 
 Buffer = bytes | mmap.mmap
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from streaming_app.backlog.stale_users import mark_stale
 from streaming_app.commands.operation import Operation
 from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.isolate import ITEM, ids_by_app
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.set_aside import Waiting, waiting_keys
-from streaming_app.derive.stale import mark_stale
 from streaming_app.errors import Reason
 from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile

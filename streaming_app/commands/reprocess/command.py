@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
 from streaming_app.backlog.file_log import committed_files
+from streaming_app.backlog.stale_users import mark_stale
 from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.commands.days import Days
 from streaming_app.commands.operation import Operation, operation
@@ -31,7 +32,6 @@ from streaming_app.commands.scratch import scratch
 from streaming_app.config.model import Config
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.derive.stale import mark_stale
 from streaming_app.derive.stream import derive
 from streaming_app.environment import sink_for
 from streaming_app.ingest.commit.duplicate_days import join_days, remember

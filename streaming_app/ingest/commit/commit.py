@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from streaming_app.derive.stale import mark_stale
+from streaming_app.backlog.stale_users import mark_stale
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Clock, Outcome, Timing, check_balance, metrics_of
 from streaming_app.ingest.commit.duplicate_days import remember

@@ -7,7 +7,7 @@ from typing import Any
 
 from isal import isal_zlib
 
-from streaming_app.transformers.payload import GZIP_MAGIC, IsalError
+from streaming_app.plugins.payload import GZIP_MAGIC, IsalError
 
 _READ = 1 << 20
 _PIECE = 1 << 16

@@ -13,10 +13,10 @@ from streaming_app.ingest.transform.patience import at_most
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
+from streaming_app.plugins.payload import payload_bytes
+from streaming_app.plugins.split import split_elements
 from streaming_app.plugins.transformer import Limits, Rejected, Transformer
 from streaming_app.plugins.validate_elements import checked
-from streaming_app.transformers.payload import payload_bytes
-from streaming_app.transformers.split import split_elements
 
 Result = Event | Change | Rejected
 

@@ -13,9 +13,9 @@ from isal import isal_zlib
 
 from streaming_app.errors import InputError, MalformedPayload, TooLarge
 from streaming_app.model.json_repair import decode_repaired, strip_mark, strip_marks
+from streaming_app.plugins.forms import form_value
+from streaming_app.plugins.split import iterate_elements
 from streaming_app.plugins.transformer import Limits
-from streaming_app.transformers.forms import form_value
-from streaming_app.transformers.split import iterate_elements
 
 # The stubs declare an instance where the module has a class.
 IsalError = cast("type[Exception]", isal_zlib.error)
