@@ -18,7 +18,7 @@ from streaming_app.model.tables import TABLES
 from tests.support.lake import Lake
 from tests.support.raw import NOW, event, line, write
 from tests.support.upkeep import derived
-from tests.unit.test_tables_check import take
+from tests.unit.commands.test_tables_check import take
 
 ATTACKER = {"_user_id": {"value": "attacker", "set_timestamp": NOW}}
 FORGED = event("f", unique_id="victim", user=ATTACKER)

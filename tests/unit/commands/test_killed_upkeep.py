@@ -20,7 +20,7 @@ from tests.support.lake import Lake
 from tests.support.upkeep import QUIET, busy_lake, contents, copied, files_of
 from tests.support.upkeep_driver import MOMENTS, RETENTION_HOURS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from tests.support.lake import Lake, balance
 from tests.support.raw import NOW, event, line, write
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DAY = 86_400_000
 MEMORY = 1_500_000_000
 """Bytes of address space that the pass may take beyond what its libraries take."""
@@ -89,7 +89,7 @@ def test_long_texts_of_the_envelope_are_cut(tmp_path: Path) -> None:
 
 
 def test_a_plugin_that_fails_on_more_elements_than_allowed_is_not_called_for_each(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, "  mine: {transformer: tests.unit.test_bounded_buffers:Failing}\n")
+    lake = Lake(tmp_path, "  mine: {transformer: tests.unit.ingest.test_bounded_buffers:Failing}\n")
     payload = f"[{','.join(['1'] * 50_001)}]"
     Failing.calls = 0
     assert balance(lake.ingest(write(tmp_path / "raw", "a.gz", line(payload, appId="mine")))) == (1, 1)

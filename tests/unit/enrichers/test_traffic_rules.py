@@ -20,7 +20,7 @@ from streaming_app.enrichers.traffic_source.rule_files import ChannelField, Chan
 from streaming_app.errors import ConfigError
 from streaming_app.plugins.registry import make_enricher
 from streaming_app.storage.files import Storage
-from tests.unit.test_traffic_source import TRAFFIC, table
+from tests.unit.enrichers.test_traffic_source import TRAFFIC, table
 
 SOURCE, MEDIUM = "traffic_source_source", "traffic_source_medium"
 FIELDS: dict[str, str | None] = dict.fromkeys(ChannelField.__args__)

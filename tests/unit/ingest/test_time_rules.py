@@ -195,7 +195,7 @@ def test_the_pass_follows_the_rules(tmp_path: Path) -> None:
 APPS = """\
   web-gtm: {transformer: gtm_server}
   sensors: {transformer: sensors_data}
-  mine: {transformer: tests.unit.test_time_rules:Deriving}
+  mine: {transformer: tests.unit.ingest.test_time_rules:Deriving}
 """
 
 

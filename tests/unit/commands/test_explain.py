@@ -25,7 +25,7 @@ def enrichers(folder: Path) -> str:
     write_geo_database(folder / "geo.mmdb")
     return (
         f"enrichers:\n  - ip: {{database: {folder}/geo.mmdb}}\n  - user_agent: {{bots: drop}}\n  - traffic_source: {{}}\n"
-        "  - 'tests.unit.test_enrichment:NoTable': {}\n"
+        "  - 'tests.unit.ingest.test_run_enrichers:NoTable': {}\n"
     )
 
 
@@ -45,7 +45,7 @@ def test_each_stage_of_a_request(tmp_path: Path) -> None:
     assert "data" not in found.request
     [shown] = found.events
     assert shown.transformed["event_id"] == "a"
-    assert list(shown.enriched) == ["ip", "user_agent", "traffic_source", "tests.unit.test_enrichment:NoTable"]
+    assert list(shown.enriched) == ["ip", "user_agent", "traffic_source", "tests.unit.ingest.test_run_enrichers:NoTable"]
     assert shown.enriched["ip"]["geo_country_code"]
     assert shown.enriched["user_agent"]["device_ua_device_category"] == "Mobile"
     assert shown.enriched["traffic_source"]["traffic_source_channel_group"] == "Paid Search"
@@ -60,7 +60,7 @@ def test_each_stage_of_a_request(tmp_path: Path) -> None:
         ("rules", "unknown_app", 3),
         ("transform", "malformed_event", 4),
     ]
-    assert found.failures == {"tests.unit.test_enrichment:NoTable": "TypeError: enrich() returned a list, not a table"}
+    assert found.failures == {"tests.unit.ingest.test_run_enrichers:NoTable": "TypeError: enrich() returned a list, not a table"}
 
     lake = Lake(tmp_path, extra)
     lake.ingest(write(tmp_path / "raw", "a.gz", request))
