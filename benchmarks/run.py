@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.process_tree import KINDS, Usage, measure
-from streaming_app.config.emr import Price
+from streaming_app.config.emr import PriceSection
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.environment import sink_for
@@ -112,7 +112,7 @@ def result(events: int, made: dict[str, Any], used: Usage, summary: dict[str, An
 
 def dollars(used: Usage) -> float:
     """What the CPU time and, as long as the run took, the peak of memory would cost on EMR Serverless, at AWS's price for ARM."""
-    price = Price()
+    price = PriceSection()
     return used.cpu / 3600 * price.vcpu_hour + used.wall / 3600 * used.peak_bytes / 1e9 * price.gb_hour
 
 

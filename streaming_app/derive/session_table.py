@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.config.model import Sessions
+from streaming_app.config.model import SessionsSection
 from streaming_app.derive import session_rows
 from streaming_app.derive.isolate import SetAside, compute_isolated
 from streaming_app.derive.set_aside import quarantine_keys
@@ -26,7 +26,7 @@ _MATCH = (_KEY, "match_id", "match_start")
 
 
 def upsert_sessions(
-    sink: Sink, states: pa.Table, sessions: Sessions, created_ms: int, transaction: Transaction
+    sink: Sink, states: pa.Table, sessions: SessionsSection, created_ms: int, transaction: Transaction
 ) -> list[SetAside]:
     """Combine new states with the sessions they extend or join, and write those that have news; returns the users that were
     set aside, whose sessions stay as they are."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from streaming_app.config.model import App, Derive, LimitsSection
+from streaming_app.config.model import AppSection, DeriveSection, LimitsSection
 from streaming_app.config.problems import Path, Problem
 from streaming_app.errors import ClickstreamError
 from streaming_app.model.tables import TABLES
@@ -33,7 +33,7 @@ def built_in_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         known["apps"] = {
             app_id: section
             for app_id, section in apps.items()
-            if (app := _read(App, section)) and is_built_in(TRANSFORMERS, app.transformer)
+            if (app := _read(AppSection, section)) and is_built_in(TRANSFORMERS, app.transformer)
         }
     if isinstance(enrichers, list):
         # What is left out keeps its place: paths are those of the file.
@@ -60,7 +60,7 @@ def _problems_of_plugins(document: Mapping[str, Any], *, is_whole: bool, hooks: 
     limits = _read(LimitsSection, document.get("limits", {})) or LimitsSection()
     apps = document.get("apps")
     for app_id, section in apps.items() if isinstance(apps, Mapping) else ():
-        if app := _read(App, section):
+        if app := _read(AppSection, section):
             place: Path = ("apps", app_id)
             yield from _problems(partial(make_transformer, app, limits), (*place, "transformer"), (*place, "options"))
     enrichers = document.get("enrichers")
@@ -71,7 +71,7 @@ def _problems_of_plugins(document: Mapping[str, Any], *, is_whole: bool, hooks: 
             yield from _problems(partial(_make_into, made, place, name, options), place, place)
     if is_whole:
         yield from _order_problems(made)
-    derive = _read(Derive, document.get("derive", {}))
+    derive = _read(DeriveSection, document.get("derive", {}))
     for position, hook in enumerate(derive.hooks if derive else ()):
         place = ("derive", "hooks", position, "function")
         if hooks:

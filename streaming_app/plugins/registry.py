@@ -17,13 +17,13 @@ from streaming_app.plugins.enricher import Enricher, Files
 from streaming_app.plugins.transformer import Limits, Transformer
 
 if TYPE_CHECKING:  # the configuration checks its plugins by this module
-    from streaming_app.config.model import App, Config, LimitsSection
+    from streaming_app.config.model import AppSection, Config, LimitsSection
 
 TRANSFORMERS, ENRICHERS = "clickstream.transformers", "clickstream.enrichers"
 """Entry point groups of installed packages, this one included."""
 
 
-def make_transformer(app: App, limits: LimitsSection) -> Transformer:
+def make_transformer(app: AppSection, limits: LimitsSection) -> Transformer:
     """An app's transformer, made from the class that its configuration names.
 
     Raises:

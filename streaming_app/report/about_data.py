@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streaming_app.config.emr import Emr
+from streaming_app.config.emr import EmrSection
 from streaming_app.lake.query import Ask
 from streaming_app.report import quality
 from streaming_app.report.blocks import Block, Card, Cards, Column, Row, Section, Table, ranking
@@ -134,7 +134,7 @@ def _enrichers(ask: Ask, received: Period) -> Table:
     return Table("Enrichers", "Enricher", names, rows, texts=frozenset({"First error"}), nothing="No enricher has run.")
 
 
-def costs(ask: Ask, received: Period, emr: Emr) -> Section:
+def costs(ask: Ask, received: Period, emr: EmrSection) -> Section:
     found = cost(ask, received, emr)
     gb, price = found.decoded_gb, emr.price
     runs, workers = (f"{dollars(all_ / gb if gb else None)} a decoded GB" for all_ in (found.run_dollars, found.worker_dollars))

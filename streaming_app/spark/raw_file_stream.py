@@ -9,7 +9,7 @@ from collections.abc import Collection
 from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming_app.config.model import Source
+from streaming_app.config.model import SourceSection
 from streaming_app.spark.micro_batch_plan import leaves_of, scala_list
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.uris import absolute, from_hadoop_path
@@ -22,7 +22,7 @@ DEFAULT_BATCH_BYTES = 1 << 30
 _NEVER_TOO_OLD = "36500d"
 
 
-def raw_files(spark: SparkSession, source: Source, places: Collection[str]) -> DataFrame:
+def raw_files(spark: SparkSession, source: SourceSection, places: Collection[str]) -> DataFrame:
     """A streaming frame of ``path`` and ``length`` (bytes) of each raw file in ``places``, folders below the source or itself.
 
     Its content column is never asked for, so Spark lists the files but does not open them.

@@ -9,7 +9,7 @@ from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from streaming_app.config.model import App, LimitsSection
+from streaming_app.config.model import AppSection, LimitsSection
 from streaming_app.errors import ConfigError, InputError, SourceError
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.model.request import Request, parse_request
@@ -35,7 +35,7 @@ def checks_of(plugin: str, options: dict[str, Any], storage: Storage, requests: 
     """
     try:
         if _is_transformer(plugin):
-            section = App(transformer=plugin, options=options)
+            section = AppSection(transformer=plugin, options=options)
             return transformer_checks(partial(make_transformer, section, LimitsSection()), requests)
         return enricher_checks(partial(make_enricher, plugin, options, storage), _events(requests))
     except OptionsError as error:

@@ -7,8 +7,7 @@ import hashlib
 import msgspec
 
 from streaming_app import __version__
-from streaming_app.config.model import Checkpoint, Config
-from streaming_app.config.model import Sink as SinkSection
+from streaming_app.config.model import CheckpointSection, Config, SinkSection
 from streaming_app.ingest.commit.recovery import roll_back_torn_batch
 from streaming_app.lake.delta import Sink
 from streaming_app.storage.files import Storage
@@ -21,7 +20,7 @@ def shadow_of(config: Config, sink: Sink, folder: str) -> tuple[Config, Sink]:
     """The shadow below ``folder``, as an earlier try has left it; one that was made by other rules, or another version of this
     application, is begun again."""
     _forget_other_rules(config, folder, sink.storage)
-    own = {"sink": SinkSection(uri=f"{folder}/tables"), "checkpoint": Checkpoint(uri=folder)}
+    own = {"sink": SinkSection(uri=f"{folder}/tables"), "checkpoint": CheckpointSection(uri=folder)}
     shadow = Sink(f"{folder}/tables", sink.storage, sink.guard)
     shadowed = config.model_copy(update=own)
     roll_back_torn_batch(shadowed, shadow)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from streaming_app.config.model import Rules
+from streaming_app.config.model import RulesSection
 from streaming_app.errors import Reason
 from streaming_app.model.bounds import DAY_MS, INT64, LATEST_MS, is_time
 from streaming_app.model.change import Change
@@ -42,7 +42,7 @@ class TimeRules:
     would lie in the future); here it also serves ordinary events.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: RulesSection) -> None:
         self._freshness_ms = int(rules.freshness_hours * 3_600_000)
         self._threshold_ms = int(rules.clock_threshold_minutes * 60_000)
         self._correct = rules.clock_correction

@@ -12,7 +12,7 @@ from streaming_app.backlog.derive_log import MANY_COMMITS, derive_is_behind
 from streaming_app.backlog.file_log import committed_files
 from streaming_app.backlog.source_partitions import MOST_STRAYS, due_windows, is_visible, mark_uri
 from streaming_app.backlog.unprocessed import MOST_PLACES, Backlog, unprocessed
-from streaming_app.config.model import Config, Windows
+from streaming_app.config.model import Config, WindowsSection
 from streaming_app.errors import SourceError
 from streaming_app.storage.any_objects import AnyObjects
 from tests.support.lake import config_for
@@ -30,7 +30,7 @@ def files(folder: Path, *names: str) -> None:
 def config(folder: Path, **windows: Any) -> Config:
     (folder / "raw").mkdir(parents=True, exist_ok=True)
     made = config_for(folder)
-    return made.model_copy(update={"source": made.source.model_copy(update={"windows": Windows(**windows)})})
+    return made.model_copy(update={"source": made.source.model_copy(update={"windows": WindowsSection(**windows)})})
 
 
 def due(folder: Path, **windows: Any) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ from streaming_app.commands.operation import stored_rows
 from streaming_app.commands.reprocess import affected as affected_module
 from streaming_app.commands.reprocess import exchange as exchange_module
 from streaming_app.commands.reprocess import shadow as shadow_module
-from streaming_app.config.model import App, Config, Rules
+from streaming_app.config.model import AppSection, Config, RulesSection
 from streaming_app.derive.rebuild import rebuild_stale_users, rebuild_users
 from streaming_app.errors import BalanceError
 from streaming_app.lake.commit import Rewrite, commit_once
@@ -103,7 +103,7 @@ def sendings(draw: st.DrawFn) -> list[Sent]:
 
 
 def configured(config: Config, rules: str, *, later: bool) -> Config:
-    apps = config.apps | ({"shop": App(transformer=f"{__name__}:Later")} if later else {})
+    apps = config.apps | ({"shop": AppSection(transformer=f"{__name__}:Later")} if later else {})
     return with_config(config, rules=config.rules.model_copy(update=RULES[rules]), apps=apps)
 
 
@@ -420,7 +420,7 @@ def test_only_files_with_rows_of_that_time_are_asked_for_their_lineage(tmp_path:
     assert len(set(asked)) == 4  # the two files that go, and the two that have come
 
 
-@pytest.mark.parametrize("change", [{"rules": Rules(freshness_hours=1)}, {"project_id": "other"}, {}], ids=str)
+@pytest.mark.parametrize("change", [{"rules": RulesSection(freshness_hours=1)}, {"project_id": "other"}, {}], ids=str)
 def test_a_shadow_made_by_other_rules_is_begun_again(change: dict[str, Any], tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     folder = f"{tmp_path}/lake/_checkpoints/reprocess/x"

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from streaming_app.config.model import App, Config, LimitsSection, Rules, Section
+from streaming_app.config.model import AppSection, Config, LimitsSection, RulesSection, Section
 from streaming_app.config.shipped_files import conf_file
 from streaming_app.enrichers.ip.options import IpOptions
 from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
@@ -247,10 +247,10 @@ def test_the_least_configuration_has_the_documented_defaults() -> None:
 
 def test_limits_and_options_reach_the_transformer() -> None:
     limits = LimitsSection(max_payload_bytes=3, max_events_per_request=4, max_depth=5, max_items_per_event=6)
-    made = make_transformer(App(transformer=f"{__name__}:Picky", options={"colour": "red"}), limits)
+    made = make_transformer(AppSection(transformer=f"{__name__}:Picky", options={"colour": "red"}), limits)
     assert isinstance(made, Picky)
     assert made.limits == Limits(max_payload_bytes=3, max_events_per_request=4, max_depth=5, max_items_per_event=6)
-    without = make_transformer(App(transformer=f"{__name__}:Picky"), LimitsSection())
+    without = make_transformer(AppSection(transformer=f"{__name__}:Picky"), LimitsSection())
     assert isinstance(without, Picky)
     assert without.limits == Limits()
 
@@ -326,7 +326,7 @@ def section_of(field: FieldInfo) -> type[Section] | None:
 
 def test_nothing_can_be_set_later() -> None:
     found = list(sections(parse_config(GOOD)))
-    assert {Config, Rules} <= {type(each) for each in found}
+    assert {Config, RulesSection} <= {type(each) for each in found}
     for section in found:
         for name in type(section).model_fields:
             with pytest.raises(ValidationError, match="frozen"):
@@ -367,9 +367,9 @@ def differences(given: Any, model: type[BaseModel], path: str = "", made: BaseMo
         if section := section_of(field):
             default = None if field.is_required() else getattr(made, name, None) or field.get_default(call_default_factory=True)
             yield from differences(given[name], section, f"{here}.", default)
-        elif field.annotation == dict[str, App]:
+        elif field.annotation == dict[str, AppSection]:
             for key, each in given[name].items():
-                yield from differences(each, App, f"{here}.{key}.")
+                yield from differences(each, AppSection, f"{here}.{key}.")
         elif name == "enrichers" and model is Config:
             for entry in given[name]:
                 [[enricher, options]] = entry.items()

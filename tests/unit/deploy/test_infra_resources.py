@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streaming_app.config.emr import Emr
+from streaming_app.config.emr import EmrSection
 from streaming_app.deploy.ddl import glue_table
 from streaming_app.deploy.template import saved_queries
 from streaming_app.model.tables import TABLES
@@ -72,7 +72,7 @@ def test_the_submitter_runs_on_the_processor_of_the_job(any_stack: Stack) -> Non
 
 def test_the_largest_run_fits_the_application() -> None:
     """Of the configuration's defaults: a driver, and executors up to emr.sizing.max_vcpu."""
-    emr, maximum = Emr(), DEFAULTS.resources["Application"]["MaximumCapacity"]
+    emr, maximum = EmrSection(), DEFAULTS.resources["Application"]["MaximumCapacity"]
     executors = emr.sizing.max_vcpu // emr.executor.vcpu
     for given, of in (("Cpu", "vcpu"), ("Memory", "memory_gb"), ("Disk", "disk_gb")):
         needed = getattr(emr.driver, of) + executors * getattr(emr.executor, of)

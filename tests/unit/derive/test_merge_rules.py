@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.config.model import Sessions
+from streaming_app.config.model import SessionsSection
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.model.tables import EVENT
 from tests.support.examples import costly
 
 MINUTE, DAY = 60_000, 86_400_000
 START = 1_780_000_000_000
-SESSIONS = Sessions()
+SESSIONS = SessionsSection()
 
 
 def events(*rows: dict[str, Any]) -> pa.Table:

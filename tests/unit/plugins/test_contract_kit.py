@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from streaming_app import api
-from streaming_app.config.model import App, LimitsSection
+from streaming_app.config.model import AppSection, LimitsSection
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.plugins.registry import make_enricher, make_transformer
 from streaming_app.storage.files import Storage
@@ -192,7 +192,7 @@ BUILT_IN: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_the_built_in_transformers(name: str) -> None:
-    assert_transformer_contract(lambda: make_transformer(App(transformer=name), LimitsSection()), BUILT_IN[name])
+    assert_transformer_contract(lambda: make_transformer(AppSection(transformer=name), LimitsSection()), BUILT_IN[name])
 
 
 @pytest.mark.parametrize("name", ["ip", "user_agent", "traffic_source"])

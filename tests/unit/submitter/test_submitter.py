@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from streaming_app.cli import app
-from streaming_app.config.emr import Emr
+from streaming_app.config.emr import EmrSection
 from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.storage.conditional_object import LocalSlot
@@ -293,7 +293,7 @@ def test_minutes_and_dollars() -> None:
         "driver_seconds_per_decoded_gb": 5,
     }
     worker = {"vcpu": 4, "memory_gb": 10, "disk_gb": 30}
-    emr = Emr.model_validate({"price": price, "sizing": sizing, "driver": {"vcpu": 2, "memory_gb": 5}, "executor": worker})
+    emr = EmrSection.model_validate({"price": price, "sizing": sizing, "driver": {"vcpu": 2, "memory_gb": 5}, "executor": worker})
     plan = plan_for(emr, GB, 4)
     # 40 + 4000 MB / 10 = 440 vCPU-seconds on 4 vCPU = 110 s, after 100 s of start, and 4 GB * 5 s of the driver
     assert (plan.executors, round(plan.minutes * 60)) == (1, 230)
@@ -304,7 +304,7 @@ def test_minutes_and_dollars() -> None:
 
 
 def test_counting_further_than_enough_would_change_nothing() -> None:
-    emr = Emr()
+    emr = EmrSection()
     enough = int(enough_bytes(emr, 10))
     most = plan_for(emr, enough, 10).executors
     assert {plan_for(emr, times * enough, 10).executors for times in (1, 2, 100, 10_000)} == {most}
@@ -419,7 +419,7 @@ def test_what_an_event_may_not_say(
 
 def test_every_key_of_emr_is_refused_or_may_be_set(deployment: Deployment, emr: EmrServerless) -> None:
     """A key that a later version adds is refused until it is allowed."""
-    section = Emr().model_dump()
+    section = EmrSection().model_dump()
     for key, value in section.items():
         try:
             submit(deployment, {"emr": {key: value}})
