@@ -25,7 +25,7 @@ from benchmarks.process_tree import KINDS, Usage, measure
 from streaming_app.config.emr import PriceSection
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
-from streaming_app.environment import sink_for
+from streaming_app.environment import open_lake
 from streaming_app.lake.query import query
 from streaming_app.plugins.load_config import load_config
 
@@ -87,7 +87,7 @@ def run(config: Path) -> tuple[Usage, dict[str, Any]]:
 
 def enrichers(config: Path, events: int) -> dict[str, Any]:
     """CPU-microseconds per event of each enricher, and their sum."""
-    rows = query(sink_for(load_config(str(config))), "SELECT enrichers FROM run_metrics")["enrichers"].to_pylist()
+    rows = query(open_lake(load_config(str(config))), "SELECT enrichers FROM run_metrics")["enrichers"].to_pylist()
     used: Counter[str] = Counter()
     for row in rows:
         used.update({name: use["cpu_seconds"] / events * 1e6 for name, use in json.loads(row).items()})

@@ -9,7 +9,7 @@ from dataclasses import replace
 import msgspec
 
 from streaming_app.config.model import Config
-from streaming_app.lake.delta import Sink
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.lake.lock.writer_lock import TTL_SECONDS, is_free, leased
 from streaming_app.storage.conditional_object import Slot, slot_at
@@ -17,10 +17,10 @@ from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import absolute, is_s3
 
 
-def sink_for(config: Config) -> Sink:
+def open_lake(config: Config) -> Lake:
     """The tables that a configuration names."""
     source = None if is_s3(config.source.uri) else absolute(config.source.uri)
-    return Sink(config.sink.uri, Storage(config.s3.endpoint, config.s3.region, source))
+    return Lake(config.sink.uri, Storage(config.s3.endpoint, config.s3.region, source))
 
 
 def lease_slot(config: Config, storage: Storage) -> Slot:
@@ -36,12 +36,12 @@ def holder_of(config: Config, storage: Storage) -> Holder | None:
 
 
 @contextmanager
-def leased_sink(config: Config, what: str, ttl_seconds: float = TTL_SECONDS) -> Iterator[Sink]:
+def lock_lake(config: Config, what: str, ttl_seconds: float = TTL_SECONDS) -> Iterator[Lake]:
     """The tables, for this process alone; ``what`` is shown to others who want them.
 
     Raises:
         LeaseError: another process writes to them.
     """
-    sink = sink_for(config)
-    with leased(lease_slot(config, sink.storage), what, ttl_seconds) as lease:
-        yield replace(sink, guard=lease.check)
+    lake = open_lake(config)
+    with leased(lease_slot(config, lake.storage), what, ttl_seconds) as lease:
+        yield replace(lake, guard=lease.check)

@@ -45,7 +45,7 @@ def backfill(config: Config, days: Days, progress: Progress) -> Summary:
     progress.phase("start")
     with operation(config, "backfill", {"from": str(days.first), "to": str(days.last)}) as this:
         summary = Summary(this.job_id)
-        storage = this.sink.storage
+        storage = this.lake.storage
 
         def batch_done(metrics: dict[str, Any]) -> None:
             summary.add(metrics)
@@ -58,9 +58,9 @@ def backfill(config: Config, days: Days, progress: Progress) -> Summary:
             progress.phase("ingest")
             progress.backlog(backlog.files, backlog.bytes)
             if backlog:
-                ingest(spark, config, this.sink, backlog, this.job_id, batch_done)
+                ingest(spark, config, this.lake, backlog, this.job_id, batch_done)
             progress.phase("derive")
-            derive(spark, config, this.sink, summary)
+            derive(spark, config, this.lake, summary)
         this.result = dict(summary.counts)
         return summary
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from streaming_app.lake.delta import Sink
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import dataset, snapshot
 from streaming_app.model.tables import EVENT, OPERATION
 
@@ -26,15 +26,15 @@ class Interrupted:
         return f"{self.operation} {self.arguments}, begun {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def interrupted(sink: Sink) -> list[Interrupted]:
+def interrupted(lake: Lake) -> list[Interrupted]:
     """Commands without an end that were not repeated with the same arguments since, oldest first.
 
     Raises:
         SinkError: there are no tables.
     """
     columns = ["operation_id", "operation", "status", "arguments", "created_time"]
-    files = snapshot(sink, (EVENT, OPERATION))[OPERATION.name]  # an old lake has no such table, and so no such commands
-    rows = dataset(sink, OPERATION, files).to_table(columns=columns).sort_by("created_time").to_pylist()
+    files = snapshot(lake, (EVENT, OPERATION))[OPERATION.name]  # an old lake has no such table, and so no such commands
+    rows = dataset(lake, OPERATION, files).to_table(columns=columns).sort_by("created_time").to_pylist()
     ended = {row["operation_id"] for row in rows if row["status"] != "started"}
     done = {(row["operation"], row["arguments"]): row["created_time"] for row in rows if row["status"] == "done"}
     return [

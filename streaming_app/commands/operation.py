@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from streaming_app import __version__
 from streaming_app.config.model import Config
-from streaming_app.environment import leased_sink
+from streaming_app.environment import lock_lake
 from streaming_app.errors import ClickstreamError
 from streaming_app.ingest.commit.recovery import roll_back_torn_batch
 from streaming_app.lake.commit import Rewrite, commit
-from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.lock.holder import actor
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.event import LONG
@@ -32,7 +32,7 @@ class Operation:
 
     name: str
     config: Config
-    sink: Sink
+    lake: Lake
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     result: dict[str, Any] = field(default_factory=dict)
 
@@ -52,10 +52,10 @@ def operation(config: Config, name: str, arguments: dict[str, Any]) -> Iterator[
     Raises:
         LeaseError: another process writes to these tables; there is no row then.
     """
-    with leased_sink(config, name) as sink:
-        roll_back_torn_batch(config, sink)
-        sink.create_all()
-        this = Operation(name, config, sink)
+    with lock_lake(config, name) as lake:
+        roll_back_torn_batch(config, lake)
+        lake.create_all()
+        this = Operation(name, config, lake)
         _note(this, "started", arguments)
         try:
             yield this
@@ -75,18 +75,18 @@ def _note(this: Operation, status: str, arguments: dict[str, Any], message: str 
         "arguments": _json(arguments),
         "result": _json(this.result),
         "message": message and cut(message, LONG),
-        "stored": stored_rows(this.sink),
+        "stored": stored_rows(this.lake),
         "actor": actor(),
         "version": __version__,
     }
-    writer = PartitionWriter(OPERATION, this.sink.uri(OPERATION), this.sink.storage, f"{this.name}-{status}")
+    writer = PartitionWriter(OPERATION, this.lake.uri(OPERATION), this.lake.storage, f"{this.name}-{status}")
     writer.add(pa.Table.from_pylist([row], schema=OPERATION.schema))
-    commit(this.sink.open(OPERATION), OPERATION, Rewrite(writer.close(), [], []), f"{this.id}-{status}", 0)
+    commit(this.lake.open(OPERATION), OPERATION, Rewrite(writer.close(), [], []), f"{this.id}-{status}", 0)
 
 
-def stored_rows(sink: Sink) -> int:
+def stored_rows(lake: Lake) -> int:
     """Rows of ``event`` and ``change``, from the statistics in their logs."""
-    return sum(file.rows for table in (EVENT, CHANGE) for file in live_files(sink.open(table)))
+    return sum(file.rows for table in (EVENT, CHANGE) for file in live_files(lake.open(table)))
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from streaming_app.backlog.unreadable_names import odd_name
 from streaming_app.commands.days import Days, raw_folders
 from streaming_app.config.model import Config
 from streaming_app.errors import Reason
-from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.process_info import sources
 from streaming_app.model.tables import CHANGE, EVENT, QUARANTINE
@@ -37,7 +37,7 @@ class RawFiles:
     received: Days
 
 
-def raw_files_of(config: Config, sink: Sink, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
+def raw_files_of(config: Config, lake: Lake, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
     """Look for the raw files of the events of some days: in the folders of the days on which they, or copies that dedupe
     compares with them, can have been received, and by the names that the stored rows tell."""
     near = config.dedupe.neighbour_days + _CLOCKS
@@ -45,15 +45,15 @@ def raw_files_of(config: Config, sink: Sink, days: Days, objects: Objects, check
     folders, strays = raw_folders(config, received, objects)
     window = Window(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), was_read=False)
     listed = {found.uri for found, _ in readable_files(window, config.source.glob, objects)}
-    named = stored_sources(sink, days)
+    named = stored_sources(lake, days)
     # One that Spark cannot be given was brought in by a replay: nothing can be made of it here, so its rows stay.
-    there = [each for each in _existing(sorted(named.keys() - listed), sink) if odd_name(each, []) is None]
+    there = [each for each in _existing(sorted(named.keys() - listed), lake) if odd_name(each, []) is None]
     whole = Window(window.name, (*window.roots, *there), window.checkpoint, was_read=False)
     found = listed | {each.uri for each in there}
     return RawFiles(whole, {name: rows for name, rows in named.items() if name not in found}, received)
 
 
-def unread_files(shadow: Sink) -> frozenset[str]:
+def unread_files(shadow: Lake) -> frozenset[str]:
     """The raw files that could not be read into a shadow of the tables, archived ones say: their stored rows must stay."""
     return frozenset(
         row["source_file"]
@@ -64,23 +64,23 @@ def unread_files(shadow: Sink) -> frozenset[str]:
     )
 
 
-def stored_sources(sink: Sink, days: Days) -> Counter[str]:
+def stored_sources(lake: Lake, days: Days) -> Counter[str]:
     """Raw files that the stored events and changes of some days come from, with the number of rows."""
     found: Counter[str] = Counter()
     for table in (EVENT, CHANGE):
-        for file in live_files(sink.open(table)):
+        for file in live_files(lake.open(table)):
             if file.day in days:
-                for rows in read_batches(sink, table, file, ["process_info"]):
+                for rows in read_batches(lake, table, file, ["process_info"]):
                     for each in pc.value_counts(sources(rows["process_info"])).to_pylist():
                         found[each["values"]] += each["counts"]
     del found[""]
     return found
 
 
-def _existing(uris: Iterable[str], sink: Sink) -> list[Found]:
+def _existing(uris: Iterable[str], lake: Lake) -> list[Found]:
     found = []
     for uri in uris:
-        system, path = sink.storage.filesystem(uri)
+        system, path = lake.storage.filesystem(uri)
         try:
             info = system.get_file_info(path)
         except pa.ArrowInvalid:  # a name that Arrow refuses, such as one with an empty part

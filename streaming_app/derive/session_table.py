@@ -12,8 +12,8 @@ from streaming_app.derive import session_rows
 from streaming_app.derive.isolate import SetAside, compute_isolated
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import in_parts
-from streaming_app.lake.delta import Sink
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.upsert import Choice, Held, Transaction, hold, replace, values_by_app, wanted_rows
 from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.bounds import DAY_MS
@@ -26,7 +26,7 @@ _MATCH = (_KEY, "match_id", "match_start")
 
 
 def upsert_sessions(
-    sink: Sink, states: pa.Table, sessions: SessionsSection, created_ms: int, transaction: Transaction
+    lake: Lake, states: pa.Table, sessions: SessionsSection, created_ms: int, transaction: Transaction
 ) -> list[SetAside]:
     """Combine new states with the sessions they extend or join, and write those that have news; returns the users that were
     set aside, whose sessions stay as they are."""
@@ -44,18 +44,18 @@ def upsert_sessions(
     def make(new: pa.Table, known: pa.Table) -> pa.Table:
         return session_rows.rows_of(pa.concat_tables([new, known]), sessions, created_ms)
 
-    held = hold(sink, SESSION, _SEEN, _may_join(states), near)
+    held = hold(lake, SESSION, _SEEN, _may_join(states), near)
     stored = session_rows.as_states(wanted_rows(SESSION, held))
     made, failed = [session_rows.MERGE_SCHEMA.empty_table()], []
     for part in in_parts(session_rows.with_stored(states), stored):
         rows, aside = compute_isolated(make, *part)
         made += rows
         failed += aside
-    quarantine_keys(sink, failed, created_ms)
+    quarantine_keys(lake, failed, created_ms)
     changes = pa.concat_tables(made)
     going = _matched(held, changes)
     new = changes.filter(pc.invert(changes["is_gone"])).select(SESSION.schema.names)
-    replace(sink, SESSION, going, new, transaction)
+    replace(lake, SESSION, going, new, transaction)
     return failed
 
 

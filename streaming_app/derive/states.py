@@ -46,7 +46,7 @@ _COMPRESSED = pa.ipc.IpcWriteOptions(compression="zstd")
 
 def to_ipc(table: pa.Table) -> bytes:
     """A table as an Arrow stream, compressed: what tasks send goes through the JVM's heap, in several copies."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_COMPRESSED) as writer:
+    lake = pa.BufferOutputStream()
+    with pa.ipc.new_stream(lake, table.schema, options=_COMPRESSED) as writer:
         writer.write_table(table)
-    return bytes(sink.getvalue())
+    return bytes(lake.getvalue())

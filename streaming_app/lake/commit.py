@@ -13,8 +13,8 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from streaming_app.errors import SinkError
-from streaming_app.lake.delta import Sink
 from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 
 
@@ -65,15 +65,15 @@ def commit(table: DeltaTable, contract: Table, rewrite: Rewrite, stream_id: str,
     return True
 
 
-def commit_once(sink: Sink, table: Table, rewrite: Rewrite, what: str) -> None:
+def commit_once(lake: Lake, table: Table, rewrite: Rewrite, what: str) -> None:
     """Commit what an operator's command does, as a transaction of its own: given again, it is another one.
 
     Raises:
         LeaseError: this process may no longer write.
         SinkError: it could not be written.
     """
-    sink.guard()
-    commit(sink.open(table), table, rewrite, f"{what}-{uuid.uuid4()}", 0)
+    lake.guard()
+    commit(lake.open(table), table, rewrite, f"{what}-{uuid.uuid4()}", 0)
 
 
 @contextmanager

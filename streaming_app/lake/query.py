@@ -14,8 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from streaming_app.errors import QueryError
-from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import TABLES, Table
 
 if TYPE_CHECKING:
@@ -27,33 +27,33 @@ Snapshot = Mapping[str, list[LiveFile]]
 """Files of some tables, by the table's name."""
 
 
-def snapshot(sink: Sink, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[LiveFile]]:
+def snapshot(lake: Lake, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[LiveFile]]:
     """All files of the newest versions. A table that the lake's version of this application did not have yet has none.
 
     Raises:
         SinkError: none of the tables is there, or one cannot be read.
     """
     chosen = list(tables)
-    found = {table.name: _files(sink, table) for table in chosen}
+    found = {table.name: _files(lake, table) for table in chosen}
     if chosen and all(files is None for files in found.values()):
-        sink.open(chosen[0])  # which says so
+        lake.open(chosen[0])  # which says so
     return {name: files or [] for name, files in found.items()}
 
 
-def _files(sink: Sink, table: Table) -> list[LiveFile] | None:
+def _files(lake: Lake, table: Table) -> list[LiveFile] | None:
     """Files of a table, None where it is not there."""
-    found = sink.find(table)
+    found = lake.find(table)
     return None if found is None else live_files(found)
 
 
-def dataset(sink: Sink, table: Table, files: Iterable[LiveFile] | None = None) -> ds.Dataset:
+def dataset(lake: Lake, table: Table, files: Iterable[LiveFile] | None = None) -> ds.Dataset:
     """Some files of a table, by default all of its newest version; partition columns come from the Delta log."""
     import pyarrow.dataset as ds  # noqa: PLC0415 - it imports pandas, a second that commands without a look need not pay
 
-    system, root = sink.storage.filesystem(sink.uri(table))
+    system, root = lake.storage.filesystem(lake.uri(table))
     parquet = ds.ParquetFileFormat()
     fragments = []
-    for file in live_files(sink.open(table)) if files is None else files:
+    for file in live_files(lake.open(table)) if files is None else files:
         known = ds.scalar(True)
         for name, value in file.partition.items():
             known = known & (ds.field(name) == pa.scalar(value).cast(table.schema.field(name).type))
@@ -73,7 +73,7 @@ class QueryLimits:
 
 
 @contextmanager
-def asking(sink: Sink, files: Snapshot, limits: QueryLimits | None = None) -> Iterator[Ask]:
+def asking(lake: Lake, files: Snapshot, limits: QueryLimits | None = None) -> Iterator[Ask]:
     """Questions about the tables of a snapshot, each under its own name."""
     hint = f"tables are {', '.join(files)}; the dialect is DuckDB's"
     with (
@@ -81,7 +81,7 @@ def asking(sink: Sink, files: Snapshot, limits: QueryLimits | None = None) -> It
         duckdb.connect(config={"autoinstall_known_extensions": False, "temp_directory": spilled}) as connection,
     ):
         for name, chosen in files.items():
-            connection.register(name, dataset(sink, TABLES[name], chosen))
+            connection.register(name, dataset(lake, TABLES[name], chosen))
         connection.execute("SET TimeZone = 'UTC'")
         if limits:
             connection.execute(f"SET memory_limit = '{limits.memory_mb}MB'")
@@ -156,12 +156,12 @@ def _beyond(what: str, option: str, limits: QueryLimits | None) -> tuple[str, st
     return f"Query Error: that {what}{allowed.get(option, '')}", f"select less, or allow more by {option}"
 
 
-def query(sink: Sink, sql: str, limits: QueryLimits | None = None) -> pa.Table:
+def query(lake: Lake, sql: str, limits: QueryLimits | None = None) -> pa.Table:
     """The result of a SELECT over the tables, each under its own name.
 
     Raises:
         QueryError: DuckDB refuses it: a mistake, an attempt to read or write anything but the tables, or more than ``limits``.
         SinkError: there are no tables, or one cannot be read.
     """
-    with asking(sink, snapshot(sink), limits) as ask:
+    with asking(lake, snapshot(lake), limits) as ask:
         return ask(sql)

@@ -8,16 +8,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.lake.delta import Sink
 from streaming_app.lake.files import AnyFile, WrittenFile
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rows import conformed
 from streaming_app.model.tables import Table
 
 
-def row_groups(sink: Sink, table: Table, file: AnyFile) -> Iterator[tuple[int, pa.Table]]:
+def row_groups(lake: Lake, table: Table, file: AnyFile) -> Iterator[tuple[int, pa.Table]]:
     """All rows of a data file, in the table's schema: each row group with the position of its first row."""
-    system, root = sink.storage.filesystem(sink.uri(table))
+    system, root = lake.storage.filesystem(lake.uri(table))
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
         first = 0
         for group in range(parquet.num_row_groups):
@@ -26,10 +26,10 @@ def row_groups(sink: Sink, table: Table, file: AnyFile) -> Iterator[tuple[int, p
             first += len(rows)
 
 
-def without_rows(sink: Sink, table: Table, file: AnyFile, lost: pa.Array) -> list[WrittenFile]:
+def without_rows(lake: Lake, table: Table, file: AnyFile, lost: pa.Array) -> list[WrittenFile]:
     """The file's rows but for those where ``lost`` is true, in a new file; [] where nothing is left."""
-    writer = PartitionWriter(table, sink.uri(table), sink.storage, "rewrite")
-    for first, rows in row_groups(sink, table, file):
+    writer = PartitionWriter(table, lake.uri(table), lake.storage, "rewrite")
+    for first, rows in row_groups(lake, table, file):
         writer.add(rows.filter(pc.invert(lost.slice(first, len(rows)))))
     return writer.close()
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from streaming_app.lake.delta import Sink
 from streaming_app.lake.files import AnyFile
+from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
 
@@ -17,9 +17,9 @@ _FEW_ROWS = 256
 """Rows that are read at a time where one of the columns may hold a megabyte of text in each."""
 
 
-def read_batches(sink: Sink, table: Table, file: AnyFile, columns: Sequence[str]) -> Iterator[pa.Table]:
+def read_batches(lake: Lake, table: Table, file: AnyFile, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Some columns of a file, a part at a time in the file's order; columns that it does not have are null."""
-    system, root = sink.storage.filesystem(sink.uri(table))
+    system, root = lake.storage.filesystem(lake.uri(table))
     schema = pa.schema([table.schema.field(name) for name in columns])
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
         present = [name for name in columns if name in parquet.schema_arrow.names]

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.lake.commit import Rewrite, commit, committed
-from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
 from streaming_app.lake.rows import read_columns
@@ -38,18 +38,18 @@ class Held:
 
 
 def hold(
-    sink: Sink, table: Table, columns: tuple[str, ...], choose: Choice, near: Callable[[LiveFile], bool] = lambda _: True
+    lake: Lake, table: Table, columns: tuple[str, ...], choose: Choice, near: Callable[[LiveFile], bool] = lambda _: True
 ) -> list[Held]:
     """The files with rows that ``choose`` wants; others are ruled out by their log entry, or by some columns."""
     held = []
-    for file in live_files(sink.open(table)):
+    for file in live_files(lake.open(table)):
         if not near(file):
             continue
-        seen = read_columns(f"{sink.uri(table)}/{file.path}", columns, sink.storage)
+        seen = read_columns(f"{lake.uri(table)}/{file.path}", columns, lake.storage)
         mask = choose(file.partition["app_id"], seen)
         if mask is not None and pc.any(mask).as_py():
             wanted = mask.combine_chunks()
-            rows = [group.filter(wanted.slice(first, len(group))) for first, group in row_groups(sink, table, file)]
+            rows = [group.filter(wanted.slice(first, len(group))) for first, group in row_groups(lake, table, file)]
             held.append(Held(file, pa.concat_tables(rows), wanted))
     return held
 
@@ -68,20 +68,20 @@ def wanted_rows(table: Table, held: Iterable[Held]) -> pa.Table:
     return pa.concat_tables([table.schema.empty_table(), *(each.rows for each in held)])
 
 
-def replace(sink: Sink, table: Table, going: Iterable[Held], new: pa.Table, transaction: Transaction) -> None:
+def replace(lake: Lake, table: Table, going: Iterable[Held], new: pa.Table, transaction: Transaction) -> None:
     """Commit ``new`` in place of the wanted rows of some files; nothing happens if the transaction was committed."""
-    target = sink.open(table)
+    target = lake.open(table)
     if committed(target, *transaction):
         return
-    writer = PartitionWriter(table, sink.uri(table), sink.storage, f"upsert-{transaction[1]}")
+    writer = PartitionWriter(table, lake.uri(table), lake.storage, f"upsert-{transaction[1]}")
     removed = []
     for each in going:
         removed.append(each.file)
-        for first, rows in row_groups(sink, table, each.file):
+        for first, rows in row_groups(lake, table, each.file):
             writer.add(rows.filter(pc.invert(each.wanted.slice(first, len(rows)))))
     writer.add(new)
     if removed or len(new):
-        sink.guard()
+        lake.guard()
         commit(target, table, Rewrite(writer.close(), removed, [], silent=False), *transaction)
 
 

@@ -54,8 +54,8 @@ CASES: list[tuple[str, dict[str, bytes], dict[str, bytes], int, bool]] = [
 ]
 
 
-def config(source: str, sink: str) -> Config:
-    text = f"project_id: p\nsource: {{uri: 's3://{BUCKET}/{source}'}}\nsink: {{uri: 's3://{BUCKET}/{sink}'}}\n"
+def config(source: str, lake: str) -> Config:
+    text = f"project_id: p\nsource: {{uri: 's3://{BUCKET}/{source}'}}\nsink: {{uri: 's3://{BUCKET}/{lake}'}}\n"
     return read_config(f"{text}apps: {{shop: {{transformer: clickstream_sdk}}}}", "test")
 
 
@@ -75,10 +75,10 @@ def test_left_behind(
     objects: S3Objects,
     request: pytest.FixtureRequest,
 ) -> None:
-    sink = f"lake/{request.node.callspec.id}"
+    lake = f"lake/{request.node.callspec.id}"
     written = told | {f"sources/0/{name}": content for name, content in logs.items()}
-    put_all(BUCKET, {f"{sink}/_checkpoints/ingest/2026-05/{name}": content for name, content in written.items()})
-    work = survey(config("raw", sink), objects, float("inf"))
+    put_all(BUCKET, {f"{lake}/_checkpoints/ingest/2026-05/{name}": content for name, content in written.items()})
+    work = survey(config("raw", lake), objects, float("inf"))
     assert (work.bytes, work.unfinished) == (size, unfinished)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.lake.delta import Sink
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import query
 from streaming_app.plugins.load_config import load_config
 from streaming_app.storage.files import Storage
@@ -96,7 +96,7 @@ class Zoo:
         return found
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = query(Sink(f"s3://{self.bucket}/lake", Storage(self.straight, REGION)), sql).to_pylist()
+        rows: list[dict[str, Any]] = query(Lake(f"s3://{self.bucket}/lake", Storage(self.straight, REGION)), sql).to_pylist()
         return rows
 
     def read(self) -> set[str]:

@@ -56,12 +56,12 @@ class Setting:
     clock_threshold_minutes: float = 10
     transformer: str = "clickstream_sdk"
 
-    def config(self, sink: Path) -> Config:
+    def config(self, lake: Path) -> Config:
         """By way of the text of a configuration, as a user gives it (YAML is a superset of JSON)."""
         document = {
             "project_id": self.project,
-            "source": {"uri": str(sink / "unused")},
-            "sink": {"uri": str(sink)},
+            "source": {"uri": str(lake / "unused")},
+            "sink": {"uri": str(lake)},
             "apps": {app: {"transformer": self.transformer} for app in self.apps},
             "rules": {
                 "clock_correction": self.clock_correction,
@@ -138,9 +138,9 @@ class Run:
         return rows.select(table.schema.names)
 
 
-def run(files: Iterable[Path], setting: Setting, sink: Path) -> Run:
+def run(files: Iterable[Path], setting: Setting, lake: Path) -> Run:
     """One task's pass over some raw files."""
-    config = setting.config(sink)
+    config = setting.config(lake)
     batch = Batch(config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS, window="all")
     return Run(config, FilePass(batch, "t").run(sorted(str(file) for file in files)))
 

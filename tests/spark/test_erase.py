@@ -49,7 +49,7 @@ def job(spark: SparkSession, tmp_path: Path) -> Job:
 def everything(job: Job, app_id: str = "shop") -> str:
     """All text of an app in all tables."""
     rows = {
-        name: query(job.sink, f"SELECT * FROM \"{name}\" WHERE coalesce(app_id, '{app_id}') = '{app_id}'").to_pylist()
+        name: query(job.lake, f"SELECT * FROM \"{name}\" WHERE coalesce(app_id, '{app_id}') = '{app_id}'").to_pylist()
         for name, table in TABLES.items()
         if "app_id" in table.schema.names
     }

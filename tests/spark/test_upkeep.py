@@ -40,8 +40,8 @@ def odd(event_id: str) -> bytes:
 def tidy(job: Job) -> None:
     """Merge whatever can be, and delete all that is not live."""
     optimize(job.config, TABLES.values(), QUIET)
-    assert {each.table.name for each in planned(job.sink, TABLES.values())} <= {"operation"}  # where it says that it is done
-    check(job.config, job.sink, 24 * 7)
+    assert {each.table.name for each in planned(job.lake, TABLES.values())} <= {"operation"}  # where it says that it is done
+    check(job.config, job.lake, 24 * 7)
     vacuum(job.config, 0, QUIET)
 
 

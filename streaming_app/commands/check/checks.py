@@ -15,7 +15,7 @@ from streaming_app.commands.check.key_checks import unique_keys
 from streaming_app.commands.check.log_checks import files, layouts, operations
 from streaming_app.commands.check.set_aside_checks import set_aside
 from streaming_app.config.model import Config
-from streaming_app.environment import sink_for
+from streaming_app.environment import open_lake
 from streaming_app.errors import ClickstreamError
 from streaming_app.lake.query import snapshot
 from streaming_app.metrics.step_progress import Steps
@@ -39,14 +39,14 @@ class Checked:
 def check_tables(config: Config, sample: int, steps: Steps) -> Iterator[Checked]:
     """Make all checks; of tables that are not there, or not in this version's layout, nothing else is asked."""
     steps.expect(len(CHECKS) + 1)
-    sink = sink_for(config)
+    lake = open_lake(config)
     steps.begin(layouts.__name__)
-    found = Checked(layouts.__name__, _promise(layouts), list(layouts(sink)))
+    found = Checked(layouts.__name__, _promise(layouts), list(layouts(lake)))
     steps.done(1)
     yield found
     if found.problems:
         return
-    facts = Facts(config, sink, snapshot(sink), sample)
+    facts = Facts(config, lake, snapshot(lake), sample)
     for check in CHECKS:
         name = getattr(check, "__name__", "")
         steps.begin(name)

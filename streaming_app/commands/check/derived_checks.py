@@ -77,13 +77,13 @@ def rebuilt_sample(facts: Facts) -> Iterator[Problem]:
     users = {(row["app_id"], row[_ID]) for row in picked}
     if not users:
         return
-    wanted, failed = rebuilt_rows(facts.config, facts.sink, "check", users)
+    wanted, failed = rebuilt_rows(facts.config, facts.lake, "check", users)
     for table in (USER, SESSION):
         yield from _differing(table, without(_stored(facts, table, users), failed), without(wanted[table.name], failed))
 
 
 def _stored(facts: Facts, table: Table, users: set[tuple[str, str]]) -> pa.Table:
-    rows = dataset(facts.sink, table, facts.of(table))
+    rows = dataset(facts.lake, table, facts.of(table))
     by_app = {app_id: [user for app, user in users if app == app_id] for app_id, _ in users}
     parts = [rows.to_table(filter=(pc.field("app_id") == app_id) & pc.field(_ID).isin(ids)) for app_id, ids in by_app.items()]
     return pa.concat_tables(parts)

@@ -13,9 +13,9 @@ from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.config.model import Config
 from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
-from streaming_app.lake.delta import Sink
 from streaming_app.lake.duckdb import query_on_all_cores
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.lake.query import Snapshot, dataset
 from streaming_app.model.arrow import to_rows
@@ -47,7 +47,7 @@ class Facts:
     """``files`` are all files of each table; ``sample`` is the number of users whose rows are made anew."""
 
     config: Config
-    sink: Sink
+    lake: Lake
     files: Snapshot
     sample: int
 
@@ -63,7 +63,7 @@ class Facts:
         Raises:
             SinkError: a file cannot be read.
         """
-        tables = {name: dataset(self.sink, TABLES[name], chosen) for name, chosen in files.items()}
+        tables = {name: dataset(self.lake, TABLES[name], chosen) for name, chosen in files.items()}
         try:
             return to_rows(query_on_all_cores(sql, **tables))
         except duckdb.Error as error:
@@ -74,7 +74,7 @@ class Facts:
     @cached_property
     def active(self) -> Holder | None:
         """Who is writing to the tables now."""
-        return holder_of(self.config, self.sink.storage)
+        return holder_of(self.config, self.lake.storage)
 
     @cached_property
     def derive_is_behind(self) -> bool:

@@ -13,7 +13,7 @@ from streaming_app.model.tables import QUARANTINE
 def set_aside(facts: Facts) -> Iterator[Problem]:
     """The rows of all users, sessions and items can be computed; files that could not be read are named."""
     yield from _files(facts)
-    waiting = [row.key for file in facts.of(QUARANTINE) for row in waiting_keys(facts.sink, file)]
+    waiting = [row.key for file in facts.of(QUARANTINE) for row in waiting_keys(facts.lake, file)]
     if waiting:
         named = shown(f"{key.column} {key.id} of {key.app_id}" for key in waiting)
         yield Problem(

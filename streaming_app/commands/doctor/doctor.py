@@ -8,7 +8,7 @@ from functools import partial
 
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.commands.doctor.machine import jars, java, packages, python, spark
-from streaming_app.commands.doctor.paths import aws, checkpoint, sink, source
+from streaming_app.commands.doctor.paths import aws, checkpoint, lake, source
 from streaming_app.commands.doctor.settings import enrichers, plugins, read_configuration
 from streaming_app.commands.doctor.state import addresses, backlog, last_run, lease, operations, tables
 
@@ -20,7 +20,7 @@ PIPELINE: tuple[Callable[[Pipeline], Iterable[Finding]], ...] = (
     enrichers,
     aws,
     source,
-    sink,
+    lake,
     checkpoint,
     tables,
     lease,

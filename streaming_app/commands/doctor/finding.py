@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Literal
 
 from streaming_app.config.model import Config
-from streaming_app.environment import sink_for
-from streaming_app.lake.delta import Sink
+from streaming_app.environment import open_lake
+from streaming_app.lake.lake import Lake
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import is_s3
@@ -34,12 +34,12 @@ class Pipeline:
     config: Config
 
     @cached_property
-    def sink(self) -> Sink:
-        return sink_for(self.config)
+    def lake(self) -> Lake:
+        return open_lake(self.config)
 
     @property
     def storage(self) -> Storage:
-        return self.sink.storage
+        return self.lake.storage
 
     @cached_property
     def objects(self) -> AnyObjects:

@@ -49,7 +49,7 @@ def source(pipeline: Pipeline) -> Iterator[Finding]:
     yield Finding("source", "ok", f"{uri}: can be listed and read")
 
 
-def sink(pipeline: Pipeline) -> Iterator[Finding]:
+def lake(pipeline: Pipeline) -> Iterator[Finding]:
     """The folder of the tables can be written to; on S3 conditionally, too, which the lease and the commits need."""
     uri = pipeline.config.sink.uri
     yield from _writable("sink", uri, pipeline.storage)

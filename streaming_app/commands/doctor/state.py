@@ -17,8 +17,8 @@ from streaming_app.commands.interrupted import interrupted
 from streaming_app.enrichers.ip import CDN_ADDRESSES
 from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
-from streaming_app.lake.delta import live_files
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, layout_of
 from streaming_app.lake.query import asking
 from streaming_app.model.tables import OPERATION, RUN_METRICS, TABLES, Table
@@ -49,7 +49,7 @@ def _layouts(pipeline: Pipeline, there: list[Table]) -> Iterator[Finding]:
     older = []
     for table in there:
         try:
-            if layout_of(pipeline.sink.open(table)) < LAYOUT_VERSION:
+            if layout_of(pipeline.lake.open(table)) < LAYOUT_VERSION:
                 older.append(table.name)
         except SinkError as error:
             yield Finding("tables", "problem", str(error), error.hint)
@@ -111,7 +111,7 @@ def last_run(pipeline: Pipeline) -> Iterator[Finding]:
     """When the last micro-batch began, from the log alone."""
     if not _is_there(pipeline, RUN_METRICS):
         return
-    moment = max(map(_newest, live_files(pipeline.sink.open(RUN_METRICS))), default=_NEVER)
+    moment = max(map(_newest, live_files(pipeline.lake.open(RUN_METRICS))), default=_NEVER)
     if moment == _NEVER:
         yield Finding("last run", "ok", "no micro-batch yet")
         return
@@ -123,8 +123,8 @@ def addresses(pipeline: Pipeline) -> Iterator[Finding]:
     """Whether enough of the addresses by which visitors are located are theirs, and not a CDN's; by the last micro-batches."""
     if not _is_there(pipeline, RUN_METRICS):
         return
-    files = sorted(live_files(pipeline.sink.open(RUN_METRICS)), key=_newest)[-CDN_BATCHES:]
-    with asking(pipeline.sink, {RUN_METRICS.name: files}) as ask:
+    files = sorted(live_files(pipeline.lake.open(RUN_METRICS)), key=_newest)[-CDN_BATCHES:]
+    with asking(pipeline.lake, {RUN_METRICS.name: files}) as ask:
         sql = f"SELECT received, enrichers FROM {RUN_METRICS.name} ORDER BY created_time DESC LIMIT {CDN_BATCHES}"
         batches = ask(sql).to_pylist()
     counted: dict[str, list[tuple[int, int]]] = {}
@@ -153,7 +153,7 @@ def operations(pipeline: Pipeline) -> Iterator[Finding]:
     if not _is_there(pipeline, OPERATION):
         return
     holder = holder_of(pipeline.config, pipeline.storage)
-    found = [each for each in interrupted(pipeline.sink) if holder is None or each.operation != holder.what]
+    found = [each for each in interrupted(pipeline.lake) if holder is None or each.operation != holder.what]
     for each in found:
         yield Finding("operations", "warning", f"was interrupted: {each}", f"repeat it: clickstream {each.operation}")
     if not found:
@@ -172,7 +172,7 @@ def _newest(file: LiveFile) -> datetime:
 
 
 def _is_there(pipeline: Pipeline, table: Table) -> bool:
-    return bool(DeltaTable.is_deltatable(pipeline.sink.uri(table), pipeline.storage.delta_options()))
+    return bool(DeltaTable.is_deltatable(pipeline.lake.uri(table), pipeline.storage.delta_options()))
 
 
 def _age(hours: float) -> str:

@@ -33,9 +33,9 @@ from streaming_app.commands.scratch import scratch
 from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import derive
-from streaming_app.environment import sink_for
+from streaming_app.environment import open_lake
 from streaming_app.errors import ConfigError
-from streaming_app.lake.delta import Sink
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.layout import RETENTION_DAYS
 from streaming_app.lake.query import snapshot
 from streaming_app.metrics.progress import Progress
@@ -83,24 +83,24 @@ class Erased:
 
 def planned(config: Config, person: Person, *, raw: bool, linked: Linked = "listed") -> dict[str, Any]:
     """What an erasure would find; nothing is written."""
-    sink = sink_for(config)
-    key = find_audit_key(config, sink.storage)
+    lake = open_lake(config)
+    key = find_audit_key(config, lake.storage)
     in_audit = {"person": person.digest(key)} if key else {}
-    person = _with_choice(person, linked, sink)
-    erased = _counted(list(hits(person, sink)), person)
-    in_quarantine = search_quarantine(person.app_id, PersonFinder(config, person.app_id, person.ids), sink)
+    person = _with_choice(person, linked, lake)
+    erased = _counted(list(hits(person, lake)), person)
+    in_quarantine = search_quarantine(person.app_id, PersonFinder(config, person.app_id, person.ids), lake)
     erased.note(in_quarantine)
     if raw:
-        erased.note_raw(_erase_raw(config, person, sink.storage, dry_run=True))
+        erased.note_raw(_erase_raw(config, person, lake.storage, dry_run=True))
     return asdict(erased) | in_audit
 
 
 def links_of(config: Config, person: Person) -> list[Link]:
     """The pseudonymous ids that go with a login id if they are chosen; with those that an erasure that was killed knows."""
-    sink = sink_for(config)
-    key = find_audit_key(config, sink.storage)  # without one no erasure has begun
-    notes = _read_notes(f"{config.checkpoint_uri(_scratch(person.digest(key)))}/notes.json", sink) if key else None
-    return count_links(person, with_links(person, sink).linked | set(notes.linked if notes else ()), sink)
+    lake = open_lake(config)
+    key = find_audit_key(config, lake.storage)  # without one no erasure has begun
+    notes = _read_notes(f"{config.checkpoint_uri(_scratch(person.digest(key)))}/notes.json", lake) if key else None
+    return count_links(person, with_links(person, lake).linked | set(notes.linked if notes else ()), lake)
 
 
 def erase(
@@ -130,41 +130,41 @@ def erase(
         asked["linked"] = linked
     progress.phase("start")
     with operation(config, "erase", asked) as this:
-        storage = this.sink.storage
+        storage = this.lake.storage
         with scratch(config, _scratch(digest_of_person), storage) as folder:
             if derive_is_behind(config, AnyObjects(config.s3.endpoint, config.s3.region)):
-                derive(get_session(config, storage), config, this.sink, Summary(this.job_id))
+                derive(get_session(config, storage), config, this.lake, Summary(this.job_id))
             progress.phase("search")
-            known, secret = _notes(f"{folder}/notes.json", person, linked, listed, this.sink)
-            found = list(hits(known, this.sink))
+            known, secret = _notes(f"{folder}/notes.json", person, linked, listed, this.lake)
+            found = list(hits(known, this.lake))
             erased = _counted(found, known)
-            left = with_links(person, this.sink).linked - known.linked
+            left = with_links(person, this.lake).linked - known.linked
             progress.phase("erase")
             _erase_tables(this, known, found, bytes.fromhex(secret) if mode == "anonymise" else None)
             finder = PersonFinder(config, known.app_id, known.ids)
-            in_quarantine = search_quarantine(known.app_id, finder, this.sink)
+            in_quarantine = search_quarantine(known.app_id, finder, this.lake)
             erased.note(in_quarantine)
             if in_quarantine.positions:
-                take_out_quarantined(in_quarantine.positions, this.sink)
+                take_out_quarantined(in_quarantine.positions, this.lake)
             if raw:
                 erased.note_raw(_erase_raw(config, known, storage, dry_run=False))
             progress.phase("rebuild")
-            rebuild_stale_users(config, this.sink, this.job_id)
+            rebuild_stale_users(config, this.lake, this.job_id)
             this.result = asdict(erased)
             if person.user_id:
                 this.result |= {"linked_ids": len(known.linked), "linked_ids_left": len(left)}
             if confirmed:
                 this.result["confirmed"] = confirmed
-            this.result |= _afterwards(known, finder, erased, config, this.sink, raw=raw)
+            this.result |= _afterwards(known, finder, erased, config, this.lake, raw=raw)
     return this.result | {"person": digest_of_person}
 
 
 def _key_of_audit(config: Config) -> bytes:
-    sink = sink_for(config)
-    if key := find_audit_key(config, sink.storage):
+    lake = open_lake(config)
+    if key := find_audit_key(config, lake.storage):
         return key
-    snapshot(sink)  # nothing is written into a lake whose tables another version must read
-    return audit_key(config, sink.storage)
+    snapshot(lake)  # nothing is written into a lake whose tables another version must read
+    return audit_key(config, lake.storage)
 
 
 def _scratch(digest_of_person: str) -> str:
@@ -179,17 +179,17 @@ class _Notes(msgspec.Struct):
     choice: Linked = "listed"
 
 
-def _read_notes(uri: str, sink: Sink) -> _Notes | None:
-    return msgspec.json.decode(sink.storage.read_text(uri), type=_Notes) if sink.storage.exists(uri) else None
+def _read_notes(uri: str, lake: Lake) -> _Notes | None:
+    return msgspec.json.decode(lake.storage.read_text(uri), type=_Notes) if lake.storage.exists(uri) else None
 
 
-def _notes(uri: str, person: Person, linked: Linked, listed: Iterable[str] | None, sink: Sink) -> tuple[Person, str]:
+def _notes(uri: str, person: Person, linked: Linked, listed: Iterable[str] | None, lake: Lake) -> tuple[Person, str]:
     """The person with the chosen linked ids, and the secret of the anonymous ids; kept only until the erasure is through."""
-    notes = _read_notes(uri, sink)
+    notes = _read_notes(uri, lake)
     if notes is None:
-        chosen = _with_choice(person, linked, sink) if listed is None else replace(person, linked=frozenset(listed))
+        chosen = _with_choice(person, linked, lake) if listed is None else replace(person, linked=frozenset(listed))
         notes = _Notes(sorted(chosen.linked), secrets.token_hex(32), linked)
-        sink.storage.write_text(uri, msgspec.json.encode(notes).decode())
+        lake.storage.write_text(uri, msgspec.json.encode(notes).decode())
     elif person.user_id and notes.choice != linked:
         raise ConfigError(
             f"an erasure of this person was interrupted that began with --linked {notes.choice}",
@@ -198,8 +198,8 @@ def _notes(uri: str, person: Person, linked: Linked, listed: Iterable[str] | Non
     return replace(person, linked=frozenset(notes.linked)), notes.secret
 
 
-def _with_choice(person: Person, linked: Linked, sink: Sink) -> Person:
-    return with_links(person, sink) if linked == "listed" else person
+def _with_choice(person: Person, linked: Linked, lake: Lake) -> Person:
+    return with_links(person, lake) if linked == "listed" else person
 
 
 def _counted(found: list[Hit], person: Person) -> Erased:
@@ -215,10 +215,10 @@ def _users(found: list[Hit], person: Person) -> set[str]:
 def _erase_tables(this: Operation, person: Person, found: list[Hit], secret: bytes | None) -> None:
     users = _users(found, person)
     replaced = {digest(user, secret) for user in users} if secret else set()
-    mark_stale(this.config, this.sink.storage, this.job_id, {(person.app_id, user) for user in users | replaced})
+    mark_stale(this.config, this.lake.storage, this.job_id, {(person.app_id, user) for user in users | replaced})
     for table in IN_ORDER:
         if here := [hit for hit in found if hit.table is table]:
-            take_out(table, here, person, secret, this.sink)
+            take_out(table, here, person, secret, this.lake)
 
 
 def _erase_raw(config: Config, person: Person, storage: Storage, *, dry_run: bool) -> RawCounts:
@@ -240,22 +240,22 @@ def _erase_group(config: Config, person: Person, storage: Storage, dry_run: bool
         yield msgspec.json.encode(eraser.erase(file.uri, dry_run=dry_run))
 
 
-def _afterwards(person: Person, finder: PersonFinder, erased: Erased, config: Config, sink: Sink, *, raw: bool) -> dict[str, Any]:
+def _afterwards(person: Person, finder: PersonFinder, erased: Erased, config: Config, lake: Lake, *, raw: bool) -> dict[str, Any]:
     """What is left, by looking again, what is not known, and what the operator still has to do."""
-    left = sum(hit.rows for hit in hits(person, sink)) + search_quarantine(person.app_id, finder, sink).rows
+    left = sum(hit.rows for hit in hits(person, lake)) + search_quarantine(person.app_id, finder, lake).rows
     today = datetime.now(UTC).date()
     vacuum = today + timedelta(days=RETENTION_DAYS + 1)
-    after, nothing_from, unknown = without_old_versions(config, sink, today, vacuum, raw=raw)
+    after, nothing_from, unknown = without_old_versions(config, lake, today, vacuum, raw=raw)
     return {
         "remaining": left,
         "nothing_remains_after": after,
         "nothing_remains_from": nothing_from and nothing_from.isoformat(),
         "raw_files_still_name_the_person": not raw or erased.raw_unreadable > 0 or erased.raw_unsearched > 0,
-        "not_known": [*_not_searched(erased, sink, raw=raw), *unknown],
+        "not_known": [*_not_searched(erased, lake, raw=raw), *unknown],
     }
 
 
-def _not_searched(erased: Erased, sink: Sink, *, raw: bool) -> list[str]:
+def _not_searched(erased: Erased, lake: Lake, *, raw: bool) -> list[str]:
     """Where the person may be named all the same."""
     counts = {
         "raw files that cannot be read to their end, and were left as they are": erased.raw_unreadable,
@@ -265,24 +265,24 @@ def _not_searched(erased: Erased, sink: Sink, *, raw: bool) -> list[str]:
     found = [f"what is in {count:,} {what}" for what, count in counts.items() if count]
     if not raw:
         found.append("what is in raw files: --raw looks there")
-    if killed := [str(each) for each in interrupted(sink) if each.operation == "reprocess"]:
+    if killed := [str(each) for each in interrupted(lake) if each.operation == "reprocess"]:
         found.append(f"what is in the shadow of a command that was killed, repeat it and erase again: {'; '.join(killed)}")
     return found
 
 
 def without_old_versions(
-    config: Config, sink: Sink, today: date, vacuum: date, *, raw: bool
+    config: Config, lake: Lake, today: date, vacuum: date, *, raw: bool
 ) -> tuple[str, date | None, list[str]]:
     """What has to happen before nothing remains, the day from which on that is so, and why there may be no such day.
 
     Vacuum makes old versions of what it deletes; the raw files and the notes of this erasure have become so today.
     """
     after = f"clickstream vacuum on {vacuum} or later"
-    tables = [sink.uri(table) for table in TABLES.values()]
+    tables = [lake.uri(table) for table in TABLES.values()]
     today_old = [config.checkpoint_uri("erase"), *([config.source.uri] if raw else ())]
     ends, problems = [vacuum], []
     for day, folders in ((vacuum, tables), (today, today_old)):
-        for kept in old_versions(folders, sink.storage):
+        for kept in old_versions(folders, lake.storage):
             if kept.days is None:
                 problems.append(kept.described)
             elif kept.days:

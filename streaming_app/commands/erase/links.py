@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.commands.erase.person import Person
-from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.tables import CHANGE, EVENT
 
@@ -29,14 +29,14 @@ class Link:
     other_logins: int = 0
 
 
-def count_links(person: Person, linked: Iterable[str], sink: Sink) -> list[Link]:
+def count_links(person: Person, linked: Iterable[str], lake: Lake) -> list[Link]:
     """What the tables hold of some pseudonymous ids; the one with most to lose first."""
     links = {each: Link(each) for each in linked}
     wanted = pa.array(sorted(links), pa.string())
     for table in (EVENT, CHANGE) if links else ():
-        for file in live_files(sink.open(table)):
+        for file in live_files(lake.open(table)):
             if file.partition["app_id"] == person.app_id:
-                for rows in read_batches(sink, table, file, ["user_pseudo_id", "user_id"]):
+                for rows in read_batches(lake, table, file, ["user_pseudo_id", "user_id"]):
                     _count(rows.filter(pc.is_in(rows["user_pseudo_id"], wanted)), person, links)
     return sorted(links.values(), key=lambda link: (-link.anonymous, link.user_pseudo_id))
 

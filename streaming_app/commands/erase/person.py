@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.errors import ConfigError
-from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.shorten import cut
 from streaming_app.model.tables import CHANGE, EVENT, USER
@@ -61,15 +61,15 @@ class Person:
         return pc.or_(own, pc.and_(nobodys, pc.is_in(pseudo, pa.array(sorted(self.linked), pa.string()))))
 
 
-def with_links(person: Person, sink: Sink) -> Person:
+def with_links(person: Person, lake: Lake) -> Person:
     """The person with every pseudonymous id that the tables know of the login id."""
     if person.user_id is None:
         return person
     found: set[str] = set()
     for table in (USER, EVENT, CHANGE):
-        for file in live_files(sink.open(table)):
+        for file in live_files(lake.open(table)):
             if file.partition["app_id"] == person.app_id:
-                for rows in read_batches(sink, table, file, ["user_pseudo_id", "user_id"]):
+                for rows in read_batches(lake, table, file, ["user_pseudo_id", "user_id"]):
                     own = rows.filter(pc.equal(rows["user_id"], person.user_id))
                     found |= set(own["user_pseudo_id"].drop_null().to_pylist())
     return replace(person, linked=person.linked | found)

@@ -12,8 +12,8 @@ from streaming_app.commands.erase.finder import Found, PersonFinder
 from streaming_app.derive.set_aside import STAGE as DERIVE
 from streaming_app.errors import InputError
 from streaming_app.lake.commit import Rewrite, commit_once
-from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import row_mask, without_rows
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.request import Request, parse_request
@@ -36,12 +36,12 @@ class Quarantined:
         return sum(map(len, self.positions.values()))
 
 
-def search_quarantine(app_id: str, finder: PersonFinder, sink: Sink) -> Quarantined:
+def search_quarantine(app_id: str, finder: PersonFinder, lake: Lake) -> Quarantined:
     """Look at every row, whatever its app: an element may belong to another than its request says."""
     result = Quarantined()
-    for file in live_files(sink.open(QUARANTINE)):
+    for file in live_files(lake.open(QUARANTINE)):
         first = 0
-        for rows in read_batches(sink, QUARANTINE, file, ["app_id", "stage", "message", "raw", "envelope"]):
+        for rows in read_batches(lake, QUARANTINE, file, ["app_id", "stage", "message", "raw", "envelope"]):
             for position, row in enumerate(rows.to_pylist(), first):
                 found = _look(row, app_id, finder)
                 if found.mine:
@@ -76,13 +76,13 @@ def _request(row: dict[str, Any]) -> tuple[Request, str]:
     return request, row["envelope"]
 
 
-def take_out_quarantined(found: dict[str, list[int]], sink: Sink) -> None:
+def take_out_quarantined(found: dict[str, list[int]], lake: Lake) -> None:
     """Write the files again without these rows, in one commit."""
-    files = [file for file in live_files(sink.open(QUARANTINE)) if file.path in found]
-    written = [each for file in files for each in _without(file, found[file.path], sink)]
-    commit_once(sink, QUARANTINE, Rewrite([], files, written, silent=False), "erase")
+    files = [file for file in live_files(lake.open(QUARANTINE)) if file.path in found]
+    written = [each for file in files for each in _without(file, found[file.path], lake)]
+    commit_once(lake, QUARANTINE, Rewrite([], files, written, silent=False), "erase")
 
 
-def _without(file: LiveFile, positions: list[int], sink: Sink) -> list[WrittenFile]:
+def _without(file: LiveFile, positions: list[int], lake: Lake) -> list[WrittenFile]:
     lost = row_mask(file.rows, pa.array(positions, pa.int64()))
-    return without_rows(sink, QUARANTINE, file, lost)
+    return without_rows(lake, QUARANTINE, file, lost)

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from streaming_app.commands.erase.anonymise import STAYING, anonymised
 from streaming_app.commands.erase.person import Person
 from streaming_app.lake.commit import Rewrite, commit_once
-from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
 from streaming_app.lake.rows import read_batches
@@ -32,15 +32,15 @@ class Hit:
     users: frozenset[str]
 
 
-def hits(person: Person, sink: Sink) -> Iterator[Hit]:
+def hits(person: Person, lake: Lake) -> Iterator[Hit]:
     """Every file that holds rows of the person."""
     for table in IN_ORDER:
-        for file in sorted(live_files(sink.open(table)), key=lambda each: each.path):
+        for file in sorted(live_files(lake.open(table)), key=lambda each: each.path):
             if file.partition["app_id"] != person.app_id:
                 continue
             found = 0
             users: set[str] = set()
-            for rows in read_batches(sink, table, file, ["user_pseudo_id", "user_id"]):
+            for rows in read_batches(lake, table, file, ["user_pseudo_id", "user_id"]):
                 mine = rows.filter(person.rows(rows))
                 found += len(mine)
                 users |= set(mine["user_pseudo_id"].drop_null().to_pylist())
@@ -48,7 +48,7 @@ def hits(person: Person, sink: Sink) -> Iterator[Hit]:
                 yield Hit(table, file, found, frozenset(users))
 
 
-def take_out(table: Table, found: list[Hit], person: Person, secret: bytes | None, sink: Sink) -> None:
+def take_out(table: Table, found: list[Hit], person: Person, secret: bytes | None, lake: Lake) -> None:
     """Write the files of some hits again, without the rows of the person, or with a ``secret`` without what names them.
 
     Changes of attributes are all about a person: they go in either case.
@@ -60,9 +60,9 @@ def take_out(table: Table, found: list[Hit], person: Person, secret: bytes | Non
             return rows.filter(pc.invert(which))
         return anonymised(table, rows, which, secret)
 
-    writer = PartitionWriter(table, sink.uri(table), sink.storage, "erased")
+    writer = PartitionWriter(table, lake.uri(table), lake.storage, "erased")
     for hit in found:
-        for _, rows in row_groups(sink, table, hit.file):
+        for _, rows in row_groups(lake, table, hit.file):
             writer.add(changed(rows))
     # No news for derive, which the rebuild of the user's rows makes up for; other readers of the log see what went.
-    commit_once(sink, table, Rewrite([], [hit.file for hit in found], writer.close(), silent=False), "erase")
+    commit_once(lake, table, Rewrite([], [hit.file for hit in found], writer.close(), silent=False), "erase")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from deltalake import DeltaTable
 from pyarrow import fs
 
-from streaming_app.lake.delta import Sink
+from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 
 LOG_RETENTION_DAYS = 30
@@ -44,14 +44,14 @@ class Expired:
         return sum(file.size for file in (*self.data, *self.log))
 
 
-def expired(sink: Sink, table: Table, retention_hours: int, derive_needs: int | None) -> Expired:
+def expired(lake: Lake, table: Table, retention_hours: int, derive_needs: int | None) -> Expired:
     """What may go of a table: data files that no version of the last hours needs, orphans of that age, and expired entries of
     the log.
 
     ``derive_needs`` is the version from which on derive has yet to read the table, None if it does not.
     """
-    opened = sink.open(table)
-    stored = {file.path: file for file in files_below(sink, table)}
+    opened = lake.open(table)
+    stored = {file.path: file for file in files_below(lake, table)}
     # deltalake names files that are gone already, too, for as long as its log has them.
     gone = opened.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
     log = expired_log(stored.values(), opened.version(), datetime.now(UTC))
@@ -59,9 +59,9 @@ def expired(sink: Sink, table: Table, retention_hours: int, derive_needs: int | 
     return Expired(table, [stored[path] for path in sorted(gone) if path in stored], [] if kept else log)
 
 
-def files_below(sink: Sink, table: Table) -> Iterable[StoredFile]:
+def files_below(lake: Lake, table: Table) -> Iterable[StoredFile]:
     """All files in the folder of a table, by one listing."""
-    system, root = sink.storage.filesystem(sink.uri(table))
+    system, root = lake.storage.filesystem(lake.uri(table))
     for info in system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True)):
         if info.type == fs.FileType.File:
             yield StoredFile(info.path.removeprefix(root).lstrip("/"), info.size, info.mtime)

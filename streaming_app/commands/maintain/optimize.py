@@ -16,7 +16,7 @@ from streaming_app.commands.maintain.compaction import Compaction, due, target_o
 from streaming_app.commands.operation import Operation, operation
 from streaming_app.config.model import Config
 from streaming_app.errors import SinkError
-from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.metrics.step_progress import Steps
 from streaming_app.model.tables import Table
 
@@ -24,13 +24,13 @@ _TASKS = 2
 """Files that are written at a time: each takes some 400 MB of memory."""
 
 
-def planned(sink: Sink, tables: Iterable[Table]) -> list[Compaction]:
+def planned(lake: Lake, tables: Iterable[Table]) -> list[Compaction]:
     """What is due now.
 
     Raises:
         SinkError: a table is not there.
     """
-    return [each for table in tables for each in due(table, live_files(sink.open(table)), target_of(table))]
+    return [each for table in tables for each in due(table, live_files(lake.open(table)), target_of(table))]
 
 
 def optimize(config: Config, tables: Iterable[Table], steps: Steps) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def optimize(config: Config, tables: Iterable[Table], steps: Steps) -> dict[str,
     with operation(config, "optimize", {"tables": [table.name for table in chosen]}) as this:
         this.result = dict.fromkeys(("partitions", "files_before", "files_after", "bytes_before", "bytes_after"), 0)
         # Merged files are smaller than what they were made of: some may be merged once more.
-        while found := planned(this.sink, chosen):
+        while found := planned(this.lake, chosen):
             steps.expect(sum(each.bytes for each in found))
             if not sum([_compact(this, each, steps) for each in found]):
                 break  # deltalake sees nothing to merge: so be it
@@ -54,7 +54,7 @@ def optimize(config: Config, tables: Iterable[Table], steps: Steps) -> dict[str,
 def _compact(this: Operation, each: Compaction, steps: Steps) -> int:
     """Compact one partition; returns how many files fewer it has."""
     steps.begin(f"{each}: {each.files:,} files, {each.bytes / 1e6:,.1f} MB")
-    found = _compacted(this.sink.open(each.table), each, this)
+    found = _compacted(this.lake.open(each.table), each, this)
     added, removed = (msgspec.json.decode(found[name]) for name in ("filesAdded", "filesRemoved"))
     this.count("partitions", found["partitionsOptimized"])
     for name, number in (
@@ -69,7 +69,7 @@ def _compact(this: Operation, each: Compaction, steps: Steps) -> int:
 
 
 def _compacted(table: DeltaTable, each: Compaction, this: Operation) -> dict[str, Any]:
-    this.sink.guard()
+    this.lake.guard()
     try:
         return table.optimize.compact(
             each.filters or None,

@@ -17,7 +17,7 @@ from streaming_app.commands.maintain.expired import Expired, delete, expired
 from streaming_app.commands.operation import Operation, operation
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError, SinkError
-from streaming_app.lake.delta import Sink
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.layout import RETENTION_DAYS
 from streaming_app.metrics.step_progress import Steps
 from streaming_app.model.tables import TABLES
@@ -27,18 +27,18 @@ from streaming_app.storage.uris import absolute
 RETENTION_HOURS = RETENTION_DAYS * 24
 
 
-def planned(config: Config, sink: Sink, retention_hours: int) -> list[Expired]:
+def planned(config: Config, lake: Lake, retention_hours: int) -> list[Expired]:
     """What is to go now, table by table.
 
     Raises:
         SinkError: a table is not there.
     """
     needed = versions_to_read(config, _objects(config))
-    found = (expired(sink, table, retention_hours, needed.get(table.name)) for table in TABLES.values())
+    found = (expired(lake, table, retention_hours, needed.get(table.name)) for table in TABLES.values())
     return [each for each in found if each]
 
 
-def check(config: Config, sink: Sink, retention_hours: int) -> None:
+def check(config: Config, lake: Lake, retention_hours: int) -> None:
     """Refuse what would take something away that is needed.
 
     Raises:
@@ -51,7 +51,7 @@ def check(config: Config, sink: Sink, retention_hours: int) -> None:
             f"may be deleted if they are not kept for {RETENTION_HOURS} hours",
             "--force, if nothing reads or writes these tables now",
         )
-    for work, remedy in _unfinished(config, sink):
+    for work, remedy in _unfinished(config, lake):
         raise SinkError(f"{work} was interrupted and may need what would be deleted when it goes on", f"{remedy}; or --force")
 
 
@@ -64,7 +64,7 @@ def vacuum(config: Config, retention_hours: int, steps: Steps) -> dict[str, Any]
     """
     with operation(config, "vacuum", {"retention_hours": retention_hours}) as this:
         this.result = {"files": 0, "bytes": 0, "log_entries": 0}
-        found = planned(config, this.sink, retention_hours)
+        found = planned(config, this.lake, retention_hours)
         steps.expect(sum(each.bytes for each in found))
         for each in found:
             _delete(this, each, retention_hours, steps)
@@ -73,12 +73,12 @@ def vacuum(config: Config, retention_hours: int, steps: Steps) -> dict[str, Any]
 
 def _delete(this: Operation, each: Expired, retention_hours: int, steps: Steps) -> None:
     steps.begin(f"{each.table.name}: {len(each.data):,} files, {len(each.log):,} log entries, {each.bytes / 1e6:,.1f} MB")
-    this.sink.guard()
+    this.lake.guard()
     try:
-        delete(this.sink.open(each.table), each, retention_hours)
+        delete(this.lake.open(each.table), each, retention_hours)
     except (DeltaError, OSError) as error:
         raise SinkError(
-            f"{this.sink.uri(each.table)}: cannot be cleaned: {error}", "check your right to delete there; repeat it"
+            f"{this.lake.uri(each.table)}: cannot be cleaned: {error}", "check your right to delete there; repeat it"
         ) from None
     this.count("files", len(each.data))
     this.count("bytes", each.bytes)
@@ -86,13 +86,13 @@ def _delete(this: Operation, each: Expired, retention_hours: int, steps: Steps) 
     steps.done(each.bytes)
 
 
-def _unfinished(config: Config, sink: Sink) -> Iterator[tuple[str, str]]:
+def _unfinished(config: Config, lake: Lake) -> Iterator[tuple[str, str]]:
     """What has to go on, and how."""
     objects = _objects(config)
     windows = objects.children(absolute(config.checkpoint_uri("ingest")))
     if any(has_unfinished_batch(objects, each.uri) for each in windows) or derive_is_behind(config, objects):
         yield "a run", "run the job first: clickstream run"
-    for each in interrupted(sink):
+    for each in interrupted(lake):
         if each.operation not in HARMLESS:
             yield f"{each}:", "repeat that command first"
 

@@ -19,14 +19,14 @@ from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.config.model import Config
 from streaming_app.derive.set_aside import STAGE
 from streaming_app.derive.stream import derive
-from streaming_app.environment import sink_for
+from streaming_app.environment import open_lake
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.request_pass import RequestPass
 from streaming_app.ingest.transform.triage import RequestTriage, Triage
-from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
@@ -66,17 +66,17 @@ class Wanted:
 
 def planned(config: Config, wanted: Wanted) -> dict[str, int]:
     """How many rows a replay would try, how many of them pass now, and how many cannot be tried; nothing is written."""
-    sink = sink_for(config)
+    lake = open_lake(config)
     counts = {"tried": 0, "pass": 0, "cannot": 0}
-    for each in set_aside_rows(sink, _files(sink, wanted), wanted):
+    for each in set_aside_rows(lake, _files(lake, wanted), wanted):
         counts["tried"] += 1
-        counts["pass"] += can_be_read(sink.storage, each.uri, config.limits.max_line_bytes)
+        counts["pass"] += can_be_read(lake.storage, each.uri, config.limits.max_line_bytes)
     triage = RequestTriage(config)
-    for file in _files(sink, wanted):
-        for _, _, became in _tries(sink, file, wanted, config, triage):
+    for file in _files(lake, wanted):
+        for _, _, became in _tries(lake, file, wanted, config, triage):
             counts["cannot" if became is None else "tried"] += 1
             counts["pass"] += became is not None and _passes(became)
-    counts["tried"] += sum(len(each.rows) for each in files_with_keys(sink, wanted))
+    counts["tried"] += sum(len(each.rows) for each in files_with_keys(lake, wanted))
     return counts
 
 
@@ -92,12 +92,12 @@ def replay(config: Config, wanted: Wanted, progress: Progress) -> dict[str, Any]
     arguments = {"reasons": list(wanted.reasons), "since": wanted.since and wanted.since.isoformat(), "app": wanted.app_id}
     progress.phase("start")
     with operation(config, "replay", arguments) as this:
-        open_enrichers(config, this.sink.storage)
+        open_enrichers(config, this.lake.storage)
         progress.phase("replay")
         replay_into(this, wanted, progress)
         progress.phase("derive")
         if derive_is_behind(config, AnyObjects(config.s3.endpoint, config.s3.region)):
-            derive(get_session(config, this.sink.storage), config, this.sink, Summary(this.job_id))
+            derive(get_session(config, this.lake.storage), config, this.lake, Summary(this.job_id))
         replay_keys(this, wanted)
     return this.result
 
@@ -105,29 +105,29 @@ def replay(config: Config, wanted: Wanted, progress: Progress) -> dict[str, Any]
 def replay_into(this: Operation, wanted: Wanted, progress: Progress) -> None:
     """The part of an operation that brings elements into the tables; derive has not seen them then."""
     this.result |= dict.fromkeys(("tried", "resolved", "cannot", "written", "duplicate", "filtered"), 0)
-    replay_whole_files(this, set_aside_rows(this.sink, _files(this.sink, wanted), wanted), progress)
-    for number, file in enumerate(_files(this.sink, wanted)):
+    replay_whole_files(this, set_aside_rows(this.lake, _files(this.lake, wanted), wanted), progress)
+    for number, file in enumerate(_files(this.lake, wanted)):
         _replay_file(this, file, number, wanted, progress)
 
 
-def _files(sink: Sink, wanted: Wanted) -> list[LiveFile]:
-    return sorted(filter(wanted.may_be_in, live_files(sink.open(QUARANTINE))), key=lambda file: file.path)
+def _files(lake: Lake, wanted: Wanted) -> list[LiveFile]:
+    return sorted(filter(wanted.may_be_in, live_files(lake.open(QUARANTINE))), key=lambda file: file.path)
 
 
 def _replay_file(this: Operation, file: LiveFile, number: int, wanted: Wanted, progress: Progress) -> None:
     began = time.monotonic()
     created_ms = int(time.time() * 1_000)
-    batch = Batch(this.config, this.sink.storage, f"replay-{this.id}", number, this.job_id, created_ms, "replay")
+    batch = Batch(this.config, this.lake.storage, f"replay-{this.id}", number, this.job_id, created_ms, "replay")
     requests = RequestPass(batch, f"replay-{this.id[:8]}-{number}")
     passed: list[int] = []
-    for row, request, became in _tries(this.sink, file, wanted, this.config, requests.triage):
+    for row, request, became in _tries(this.lake, file, wanted, this.config, requests.triage):
         this.count("cannot" if became is None else "tried")
         if became is not None and _passes(became):
             requests.keep(request, became)
             passed.append(row)
     if not passed:
         return
-    metrics = commit_batch(batch, requests.close(), Timing(time.monotonic() - began, 0), this.sink)
+    metrics = commit_batch(batch, requests.close(), Timing(time.monotonic() - began, 0), this.lake)
     mark_resolved(this, file, pa.array(passed, pa.int64()), created_ms)
     this.count("resolved", len(passed))
     for name in ("written", "duplicate", "filtered"):
@@ -136,13 +136,13 @@ def _replay_file(this: Operation, file: LiveFile, number: int, wanted: Wanted, p
 
 
 def _tries(
-    sink: Sink, file: LiveFile, wanted: Wanted, config: Config, triage: RequestTriage
+    lake: Lake, file: LiveFile, wanted: Wanted, config: Config, triage: RequestTriage
 ) -> Iterator[tuple[int, Request, Triage | None]]:
     """Position, request and what became of it, of each wanted row of a file; None where it cannot be tried."""
     limits = config.limits
-    again = RequestsAgain(sink.storage, limits.max_line_bytes, limits.max_quarantine_bytes)
+    again = RequestsAgain(lake.storage, limits.max_line_bytes, limits.max_quarantine_bytes)
     first = 0
-    for rows in read_batches(sink, QUARANTINE, file, _COLUMNS):
+    for rows in read_batches(lake, QUARANTINE, file, _COLUMNS):
         for number, row in enumerate(rows.to_pylist(), first):
             if wanted.includes(row) and not is_whole_file(row):
                 found = again.of(row)

@@ -20,8 +20,8 @@ from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.report import Report
 from streaming_app.ingest.run_tasks import read_as_far_as_possible
-from streaming_app.lake.delta import Sink
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import read_batches, read_columns
 from streaming_app.metrics.progress import Progress
 from streaming_app.model.tables import QUARANTINE
@@ -46,12 +46,12 @@ def is_whole_file(row: dict[str, Any]) -> bool:
     return bool(row["reason"] == Reason.UNREADABLE_FILE)
 
 
-def set_aside_rows(sink: Sink, files: Iterable[LiveFile], wanted: Any) -> list[SetAside]:
+def set_aside_rows(lake: Lake, files: Iterable[LiveFile], wanted: Any) -> list[SetAside]:
     """The rows that are wanted."""
     found = []
     for file in files:
         first = 0
-        for rows in read_batches(sink, QUARANTINE, file, _COLUMNS):
+        for rows in read_batches(lake, QUARANTINE, file, _COLUMNS):
             for number, row in enumerate(rows.to_pylist(), first):
                 if is_whole_file(row) and wanted.includes(row):
                     found.append(SetAside(file, number, row["source_file"]))
@@ -69,18 +69,18 @@ def replay_whole_files(this: Operation, rows: list[SetAside], progress: Progress
     """Read the files; those that could be read now are marked. What cannot be read in them has rows of its own then."""
     if not rows:
         return
-    spark = get_session(this.config, this.sink.storage)
+    spark = get_session(this.config, this.lake.storage)
     still: set[str] = set()
-    sized = [SizedFile(uri, _size(this.sink.storage, uri)) for uri in sorted({row.uri for row in rows})]
+    sized = [SizedFile(uri, _size(this.lake.storage, uri)) for uri in sorted({row.uri for row in rows})]
     for number, files in enumerate(_in_batches(sized)):
         began = time.monotonic()
         created_ms = int(time.time() * 1_000)
         stream = f"replay-files-{this.id}"
-        batch = Batch(this.config, this.sink.storage, stream, number, this.job_id, created_ms, "replay")
+        batch = Batch(this.config, this.lake.storage, stream, number, this.job_id, created_ms, "replay")
         report = read_as_far_as_possible(spark, batch, files)
-        still |= _unreadable(this.sink, report)
+        still |= _unreadable(this.lake, report)
         timing = Timing(time.monotonic() - began, sum(file.size for file in files))
-        metrics = commit_batch(batch, report, timing, this.sink)
+        metrics = commit_batch(batch, report, timing, this.lake)
         for name in ("written", "duplicate", "filtered"):
             this.count(name, metrics[name])
         progress.batch(metrics)
@@ -97,11 +97,11 @@ def _resolve(this: Operation, rows: list[SetAside]) -> None:
     this.count("resolved", len(rows))
 
 
-def _unreadable(sink: Sink, report: Report) -> set[str]:
+def _unreadable(lake: Lake, report: Report) -> set[str]:
     """The files that could not be read this time either."""
     found: set[str] = set()
     for file in report.of(QUARANTINE.name):
-        rows = read_columns(f"{sink.uri(QUARANTINE)}/{file.path}", ["reason", "source_file"], sink.storage)
+        rows = read_columns(f"{lake.uri(QUARANTINE)}/{file.path}", ["reason", "source_file"], lake.storage)
         found |= {row["source_file"] for row in rows.to_pylist() if is_whole_file(row)}
     return found
 

@@ -16,11 +16,11 @@ from streaming_app.model.tables import QUARANTINE
 
 def mark_resolved(this: Operation, file: LiveFile, positions: pa.Array, now_ms: int) -> None:
     """Write a file of ``quarantine`` again with its rows at some positions resolved, in one commit."""
-    writer = PartitionWriter(QUARANTINE, this.sink.uri(QUARANTINE), this.sink.storage, "resolved")
+    writer = PartitionWriter(QUARANTINE, this.lake.uri(QUARANTINE), this.lake.storage, "resolved")
     resolved = row_mask(file.rows, positions)
-    for first, rows in row_groups(this.sink, QUARANTINE, file):
+    for first, rows in row_groups(this.lake, QUARANTINE, file):
         writer.add(marked(rows, resolved.slice(first, len(rows)), this.job_id, now_ms))
-    commit_once(this.sink, QUARANTINE, Rewrite([], [file], writer.close()), "resolve")
+    commit_once(this.lake, QUARANTINE, Rewrite([], [file], writer.close()), "resolve")
 
 
 def marked(rows: pa.Table, which: pa.Array, job_id: str | None, now_ms: int | None) -> pa.Table:

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.bounds import LATEST_MS
@@ -46,7 +46,7 @@ class Affected:
     last_ms: int
 
 
-def affected_of(shadow: Sink, raw_files: Iterable[str], first_ms: int, last_ms: int) -> Affected:
+def affected_of(shadow: Lake, raw_files: Iterable[str], first_ms: int, last_ms: int) -> Affected:
     """The raw files that a shadow was made of; the span of the days on which they can have been received is widened to what
     their requests themselves tell."""
     for file in live_files(shadow.open(RUN_METRICS)):
@@ -58,11 +58,11 @@ def affected_of(shadow: Sink, raw_files: Iterable[str], first_ms: int, last_ms: 
     return Affected(frozenset(raw_files), first_ms, last_ms)
 
 
-def affected_rows(table: Table, files: Sequence[LiveFile], affected: Affected, sink: Sink, run: RunTasks) -> dict[str, Mask]:
+def affected_rows(table: Table, files: Sequence[LiveFile], affected: Affected, lake: Lake, run: RunTasks) -> dict[str, Mask]:
     """Of each file that holds rows of the raw files, by its path: which rows these are."""
     rows = {file.path: file.rows for file in files}
-    sized = [SizedFile(f"{sink.uri(table)}/{file.path}", file.size // _SHARE, file.path) for file in files]
-    found = run(sized, partial(_search, table.name, affected, sink.for_workers)) if affected.raw_files else ()
+    sized = [SizedFile(f"{lake.uri(table)}/{file.path}", file.size // _SHARE, file.path) for file in files]
+    found = run(sized, partial(_search, table.name, affected, lake.for_workers)) if affected.raw_files else ()
     masks = (msgspec.msgpack.decode(each, type=tuple[str, bytes]) for each in found)
     return {path: np.unpackbits(np.frombuffer(bits, np.uint8), count=rows[path]).astype(bool) for path, bits in masks}
 
@@ -77,20 +77,20 @@ def is_small(files: Group) -> bool:
     return sum(file.size for file in files) <= TASK_BYTES
 
 
-def _search(table: str, affected: Affected, sink: Sink, group: Group) -> Iterator[bytes]:
+def _search(table: str, affected: Affected, lake: Lake, group: Group) -> Iterator[bytes]:
     """What each task runs: path and mask of the files that hold rows of the raw files."""
     names = pa.array(sorted(affected.raw_files), pa.string())
     for file in group:
-        if _may_hold(TABLES[table], file, affected, sink):
-            mask = _mask(file, names, sink)
+        if _may_hold(TABLES[table], file, affected, lake):
+            mask = _mask(file, names, lake)
             if mask.any():
                 yield msgspec.msgpack.encode((file.tag, np.packbits(mask).tobytes()))
 
 
-def _may_hold(table: Table, file: SizedFile, affected: Affected, sink: Sink) -> bool:
+def _may_hold(table: Table, file: SizedFile, affected: Affected, lake: Lake) -> bool:
     if _RECEIVED not in table.schema.names:
         return True
-    system, path = sink.storage.filesystem(file.uri)
+    system, path = lake.storage.filesystem(file.uri)
     with pq.ParquetFile(path, filesystem=system, pre_buffer=True) as parquet:
         if _RECEIVED not in parquet.schema_arrow.names:  # an older layout did not have it
             return True
@@ -101,9 +101,9 @@ def _may_hold(table: Table, file: SizedFile, affected: Affected, sink: Sink) -> 
     return not pc.all(pc.fill_null(pc.and_(known, outside), False)).as_py()
 
 
-def _mask(file: SizedFile, names: pa.Array, sink: Sink) -> Mask:
+def _mask(file: SizedFile, names: pa.Array, lake: Lake) -> Mask:
     """The events of a request share their lineage: each text of a row group is looked at once."""
-    system, path = sink.storage.filesystem(file.uri)
+    system, path = lake.storage.filesystem(file.uri)
     masks = [np.zeros(0, bool)]
     with pq.ParquetFile(path, filesystem=system, pre_buffer=True, read_dictionary=["process_info"]) as parquet:
         for group in range(parquet.num_row_groups):

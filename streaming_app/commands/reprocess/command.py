@@ -33,10 +33,10 @@ from streaming_app.config.model import Config
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import derive
-from streaming_app.environment import sink_for
+from streaming_app.environment import open_lake
 from streaming_app.ingest.commit.duplicate_days import join_days, remember
 from streaming_app.ingest.stream import ingest
-from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
@@ -51,10 +51,10 @@ PHASES = ("start", "ingest", "replace", "rebuild", "quarantine", "derive")
 
 def planned(config: Config, days: Days) -> dict[str, int]:
     """What would be read, and how much is there now; nothing is written."""
-    sink, objects = sink_for(config), AnyObjects(config.s3.endpoint, config.s3.region)
-    raw = raw_files_of(config, sink, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
+    lake, objects = open_lake(config), AnyObjects(config.s3.endpoint, config.s3.region)
+    raw = raw_files_of(config, lake, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
     backlog = unprocessed(raw.window, config.source.glob, objects)
-    events = sum(file.rows for file in live_files(sink.open(EVENT)) if file.day in days)
+    events = sum(file.rows for file in live_files(lake.open(EVENT)) if file.day in days)
     return {"files": backlog.files, "bytes": backlog.bytes, "events_now": events, "files_that_are_gone": len(raw.gone)}
 
 
@@ -67,15 +67,15 @@ def reprocess(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
     """
     progress.phase("start")
     with operation(config, "reprocess", {"from": str(days.first), "to": str(days.last)}) as this:
-        storage = this.sink.storage
+        storage = this.lake.storage
         open_enrichers(config, storage)
         spark = get_session(config, storage)
         with scratch(config, _name(days), storage) as folder:
             # What derive has not seen when its day is exchanged would be counted twice.
-            derive(spark, config, this.sink, Summary(this.job_id))
-            shadow_config, shadow = shadow_of(config, this.sink, folder)
+            derive(spark, config, this.lake, Summary(this.job_id))
+            shadow_config, shadow = shadow_of(config, this.lake, folder)
             objects = AnyObjects(config.s3.endpoint, config.s3.region)
-            raw = raw_files_of(config, this.sink, days, objects, f"{folder}/ingest")
+            raw = raw_files_of(config, this.lake, days, objects, f"{folder}/ingest")
             backlog = unprocessed(raw.window, config.source.glob, objects)
             progress.phase("ingest")
             progress.backlog(backlog.files, backlog.bytes)
@@ -88,12 +88,12 @@ def reprocess(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
             exchange(this, shadow_config, shadow, affected, frozenset(days), f"{folder}/days.json", _run_in(spark))
             this.result["kept"] = sum(rows for name, rows in raw.gone.items() if name not in affected.raw_files)
             progress.phase("rebuild")
-            rebuild_stale_users(config, this.sink, this.job_id)
-            _rebuild_items(this.sink)
+            rebuild_stale_users(config, this.lake, this.job_id)
+            _rebuild_items(this.lake)
             progress.phase("quarantine")
             requarantine(this, shadow, affected.raw_files)
             progress.phase("derive")
-            derive(spark, config, this.sink, Summary(this.job_id))
+            derive(spark, config, this.lake, Summary(this.job_id))
     return this.result
 
 
@@ -115,7 +115,7 @@ def _run_in(spark: SparkSession) -> RunTasks:
 def exchange(
     this: Operation,
     shadow_config: Config,
-    shadow: Sink,
+    shadow: Lake,
     affected: Affected,
     days: frozenset[date],
     days_uri: str,
@@ -128,44 +128,44 @@ def exchange(
     Raises:
         BalanceError: rows would be lost, or there twice.
     """
-    sink = this.sink
-    days |= _noted_days(days_uri, sink)
+    lake = this.lake
+    days |= _noted_days(days_uri, lake)
     for table in (EVENT, CHANGE):
-        join_days(this.config, shadow_config, sink.storage, table)
-    exchanges = plan_exchanges(this.config, sink, shadow, affected, days, run)
+        join_days(this.config, shadow_config, lake.storage, table)
+    exchanges = plan_exchanges(this.config, lake, shadow, affected, days, run)
     check_planned(exchanges, shadow)
     days |= {day for each in exchanges for day in each.days}
-    sink.storage.write_text(days_uri, msgspec.json.encode(sorted(days)).decode())
-    before, before_of_days = stored(sink, IN_ORDER), _events_on(days, sink)
+    lake.storage.write_text(days_uri, msgspec.json.encode(sorted(days)).decode())
+    before, before_of_days = stored(lake, IN_ORDER), _events_on(days, lake)
     if users := {user for each in exchanges for user in each.users}:
-        mark_stale(this.config, sink.storage, this.job_id, users)
+        mark_stale(this.config, lake.storage, this.job_id, users)
     for each in exchanges:
-        remember(this.config, sink.storage, each.table, this.job_id, each.lost.left_out)
-        commit_exchange(each, sink)
-    check_stored(exchanges, before, days, affected, sink, run)
-    this.result |= {"days": len(days), "before": before_of_days, "after": _events_on(days, sink)}
+        remember(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
+        commit_exchange(each, lake)
+    check_stored(exchanges, before, days, affected, lake, run)
+    this.result |= {"days": len(days), "before": before_of_days, "after": _events_on(days, lake)}
     this.result["stored_before"] = before[EVENT.name] + before[CHANGE.name]
     for name in ("taken_out", "replaced", "put_in"):
         this.result[name] = sum(getattr(each, name) for each in exchanges if each.table in (EVENT, CHANGE))
 
 
-def _noted_days(uri: str, sink: Sink) -> frozenset[date]:
-    if not sink.storage.exists(uri):
+def _noted_days(uri: str, lake: Lake) -> frozenset[date]:
+    if not lake.storage.exists(uri):
         return frozenset()
-    return frozenset(msgspec.json.decode(sink.storage.read_text(uri), type=list[date]))
+    return frozenset(msgspec.json.decode(lake.storage.read_text(uri), type=list[date]))
 
 
-def _events_on(days: frozenset[date], sink: Sink) -> int:
+def _events_on(days: frozenset[date], lake: Lake) -> int:
     """Rows of ``event`` and ``change`` on some days."""
-    return sum(file.rows for table in (EVENT, CHANGE) for file in live_files(sink.open(table)) if file.day in days)
+    return sum(file.rows for table in (EVENT, CHANGE) for file in live_files(lake.open(table)) if file.day in days)
 
 
-def _rebuild_items(sink: Sink) -> None:
+def _rebuild_items(lake: Lake) -> None:
     """Every item with attributes is folded anew: which ones have changed cannot be told any more after a crash."""
     found: dict[str, list[pa.Array]] = {}
     for table in (CHANGE, ITEM_ATTRIBUTES):
-        for file in live_files(sink.open(table)):
-            for rows in read_batches(sink, table, file, ["item_id"]):
+        for file in live_files(lake.open(table)):
+            for rows in read_batches(lake, table, file, ["item_id"]):
                 found.setdefault(file.partition["app_id"], []).append(pc.unique(rows["item_id"].drop_null()))
     keys = {app_id: pc.unique(pa.chunked_array(parts, pa.string())) for app_id, parts in found.items()}
-    upsert_items(sink, keys, int(time.time() * 1_000), (f"items-{uuid.uuid4()}", 0))
+    upsert_items(lake, keys, int(time.time() * 1_000), (f"items-{uuid.uuid4()}", 0))

@@ -19,8 +19,8 @@ from streaming_app.commands.reprocess.rivals import Lost, lost_copies, partition
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.hashes import Mask
 from streaming_app.lake.commit import Rewrite, commit_once
-from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import AnyFile, LiveFile, WrittenFile
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import column_stats, delta_stats
 from streaming_app.lake.rewrite import without_rows
 from streaming_app.lake.rows import read_batches, read_columns
@@ -86,67 +86,67 @@ class Exchange:
 
 
 def plan_exchanges(
-    config: Config, sink: Sink, shadow: Sink, affected: Affected, days: frozenset[date], run: RunTasks
+    config: Config, lake: Lake, shadow: Lake, affected: Affected, days: frozenset[date], run: RunTasks
 ) -> list[Exchange]:
     """Write the files that the tables are to have; ``item``, ``change`` and ``event``, in the order in which to commit them.
 
     Items lie on the days of their events; ``days`` are further ones to be looked at.
     """
-    event, change = (_plan(table, config, sink, shadow, affected, run) for table in (EVENT, CHANGE))
-    return [_plan_items(event, sink, shadow, affected, days | event.days, run), change, event]
+    event, change = (_plan(table, config, lake, shadow, affected, run) for table in (EVENT, CHANGE))
+    return [_plan_items(event, lake, shadow, affected, days | event.days, run), change, event]
 
 
-def _plan(table: Table, config: Config, sink: Sink, shadow: Sink, affected: Affected, run: RunTasks) -> Exchange:
-    parts = _parts(table, live_files(sink.open(table)), sink, shadow, affected, run)
-    lost = lost_copies(table, parts.made, parts.kept, config, sink)
-    users = _users(table, parts, sink) | lost.users
-    return _exchange(table, parts, lost, users, sink)
+def _plan(table: Table, config: Config, lake: Lake, shadow: Lake, affected: Affected, run: RunTasks) -> Exchange:
+    parts = _parts(table, live_files(lake.open(table)), lake, shadow, affected, run)
+    lost = lost_copies(table, parts.made, parts.kept, config, lake)
+    users = _users(table, parts, lake) | lost.users
+    return _exchange(table, parts, lost, users, lake)
 
 
-def _plan_items(event: Exchange, sink: Sink, shadow: Sink, affected: Affected, days: frozenset[date], run: RunTasks) -> Exchange:
+def _plan_items(event: Exchange, lake: Lake, shadow: Lake, affected: Affected, days: frozenset[date], run: RunTasks) -> Exchange:
     """Items follow their event: those of a copy that lost go with it."""
-    stored = [file for file in live_files(sink.open(ITEM)) if file.day in days]
-    parts = _parts(ITEM, stored, sink, shadow, affected, run)
+    stored = [file for file in live_files(lake.open(ITEM)) if file.day in days]
+    parts = _parts(ITEM, stored, lake, shadow, affected, run)
     lost = Lost()
     for file in (*parts.made, *parts.kept):
         keys = event.lost.copies.get(file.partition["app_id"])
         if keys is not None and partition_of(ITEM, file) in event.lost.partitions:
-            rows = read_columns(f"{sink.uri(ITEM)}/{file.path}", ["event_id", "process_info"], sink.storage)
+            rows = read_columns(f"{lake.uri(ITEM)}/{file.path}", ["event_id", "process_info"], lake.storage)
             mine = pc.is_in(pc.binary_join_element_wise(rows["event_id"], places(rows["process_info"]), "\n"), keys)
             if pc.any(mine).as_py():
                 lost.rows[file.path] = set(pc.indices_nonzero(mine).to_pylist())
-    return _exchange(ITEM, parts, lost, set(), sink)
+    return _exchange(ITEM, parts, lost, set(), lake)
 
 
-def _parts(table: Table, stored: list[LiveFile], sink: Sink, shadow: Sink, affected: Affected, run: RunTasks) -> Parts:
+def _parts(table: Table, stored: list[LiveFile], lake: Lake, shadow: Lake, affected: Affected, run: RunTasks) -> Parts:
     made = live_files(shadow.open(table))
     names, known = {file.path for file in made}, {file.path for file in stored}
     there = [file for file in stored if file.path in names]
     others = [file for file in stored if file.path not in names]
-    masks = affected_rows(table, others, affected, sink, run)
+    masks = affected_rows(table, others, affected, lake, run)
     going = [file for file in others if file.path in masks]
     return Parts(
         masks,
         going,
-        [each for file in going if not masks[file.path].all() for each in _without(table, file, masks[file.path], sink)],
-        [_copied(file, table, sink, shadow) for file in made if file.path not in known],
+        [each for file in going if not masks[file.path].all() for each in _without(table, file, masks[file.path], lake)],
+        [_copied(file, table, lake, shadow) for file in made if file.path not in known],
         there,
         [file for file in others if file.path not in masks],
     )
 
 
-def _exchange(table: Table, parts: Parts, lost: Lost, users: Users, sink: Sink) -> Exchange:
+def _exchange(table: Table, parts: Parts, lost: Lost, users: Users, lake: Lake) -> Exchange:
     """Files that hold a losing copy are written again without it. What is not committed then is left to ``vacuum``: an earlier
     try may have committed a file of the same name, which readers of that version still need."""
     removed, added = list(parts.going), []
     for new in (*parts.coming, *parts.rest):
         if new.path in lost.rows:
-            added += _without(table, new, lost.mask(new), sink)
+            added += _without(table, new, lost.mask(new), lake)
         else:
             added.append(new)
     for old in (*parts.there, *parts.others):
         if old.path in lost.rows:
-            added += _without(table, old, lost.mask(old), sink)
+            added += _without(table, old, lost.mask(old), lake)
             removed.append(old)
     return Exchange(
         table,
@@ -163,19 +163,19 @@ def _exchange(table: Table, parts: Parts, lost: Lost, users: Users, sink: Sink) 
     )
 
 
-def commit_exchange(exchange: Exchange, sink: Sink) -> None:
+def commit_exchange(exchange: Exchange, lake: Lake) -> None:
     """Silent: derive has seen the old rows and would count the new ones besides. The users' rows are rebuilt instead."""
     if exchange.removed or exchange.added:
-        commit_once(sink, exchange.table, Rewrite([], exchange.removed, exchange.added, silent=True), "reprocess")
+        commit_once(lake, exchange.table, Rewrite([], exchange.removed, exchange.added, silent=True), "reprocess")
 
 
-def _without(table: Table, file: AnyFile, lost: Mask, sink: Sink) -> list[WrittenFile]:
-    return without_rows(sink, table, file, pa.array(lost))
+def _without(table: Table, file: AnyFile, lost: Mask, lake: Lake) -> list[WrittenFile]:
+    return without_rows(lake, table, file, pa.array(lost))
 
 
-def _copied(file: LiveFile, table: Table, sink: Sink, shadow: Sink) -> WrittenFile:
+def _copied(file: LiveFile, table: Table, lake: Lake, shadow: Lake) -> WrittenFile:
     """The shadow's file, beside the table's own: whole, also where an earlier try died while it copied."""
-    system, target = sink.storage.filesystem(f"{sink.uri(table)}/{file.path}")
+    system, target = lake.storage.filesystem(f"{lake.uri(table)}/{file.path}")
     _, source = shadow.storage.filesystem(f"{shadow.uri(table)}/{file.path}")
     if system.get_file_info(target).size != file.size:
         system.create_dir(target.rpartition("/")[0], recursive=True)
@@ -187,13 +187,13 @@ def _copied(file: LiveFile, table: Table, sink: Sink, shadow: Sink) -> WrittenFi
     return WrittenFile(table.name, file.path, file.partition, file.size, rows, stats)
 
 
-def _users(table: Table, parts: Parts, sink: Sink) -> Users:
+def _users(table: Table, parts: Parts, lake: Lake) -> Users:
     """Users with rows of the raw files, in files that go or come."""
     found: Users = set()
     files: list[AnyFile] = [*parts.going, *parts.coming]
     for file in files:
         mask, first = parts.masks.get(file.path), 0
-        for rows in read_batches(sink, table, file, ["user_pseudo_id"]):
+        for rows in read_batches(lake, table, file, ["user_pseudo_id"]):
             users = rows["user_pseudo_id"]
             mine = users if mask is None else users.filter(pa.array(mask[first : first + len(rows)]))
             found |= {(file.partition["app_id"], user) for user in pc.unique(mine).to_pylist() if user is not None}

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from streaming_app.commands.reprocess.affected import Affected, RunTasks, affected_rows
 from streaming_app.commands.reprocess.exchange import Exchange, rows_of
 from streaming_app.errors import BalanceError
-from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.tables import ITEM, RUN_METRICS, Table
 
@@ -18,12 +18,12 @@ Rows = dict[str, int]
 """By table."""
 
 
-def stored(sink: Sink, tables: Iterable[Table]) -> Rows:
+def stored(lake: Lake, tables: Iterable[Table]) -> Rows:
     """Rows of some tables, from the statistics in their logs."""
-    return {table.name: rows_of(live_files(sink.open(table))) for table in tables}
+    return {table.name: rows_of(live_files(lake.open(table))) for table in tables}
 
 
-def check_planned(exchanges: Iterable[Exchange], shadow: Sink) -> None:
+def check_planned(exchanges: Iterable[Exchange], shadow: Lake) -> None:
     """Every event and change that the shadow's batches have counted comes, is there, or lost to an earlier copy; and the files
     of each table differ by what goes and comes.
 
@@ -44,7 +44,7 @@ def check_planned(exchanges: Iterable[Exchange], shadow: Sink) -> None:
 
 
 def check_stored(
-    exchanges: Iterable[Exchange], before: Rows, days: frozenset[date], affected: Affected, sink: Sink, run: RunTasks
+    exchanges: Iterable[Exchange], before: Rows, days: frozenset[date], affected: Affected, lake: Lake, run: RunTasks
 ) -> None:
     """After the commits: each table has the rows that it should have, and as many of the raw files as the shadow gave it.
 
@@ -52,8 +52,8 @@ def check_stored(
         BalanceError: it has others.
     """
     for each in exchanges:
-        files = live_files(sink.open(each.table))
-        masks = affected_rows(each.table, [file for file in files if file.day in days], affected, sink, run)
+        files = live_files(lake.open(each.table))
+        masks = affected_rows(each.table, [file for file in files if file.day in days], affected, lake, run)
         there = rows_of(files), sum(int(mask.sum()) for mask in masks.values())
         wanted = before[each.table.name] + each.difference, each.made
         if there != wanted:
@@ -64,7 +64,7 @@ def check_stored(
             )
 
 
-def _written(shadow: Sink) -> int:
+def _written(shadow: Lake) -> int:
     """What the batches of the shadow say that they wrote."""
     files = live_files(shadow.open(RUN_METRICS))
     uris = [f"{shadow.uri(RUN_METRICS)}/{file.path}" for file in files]

@@ -14,8 +14,8 @@ from streaming_app.config.model import Config
 from streaming_app.ingest.commit.dedupe import DataFile, Losers, judge
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.delta import Sink
 from streaming_app.lake.files import AnyFile
+from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 
 Partition = tuple[str, ...]
@@ -45,7 +45,7 @@ class Lost:
         return sum(len(self.rows.get(file.path, ())) for file in files)
 
 
-def lost_copies(table: Table, made: Sequence[AnyFile], kept: Sequence[AnyFile], config: Config, sink: Sink) -> Lost:
+def lost_copies(table: Table, made: Sequence[AnyFile], kept: Sequence[AnyFile], config: Config, lake: Lake) -> Lost:
     """Compare the rows ``made`` by the shadow with those of other raw files that are ``kept``, by the rule of ingest.
 
     Of one and the same request in two raw files, ingest prefers the stored copy to the new one; here that is the shadow's,
@@ -53,11 +53,11 @@ def lost_copies(table: Table, made: Sequence[AnyFile], kept: Sequence[AnyFile], 
     """
     lost, partitions = Lost(), {file.path: partition_of(table, file) for file in (*made, *kept)}
     verdict = judge(
-        _data_files(made, table, sink, is_new=False),
-        _data_files(kept, table, sink, is_new=True),
-        DuplicateDays(config, sink.storage, table),
+        _data_files(made, table, lake, is_new=False),
+        _data_files(kept, table, lake, is_new=True),
+        DuplicateDays(config, lake.storage, table),
         config.dedupe.neighbour_days,
-        sink.storage,
+        lake.storage,
     )
     copies: dict[str, list[pa.Array]] = defaultdict(list)
     for losers in (*verdict.new, *verdict.stored):
@@ -75,8 +75,8 @@ def partition_of(table: Table, file: AnyFile) -> Partition:
     return tuple(file.partition[name] for name in table.partition_by)
 
 
-def _data_files(files: Iterable[AnyFile], table: Table, sink: Sink, *, is_new: bool) -> list[DataFile]:
-    return [DataFile(sink.uri(table), file.path, file.partition["app_id"], file.day, is_new) for file in files]
+def _data_files(files: Iterable[AnyFile], table: Table, lake: Lake, *, is_new: bool) -> list[DataFile]:
+    return [DataFile(lake.uri(table), file.path, file.partition["app_id"], file.day, is_new) for file in files]
 
 
 def _names(losers: Losers) -> pa.ChunkedArray:

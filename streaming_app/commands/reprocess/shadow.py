@@ -9,19 +9,19 @@ import msgspec
 from streaming_app import __version__
 from streaming_app.config.model import CheckpointSection, Config, SinkSection
 from streaming_app.ingest.commit.recovery import roll_back_torn_batch
-from streaming_app.lake.delta import Sink
+from streaming_app.lake.lake import Lake
 from streaming_app.storage.files import Storage
 
 _MADE_FROM = ("project_id", "apps", "enrichers", "rules", "dedupe", "limits", "privacy")
 """The sections of a configuration that decide what rows are made."""
 
 
-def shadow_of(config: Config, sink: Sink, folder: str) -> tuple[Config, Sink]:
+def shadow_of(config: Config, lake: Lake, folder: str) -> tuple[Config, Lake]:
     """The shadow below ``folder``, as an earlier try has left it; one that was made by other rules, or another version of this
     application, is begun again."""
-    _forget_other_rules(config, folder, sink.storage)
+    _forget_other_rules(config, folder, lake.storage)
     own = {"sink": SinkSection(uri=f"{folder}/tables"), "checkpoint": CheckpointSection(uri=folder)}
-    shadow = Sink(f"{folder}/tables", sink.storage, sink.guard)
+    shadow = Lake(f"{folder}/tables", lake.storage, lake.guard)
     shadowed = config.model_copy(update=own)
     roll_back_torn_batch(shadowed, shadow)
     shadow.create_all()

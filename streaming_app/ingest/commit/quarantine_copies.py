@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.lake.commit import Rewrite
-from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import without_rows
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.tables import QUARANTINE
@@ -29,14 +29,14 @@ class Quarantined:
     known: dict[str, int]
 
 
-def new_in_quarantine(files: list[WrittenFile], sink: Sink) -> Quarantined:
+def new_in_quarantine(files: list[WrittenFile], lake: Lake) -> Quarantined:
     """The files of a batch without what the table has already."""
     if not files:
         return Quarantined(Rewrite([], [], []), 0, {})
-    stored = live_files(sink.open(QUARANTINE))
-    rows = {file.path: _read(sink, file.path, [*KEY, "reason", "elements"]) for file in files}
+    stored = live_files(lake.open(QUARANTINE))
+    rows = {file.path: _read(lake, file.path, [*KEY, "reason", "elements"]) for file in files}
     sources = pc.unique(pa.chunked_array([chunk for each in rows.values() for chunk in each["source_file"].chunks]))
-    known = known_keys(sink, stored, sources)
+    known = known_keys(lake, stored, sources)
     kept: list[WrittenFile] = []
     again: dict[str, int] = {}
     added = 0
@@ -48,11 +48,11 @@ def new_in_quarantine(files: list[WrittenFile], sink: Sink) -> Quarantined:
         found = (column.filter(is_known).to_pylist() for column in (table["reason"], elements))
         for reason, count in zip(*found, strict=True):
             again[reason] = again.get(reason, 0) + count
-        kept += _without(file, is_known, sink) if pc.any(is_known).as_py() else [file]
+        kept += _without(file, is_known, lake) if pc.any(is_known).as_py() else [file]
     return Quarantined(Rewrite(kept, [], []), added, again)
 
 
-def known_keys(sink: Sink, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Array:
+def known_keys(lake: Lake, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Array:
     """Keys of the stored rows that come from some raw files."""
     first, last = pc.min_max(sources).as_py().values()
     found = [pa.array([], pa.string())]
@@ -60,9 +60,9 @@ def known_keys(sink: Sink, stored: Iterable[LiveFile], sources: pa.Array) -> pa.
         least, most = file.least.get("source_file"), file.most.get("source_file")
         if least is not None and most is not None and (least > last or most < first):
             continue
-        here = pc.is_in(_read(sink, file.path, ["source_file"])["source_file"], sources)
+        here = pc.is_in(_read(lake, file.path, ["source_file"])["source_file"], sources)
         if pc.any(here).as_py():
-            found += keys(_read(sink, file.path, list(KEY)).filter(here)).chunks
+            found += keys(_read(lake, file.path, list(KEY)).filter(here)).chunks
     return pa.concat_arrays(found)
 
 
@@ -73,11 +73,11 @@ def keys(rows: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(lengths, *parts, " ")
 
 
-def _without(file: WrittenFile, lost: pa.Array, sink: Sink) -> list[WrittenFile]:
-    kept = without_rows(sink, QUARANTINE, file, lost)
-    sink.storage.delete(f"{sink.uri(QUARANTINE)}/{file.path}")
+def _without(file: WrittenFile, lost: pa.Array, lake: Lake) -> list[WrittenFile]:
+    kept = without_rows(lake, QUARANTINE, file, lost)
+    lake.storage.delete(f"{lake.uri(QUARANTINE)}/{file.path}")
     return kept
 
 
-def _read(sink: Sink, path: str, columns: list[str]) -> pa.Table:
-    return read_columns(f"{sink.uri(QUARANTINE)}/{path}", columns, sink.storage)
+def _read(lake: Lake, path: str, columns: list[str]) -> pa.Table:
+    return read_columns(f"{lake.uri(QUARANTINE)}/{path}", columns, lake.storage)

@@ -12,7 +12,7 @@ from deltalake import CommitProperties, Transaction
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.lake.commit import committed, unless_done
-from streaming_app.lake.delta import Sink
+from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METRICS, Table
 
 BEFORE_EVENT = (QUARANTINE, ITEM, CHANGE, RUN_METRICS)
@@ -31,37 +31,37 @@ def _place(config: Config) -> str:
     return config.checkpoint_uri("batch.json")
 
 
-def note_intent(batch: Batch, sink: Sink) -> None:
+def note_intent(batch: Batch, lake: Lake) -> None:
     """Say what is about to be committed. The note stays: whether the batch got through is known by ``event``."""
-    versions = {table.name: sink.open(table).version() for table in BEFORE_EVENT}
+    versions = {table.name: lake.open(table).version() for table in BEFORE_EVENT}
     intent = Intent(batch.stream_id, batch.batch_id, versions)
-    sink.storage.write_text(_place(batch.config), msgspec.json.encode(intent).decode())
+    lake.storage.write_text(_place(batch.config), msgspec.json.encode(intent).decode())
 
 
-def roll_back_torn_batch(config: Config, sink: Sink) -> None:
+def roll_back_torn_batch(config: Config, lake: Lake) -> None:
     """Bring the tables back to before the last batch, if it did not get to its commit point.
 
     Call it while the lease is held, and before anything else is committed. Its stream, tried again, commits it as a whole.
     """
-    if not sink.storage.exists(_place(config)):
+    if not lake.storage.exists(_place(config)):
         return
-    intent = msgspec.json.decode(sink.storage.read_text(_place(config)), type=Intent)
-    if committed(sink.open(EVENT), intent.stream, intent.batch):
+    intent = msgspec.json.decode(lake.storage.read_text(_place(config)), type=Intent)
+    if committed(lake.open(EVENT), intent.stream, intent.batch):
         return
     for table in BEFORE_EVENT:
-        sink.open(table)  # one that a newer version made is refused before any is touched
+        lake.open(table)  # one that a newer version made is refused before any is touched
     for table in BEFORE_EVENT:
-        _take_back(table, intent, sink)
+        _take_back(table, intent, lake)
 
 
-def _take_back(table: Table, intent: Intent, sink: Sink) -> None:
+def _take_back(table: Table, intent: Intent, lake: Lake) -> None:
     def is_there() -> bool:
-        return committed(sink.open(table), intent.stream, intent.batch)
+        return committed(lake.open(table), intent.stream, intent.batch)
 
     if not is_there():
         return
-    sink.guard()
-    found = sink.open(table)
+    lake.guard()
+    found = lake.open(table)
     # The last transaction of a stream is the one that counts: this takes the batch's own back, too.
     earlier = CommitProperties(app_transactions=[Transaction(intent.stream, intent.batch - 1)])
     with unless_done(found, lambda: not is_there()):

@@ -18,7 +18,7 @@ from streaming_app.config.shipped_files import conf_file
 from streaming_app.errors import BalanceError, ClickstreamError, ConfigError, EnvironmentProblem, SinkError, SourceError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.plugins.load_config import load_config
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
 
 CONFIG = "project_id: test\nsource: {{uri: {0}/raw}}\nsink: {{uri: {0}/{1}}}\napps:\n  shop: {{transformer: clickstream_sdk}}\n"
@@ -30,11 +30,11 @@ TITLE = "[bold]5[/bold] of [/x] [1, 2]"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small lake with its configuration (``c.yaml``), one without tables (``empty.yaml``) and one with mistakes (``bad.yaml``)."""
     folder = tmp_path_factory.mktemp("cli")
-    lake = Lake(folder)
+    pipeline = LocalPipeline(folder)
     purchase = event(
         "b", event_type="purchase", attributes={"_value": 3.5, "_page_title": TITLE}, items=[{"id": "i", "price": 2.5}]
     )
-    lake.ingest(write(folder / "raw", "a.gz", b"broken", line(event("a"), purchase)))
+    pipeline.ingest(write(folder / "raw", "a.gz", b"broken", line(event("a"), purchase)))
     (folder / "c.yaml").write_text(CONFIG.format(folder, "lake"))
     (folder / "empty.yaml").write_text(CONFIG.format(folder, "nowhere"))
     (folder / "bad.yaml").write_text(CONFIG.format(folder, "lake") + "zzz: 1\n")

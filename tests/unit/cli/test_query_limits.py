@@ -10,7 +10,7 @@ from streaming_app.cli import _exit_code
 from streaming_app.errors import QueryError
 from streaming_app.lake.duckdb import query as query_arrow
 from streaming_app.lake.query import QueryLimits, asking, query, snapshot
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
 
 ENDLESS = "SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE hash(a.range + b.range) % 7 = 1"
@@ -18,14 +18,14 @@ SORTED = "SELECT max(h) AS h FROM (SELECT h FROM (SELECT hash(range) AS h FROM r
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("limits"))
-    lake.ingest(write(lake.folder / "raw", "a.gz", line(event("a"), event("b"))))
-    (lake.folder / "c.yaml").write_text(
-        f"project_id: t\nsource: {{uri: {lake.folder}/raw}}\nsink: {{uri: {lake.folder}/lake}}\n"
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
+    pipeline = LocalPipeline(tmp_path_factory.mktemp("limits"))
+    pipeline.ingest(write(pipeline.folder / "raw", "a.gz", line(event("a"), event("b"))))
+    (pipeline.folder / "c.yaml").write_text(
+        f"project_id: t\nsource: {{uri: {pipeline.folder}/raw}}\nsink: {{uri: {pipeline.folder}/lake}}\n"
         "apps: {shop: {transformer: clickstream_sdk}}\n"
     )
-    return lake
+    return pipeline
 
 
 BEYOND: dict[str, tuple[str, QueryLimits, str]] = {
@@ -48,22 +48,24 @@ BEYOND: dict[str, tuple[str, QueryLimits, str]] = {
 
 
 @pytest.mark.parametrize(("sql", "limits", "says"), BEYOND.values(), ids=BEYOND)
-def test_a_statement_that_is_too_much(sql: str, limits: QueryLimits, says: str, lake: Lake) -> None:
+def test_a_statement_that_is_too_much(sql: str, limits: QueryLimits, says: str, pipeline: LocalPipeline) -> None:
     with pytest.raises(QueryError, match=says) as raised:
-        query(lake.sink, sql, limits)
+        query(pipeline.lake, sql, limits)
     assert "allow more by --max-" in raised.value.hint
 
 
 @pytest.mark.parametrize(
     "sql", ["SELECT * FROM range(1000)", "SELECT event_id FROM event ORDER BY 1", "SELECT * FROM event WHERE false"]
 )
-def test_limits_change_no_result(sql: str, lake: Lake) -> None:
-    assert query(lake.sink, sql, QueryLimits(rows=1_000)).equals(query(lake.sink, sql))
+def test_limits_change_no_result(sql: str, pipeline: LocalPipeline) -> None:
+    assert query(pipeline.lake, sql, QueryLimits(rows=1_000)).equals(query(pipeline.lake, sql))
 
 
-def test_it_spills_into_a_private_directory_that_goes(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_spills_into_a_private_directory_that_goes(
+    pipeline: LocalPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with asking(lake.sink, snapshot(lake.sink), QueryLimits(memory_mb=60)) as ask:
+    with asking(pipeline.lake, snapshot(pipeline.lake), QueryLimits(memory_mb=60)) as ask:
         [where] = ask("SELECT value FROM duckdb_settings() WHERE name = 'temp_directory'")["value"].to_pylist()
         assert Path(where).stat().st_mode & 0o777 == 0o700
         assert ask(SORTED).num_rows == 1
@@ -85,12 +87,12 @@ def test_the_rules_write_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ],
     ids=lambda command: command[-2],
 )
-def test_the_commands(command: tuple[str, ...], lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _exit_code([*command, "-c", str(lake.folder / "c.yaml")], debug=False) == 2
+def test_the_commands(command: tuple[str, ...], pipeline: LocalPipeline, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code([*command, "-c", str(pipeline.folder / "c.yaml")], debug=False) == 2
     assert f"allow more by {command[-2]}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--max-seconds", "--max-memory-mb", "--max-rows"])
-def test_no_limit_is_nothing(option: str, lake: Lake) -> None:
+def test_no_limit_is_nothing(option: str, pipeline: LocalPipeline) -> None:
     """For DuckDB, 0 could mean that there is none."""
-    assert _exit_code(["sql", "SELECT 1", option, "0", "-c", str(lake.folder / "c.yaml")], debug=False) == 2
+    assert _exit_code(["sql", "SELECT 1", option, "0", "-c", str(pipeline.folder / "c.yaml")], debug=False) == 2

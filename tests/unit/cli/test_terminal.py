@@ -18,7 +18,7 @@ import streaming_app
 from streaming_app.cli import _exit_code, terminal
 from streaming_app.model.escape import escape, escape_json
 from streaming_app.model.tables import TABLES
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
 
 COMMANDS_OF_TERMINALS = [
@@ -60,10 +60,10 @@ def test_what_people_write_stays(text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     """Hostile text in each place where a client can put one."""
     folder = tmp_path_factory.mktemp("terminal")
-    lake = Lake(folder)
+    pipeline = LocalPipeline(folder)
     fields: dict[str, Any] = {
         "unique_id": HOSTILE,
         "device_id": HOSTILE,
@@ -80,7 +80,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         event("d", timestamp=1_000, **fields),
     ]
     envelope = {"ua": HOSTILE, "uri": f"/collect?{HOSTILE}", "ip": HOSTILE, "rid": HOSTILE}
-    lake.ingest(
+    pipeline.ingest(
         write(
             folder / "raw",
             "a\x1b[31m\u202e.gz",
@@ -90,14 +90,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
             HOSTILE.encode(),
         )
     )
-    lake.derive()
+    pipeline.derive()
     (folder / "c.yaml").write_text(
         f"project_id: test\nsource: {{uri: {folder}/raw}}\nsink: {{uri: {folder}/lake}}\n"
         "apps:\n  shop: {transformer: clickstream_sdk}\n"
     )
     (folder / "request.json").write_bytes(line(good, *refused, **envelope))
     (folder / "bad.yaml").write_text((folder / "c.yaml").read_text() + '"\\e[31m\\u202e": "\\e[31m"\n')
-    return lake
+    return pipeline
 
 
 SHOWN = {
@@ -121,15 +121,15 @@ def test_nothing_that_is_shown_holds_a_control_character(
     code: int | None,
     kind: str,
     json_lines: bool,
-    lake: Lake,
+    pipeline: LocalPipeline,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if kind == "a terminal":
         monkeypatch.setenv("FORCE_COLOR", "1")
         monkeypatch.setenv("COLUMNS", "400")
-    words = [each.replace("{}", str(lake.folder)) for each in command]
-    config = [] if "-c" in words else ["-c", f"{lake.folder}/c.yaml"]
+    words = [each.replace("{}", str(pipeline.folder)) for each in command]
+    config = [] if "-c" in words else ["-c", f"{pipeline.folder}/c.yaml"]
     json_option = ["--json"] if json_lines and words[0] != "config" else []
     found = _exit_code([*words, *config, *json_option], debug=False)
     output, errors = capsys.readouterr()
@@ -141,10 +141,10 @@ def test_nothing_that_is_shown_holds_a_control_character(
         assert "\nerror: forged" not in shown
 
 
-def test_json_is_exact(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_exact(pipeline: LocalPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         _exit_code(
-            ["sql", "SELECT event_name FROM event WHERE event_id LIKE 'a%'", "-c", f"{lake.folder}/c.yaml", "--json"], False
+            ["sql", "SELECT event_name FROM event WHERE event_id LIKE 'a%'", "-c", f"{pipeline.folder}/c.yaml", "--json"], False
         )
         == 0
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streaming_app.commands.erase.audit_key import audit_key, find_audit_key
 from streaming_app.commands.erase.person import Person
-from streaming_app.environment import sink_for
+from streaming_app.environment import open_lake
 from tests.support.lake import config_for
 
 PERSON = Person("shop", user_id="jane@example.com")
@@ -18,7 +18,7 @@ SECRET, OTHER = "a-secret-of-16-chars-or-more", "another-secret-of-16-chars"
 
 def test_the_key_is_random_private_and_stays(tmp_path: Path) -> None:
     config = config_for(tmp_path)
-    storage = sink_for(config).storage
+    storage = open_lake(config).storage
     assert find_audit_key(config, storage) is None
     assert not (tmp_path / "lake").exists()
     with ThreadPoolExecutor(8) as all_at_once:
@@ -32,7 +32,7 @@ def test_the_key_is_random_private_and_stays(tmp_path: Path) -> None:
 def test_the_key_of_the_configuration_is_used(tmp_path: Path) -> None:
     """Not as it is: a digest of the audit says nothing of a hashed address, nor the other way round."""
     config = config_for(tmp_path, f"privacy: {{ip: hash, hash_key: {SECRET}}}\n")
-    storage = sink_for(config).storage
+    storage = open_lake(config).storage
     key = audit_key(config, storage)
     assert (
         key == find_audit_key(config, storage) == audit_key(config_for(tmp_path, f"privacy: {{hash_key: {SECRET}}}\n"), storage)
@@ -44,6 +44,6 @@ def test_the_key_of_the_configuration_is_used(tmp_path: Path) -> None:
 
 def test_the_project_is_no_key(tmp_path: Path) -> None:
     config = config_for(tmp_path)
-    digest = PERSON.digest(audit_key(config, sink_for(config).storage))
+    digest = PERSON.digest(audit_key(config, open_lake(config).storage))
     guesses = [b"", config.project_id.encode(), b"shop", config.sink.uri.encode()[:64]]
     assert digest not in [PERSON.digest(guess) for guess in guesses]

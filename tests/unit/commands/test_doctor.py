@@ -21,13 +21,13 @@ from streaming_app.commands.doctor import doctor as doctor_module
 from streaming_app.commands.doctor.doctor import diagnose
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.commands.operation import operation
-from streaming_app.environment import leased_sink
+from streaming_app.environment import lock_lake
 from streaming_app.lake.layout import LAYOUT_KEY
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.model.tables import TABLES
 from streaming_app.spark.jars.lock import locked_jars
 from streaming_app.storage.files import Storage
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line
 from tests.support.raw import write as write_raw
 from tests.support.upkeep import busy_lake, copied
@@ -43,17 +43,17 @@ def put_geo(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def healthy(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     """A lake of which all raw files are processed, as far as its checkpoints say."""
-    lake = busy_lake(tmp_path_factory.mktemp("healthy"), hours=1)
-    put_geo(lake.folder)
-    return lake
+    pipeline = busy_lake(tmp_path_factory.mktemp("healthy"), hours=1)
+    put_geo(pipeline.folder)
+    return pipeline
 
 
 class Patient:
     """A copy of the lake with its configuration, for one damage."""
 
-    def __init__(self, healthy: Lake, folder: Path) -> None:
+    def __init__(self, healthy: LocalPipeline, folder: Path) -> None:
         self.lake, self.folder = copied(healthy, folder), folder
         self.config = folder / "c.yaml"
         self.configure(ENRICHERS.format(folder))
@@ -68,7 +68,7 @@ class Patient:
 
 
 @pytest.fixture
-def patient(healthy: Lake, tmp_path: Path) -> Patient:
+def patient(healthy: LocalPipeline, tmp_path: Path) -> Patient:
     return Patient(healthy, tmp_path)
 
 
@@ -79,7 +79,7 @@ def ingested(*headers: str, extra: str = "", part: int = 0) -> Callable[[Patient
         geo = f"enrichers:\n  - ip: {{database: {patient.folder}/geo.mmdb{extra}}}\n"
         patient.configure(geo)
         sent = [line(event(f"v-{number}"), ip=each) for number, each in enumerate([*headers, *["203.0.113.7"] * part])]
-        Lake(patient.folder, geo, stream_id="later").ingest(write_raw(patient.folder / "raw", "v.gz", *sent))
+        LocalPipeline(patient.folder, geo, stream_id="later").ingest(write_raw(patient.folder / "raw", "v.gz", *sent))
 
     return damage
 
@@ -106,10 +106,10 @@ def old_database(patient: Patient) -> None:
 
 
 def killed_command(patient: Patient) -> None:
-    lake = patient.lake
-    with operation(lake.config, "erase", {"app": "shop"}):
+    pipeline = patient.lake
+    with operation(pipeline.config, "erase", {"app": "shop"}):
         pass
-    rows = lake.folder / "lake/operation"
+    rows = pipeline.folder / "lake/operation"
     last = max(rows.glob("_delta_log/*.json"))
     last.unlink()
 
@@ -121,7 +121,7 @@ def silent_holder(patient: Patient) -> None:
 
 def layout(number: int) -> Callable[[Patient], None]:
     def alter(patient: Patient) -> None:
-        opened = patient.lake.sink.open(TABLES["item"])
+        opened = patient.lake.lake.open(TABLES["item"])
         opened.alter.set_table_properties({LAYOUT_KEY: str(number)}, raise_if_not_exists=False)
 
     return alter
@@ -206,7 +206,7 @@ def _state(folder: Path) -> list[tuple[str, int]]:
 
 
 def test_a_healthy_pipeline(patient: Patient, capsys: pytest.CaptureFixture[str]) -> None:
-    with leased_sink(patient.lake.config, "run test"):
+    with lock_lake(patient.lake.config, "run test"):
         assert _exit_code(["doctor", "-c", str(patient.config), "--json"], debug=False) == 0
     found = [Finding(**json.loads(row)) for row in capsys.readouterr().out.splitlines()]
     assert {each.status for each in found} == {"ok"}

@@ -15,7 +15,7 @@ from streaming_app.commands.operation import operation
 from streaming_app.errors import ConfigError
 from streaming_app.metrics.progress import LogLines
 from streaming_app.model.tables import TABLES
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
 from tests.support.upkeep import derived
 from tests.unit.commands.test_tables_check import take
@@ -27,12 +27,12 @@ VICTIMS = [event(f"v{number}", unique_id="victim") for number in range(3)]
 PERSON = Person("shop", user_id="attacker")
 
 
-def lake_of(folder: Path, *lines: bytes) -> Lake:
-    lake = Lake(folder)
-    lake.ingest(write(folder / "raw", "a.gz", line(FORGED, *OWN, *VICTIMS), *lines))
-    lake.derive()
-    derived(lake)
-    return lake
+def lake_of(folder: Path, *lines: bytes) -> LocalPipeline:
+    pipeline = LocalPipeline(folder)
+    pipeline.ingest(write(folder / "raw", "a.gz", line(FORGED, *OWN, *VICTIMS), *lines))
+    pipeline.derive()
+    derived(pipeline)
+    return pipeline
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,11 @@ def lake_of(folder: Path, *lines: bytes) -> Lake:
 def test_only_what_was_chosen_goes(
     linked: str, listed: list[str] | None, left: set[str], linked_left: int, tmp_path: Path
 ) -> None:
-    lake = lake_of(tmp_path)
-    done = erase(lake.config, PERSON, "delete", LogLines(), linked=linked, listed=listed, confirmed="asked")  # type: ignore[arg-type]
-    assert {row["event_id"] for row in lake.rows("event")} == left
+    pipeline = lake_of(tmp_path)
+    done = erase(pipeline.config, PERSON, "delete", LogLines(), linked=linked, listed=listed, confirmed="asked")  # type: ignore[arg-type]
+    assert {row["event_id"] for row in pipeline.rows("event")} == left
     assert (done["event"], done["remaining"], done["linked_ids_left"]) == (6 - len(left), 0, linked_left)
-    [row] = lake.query("SELECT arguments, result FROM operation WHERE status = 'done'").to_pylist()
+    [row] = pipeline.query("SELECT arguments, result FROM operation WHERE status = 'done'").to_pylist()
     assert json.loads(row["arguments"])["linked"] == linked
     result = json.loads(row["result"])
     assert (result["linked_ids"], result["linked_ids_left"], result["confirmed"]) == (2 - linked_left, linked_left, "asked")
@@ -59,7 +59,7 @@ def test_only_what_was_chosen_goes(
 
 
 def test_an_erasure_that_was_killed_goes_on_with_its_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake = lake_of(tmp_path)
+    pipeline = lake_of(tmp_path)
 
     def dying(*_: object) -> None:
         raise KeyboardInterrupt
@@ -67,11 +67,11 @@ def test_an_erasure_that_was_killed_goes_on_with_its_choice(tmp_path: Path, monk
     with monkeypatch.context() as patch:
         patch.setattr("streaming_app.commands.erase.command._erase_tables", dying)
         with pytest.raises(KeyboardInterrupt):
-            erase(lake.config, PERSON, "delete", LogLines(), linked="none")
+            erase(pipeline.config, PERSON, "delete", LogLines(), linked="none")
     with pytest.raises(ConfigError, match="began with --linked none"):
-        erase(lake.config, PERSON, "delete", LogLines())
-    assert erase(lake.config, PERSON, "delete", LogLines(), linked="none")["remaining"] == 0
-    assert {row["event_id"] for row in lake.rows("event")} == {"o2", "v0", "v1", "v2"}
+        erase(pipeline.config, PERSON, "delete", LogLines())
+    assert erase(pipeline.config, PERSON, "delete", LogLines(), linked="none")["remaining"] == 0
+    assert {row["event_id"] for row in pipeline.rows("event")} == {"o2", "v0", "v1", "v2"}
 
 
 def damaged() -> str:
@@ -80,11 +80,11 @@ def damaged() -> str:
 
 
 def test_the_answer_claims_what_was_searched(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path, line(damaged()))
-    with operation(lake.config, "reprocess", {"from": "2026-05-28"}):
+    pipeline = lake_of(tmp_path, line(damaged()))
+    with operation(pipeline.config, "reprocess", {"from": "2026-05-28"}):
         pass
-    take(lake, TABLES["operation"], status="done")
-    done = erase(lake.config, Person("shop", user_pseudo_id="victim"), "delete", LogLines())
+    take(pipeline, TABLES["operation"], status="done")
+    done = erase(pipeline.config, Person("shop", user_pseudo_id="victim"), "delete", LogLines())
     assert (done["remaining"], done["quarantine_unsearched"]) == (0, 1)
     assert done["raw_files_still_name_the_person"] is True
     searched = " | ".join(done["not_known"])

@@ -26,7 +26,7 @@ from streaming_app.ingest.read import decompress
 from streaming_app.ingest.read.lines import LineReader, LongLine
 from streaming_app.model.tables import TABLES
 from streaming_app.storage.files import Storage
-from tests.support.lake import Lake, config_for
+from tests.support.lake import LocalPipeline, config_for
 from tests.support.raw import NOW, event, line, write
 
 
@@ -149,11 +149,11 @@ def test_what_stays_is_in_the_table_and_names_nobody() -> None:
 
 
 def test_an_anonymous_row(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     address = {"_page_url": "https://shop.example/a?mail=me", "_page_title": "My page", "_session_id": "s-1"}
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("mine", attributes=address), event("other", unique_id="u-2"))))
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("mine", attributes=address), event("other", unique_id="u-2"))))
     table = TABLES["event"]
-    before = lake.query("SELECT * FROM event ORDER BY event_id").select(table.schema.names).cast(table.schema)
+    before = pipeline.query("SELECT * FROM event ORDER BY event_id").select(table.schema.names).cast(table.schema)
     after = anonymised(table, before, pa.array([True, False]), b"secret")
     mine, other = after.to_pylist()
     assert other == before.to_pylist()[1]
@@ -249,9 +249,9 @@ DAMAGED = zipped(LONG)[:4_000] + "A" * 4_000 + zipped(LONG)[8_000:]
     ids=["damaged", "in a form", "unknown", "beside the payload", "binary line", "whole", "text"],
 )
 def test_what_cannot_be_searched_is_counted(sent: bytes, unsearched: int, tmp_path: Path) -> None:
-    lake = Lake(tmp_path, SMALL)
+    pipeline = LocalPipeline(tmp_path, SMALL)
     path = write(tmp_path / "raw", "a.gz", sent)
-    who = PersonFinder(lake.config, "shop", ["u-7"])
+    who = PersonFinder(pipeline.config, "shop", ["u-7"])
     assert RawEraser(Storage(), who, 200_000).erase(str(path)) == RawCounts(raw_unsearched=unsearched)
 
 
@@ -285,22 +285,22 @@ QUARANTINED: dict[str, tuple[bytes, int]] = {
 
 @pytest.mark.parametrize(("sent", "rows"), QUARANTINED.values(), ids=QUARANTINED)
 def test_quarantine(sent: bytes, rows: int, tmp_path: Path) -> None:
-    lake = Lake(tmp_path, SMALL)
-    lake.ingest(write(tmp_path / "raw", "a.gz", sent, b"{broken, of others"))
-    before = lake.query("SELECT * FROM quarantine").num_rows
-    who = PersonFinder(lake.config, "shop", ["u-1"])
-    found = search_quarantine("shop", who, lake.sink)
+    pipeline = LocalPipeline(tmp_path, SMALL)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", sent, b"{broken, of others"))
+    before = pipeline.query("SELECT * FROM quarantine").num_rows
+    who = PersonFinder(pipeline.config, "shop", ["u-1"])
+    found = search_quarantine("shop", who, pipeline.lake)
     assert (found.rows, found.unsearched) == (rows, 0)
     if rows:
-        take_out_quarantined(found.positions, lake.sink)
-    left = lake.query("SELECT * FROM quarantine")
+        take_out_quarantined(found.positions, pipeline.lake)
+    left = pipeline.query("SELECT * FROM quarantine")
     assert left.num_rows == before - rows
-    assert search_quarantine("shop", who, lake.sink).rows == 0
+    assert search_quarantine("shop", who, pipeline.lake).rows == 0
 
 
 def test_whom_a_login_takes_along(tmp_path: Path) -> None:
     """A forged event has linked the victim: what it would take along shows."""
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
 
     def events() -> Iterator[dict[str, Any]]:
         for number in range(30):
@@ -309,7 +309,7 @@ def test_whom_a_login_takes_along(tmp_path: Path) -> None:
             user_part = {"_user_id": {"value": login, "set_timestamp": NOW}} if login else {}
             yield event(f"e{number}", unique_id=user, user=user_part)
 
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(*events())))
-    person = with_links(Person("shop", user_id="me"), lake.sink)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*events())))
+    person = with_links(Person("shop", user_id="me"), pipeline.lake)
     assert person.linked == {"victim", "mine"}
-    assert count_links(person, person.linked, lake.sink) == [Link("victim", 1, 30, 0), Link("mine", 2, 1, 1)]
+    assert count_links(person, person.linked, pipeline.lake) == [Link("victim", 1, 30, 0), Link("mine", 2, 1, 1)]

@@ -12,7 +12,7 @@ from streaming_app.cli import _exit_code
 from streaming_app.commands.explain import explain
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.storage.files import Storage
-from tests.support.lake import Lake, config_for
+from tests.support.lake import LocalPipeline, config_for
 from tests.support.raw import NOW, event, line, write
 
 AGENT = (
@@ -62,9 +62,9 @@ def test_each_stage_of_a_request(tmp_path: Path) -> None:
     ]
     assert found.failures == {"tests.unit.ingest.test_run_enrichers:NoTable": "TypeError: enrich() returned a list, not a table"}
 
-    lake = Lake(tmp_path, extra)
-    lake.ingest(write(tmp_path / "raw", "a.gz", request))
-    [row] = lake.rows("event")
+    pipeline = LocalPipeline(tmp_path, extra)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", request))
+    [row] = pipeline.rows("event")
     told: dict[str, Any] = {**shown.transformed, **{k: v for each in shown.enriched.values() for k, v in each.items()}}
     stored = {name: value for name, value in row.items() if value is not None}
     assert {name: value for name, value in told.items() if name in stored} | {

@@ -11,7 +11,7 @@ from streaming_app.cli import _exit_code
 from streaming_app.cli.linked_ids import confirm_links
 from streaming_app.commands.erase.links import Link
 from streaming_app.errors import ConfigError
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
 
 LINKS = [Link("victim", 1, 30, 0), Link("mine", 2, 1, 1)]
@@ -47,11 +47,11 @@ def test_people_are_asked(at_a_terminal: Callable[[str], None], capsys: pytest.C
 
 def test_the_command_shows_them_and_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By one forged event a login takes the pseudonymous id of another."""
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     login = {"_user_id": {"value": "attacker", "set_timestamp": NOW}}
     forged = event("f", unique_id="victim", user=login)
     victims = [event(f"v{number}", unique_id="victim") for number in range(7)]
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(forged, *victims)))
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(forged, *victims)))
     (tmp_path / "c.yaml").write_text(
         f"project_id: test\nsource: {{uri: {tmp_path}/raw}}\nsink: {{uri: {tmp_path}/lake}}\n"
         "apps:\n  shop: {transformer: clickstream_sdk}\n"
@@ -62,8 +62,8 @@ def test_the_command_shows_them_and_refuses(tmp_path: Path, capsys: pytest.Captu
     [row] = [each for each in errors.splitlines() if "victim" in each]
     assert [each for each in row.split() if each.isdigit()] == ["1", "7", "0"]
     assert "hint: --yes erases them, --linked none leaves them" in errors
-    assert lake.query("SELECT * FROM event").num_rows == 8
-    assert lake.query("SELECT * FROM operation").num_rows == 0
+    assert pipeline.query("SELECT * FROM event").num_rows == 8
+    assert pipeline.query("SELECT * FROM operation").num_rows == 0
     for linked, rows in (("listed", 8), ("none", 1)):
         assert _exit_code([*command, "--dry-run", "--json", "--linked", linked], debug=False) == 0
         shown = capsys.readouterr().out

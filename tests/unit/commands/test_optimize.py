@@ -21,15 +21,15 @@ from streaming_app.commands.maintain import compaction
 from streaming_app.commands.maintain.compaction import WORTHWHILE, due, writer_properties
 from streaming_app.commands.maintain.optimize import optimize, planned
 from streaming_app.lake.commit import Rewrite, commit
-from streaming_app.lake.delta import Sink, live_files
 from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import ROW_GROUP_ROWS, PartitionWriter
 from streaming_app.model.tables import EVENT, QUARANTINE, RUN_METRICS, TABLES, Table
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import absolute
 from submitter.ratio import compression_ratio
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
 from tests.support.upkeep import HOURS, ODD, QUIET, busy_lake, contents, copied, files_of
 
@@ -81,35 +81,35 @@ def test_the_plan_is_deltalakes(seed: int, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def before(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     return busy_lake(tmp_path_factory.mktemp("before"))
 
 
 @pytest.fixture(scope="module")
-def after(before: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = copied(before, tmp_path_factory.mktemp("after"))
-    optimize(lake.config, TABLES.values(), QUIET)
-    return lake
+def after(before: LocalPipeline, tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
+    pipeline = copied(before, tmp_path_factory.mktemp("after"))
+    optimize(pipeline.config, TABLES.values(), QUIET)
+    return pipeline
 
 
-def test_rows_are_the_same_in_fewer_files(before: Lake, after: Lake) -> None:
+def test_rows_are_the_same_in_fewer_files(before: LocalPipeline, after: LocalPipeline) -> None:
     assert contents(after) == contents(before)
     many, few = files_of(before), files_of(after)
     for name in ("quarantine", "run_metrics"):
         assert (many[name], few[name]) == (HOURS, 1)
     for name in ("event", "item", "change", "user", "session"):
-        partitions = len({tuple(file.partition.values()) for file in live_files(after.sink.open(TABLES[name]))})
+        partitions = len({tuple(file.partition.values()) for file in live_files(after.lake.open(TABLES[name]))})
         assert many[name] > few[name] >= partitions
-    assert {file.partition["app_id"] for file in live_files(after.sink.open(EVENT))} == {"shop", ODD}
+    assert {file.partition["app_id"] for file in live_files(after.lake.open(EVENT))} == {"shop", ODD}
 
 
-def test_a_second_time_there_is_nothing_to_do(after: Lake) -> None:
-    assert planned(after.sink, TABLES.values()) == []
+def test_a_second_time_there_is_nothing_to_do(after: LocalPipeline) -> None:
+    assert planned(after.lake, TABLES.values()) == []
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name != "operation"])
-def test_the_contract_holds(name: str, before: Lake, after: Lake) -> None:
-    table, opened = TABLES[name], after.sink.open(TABLES[name])
+def test_the_contract_holds(name: str, before: LocalPipeline, after: LocalPipeline) -> None:
+    table, opened = TABLES[name], after.lake.open(TABLES[name])
     protocol = opened.protocol()
     assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
     assert (protocol.reader_features, protocol.writer_features) == (None, None)
@@ -122,9 +122,9 @@ def test_the_contract_holds(name: str, before: Lake, after: Lake) -> None:
     assert sum(file.rows for file in live_files(opened)) == len(contents(after)[name])
 
 
-def _extremes(lake: Lake, table: Table) -> dict[str, Any]:
+def _extremes(pipeline: LocalPipeline, table: Table) -> dict[str, Any]:
     """Smallest and largest value of each column that has statistics, as the log tells them."""
-    files = live_files(lake.sink.open(table))
+    files = live_files(pipeline.lake.open(table))
     known = {name: [file for file in files if file.least.get(name) is not None] for name in table.stats_columns}
     return {
         name: (min(file.least[name] for file in some), max(file.most[name] for file in some))
@@ -135,7 +135,7 @@ def _extremes(lake: Lake, table: Table) -> dict[str, Any]:
 
 def test_parquet_is_as_our_writer_makes_it(tmp_path: Path) -> None:
     """Row groups of the same size, the same compression, statistics and dictionaries."""
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     times = pa.array([NOW * 1_000] * 30_000, pa.timestamp("us", tz="UTC"))
     day = {"app_id": "shop", "year": 2026, "month": 5, "day": 28}
     for number in range(6):
@@ -144,14 +144,14 @@ def test_parquet_is_as_our_writer_makes_it(tmp_path: Path) -> None:
             name: pa.repeat(pa.scalar(value, EVENT.schema.field(name).type), len(times)) for name, value in day.items()
         }
         columns = [known.get(field.name, pa.nulls(len(times), field.type)) for field in EVENT.schema]
-        writer = PartitionWriter(EVENT, lake.sink.uri(EVENT), lake.sink.storage, "x")
+        writer = PartitionWriter(EVENT, pipeline.lake.uri(EVENT), pipeline.lake.storage, "x")
         writer.add(pa.table(columns, schema=EVENT.schema))
-        commit(lake.sink.open(EVENT), EVENT, Rewrite(writer.close(), [], []), f"x-{number}", 0)
-    ours = _chunks(lake)
-    optimize(lake.config, [EVENT], QUIET)
-    theirs = _chunks(lake)
+        commit(pipeline.lake.open(EVENT), EVENT, Rewrite(writer.close(), [], []), f"x-{number}", 0)
+    ours = _chunks(pipeline)
+    optimize(pipeline.config, [EVENT], QUIET)
+    theirs = _chunks(pipeline)
     assert theirs == ours
-    [file] = live_files(lake.sink.open(EVENT))
+    [file] = live_files(pipeline.lake.open(EVENT))
     groups = pq.read_metadata(tmp_path / "lake/event" / file.path)
     assert Counter(groups.row_group(n).num_rows for n in range(groups.num_row_groups)) == {
         ROW_GROUP_ROWS: 2,
@@ -159,10 +159,10 @@ def test_parquet_is_as_our_writer_makes_it(tmp_path: Path) -> None:
     }
 
 
-def _chunks(lake: Lake) -> dict[str, tuple[Any, ...]]:
+def _chunks(pipeline: LocalPipeline) -> dict[str, tuple[Any, ...]]:
     """Of each column in the first row group of a file: type, compression, whether it has statistics and a dictionary."""
-    file = live_files(lake.sink.open(EVENT))[0]
-    metadata = pq.read_metadata(lake.folder / "lake/event" / file.path)
+    file = live_files(pipeline.lake.open(EVENT))[0]
+    metadata = pq.read_metadata(pipeline.folder / "lake/event" / file.path)
     columns = [metadata.row_group(0).column(number) for number in range(metadata.num_columns)]
     types = [str(metadata.schema.column(number).logical_type) for number in range(metadata.num_columns)]
     return {
@@ -171,36 +171,36 @@ def _chunks(lake: Lake) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def test_nobody_is_shown_news(before: Lake, after: Lake) -> None:
+def test_nobody_is_shown_news(before: LocalPipeline, after: LocalPipeline) -> None:
     """The commits of a compaction change no data: derive has nothing to do, and the submitter's ratio stays."""
     objects = AnyObjects()
     assert not derive_is_behind(after.config, objects)
     log = after.folder / "lake/event/_delta_log"
     news = [
         json.loads(row)
-        for version in range(HOURS + 1, after.sink.open(EVENT).version() + 1)
+        for version in range(HOURS + 1, after.lake.open(EVENT).version() + 1)
         for row in (log / f"{version:020}.json").open()
     ]
     changes = [action[kind]["dataChange"] for action in news for kind in ("add", "remove") if kind in action]
     assert changes
     assert not any(changes)
-    ratios = [compression_ratio(objects, absolute(lake.sink.uri(RUN_METRICS))) for lake in (before, after)]
+    ratios = [compression_ratio(objects, absolute(pipeline.lake.uri(RUN_METRICS))) for pipeline in (before, after)]
     assert ratios[0] == ratios[1] != 10
 
 
-def test_copies_are_found_in_compacted_files(before: Lake, after: Lake, tmp_path: Path) -> None:
+def test_copies_are_found_in_compacted_files(before: LocalPipeline, after: LocalPipeline, tmp_path: Path) -> None:
     """What comes later is a copy, replaces one or is new, as if nothing had been compacted."""
     earlier = line(*(event(f"{n}-a", unique_id=f"u-{n}") for n in range(3)), rid="r-0", ingest_time=NOW - 60_000)
     again = [line(event("0-x", app_id=ODD, unique_id="u-0", attributes={}), appId=ODD, rid="o-9"), earlier, b"broken 1"]
     lakes = [copied(before, tmp_path / "plain"), copied(after, tmp_path / "compacted")]
-    for lake in lakes:
-        lake.ingest(write(lake.folder / "raw", "00.gz", *again))
-        lake.ingest(write(lake.folder / "raw", "new.gz", line(event("new"), event("always"), rid="r-new")))
-    plain, compacted = (lake.rows("event") for lake in lakes)
+    for pipeline in lakes:
+        pipeline.ingest(write(pipeline.folder / "raw", "00.gz", *again))
+        pipeline.ingest(write(pipeline.folder / "raw", "new.gz", line(event("new"), event("always"), rid="r-new")))
+    plain, compacted = (pipeline.rows("event") for pipeline in lakes)
     assert compacted == plain
     assert len(plain) == len(before.rows("event")) + 1
     columns = "received, written, duplicate, filtered, quarantined"
-    counts = [lake.query(f"SELECT {columns} FROM run_metrics ORDER BY ALL").to_pylist() for lake in lakes]
+    counts = [pipeline.query(f"SELECT {columns} FROM run_metrics ORDER BY ALL").to_pylist() for pipeline in lakes]
     assert counts[0] == counts[1]
     assert lakes[0].rows("item") == lakes[1].rows("item")
 
@@ -209,45 +209,45 @@ def test_files_of_an_older_layout(tmp_path: Path) -> None:
     """Columns that a file does not have are null, in the merged file too."""
     new = ("resolved_time", "resolved_by")
     old = replace(QUARANTINE, columns=tuple(column for column in QUARANTINE.columns if column.name not in new))
-    sink = Sink(str(tmp_path / "lake"), Storage())
-    DeltaTable.create(sink.uri(old), old.schema)
+    lake = Lake(str(tmp_path / "lake"), Storage())
+    DeltaTable.create(lake.uri(old), old.schema)
     for number in range(WORTHWHILE + 1):
-        writer = PartitionWriter(old, sink.uri(old), sink.storage, "old")
+        writer = PartitionWriter(old, lake.uri(old), lake.storage, "old")
         writer.add(pa.Table.from_pylist([{"reason": "malformed_line", "source_line": number}], schema=old.schema))
-        commit(DeltaTable(sink.uri(old)), old, Rewrite(writer.close(), [], []), f"old-{number}", 0)
-    lake = Lake(tmp_path)
-    optimize(lake.config, [QUARANTINE], QUIET)
-    assert files_of(lake)["quarantine"] == 1
-    rows = lake.query("SELECT source_line, resolved_time, resolved_by FROM quarantine ORDER BY ALL").to_pylist()
+        commit(DeltaTable(lake.uri(old)), old, Rewrite(writer.close(), [], []), f"old-{number}", 0)
+    pipeline = LocalPipeline(tmp_path)
+    optimize(pipeline.config, [QUARANTINE], QUIET)
+    assert files_of(pipeline)["quarantine"] == 1
+    rows = pipeline.query("SELECT source_line, resolved_time, resolved_by FROM quarantine ORDER BY ALL").to_pylist()
     assert [tuple(row.values()) for row in rows] == [(number, None, None) for number in range(WORTHWHILE + 1)]
 
 
 @pytest.fixture
-def clickstream(before: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    lake = copied(before, tmp_path)
+def clickstream(before: LocalPipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    pipeline = copied(before, tmp_path)
     config = tmp_path / "c.json"
-    config.write_text(lake.config.model_dump_json(exclude_defaults=True))
+    config.write_text(pipeline.config.model_dump_json(exclude_defaults=True))
 
     def call(*arguments: str) -> tuple[int, str]:
         code = _exit_code([*arguments, "-c", str(config)], debug=False)
         return code, capsys.readouterr().out
 
-    call.lake = lake
+    call.lake = pipeline
     return call
 
 
 def test_the_command(clickstream: Any) -> None:
-    lake = clickstream.lake
-    stored = sorted(lake.folder.rglob("*"))
+    pipeline = clickstream.lake
+    stored = sorted(pipeline.folder.rglob("*"))
     code, plan = clickstream("optimize", "--table", "quarantine", "--table", "run_metrics", "--dry-run", "--json")
     assert (code, [each["table"] for each in json.loads(plan)["plan"]]) == (0, ["quarantine", "run_metrics"])
     assert "run_metrics, files 6, size" in clickstream("optimize", "--dry-run")[1]
-    assert sorted(lake.folder.rglob("*")) == stored
+    assert sorted(pipeline.folder.rglob("*")) == stored
     code, done = clickstream("optimize", "--table", "quarantine", "--json")
     counts = json.loads(done)
     assert (code, counts["partitions"], counts["files_before"], counts["files_after"]) == (0, 1, HOURS, 1)
     assert counts["bytes_after"] < counts["bytes_before"]
-    audit = lake.query("SELECT status, arguments, result FROM operation ORDER BY created_time").to_pylist()
+    audit = pipeline.query("SELECT status, arguments, result FROM operation ORDER BY created_time").to_pylist()
     assert [(row["status"], json.loads(row["arguments"])) for row in audit] == [
         ("started", {"tables": ["quarantine"]}),
         ("done", {"tables": ["quarantine"]}),
@@ -255,7 +255,7 @@ def test_the_command(clickstream: Any) -> None:
     assert json.loads(audit[1]["result"]) == counts
     code, said = clickstream("optimize", "--table", "quarantine")
     assert (code, said) == (0, "no partition has enough small files to be worth it\n")
-    assert len(lake.rows("operation")) == 2
+    assert len(pipeline.rows("operation")) == 2
     assert "partitions" in clickstream("optimize")[1]
 
 
@@ -265,16 +265,16 @@ def test_writer_properties_know_every_table() -> None:
         assert set(table.stats_columns) - set(table.partition_by) <= set(named) <= set(table.file_schema.names)
 
 
-def test_what_was_compacted_before_a_failure_stays(before: Lake, tmp_path: Path) -> None:
-    lake = copied(before, tmp_path)
-    broken = live_files(lake.sink.open(RUN_METRICS))[0]
+def test_what_was_compacted_before_a_failure_stays(before: LocalPipeline, tmp_path: Path) -> None:
+    pipeline = copied(before, tmp_path)
+    broken = live_files(pipeline.lake.open(RUN_METRICS))[0]
     shutil.move(tmp_path / "lake/run_metrics" / broken.path, tmp_path / "kept")
     with pytest.raises(Exception, match="run_metrics cannot be compacted"):
-        optimize(lake.config, [QUARANTINE, RUN_METRICS], QUIET)
-    assert files_of(lake)["quarantine"] == 1
+        optimize(pipeline.config, [QUARANTINE, RUN_METRICS], QUIET)
+    assert files_of(pipeline)["quarantine"] == 1
     shutil.move(tmp_path / "kept", tmp_path / "lake/run_metrics" / broken.path)
-    optimize(lake.config, [QUARANTINE, RUN_METRICS], QUIET)
-    assert files_of(lake)["run_metrics"] == 1
-    assert contents(lake) == contents(before)
-    statuses = [row["status"] for row in lake.query("SELECT status FROM operation ORDER BY created_time").to_pylist()]
+    optimize(pipeline.config, [QUARANTINE, RUN_METRICS], QUIET)
+    assert files_of(pipeline)["run_metrics"] == 1
+    assert contents(pipeline) == contents(before)
+    statuses = [row["status"] for row in pipeline.query("SELECT status FROM operation ORDER BY created_time").to_pylist()]
     assert statuses == ["started", "failed", "started", "done"]

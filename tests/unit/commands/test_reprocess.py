@@ -24,7 +24,7 @@ from streaming_app.config.model import AppSection, Config, RulesSection
 from streaming_app.derive.rebuild import rebuild_stale_users, rebuild_users
 from streaming_app.errors import BalanceError
 from streaming_app.lake.commit import Rewrite, commit_once
-from streaming_app.lake.delta import Sink, live_files
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT, ITEM, TABLES, Table
@@ -32,7 +32,7 @@ from streaming_app.plugins.transformer import Rejected
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 from tests.support.again import exchange_here, reprocess_here, shadow_of, with_config
 from tests.support.killed import life_of
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
 from tests.support.sources import APPS
 
@@ -112,12 +112,14 @@ def files_of(sent: list[Sent], folder: Path) -> list[Path]:
     return [write(folder / "raw", f"{number}.gz", b"broken", *some) for number, some in enumerate(lines)]
 
 
-def without_discarded(sent: list[Sent], lake: Lake) -> list[Sent]:
+def without_discarded(sent: list[Sent], pipeline: LocalPipeline) -> list[Sent]:
     """The same without copies that lost to a stored one: of raw files that are not read again these stay lost."""
-    rows = lake.query("SELECT event_id, process_info FROM event UNION ALL SELECT event_id, process_info FROM change").to_pylist()
+    rows = pipeline.query(
+        "SELECT event_id, process_info FROM event UNION ALL SELECT event_id, process_info FROM change"
+    ).to_pylist()
     stored = {(row["event_id"], json.loads(row["process_info"])["rid"]) for row in rows}
     known = {event_id for event_id, _ in stored}
-    refused = lake.query("SELECT raw, envelope FROM quarantine WHERE stage = 'rules'").to_pylist()
+    refused = pipeline.query("SELECT raw, envelope FROM quarantine WHERE stage = 'rules'").to_pylist()
     stored |= {
         (json.loads(row["raw"])["event_id"], json.loads(row["envelope"])["rid"]) for row in refused if "event_id" in row["raw"]
     }
@@ -134,50 +136,50 @@ def without_discarded(sent: list[Sent], lake: Lake) -> list[Sent]:
     return [left(each) for each in sent]
 
 
-def rebuild_all(lake: Lake) -> None:
-    told = lake.query(
+def rebuild_all(pipeline: LocalPipeline) -> None:
+    told = pipeline.query(
         "SELECT DISTINCT app_id, user_pseudo_id FROM event UNION SELECT DISTINCT app_id, user_pseudo_id FROM change"
     )
     if users := {(row["app_id"], row["user_pseudo_id"]) for row in told.to_pylist()}:
-        rebuild_users(lake.config, lake.sink, "all", users)
+        rebuild_users(pipeline.config, pipeline.lake, "all", users)
 
 
-def state(lake: Lake) -> str:
-    tables: dict[str, Any] = {name: lake.rows(name) for name in COMPARED}
-    return json.dumps(tables | {"open": lake.query(OPEN).to_pylist()}, default=str, indent=1)
+def state(pipeline: LocalPipeline) -> str:
+    tables: dict[str, Any] = {name: pipeline.rows(name) for name in COMPARED}
+    return json.dumps(tables | {"open": pipeline.query(OPEN).to_pylist()}, default=str, indent=1)
 
 
-def story(data: st.DataObject, folder: Path) -> tuple[Lake, Lake, list[Path]]:
+def story(data: st.DataObject, folder: Path) -> tuple[LocalPipeline, LocalPipeline, list[Path]]:
     """A lake that is to be reprocessed, what it is to be like then, and the affected raw files."""
     sent = data.draw(sendings(), label="sent")
     names = st.tuples(st.sampled_from(sorted(RULES)), st.booleans())
     before, after = data.draw(names, label="before"), data.draw(names, label="after")
     affected = data.draw(st.sets(st.integers(0, 3), min_size=1), label="affected")
     order = data.draw(st.permutations(range(4)), label="order")
-    lake = Lake(folder / "lake", APPS)
-    old, new = (configured(lake.config, rules, later=later) for rules, later in (before, after))
-    paths, lake.config = files_of(sent, lake.folder), old
+    pipeline = LocalPipeline(folder / "lake", APPS)
+    old, new = (configured(pipeline.config, rules, later=later) for rules, later in (before, after))
+    paths, pipeline.config = files_of(sent, pipeline.folder), old
     for number in order:
-        lake.ingest(paths[number])
-    wanted = Lake(folder / "wanted", APPS)
-    left = without_discarded(sent, lake)
+        pipeline.ingest(paths[number])
+    wanted = LocalPipeline(folder / "wanted", APPS)
+    left = without_discarded(sent, pipeline)
     kept = files_of(
         [each for each in sent if each.file in affected] + [each for each in left if each.file not in affected], wanted.folder
     )
     for number in order:
         wanted.config = with_config(new if number in affected else old, sink=wanted.config.sink)
         wanted.ingest(kept[number])
-    lake.config = new
-    return lake, wanted, [paths[number] for number in sorted(affected)]
+    pipeline.config = new
+    return pipeline, wanted, [paths[number] for number in sorted(affected)]
 
 
 def reprocess_and_compare(data: st.DataObject, folder: Path) -> None:
-    lake, wanted, affected = story(data, folder)
-    rebuild_all(lake)
+    pipeline, wanted, affected = story(data, folder)
+    rebuild_all(pipeline)
     rebuild_all(wanted)
-    done = reprocess_here(lake, affected, DAYS).result
-    assert state(lake) == state(wanted)
-    assert stored_rows(lake.sink) == counted(done)
+    done = reprocess_here(pipeline, affected, DAYS).result
+    assert state(pipeline) == state(wanted)
+    assert stored_rows(pipeline.lake) == counted(done)
 
 
 # To shrink a failure takes many minutes: add Phase.shrink while you look for one.
@@ -224,30 +226,30 @@ def near_midnight(folder: Path) -> list[Path]:
     return [write(folder / "raw", "a.gz", a, strict, future), write(folder / "raw", "b.gz", b)]
 
 
-def strict(lake: Lake) -> None:
-    lake.config = with_config(lake.config, rules=lake.config.rules.model_copy(update={"freshness_hours": 3}))
+def strict(pipeline: LocalPipeline) -> None:
+    pipeline.config = with_config(pipeline.config, rules=pipeline.config.rules.model_copy(update={"freshness_hours": 3}))
 
 
-def uncorrected(lake: Lake) -> None:
-    lake.config = with_config(lake.config, rules=lake.config.rules.model_copy(update={"clock_correction": False}))
+def uncorrected(pipeline: LocalPipeline) -> None:
+    pipeline.config = with_config(pipeline.config, rules=pipeline.config.rules.model_copy(update={"clock_correction": False}))
 
 
-def lake_before(folder: Path) -> tuple[Lake, Path]:
+def lake_before(folder: Path) -> tuple[LocalPipeline, Path]:
     """Ingested without clock correction; with it, an event moves over midnight. And the raw file that is to be reprocessed."""
-    lake = Lake(folder)
-    todays = lake.config
-    uncorrected(lake)
+    pipeline = LocalPipeline(folder)
+    todays = pipeline.config
+    uncorrected(pipeline)
     paths = near_midnight(folder)
     for path in paths:
-        lake.ingest(path)
-    rebuild_all(lake)
-    lake.config = todays
-    return lake, paths[0]
+        pipeline.ingest(path)
+    rebuild_all(pipeline)
+    pipeline.config = todays
+    return pipeline, paths[0]
 
 
-def days_of(lake: Lake) -> dict[str, list[int]]:
+def days_of(pipeline: LocalPipeline) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
-    for row in lake.query("SELECT event_id, day FROM event ORDER BY ALL").to_pylist():
+    for row in pipeline.query("SELECT event_id, day FROM event ORDER BY ALL").to_pylist():
         found.setdefault(row["event_id"], []).append(row["day"])
     return found
 
@@ -257,12 +259,12 @@ AFTER = BEFORE | {"ahead": [27], "first": [28], "moved": [28], "second": [28]}
 
 
 def test_an_event_moves_over_midnight(tmp_path: Path) -> None:
-    lake, path = lake_before(tmp_path)
-    assert days_of(lake) == BEFORE
-    done = reprocess_here(lake, [path], DAYS).result
-    assert days_of(lake) == AFTER
-    assert [row["event_timestamp"].hour for row in lake.rows("event", where="event_id = 'second'")] == [0]
-    items = lake.query("SELECT event_id, day, count(*) AS n FROM item GROUP BY ALL ORDER BY ALL").to_pylist()
+    pipeline, path = lake_before(tmp_path)
+    assert days_of(pipeline) == BEFORE
+    done = reprocess_here(pipeline, [path], DAYS).result
+    assert days_of(pipeline) == AFTER
+    assert [row["event_timestamp"].hour for row in pipeline.rows("event", where="event_id = 'second'")] == [0]
+    items = pipeline.query("SELECT event_id, day, count(*) AS n FROM item GROUP BY ALL ORDER BY ALL").to_pylist()
     assert [(row["event_id"], row["day"], row["n"]) for row in items] == [
         ("ahead", 27, 2),
         ("behind", 28, 1),
@@ -275,50 +277,50 @@ def test_an_event_moves_over_midnight(tmp_path: Path) -> None:
 
 def test_what_todays_rules_refuse_is_open_in_quarantine(tmp_path: Path) -> None:
     """Also where an earlier replay had brought it in, and the other way round."""
-    lake, path = lake_before(tmp_path)
-    lenient = lake.config
+    pipeline, path = lake_before(tmp_path)
+    lenient = pipeline.config
     open_events = "SELECT raw ->> 'event_id' AS id FROM quarantine WHERE resolved_time IS NULL"
     for _ in range(2):
-        strict(lake)
-        reprocess_here(lake, [path], DAYS)
-        assert "strict" not in days_of(lake)
-        assert lake.query(open_events).to_pylist() == [{"id": "strict"}]
-        lake.config = lenient
-        assert reprocess_here(lake, [path], DAYS).result["resolved"] == 1
-        assert days_of(lake)["strict"] == [27]
-        assert lake.query(open_events).to_pylist() == []
-    assert len(lake.rows("quarantine")) == 3  # with the two that were in the future without correction
+        strict(pipeline)
+        reprocess_here(pipeline, [path], DAYS)
+        assert "strict" not in days_of(pipeline)
+        assert pipeline.query(open_events).to_pylist() == [{"id": "strict"}]
+        pipeline.config = lenient
+        assert reprocess_here(pipeline, [path], DAYS).result["resolved"] == 1
+        assert days_of(pipeline)["strict"] == [27]
+        assert pipeline.query(open_events).to_pylist() == []
+    assert len(pipeline.rows("quarantine")) == 3  # with the two that were in the future without correction
 
 
 def test_nothing_is_exchanged_twice(tmp_path: Path) -> None:
     """A file of the shadow is known by its name; only one that lost a row to another raw file's copy is written again."""
-    lake, path = lake_before(tmp_path)
-    this = reprocess_here(lake, [path], DAYS)
-    expected, tables = state(lake), [TABLES[name] for name in ("event", "item", "change", "quarantine")]
-    versions = [lake.sink.open(table).version() for table in tables]
-    again = exchange_here(lake, Lake(tmp_path / "shadow"), [path], DAYS)
+    pipeline, path = lake_before(tmp_path)
+    this = reprocess_here(pipeline, [path], DAYS)
+    expected, tables = state(pipeline), [TABLES[name] for name in ("event", "item", "change", "quarantine")]
+    versions = [pipeline.lake.open(table).version() for table in tables]
+    again = exchange_here(pipeline, LocalPipeline(tmp_path / "shadow"), [path], DAYS)
     counts = [again.result[name] for name in ("taken_out", "replaced", "put_in")]
-    assert state(lake) == expected
+    assert state(pipeline) == expected
     assert this.result["after"] == again.result["before"] == again.result["after"]
     assert counts == [3, 0, 3]
     assert [
-        after - before for before, after in zip(versions, [lake.sink.open(each).version() for each in tables], strict=True)
+        after - before for before, after in zip(versions, [pipeline.lake.open(each).version() for each in tables], strict=True)
     ] == [1, 1, 0, 0]
 
 
-def killed_lake(folder: Path, base: Lake, changes: int | str, path: Path, new: Path) -> tuple[Lake, int]:
+def killed_lake(folder: Path, base: LocalPipeline, changes: int | str, path: Path, new: Path) -> tuple[LocalPipeline, int]:
     """A copy of a lake with its shadow: the exchange dies after some changes, an ordinary run follows, then the command again,
     which goes on with its shadow and reads the new file into it."""
     shutil.copytree(base.folder, folder)
-    lake, shadow = Lake(folder, stream_id="later"), Lake(folder / "shadow", stream_id="shadow, later")
+    pipeline, shadow = LocalPipeline(folder, stream_id="later"), LocalPipeline(folder / "shadow", stream_id="shadow, later")
     with life_of(changes) as life:
-        exchange_here(lake, shadow, [path], DAYS)
-    lake.ingest(new)
-    rebuild_users(lake.config, lake.sink, "derive", {("shop", "u-1")})
-    rebuild_stale_users(lake.config, lake.sink, "derive")
+        exchange_here(pipeline, shadow, [path], DAYS)
+    pipeline.ingest(new)
+    rebuild_users(pipeline.config, pipeline.lake, "derive", {("shop", "u-1")})
+    rebuild_stale_users(pipeline.config, pipeline.lake, "derive")
     shadow.ingest(new)
-    exchange_here(lake, shadow, [path, new], DAYS)
-    return lake, len(life.changes)
+    exchange_here(pipeline, shadow, [path, new], DAYS)
+    return pipeline, len(life.changes)
 
 
 def die_after(every: int, folder: Path) -> None:
@@ -330,8 +332,8 @@ def die_after(every: int, folder: Path) -> None:
     assert days_of(calm) == AFTER | {"new": [27]}
     assert made > 6
     for changes in range(made % every, made, every):
-        lake, _ = killed_lake(folder / str(changes), base, changes, path, new)
-        assert state(lake) == state(calm), f"killed after {changes} of {made} changes"
+        pipeline, _ = killed_lake(folder / str(changes), base, changes, path, new)
+        assert state(pipeline) == state(calm), f"killed after {changes} of {made} changes"
 
 
 def test_killed_in_between(tmp_path: Path) -> None:
@@ -345,39 +347,39 @@ def test_killed_after_every_change(tmp_path: Path) -> None:
 
 def test_a_file_that_was_copied_in_part(tmp_path: Path) -> None:
     """The process died while it copied."""
-    lake, path = lake_before(tmp_path)
-    shadow = shadow_of(lake, [path])
+    pipeline, path = lake_before(tmp_path)
+    shadow = shadow_of(pipeline, [path])
     for table in (EVENT, ITEM):
-        for file in live_files(shadow.sink.open(table)):
+        for file in live_files(shadow.lake.open(table)):
             target = tmp_path / "lake" / table.name / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((tmp_path / "shadow/lake" / table.name / file.path).read_bytes()[:99])
-    exchange_here(lake, shadow, [path], DAYS)
-    assert days_of(lake) == AFTER
+    exchange_here(pipeline, shadow, [path], DAYS)
+    assert days_of(pipeline) == AFTER
 
 
 def test_a_shadow_that_has_lost_a_row_is_not_exchanged(tmp_path: Path) -> None:
-    lake, path = lake_before(tmp_path)
-    before = state(lake)
+    pipeline, path = lake_before(tmp_path)
+    before = state(pipeline)
 
-    def lose(shadow: Lake) -> None:
-        [file, *_] = live_files(shadow.sink.open(EVENT))
-        commit_once(shadow.sink, EVENT, Rewrite([], [file], []), "lost")
+    def lose(shadow: LocalPipeline) -> None:
+        [file, *_] = live_files(shadow.lake.open(EVENT))
+        commit_once(shadow.lake, EVENT, Rewrite([], [file], []), "lost")
 
     with pytest.raises(BalanceError, match="the shadow's batches wrote 6 events and changes, its tables have"):
-        reprocess_here(lake, [path], DAYS, lose)
-    assert state(lake) == before
+        reprocess_here(pipeline, [path], DAYS, lose)
+    assert state(pipeline) == before
 
 
 def test_a_commit_that_loses_a_row_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake, path = lake_before(tmp_path)
+    pipeline, path = lake_before(tmp_path)
 
-    def careless(sink: Sink, table: Table, rewrite: Rewrite, what: str) -> None:
-        commit_once(sink, table, replace(rewrite, added=rewrite.added[1:], rewritten=rewrite.rewritten[1:]), what)
+    def careless(lake: Lake, table: Table, rewrite: Rewrite, what: str) -> None:
+        commit_once(lake, table, replace(rewrite, added=rewrite.added[1:], rewritten=rewrite.rewritten[1:]), what)
 
     monkeypatch.setattr(exchange_module, "commit_once", careless)
     with pytest.raises(BalanceError, match=r"(item|event): has \d rows, \d of them from these raw files; there should be"):
-        reprocess_here(lake, [path], DAYS)
+        reprocess_here(pipeline, [path], DAYS)
 
 
 NAMES = ["a b.gz", 'a"b.gz', "a\\b.gz", "a\nb.gz", "\u00e4{1,2}.gz", "a:b%20.gz"]
@@ -385,20 +387,20 @@ NAMES = ["a b.gz", 'a"b.gz', "a\\b.gz", "a\nb.gz", "\u00e4{1,2}.gz", "a:b%20.gz"
 
 @pytest.mark.parametrize("name", NAMES)
 def test_raw_files_of_any_name(name: str, tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     path = write(tmp_path / "raw", name, line(event("a"), event("b", items=[{"id": "i"}])), line({"bad": 1}))
-    lake.ingest(path)
-    done = reprocess_here(lake, [path], Days(date(2026, 5, 28), date(2026, 5, 28))).result
+    pipeline.ingest(path)
+    done = reprocess_here(pipeline, [path], Days(date(2026, 5, 28), date(2026, 5, 28))).result
     assert (done["taken_out"], done["put_in"], done["quarantined"]) == (2, 2, 0)
-    assert [len(lake.rows(table)) for table in ("event", "item", "quarantine")] == [2, 1, 1]
+    assert [len(pipeline.rows(table)) for table in ("event", "item", "quarantine")] == [2, 1, 1]
 
 
 def test_only_files_with_rows_of_that_time_are_asked_for_their_lineage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row may lie on any day: of an event that is always fresh, or that was let in by other rules."""
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     years = [MIDNIGHT - number * 24 * HOUR for number in range(40, 0, -1)]
     for number, time in enumerate(years):
-        lake.ingest(
+        pipeline.ingest(
             write(
                 tmp_path / "raw",
                 f"old-{number}.gz",
@@ -411,22 +413,22 @@ def test_only_files_with_rows_of_that_time_are_asked_for_their_lineage(tmp_path:
         "a.gz",
         line(event("a", timestamp=MIDNIGHT + HOUR), late, rid="r-a", ingest_time=MIDNIGHT + HOUR, client_timestamp=None),
     )
-    lake.ingest(path)
+    pipeline.ingest(path)
     asked: list[str] = []
     real = affected_module._mask
     monkeypatch.setattr(affected_module, "_mask", lambda file, *rest: asked.append(file.tag) or real(file, *rest))
-    done = reprocess_here(lake, [path], Days(date(2026, 5, 28), date(2026, 5, 28))).result
+    done = reprocess_here(pipeline, [path], Days(date(2026, 5, 28), date(2026, 5, 28))).result
     assert (done["taken_out"], done["put_in"]) == (2, 2)
     assert len(set(asked)) == 4  # the two files that go, and the two that have come
 
 
 @pytest.mark.parametrize("change", [{"rules": RulesSection(freshness_hours=1)}, {"project_id": "other"}, {}], ids=str)
 def test_a_shadow_made_by_other_rules_is_begun_again(change: dict[str, Any], tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     folder = f"{tmp_path}/lake/_checkpoints/reprocess/x"
-    _, shadow = shadow_module.shadow_of(lake.config, lake.sink, folder)
-    lake.sink.storage.write_text(f"{folder}/ingest/commits/0", "v1")
+    _, shadow = shadow_module.shadow_of(pipeline.config, pipeline.lake, folder)
+    pipeline.lake.storage.write_text(f"{folder}/ingest/commits/0", "v1")
     shadow.open(EVENT).alter.set_table_name("mine")
-    _, shadow = shadow_module.shadow_of(with_config(lake.config, **change), lake.sink, folder)
+    _, shadow = shadow_module.shadow_of(with_config(pipeline.config, **change), pipeline.lake, folder)
     assert (shadow.open(EVENT).metadata().name == "mine") == (change == {})
-    assert lake.sink.storage.exists(f"{folder}/ingest/commits/0") == (change == {})
+    assert pipeline.lake.storage.exists(f"{folder}/ingest/commits/0") == (change == {})

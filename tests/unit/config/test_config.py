@@ -256,7 +256,7 @@ def test_limits_and_options_reach_the_transformer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sink", "checkpoint", "event", "progress"),
+    ("lake", "checkpoint", "event", "progress"),
     [
         ("/lake", None, "/lake/event", "/lake/_checkpoints/ingest"),
         ("/lake/", None, "/lake/event", "/lake/_checkpoints/ingest"),
@@ -265,9 +265,9 @@ def test_limits_and_options_reach_the_transformer() -> None:
         ("lake", "s3://bucket/progress", "lake/event", "s3://bucket/progress/ingest"),
     ],
 )
-def test_where_tables_and_progress_are(sink: str, checkpoint: str | None, event: str, progress: str) -> None:
+def test_where_tables_and_progress_are(lake: str, checkpoint: str | None, event: str, progress: str) -> None:
     more = [f"checkpoint: {{uri: {checkpoint}}}"] if checkpoint else []
-    config = parse_config(good(*more, **{"/lake": sink}))
+    config = parse_config(good(*more, **{"/lake": lake}))
     assert (config.table_uri("event"), config.checkpoint_uri("ingest")) == (event, progress)
 
 

@@ -22,7 +22,7 @@ from streaming_app.demo.apps import APPS
 from streaming_app.demo.generate import generate
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.plugins.payload import payload_bytes
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 
 UNTIL = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DOCUMENTATION = [ip_network(each) for each in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
@@ -48,24 +48,24 @@ def requests_of(folder: Path) -> Iterator[tuple[str, Line]]:
                 continue
 
 
-def made_lake(folder: Path, events: int, **arguments: Any) -> tuple[Any, Lake, dict[str, Any]]:
+def made_lake(folder: Path, events: int, **arguments: Any) -> tuple[Any, LocalPipeline, dict[str, Any]]:
     """What was generated, the lake that it is in, and what the batch says of itself."""
     made = generate(folder / "raw", events, until=UNTIL, **arguments)
-    lake = Lake(folder, MORE_APPS)
-    return made, lake, lake.ingest(*(folder / "raw").rglob("*.gz"), tasks=2)
+    pipeline = LocalPipeline(folder, MORE_APPS)
+    return made, pipeline, pipeline.ingest(*(folder / "raw").rglob("*.gz"), tasks=2)
 
 
-def by_app(lake: Lake, sql: str) -> dict[str, int]:
+def by_app(pipeline: LocalPipeline, sql: str) -> dict[str, int]:
     """A count of each app; a broken line is nobody's, so it counts for the SDK's, which alone has some."""
-    found = lake.query(f"SELECT coalesce(replace(app_id, '-staging', ''), 'shop') AS app, {sql} GROUP BY app")
+    found = pipeline.query(f"SELECT coalesce(replace(app_id, '-staging', ''), 'shop') AS app, {sql} GROUP BY app")
     return dict(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
 
-def users_and_sessions(lake: Lake) -> tuple[pa.Table, pa.Table]:
-    events, changes = (lake.query(f"SELECT * FROM {table}") for table in ("event", "change"))
+def users_and_sessions(pipeline: LocalPipeline) -> tuple[pa.Table, pa.Table]:
+    events, changes = (pipeline.query(f"SELECT * FROM {table}") for table in ("event", "change"))
     users = pa.concat_tables([user_rows.states_of(events), user_rows.states_of_changes(changes)])
-    states = session_rows.with_stored(session_rows.states_of(events, lake.config.sessions))
-    return user_rows.combine_states(users), session_rows.rows_of(states, lake.config.sessions, 0)
+    states = session_rows.with_stored(session_rows.states_of(events, pipeline.config.sessions))
+    return user_rows.combine_states(users), session_rows.rows_of(states, pipeline.config.sessions, 0)
 
 
 @pytest.mark.parametrize(
@@ -81,23 +81,23 @@ def users_and_sessions(lake: Lake) -> tuple[pa.Table, pa.Table]:
     ],
 )
 def test_the_pipeline_finds_exactly_what_was_announced(events: int, seed: int, apps: tuple[str, ...], tmp_path: Path) -> None:
-    made, lake, metrics = made_lake(tmp_path, events, seed=seed, apps=apps)
+    made, pipeline, metrics = made_lake(tmp_path, events, seed=seed, apps=apps)
     assert made.events == events
     assert (metrics["received"], metrics["written"], metrics["duplicate"]) == (made.received, made.written, made.resent)
     assert json.loads(metrics["quarantined_by_reason"]) == made.broken
     assert (metrics["files"], metrics["lines"], metrics["items"]) == (made.files, made.lines, made.items)
-    users, sessions = users_and_sessions(lake)
+    users, sessions = users_and_sessions(pipeline)
     found = {
-        "events": by_app(lake, "count(DISTINCT event_id) FROM event"),
-        "changes": by_app(lake, "count(DISTINCT event_id) FROM change"),
-        "items": by_app(lake, "count(DISTINCT (event_id, item_index)) FROM item"),
-        "things": by_app(lake, "count(DISTINCT (item_type, item_id)) FROM change WHERE item_id IS NOT NULL"),
+        "events": by_app(pipeline, "count(DISTINCT event_id) FROM event"),
+        "changes": by_app(pipeline, "count(DISTINCT event_id) FROM change"),
+        "items": by_app(pipeline, "count(DISTINCT (event_id, item_index)) FROM item"),
+        "things": by_app(pipeline, "count(DISTINCT (item_type, item_id)) FROM change WHERE item_id IS NOT NULL"),
         "users": Counter(users["app_id"].to_pylist()),
         "sessions": Counter(sessions["app_id"].to_pylist()),
     }
     broken: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for reason in EVERY_REASON:
-        for app, count in by_app(lake, f"count(*) FROM quarantine WHERE reason = '{reason}'").items():
+        for app, count in by_app(pipeline, f"count(*) FROM quarantine WHERE reason = '{reason}'").items():
             broken[app][reason] = count
     for app, counts in made.apps.items():
         told = {name: value for name, value in asdict(counts).items() if name in found}
@@ -115,7 +115,7 @@ def test_even_little_data_has_dirt_of_every_kind(seed: int, tmp_path: Path) -> N
 
 def test_times_lie_in_the_span(tmp_path: Path) -> None:
     """Also those of clients with a wrong clock, once they are corrected."""
-    _, lake, _ = made_lake(tmp_path, 1_500, apps=ALL)
+    _, pipeline, _ = made_lake(tmp_path, 1_500, apps=ALL)
     begin = (UNTIL - timedelta(hours=24)).timestamp() * 1_000
     found = {
         "received": f"ingest_time_msec BETWEEN {begin} AND {UNTIL.timestamp() * 1_000 - 1}",
@@ -125,7 +125,7 @@ def test_times_lie_in_the_span(tmp_path: Path) -> None:
         "unreadable": "process_info LIKE '%\"unreadable\"%'",
     }
     for name, where in found.items():
-        counts = by_app(lake, f"count(*) FROM event WHERE {where}")
+        counts = by_app(pipeline, f"count(*) FROM event WHERE {where}")
         if name == "received":
             assert counts == {"shop": 900, "shop-gtm": 375, "shop-sensors": 225}
         else:

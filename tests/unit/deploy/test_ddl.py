@@ -20,22 +20,22 @@ CONFIG = (
 USER = "CREATE EXTERNAL TABLE IF NOT EXISTS `{0}`.`user` LOCATION 's3://b/lake/user/' TBLPROPERTIES ('table_type'='DELTA');"
 
 
-def ddl(folder: Path, sink: str, *options: str) -> int:
+def ddl(folder: Path, lake: str, *options: str) -> int:
     config = folder / "pipeline.yaml"
-    config.write_text(CONFIG.format(sink))
+    config.write_text(CONFIG.format(lake))
     return _exit_code(["tables", "ddl", "--config", str(config), *options], debug=False)
 
 
 @pytest.mark.parametrize(
-    ("sink", "options", "database"),
+    ("lake", "options", "database"),
     [
         ("s3://b/lake/", [], "my_shop"),
         ("s3://b/lake", ["--database", "web"], "web"),
         ("s3a://b/lake/", ["--database", "2026_web"], "2026_web"),  # Athena knows no s3a://
     ],
 )
-def test_statements(sink: str, options: list[str], database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ddl(tmp_path, sink, *options) == 0
+def test_statements(lake: str, options: list[str], database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ddl(tmp_path, lake, *options) == 0
     first, *others = capsys.readouterr().out.splitlines()
     assert first == f"CREATE DATABASE IF NOT EXISTS `{database}`;"
     assert [each.split()[6] for each in others] == [f"`{database}`.`{table}`" for table in TABLES]
@@ -43,15 +43,15 @@ def test_statements(sink: str, options: list[str], database: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("sink", "options", "error"),
+    ("lake", "options", "error"),
     [
         ("/data/lake", [], "error: sink.uri: Athena reads tables on S3 only, these are in /data/lake\nhint: name an s3:// URI"),
         ("/data/lake", ["--json"], "error: sink.uri: Athena reads tables on S3 only"),
         ("s3://b/lake", ["--database", "my-web"], "error: 'my-web' is no name for an Athena database\nhint: --database takes"),
     ],
 )
-def test_errors(sink: str, options: list[str], error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ddl(tmp_path, sink, *options) == 2
+def test_errors(lake: str, options: list[str], error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ddl(tmp_path, lake, *options) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.startswith(error)

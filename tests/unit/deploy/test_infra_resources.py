@@ -106,9 +106,9 @@ def test_failures_to_submit_end_in_the_queue() -> None:
 
 @every_option
 def test_the_catalog_has_all_tables(any_stack: Stack) -> None:
-    sink = f"s3://{any_stack.given.get('SinkBucket', LAKE.rpartition(':')[2])}/lake"
+    lake = f"s3://{any_stack.given.get('SinkBucket', LAKE.rpartition(':')[2])}/lake"
     in_catalog = [each["TableInput"] for each in any_stack.of_type("AWS::Glue::Table").values()]
-    assert in_catalog == [glue_table(table, sink) for table in TABLES.values()]
+    assert in_catalog == [glue_table(table, lake) for table in TABLES.values()]
 
 
 def test_saved_queries_run_in_the_database_and_its_workgroup() -> None:

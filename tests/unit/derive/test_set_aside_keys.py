@@ -16,12 +16,12 @@ from streaming_app.commands.replay.command import Wanted, replay
 from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.errors import SinkError
 from streaming_app.lake.commit import Rewrite, commit_once
-from streaming_app.lake.delta import live_files
+from streaming_app.lake.lake import live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
 from streaming_app.metrics.progress import LogLines
 from streaming_app.model.tables import CHANGE, EVENT, Table
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
 from tests.support.sources import APPS
 from tests.support.upkeep import QUIET, derived
@@ -60,15 +60,15 @@ def test_what_is_nobodys_fault_is_raised(error: Exception) -> None:
         )
 
 
-def spoil(lake: Lake, table: Table, column: str, text: str, app_id: str) -> None:
+def spoil(pipeline: LocalPipeline, table: Table, column: str, text: str, app_id: str) -> None:
     """Write a text into an app's stored rows that no version of the application would have written there."""
-    for file in live_files(lake.sink.open(table)):
+    for file in live_files(pipeline.lake.open(table)):
         if file.partition["app_id"] == app_id:
-            writer = PartitionWriter(table, lake.sink.uri(table), lake.sink.storage, "spoilt")
-            for _, rows in row_groups(lake.sink, table, file):
+            writer = PartitionWriter(table, pipeline.lake.uri(table), pipeline.lake.storage, "spoilt")
+            for _, rows in row_groups(pipeline.lake, table, file):
                 texts = pa.array([text] * len(rows), pa.string())
                 writer.add(rows.set_column(rows.column_names.index(column), table.schema.field(column), texts))
-            commit_once(lake.sink, table, Rewrite(writer.close(), [file], []), "spoil")
+            commit_once(pipeline.lake, table, Rewrite(writer.close(), [file], []), "spoil")
 
 
 BAD, GOOD = "shop", "web-gtm"
@@ -79,37 +79,37 @@ LINES = [
 
 
 def test_a_user_is_set_aside_named_and_brought_back(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, APPS)
-    lake.ingest(write(tmp_path / "raw", "a.gz", *LINES))
-    spoil(lake, EVENT, "user_properties_json_str", "{not JSON", BAD)
-    assert lake.derive().keys_set_aside == 1
-    assert [row["app_id"] for row in lake.rows("user")] == [GOOD]
-    [row] = lake.rows("quarantine")
+    pipeline = LocalPipeline(tmp_path, APPS)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", *LINES))
+    spoil(pipeline, EVENT, "user_properties_json_str", "{not JSON", BAD)
+    assert pipeline.derive().keys_set_aside == 1
+    assert [row["app_id"] for row in pipeline.rows("user")] == [GOOD]
+    [row] = pipeline.rows("quarantine")
     assert (row["reason"], row["stage"], row["app_id"], json.loads(row["raw"])) == (
         "derive_error",
         "derive",
         BAD,
         {"user_pseudo_id": "u-1"},
     )
-    lake.ingest(
+    pipeline.ingest(
         write(tmp_path / "raw", "b.gz", line(event("b"), rid="r-3"))
     )  # more of the same user: one row of quarantine stays one
-    derived(lake)
-    [shown] = [checked for checked in check_tables(lake.config, 10, QUIET) if checked.name == "set_aside"]
+    derived(pipeline)
+    [shown] = [checked for checked in check_tables(pipeline.config, 10, QUIET) if checked.name == "set_aside"]
     assert "u-1" in str(shown.problems)
-    assert replay(lake.config, Wanted(), LogLines())["resolved"] == 0
-    assert len(lake.rows("quarantine")) == 1
-    spoil(lake, EVENT, "user_properties_json_str", '{"tier":{"value":"gold","set_time_msec":null}}', BAD)
-    derived(lake)
-    assert replay(lake.config, Wanted(("derive_error",)), LogLines())["resolved"] == 1
-    [user] = lake.rows("user", where=f"app_id = '{BAD}'")
+    assert replay(pipeline.config, Wanted(), LogLines())["resolved"] == 0
+    assert len(pipeline.rows("quarantine")) == 1
+    spoil(pipeline, EVENT, "user_properties_json_str", '{"tier":{"value":"gold","set_time_msec":null}}', BAD)
+    derived(pipeline)
+    assert replay(pipeline.config, Wanted(("derive_error",)), LogLines())["resolved"] == 1
+    [user] = pipeline.rows("user", where=f"app_id = '{BAD}'")
     assert json.loads(user["user_properties_json_str"])["tier"]["value"] == "gold"
-    assert lake.rows("quarantine", where="resolved_time IS NULL") == []
-    assert [each.problems for each in check_tables(lake.config, 10, QUIET) if each.problems] == []
+    assert pipeline.rows("quarantine", where="resolved_time IS NULL") == []
+    assert [each.problems for each in check_tables(pipeline.config, 10, QUIET) if each.problems] == []
 
 
 def test_an_item_is_set_aside_and_brought_back(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, APPS)
+    pipeline = LocalPipeline(tmp_path, APPS)
     messages = [
         {
             "type": "item_set",
@@ -121,15 +121,15 @@ def test_an_item_is_set_aside_and_brought_back(tmp_path: Path) -> None:
         }
         for number in range(1)
     ]
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(*messages, appId="sensors", client_timestamp=None)))
-    spoil(lake, CHANGE, "properties_json_str", "[[", "sensors")
-    assert lake.derive().keys_set_aside == 1
-    [row] = lake.rows("quarantine")
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*messages, appId="sensors", client_timestamp=None)))
+    spoil(pipeline, CHANGE, "properties_json_str", "[[", "sensors")
+    assert pipeline.derive().keys_set_aside == 1
+    [row] = pipeline.rows("quarantine")
     assert json.loads(row["raw"]) == {"item_id": "i-0"}
-    spoil(lake, CHANGE, "properties_json_str", '{"p":1}', "sensors")
-    derived(lake)
-    assert replay(lake.config, Wanted(), LogLines())["resolved"] == 1
-    assert [row["item_id"] for row in lake.rows("item_attributes")] == ["i-0"]
+    spoil(pipeline, CHANGE, "properties_json_str", '{"p":1}', "sensors")
+    derived(pipeline)
+    assert replay(pipeline.config, Wanted(), LogLines())["resolved"] == 1
+    assert [row["item_id"] for row in pipeline.rows("item_attributes")] == ["i-0"]
 
 
 def test_the_message_says_what_failed() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.examples import costly
-from tests.support.lake import Lake, balance
+from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
 
 GOOD = line(event("good"))
@@ -73,10 +73,10 @@ CASES: dict[str, tuple[list[bytes], list[str], list[str]]] = {
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_bad_input(case: str, tmp_path: Path) -> None:
     lines, good, reasons = CASES[case]
-    lake = Lake(tmp_path)
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", *lines))
-    assert [row["event_id"] for row in lake.rows("event")] == sorted(good)
-    assert Counter(row["reason"] for row in lake.rows("quarantine")) == Counter(reasons)
+    pipeline = LocalPipeline(tmp_path)
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", *lines))
+    assert [row["event_id"] for row in pipeline.rows("event")] == sorted(good)
+    assert Counter(row["reason"] for row in pipeline.rows("quarantine")) == Counter(reasons)
     received, accounted = balance(metrics)
     assert received == accounted == len(good) + len(reasons)
 
@@ -84,12 +84,12 @@ def test_bad_input(case: str, tmp_path: Path) -> None:
 def test_truncated_file_is_used_as_far_as_it_goes(tmp_path: Path) -> None:
     path = write(tmp_path / "raw", "cut.gz", *(line(event(f"e{n}"), rid=f"r{n}") for n in range(2_000)))
     path.write_bytes(path.read_bytes()[:-2_000])
-    lake = Lake(tmp_path)
-    received, accounted = balance(lake.ingest(path))
+    pipeline = LocalPipeline(tmp_path)
+    received, accounted = balance(pipeline.ingest(path))
     assert received == accounted
-    written = {row["event_id"] for row in lake.rows("event")}
+    written = {row["event_id"] for row in pipeline.rows("event")}
     assert {f"e{n}" for n in range(1_000)} <= written < {f"e{n}" for n in range(2_000)}
-    messages = [row["message"] for row in lake.rows("quarantine") if row["stage"] == "file"]
+    messages = [row["message"] for row in pipeline.rows("quarantine") if row["stage"] == "file"]
     assert messages == ["file is broken after this line: the gzip stream is cut short"]
 
 
@@ -98,10 +98,10 @@ def test_file_bomb_stops_at_the_limit(tmp_path: Path) -> None:
     path = write(tmp_path / "raw", "bomb.gz", GOOD)
     path.write_bytes(path.read_bytes() + zeros * 100 + gzip.compress(b"\n" + line(event("after"))))
     assert path.stat().st_size < 2_000_000
-    lake = Lake(tmp_path)
-    lake.ingest(path)
-    assert [row["event_id"] for row in lake.rows("event")] == ["after", "good"]
-    [row] = lake.rows("quarantine")
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(path)
+    assert [row["event_id"] for row in pipeline.rows("event")] == ["after", "good"]
+    [row] = pipeline.rows("quarantine")
     assert (row["reason"], row["source_line"], len(row["raw"])) == ("too_large", 2, 4_096)
 
 
@@ -109,24 +109,24 @@ def test_file_bomb_stops_at_the_limit(tmp_path: Path) -> None:
 def test_files_without_lines(content: bytes, tmp_path: Path) -> None:
     path = write(tmp_path / "raw", "a.gz", GOOD)
     path.write_bytes(content)
-    received, accounted = balance(Lake(tmp_path).ingest(path))
+    received, accounted = balance(LocalPipeline(tmp_path).ingest(path))
     assert received == accounted <= 1
 
 
 def test_missing_file_is_quarantined_by_name(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    lake.ingest(write(tmp_path / "raw", "a.gz", GOOD), tmp_path / "raw" / "gone.gz")
-    [row] = lake.rows("quarantine")
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", GOOD), tmp_path / "raw" / "gone.gz")
+    [row] = pipeline.rows("quarantine")
     assert row["source_file"].endswith("gone.gz")
     assert (row["reason"], row["stage"], row["source_line"]) == ("unreadable_file", "file", 0)
     assert "not there any more" in row["message"]
 
 
 def test_quarantine_keeps_what_is_needed_to_replay(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     late = event("x", timestamp=NOW - 99 * 3_600_000)
-    lake.ingest(write(tmp_path / "raw", "a.gz", GOOD, line(event("ok"), late, rid="r-9", packed=True)))
-    [row] = lake.rows("quarantine")
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", GOOD, line(event("ok"), late, rid="r-9", packed=True)))
+    [row] = pipeline.rows("quarantine")
     assert json.loads(row["raw"]) == late
     envelope = json.loads(row["envelope"])
     assert (envelope["rid"], envelope["ingest_time"], row["source_line"], row["stage"]) == ("r-9", NOW, 2, "rules")
@@ -138,8 +138,8 @@ def test_random_bytes_never_raise(raw: list[bytes], payloads: list[bytes], tmp_p
     tmp_path = tmp_path_factory.mktemp("random")
     texts = [payload.decode("latin-1") for payload in payloads] + [base64.b64encode(payload).decode() for payload in payloads]
     packed = [line(text, packed=True) for text in texts]
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     path = write(tmp_path / "raw", "a.gz", GOOD, *raw, *map(line, texts), *packed, line(event("last")))
-    received, accounted = balance(lake.ingest(path))
+    received, accounted = balance(pipeline.ingest(path))
     assert received == accounted
-    assert {"good", "last"} <= {row["event_id"] for row in lake.rows("event")}
+    assert {"good", "last"} <= {row["event_id"] for row in pipeline.rows("event")}

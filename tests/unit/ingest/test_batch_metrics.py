@@ -12,7 +12,7 @@ import pytest
 from streaming_app.ingest.write.ages import LATE_MS, STEP, Ages
 from streaming_app.metrics.cloudwatch import JOB_METRICS, print_metrics
 from streaming_app.metrics.summary import Summary
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
 
 
@@ -55,28 +55,28 @@ def test_clocks_that_run_ahead_count_as_a_second() -> None:
 
 
 def test_the_row_of_a_batch(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     hour = 3_600_000
     sent = [event("now"), event("old", timestamp=NOW - 10 * hour, items=[{"id": "i"}]), event("older", timestamp=NOW - 22 * hour)]
-    row = lake.ingest(write(tmp_path / "raw", "a.gz", line(*sent), b"broken"))
+    row = pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*sent), b"broken"))
     assert row["late"] == 2
     assert row["latency_p50_seconds"] <= row["latency_p95_seconds"]
     assert row["latency_max_seconds"] > 22 * 3_600
     assert row["commit_cpu_seconds"] > 0
     made = json.loads(row["files_by_table"])
     assert made == {"event": 2, "item": 1, "quarantine": 1}
-    [stored] = lake.rows("run_metrics")
+    [stored] = pipeline.rows("run_metrics")
     assert {name: stored[name] for name in ("late", "files_by_table")} == {name: row[name] for name in ("late", "files_by_table")}
 
 
 def test_counts_of_enrichers_are_summed_over_tasks(tmp_path: Path) -> None:
     """Events, not addresses; of the events of this micro-batch alone, although a worker's enricher serves many."""
-    lake = Lake(tmp_path, "enrichers: [{ip: {}}, {user_agent: {}}]\n")
+    pipeline = LocalPipeline(tmp_path, "enrichers: [{ip: {}}, {user_agent: {}}]\n")
     for name in ("a", "b"):
         cdn = [line(event(f"{name}-{number}"), ip="130.176.1.9") for number in range(3)]
         hidden = line(event(f"{name}-visitor"), event(f"{name}-second"), ip="192.0.2.1, 130.176.1.9")
         files = [write(tmp_path / "raw", f"{name}-{number}.gz", *cdn[number:], hidden) for number in range(2)]
-        row = lake.ingest(*files, tasks=2)
+        row = pipeline.ingest(*files, tasks=2)
         uses = json.loads(row["enrichers"])
         assert uses["ip"]["counts"] == {"cdn_addresses": 3 + 2}
         assert uses["user_agent"]["counts"] == {}
@@ -84,7 +84,7 @@ def test_counts_of_enrichers_are_summed_over_tasks(tmp_path: Path) -> None:
 
 def test_every_metric_of_a_run_is_emitted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = Summary("job")
-    summary.add(Lake(tmp_path).ingest(write(tmp_path / "raw", "a.gz", line(event("a")), b"broken")))
+    summary.add(LocalPipeline(tmp_path).ingest(write(tmp_path / "raw", "a.gz", line(event("a")), b"broken")))
     print_metrics("demo", summary)
     told = json.loads(capsys.readouterr().out)
     assert {name for name in told if name not in ("_aws", "Pipeline")} == set(JOB_METRICS)

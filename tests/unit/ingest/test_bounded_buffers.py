@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, balance
+from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
 
 ROOT = Path(__file__).parents[3]
@@ -65,35 +65,35 @@ def test_ten_thousand_days_in_a_request_with_256_descriptors(tmp_path: Path) -> 
 
 
 def test_of_many_equal_rejections_one_row_counts_the_rest(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     payload = json.dumps([event(f"e{number}", timestamp=1) for number in range(250)])
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(payload)))
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", line(payload)))
     assert balance(metrics) == (250, 250)
     assert metrics["quarantined"] == 250
-    rows = lake.rows("quarantine")
+    rows = pipeline.rows("quarantine")
     assert len(rows) == 101
     [shared] = [row for row in rows if row["elements"] is not None]
     assert (shared["elements"], shared["raw"]) == (150, payload)
-    again = lake.ingest(write(tmp_path / "raw", "a.gz", line(payload)))
-    assert (again["duplicate"], again["quarantined"], len(lake.rows("quarantine"))) == (250, 0, 101)
+    again = pipeline.ingest(write(tmp_path / "raw", "a.gz", line(payload)))
+    assert (again["duplicate"], again["quarantined"], len(pipeline.rows("quarantine"))) == (250, 0, 101)
 
 
 def test_long_texts_of_the_envelope_are_cut(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     uri = f"/collect?appId=shop&upload_timestamp={NOW}&x=" + "y" * 50_000
-    lake.ingest(write(tmp_path / "raw", "a.gz", line("nonsense", uri=uri, ua="u" * 9_000, client_timestamp=None)))
-    [row] = lake.rows("quarantine")
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line("nonsense", uri=uri, ua="u" * 9_000, client_timestamp=None)))
+    [row] = pipeline.rows("quarantine")
     envelope = json.loads(row["envelope"])
     assert (len(envelope["uri"]), len(envelope["ua"]), envelope["cut"]) == (2_048, 2_048, True)
     assert envelope["upload_timestamp"] == NOW
 
 
 def test_a_plugin_that_fails_on_more_elements_than_allowed_is_not_called_for_each(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, "  mine: {transformer: tests.unit.ingest.test_bounded_buffers:Failing}\n")
+    pipeline = LocalPipeline(tmp_path, "  mine: {transformer: tests.unit.ingest.test_bounded_buffers:Failing}\n")
     payload = f"[{','.join(['1'] * 50_001)}]"
     Failing.calls = 0
-    assert balance(lake.ingest(write(tmp_path / "raw", "a.gz", line(payload, appId="mine")))) == (1, 1)
-    assert (Failing.calls, [row["reason"] for row in lake.rows("quarantine")]) == (1, ["too_large"])
+    assert balance(pipeline.ingest(write(tmp_path / "raw", "a.gz", line(payload, appId="mine")))) == (1, 1)
+    assert (Failing.calls, [row["reason"] for row in pipeline.rows("quarantine")]) == (1, ["too_large"])
 
 
 class Failing:

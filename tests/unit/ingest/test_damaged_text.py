@@ -18,7 +18,7 @@ from streaming_app.commands.erase.raw import RawEraser
 from streaming_app.commands.replay.requests import RequestsAgain
 from streaming_app.model.request import parse_request
 from streaming_app.storage.files import Storage
-from tests.support.lake import Lake, config_for
+from tests.support.lake import LocalPipeline, config_for
 from tests.support.raw import event, line, write
 
 MARK = b"\xef\xbb\xbf"
@@ -89,11 +89,11 @@ CASES: dict[str, tuple[bytes, str, list[str] | None]] = {
 def test_damaged_text(case: str, tmp_path: Path) -> None:
     """Between two good lines, because the mark at the beginning of a file is no damage."""
     raw, title, repaired = CASES[case]
-    lake = Lake(tmp_path)
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("before")), raw, line(event("later"))))
-    found = lake.query("SELECT event_id, app_title, process_info FROM event ORDER BY 1").to_pylist()
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("before")), raw, line(event("later"))))
+    found = pipeline.query("SELECT event_id, app_title, process_info FROM event ORDER BY 1").to_pylist()
     assert [row["event_id"] for row in found] == ["before", "e", "later"]
-    assert lake.rows("quarantine") == []
+    assert pipeline.rows("quarantine") == []
     assert found[1]["app_title"] == title
     notes = [json.loads(row["process_info"]).get("repaired_request") for row in found]
     assert notes[0] is notes[2] is None
@@ -101,17 +101,17 @@ def test_damaged_text(case: str, tmp_path: Path) -> None:
 
 
 def test_a_mark_alone_is_a_blank_line(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", MARK, GOOD, MARK + b"\r", MARK * 2))
+    pipeline = LocalPipeline(tmp_path)
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", MARK, GOOD, MARK + b"\r", MARK * 2))
     assert (metrics["received"], metrics["written"]) == (1, 1)
 
 
 @pytest.mark.parametrize("key", ["attributes", "user"])
 def test_objects_that_are_sent_as_text(key: str, tmp_path: Path) -> None:
     text = '{"_page_title": "a\\ud800", "_user_id": {"value": "a\\ud800", "n": NaN}}'
-    lake = Lake(tmp_path)
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("e", **{key: text}))))
-    [row] = lake.rows("event")
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("e", **{key: text}))))
+    [row] = pipeline.rows("event")
     assert row["page_view_page_title" if key == "attributes" else "user_id"] == "a\ufffd"
 
 
@@ -143,8 +143,8 @@ def test_a_damaged_line_can_be_erased_from(tmp_path: Path) -> None:
 
 def test_a_refused_element_can_be_replayed(tmp_path: Path) -> None:
     """What quarantine keeps of it is repaired as it would be in an event."""
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     late = json.dumps([event("e", timestamp=1, app_title="@@")]).encode().replace(b"@@", b"caf\xe9")
-    lake.ingest(write(tmp_path / "raw", "a.gz", put_packed(late)))
-    [row] = lake.rows("quarantine")
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", put_packed(late)))
+    [row] = pipeline.rows("quarantine")
     assert (row["reason"], json.loads(row["raw"])["app_title"]) == ("too_late", "caf\ufffd")

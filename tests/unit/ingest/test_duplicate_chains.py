@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.examples import costly
-from tests.support.lake import Lake, balance
+from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
 
 DAY = 86_400_000
@@ -22,13 +22,13 @@ def ingest_copies(
     folder: Path, batches: list[list[tuple[int, int]]], neighbour_days: int, tasks: int = 2
 ) -> list[tuple[int, int]]:
     """Ingest copies of one id, each (day, second of the day) in a file of its own; what stays, and its one item each."""
-    lake = Lake(folder, f"{RULES}dedupe: {{neighbour_days: {neighbour_days}}}\n")
+    pipeline = LocalPipeline(folder, f"{RULES}dedupe: {{neighbour_days: {neighbour_days}}}\n")
     for number, batch in enumerate(batches):
         paths = [_file(folder, f"{number}-{place}", *copy) for place, copy in enumerate(batch)]
-        received, accounted = balance(lake.ingest(*paths, tasks=tasks))
+        received, accounted = balance(pipeline.ingest(*paths, tasks=tasks))
         assert received == accounted == len(batch)
-    stored = [row["event_time_msec"] - FIRST for row in lake.rows("event")]
-    items = [int(row["event_timestamp"].timestamp() * 1_000) - FIRST for row in lake.rows("item")]
+    stored = [row["event_time_msec"] - FIRST for row in pipeline.rows("event")]
+    items = [int(row["event_timestamp"].timestamp() * 1_000) - FIRST for row in pipeline.rows("item")]
     assert sorted(items) == sorted(stored)
     return sorted((time // DAY, time % DAY // 1_000) for time in stored)
 
@@ -88,8 +88,8 @@ def test_any_split_and_order_follows_the_rule(
 
 
 def test_the_same_id_twice_in_a_request_on_days_apart(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, RULES)
+    pipeline = LocalPipeline(tmp_path, RULES)
     sent = [event("same", timestamp=FIRST + day * DAY, items=[{"id": f"sku-{day}"}]) for day in (0, 1, 9)]
-    received, accounted = balance(lake.ingest(write(tmp_path / "raw", "a.gz", line(*sent, ingest_time=FIRST + 20 * DAY))))
+    received, accounted = balance(pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*sent, ingest_time=FIRST + 20 * DAY))))
     assert received == accounted == 3
-    assert [row["item_id"] for row in lake.rows("item", "item_id")] == ["sku-0", "sku-9"]
+    assert [row["item_id"] for row in pipeline.rows("item", "item_id")] == ["sku-0", "sku-9"]

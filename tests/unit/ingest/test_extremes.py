@@ -22,7 +22,7 @@ from streaming_app.model.event import Event
 from streaming_app.model.tables import TABLES
 from tests.support.examples import costly
 from tests.support.extremes import STOPPED_ONCE, extreme_requests
-from tests.support.lake import Lake, balance
+from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import event, line, write
 from tests.support.sources import APPS
 from tests.support.upkeep import QUIET, derived
@@ -31,26 +31,28 @@ ENRICHED = APPS + "enrichers: [{user_agent: {}}, {traffic_source: {}}]\n"
 ORDINARY = [line(event("ordinary", unique_id=f"u-{number}"), rid=f"last-{number}") for number in range(3)]
 
 
-def live_through(lake: Lake, lines: list[bytes]) -> None:
+def live_through(pipeline: LocalPipeline, lines: list[bytes]) -> None:
     """Ingest and derive, then an ordinary run, then every look and an erasure; each must do what it promises."""
     for number, each in enumerate((lines, ORDINARY)):
-        received, accounted = balance(lake.ingest(write(lake.folder / "raw", f"{number}.gz", *each)))
+        received, accounted = balance(pipeline.ingest(write(pipeline.folder / "raw", f"{number}.gz", *each)))
         assert received == accounted
-        assert lake.derive().keys_set_aside == 0
-    derived(lake)
-    problems = [each for checked in check_tables(lake.config, 1_000, QUIET) for each in checked.problems]
+        assert pipeline.derive().keys_set_aside == 0
+    derived(pipeline)
+    problems = [each for checked in check_tables(pipeline.config, 1_000, QUIET) for each in checked.problems]
     assert problems == []
     for table in TABLES:
-        assert all(cell(value) is not None for row in to_rows(lake.query(f'SELECT * FROM "{table}"')) for value in row.values())
-    for user in {(row["app_id"], row["user_pseudo_id"]) for row in lake.rows("user")}:
-        result = erase(lake.config, Person(user[0], user[1]), "delete", LogLines())
+        assert all(
+            cell(value) is not None for row in to_rows(pipeline.query(f'SELECT * FROM "{table}"')) for value in row.values()
+        )
+    for user in {(row["app_id"], row["user_pseudo_id"]) for row in pipeline.rows("user")}:
+        result = erase(pipeline.config, Person(user[0], user[1]), "delete", LogLines())
         assert result["remaining"] == 0
 
 
 @given(lines=extreme_requests())
 @costly(12)
 def test_extremes_stop_nothing(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
-    live_through(Lake(tmp_path_factory.mktemp("extremes"), ENRICHED), lines)
+    live_through(LocalPipeline(tmp_path_factory.mktemp("extremes"), ENRICHED), lines)
 
 
 OFTEN = ("first touch in ns", "two endless engagements", "two endless engagements of GTM", "no ingest time, 9999")
@@ -60,14 +62,14 @@ OFTEN = ("first touch in ns", "two endless engagements", "two endless engagement
     "case", [pytest.param(each, marks=[] if each in OFTEN else [pytest.mark.exhaustive]) for each in STOPPED_ONCE]
 )
 def test_what_stopped_it_once(case: str, tmp_path: Path) -> None:
-    live_through(Lake(tmp_path, ENRICHED), STOPPED_ONCE[case])
+    live_through(LocalPipeline(tmp_path, ENRICHED), STOPPED_ONCE[case])
 
 
 BOUNDED = {column.name: column for column in columns_of(Event) if column.bounds}
 
 
 def test_what_does_not_fit_is_null_or_clamped_and_noted(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     attributes = {
         "_session_start_timestamp": -5,
         "_session_duration": 2 * DAY_MS,
@@ -75,11 +77,11 @@ def test_what_does_not_fit_is_null_or_clamped_and_noted(tmp_path: Path) -> None:
         "_session_id": "s",
     }
     sent = event("e", event_type="_user_engagement", attributes=attributes, screen_width=2**40, viewport_width=2**70)
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(sent, client_timestamp=10**30)))
-    [row] = lake.rows("event")
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(sent, client_timestamp=10**30)))
+    [row] = pipeline.rows("event")
     assert (row["session_start_time_msec"], row["session_duration"], row["user_engagement_time_msec"]) == (None, DAY_MS, 0)
     assert (row["device_screen_width"], row["device_viewport_width"]) == (None, None)
-    [info] = [json.loads(text) for text in lake.query("SELECT process_info FROM event")["process_info"].to_pylist()]
+    [info] = [json.loads(text) for text in pipeline.query("SELECT process_info FROM event")["process_info"].to_pylist()]
     assert info["out_of_range"] == {
         "session_start_time_msec": -5,
         "session_duration": 2 * DAY_MS,

@@ -11,7 +11,7 @@ from streaming_app.ingest import file_pass
 from streaming_app.ingest.write import event_rows
 from streaming_app.lake import parquet
 from tests.support.digest import digest, make_input, recorded
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 
 pytestmark = pytest.mark.unit
 
@@ -36,9 +36,9 @@ def test_the_pass_makes_the_recorded_tables(setting: str, tmp_path: Path, monkey
     for (module, name), value in constants.items():
         monkeypatch.setattr(module, name, value)
     files, extra = make_input(tmp_path)
-    lake = Lake(tmp_path, extra)
+    pipeline = LocalPipeline(tmp_path, extra)
     for number in range(batches):
-        lake.ingest(*files[number::batches], tasks=tasks)
-    assert {table: digest(lake.rows(table)) for table in ("event", "item", "change")} == {
+        pipeline.ingest(*files[number::batches], tasks=tasks)
+    assert {table: digest(pipeline.rows(table)) for table in ("event", "item", "change")} == {
         table: found for table, found in recorded().items() if table in ("event", "item", "change")
     }

@@ -16,7 +16,7 @@ from streaming_app.plugins.enricher import Files
 from streaming_app.plugins.load_config import parse_config
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.storage.files import Storage
-from tests.support.lake import Lake, balance, config_for
+from tests.support.lake import LocalPipeline, balance, config_for
 from tests.support.raw import NOW, event, line, write
 
 
@@ -198,27 +198,27 @@ FAILURES: dict[type, tuple[dict[str, str | None], int, str]] = {
 @pytest.mark.parametrize("cls", FAILURES, ids=lambda cls: cls.__name__)
 def test_a_failing_enricher_costs_its_values_only(cls: type, tmp_path: Path) -> None:
     cities, failed, error = FAILURES[cls]
-    lake = Lake(tmp_path, entries(cls))
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(event("ok"), event("bad"), event("other"))))
-    assert {row["event_id"]: row["geo_city"] for row in lake.rows("event")} == cities
-    assert {row["user_pseudo_id"] for row in lake.rows("event")} == {"u-1"}
+    pipeline = LocalPipeline(tmp_path, entries(cls))
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("ok"), event("bad"), event("other"))))
+    assert {row["event_id"]: row["geo_city"] for row in pipeline.rows("event")} == cities
+    assert {row["user_pseudo_id"] for row in pipeline.rows("event")} == {"u-1"}
     [use] = json.loads(metrics["enrichers"]).values()
     assert (use["failed"], use["error"] or "") == (failed, error)
 
 
 def test_a_value_of_a_wrong_type_is_one_events_problem(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, entries(WrongType))
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(event("ok"), event("bad", screen_width=5))))
-    assert {row["event_id"]: row["device_screen_width"] for row in lake.rows("event")} == {"ok": 7, "bad": 5}
+    pipeline = LocalPipeline(tmp_path, entries(WrongType))
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("ok"), event("bad", screen_width=5))))
+    assert {row["event_id"]: row["device_screen_width"] for row in pipeline.rows("event")} == {"ok": 7, "bad": 5}
     [use] = json.loads(metrics["enrichers"]).values()
     assert use["failed"] == 1
     assert "wide" in use["error"]
 
 
 def test_filtered_events_are_counted_and_in_no_table(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, entries(Filters))
+    pipeline = LocalPipeline(tmp_path, entries(Filters))
     item = [{"id": "sku"}]
-    metrics = lake.ingest(
+    metrics = pipeline.ingest(
         write(
             tmp_path / "raw",
             "a.gz",
@@ -226,8 +226,8 @@ def test_filtered_events_are_counted_and_in_no_table(tmp_path: Path) -> None:
             line(event("c", items=item), event("d"), rid="2"),
         )
     )
-    assert [row["event_id"] for row in lake.rows("event", "event_id")] == ["c", "d"]
-    assert [row["event_id"] for row in lake.rows("item")] == ["c"]
+    assert [row["event_id"] for row in pipeline.rows("event", "event_id")] == ["c", "d"]
+    assert [row["event_id"] for row in pipeline.rows("item")] == ["c"]
     assert (metrics["filtered"], metrics["written"], *balance(metrics)) == (2, 2, 4, 4)
     [use] = json.loads(metrics["enrichers"]).values()
     assert (use["failed"], use["info"]) == (1, {"list": "mine"})
@@ -237,24 +237,26 @@ def test_filtered_events_are_counted_and_in_no_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bot_first", [True, False])
 def test_a_filtered_copy_is_no_rival(files: int, bot_first: bool, tmp_path: Path) -> None:
     """The other copy stays, wherever the two meet."""
-    lake = Lake(tmp_path, entries(Filters))
+    pipeline = LocalPipeline(tmp_path, entries(Filters))
     copies = [
         line(event("a"), rid="1", ua="a bot", ingest_time=NOW + 1_000 * (not bot_first)),
         line(event("a"), rid="2", ingest_time=NOW + 1_000 * bot_first),
     ]
     parts = [copies] if files == 1 else [[copy] for copy in copies]
-    metrics = lake.ingest(*(write(tmp_path / "raw", f"{n}.gz", *part) for n, part in enumerate(parts)), tasks=files)
+    metrics = pipeline.ingest(*(write(tmp_path / "raw", f"{n}.gz", *part) for n, part in enumerate(parts)), tasks=files)
     assert (metrics["written"], metrics["duplicate"], metrics["filtered"]) == (1, 0, 1)
-    assert len(lake.rows("event")) == 1
+    assert len(pipeline.rows("event")) == 1
 
 
 def test_an_app_is_served_by_the_enrichers_that_it_names(tmp_path: Path) -> None:
     extra = "  blog: {transformer: clickstream_sdk, enrichers: []}\n  news: {transformer: clickstream_sdk, enrichers: ['%s:Raises']}\n"
-    lake = Lake(tmp_path, extra % __name__ + entries(Raises, Filters))
+    pipeline = LocalPipeline(tmp_path, extra % __name__ + entries(Raises, Filters))
     apps = ("shop", "blog", "news", "shop", "blog")
     events = [event(f"{number}-{app}", app_id=app) for number, app in enumerate(apps)]
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(*events), line(event("x", app_id="news"), rid="2", ua="a bot")))
-    assert {row["event_id"]: row["geo_city"] for row in lake.rows("event")} == {
+    metrics = pipeline.ingest(
+        write(tmp_path / "raw", "a.gz", line(*events), line(event("x", app_id="news"), rid="2", ua="a bot"))
+    )
+    assert {row["event_id"]: row["geo_city"] for row in pipeline.rows("event")} == {
         "0-shop": "Paris",
         "1-blog": None,
         "2-news": "Paris",
@@ -325,12 +327,12 @@ PRIVACY = {
 @pytest.mark.parametrize("mode", [*PRIVACY, "hash"])
 def test_addresses_are_private_in_lineage_and_quarantine(mode: str, tmp_path: Path) -> None:
     extra = f"privacy: {{ip: {mode}, hash_key: 'a key of 16 and more'}}\n"
-    lake = Lake(tmp_path, extra)
+    pipeline = LocalPipeline(tmp_path, extra)
     address = "203.0.113.7, 10.1.2.3"
     broken = line(event("x"), ip=address)[:-1]
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("a"), event("b", app_id="other"), "[]", ip=address), broken))
-    info = json.loads(lake.query("SELECT process_info FROM event")["process_info"][0].as_py())
-    rows = lake.rows("quarantine", "source_line, stage")
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("a"), event("b", app_id="other"), "[]", ip=address), broken))
+    info = json.loads(pipeline.query("SELECT process_info FROM event")["process_info"][0].as_py())
+    rows = pipeline.rows("quarantine", "source_line, stage")
     envelopes = [json.loads(row["envelope"]).get("ip") for row in rows if row["envelope"]]
     assert len(envelopes) == 2
     assert {info.get("source_ip"), *envelopes} == ({PRIVACY[mode]} if mode in PRIVACY else {envelopes[0]})

@@ -15,7 +15,7 @@ import pytest
 from streaming_app.ingest.transform.patience import TooSlowError, at_most
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from tests.support.lake import Lake, balance
+from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
 
 LIMIT = "limits: {max_plugin_seconds: 0.5}\n"
@@ -67,30 +67,30 @@ class Hangs(SlowPlace):
 def test_elements_that_a_transformer_is_slow_with(
     sent: list[str], written: list[str], refused: list[str], tmp_path: Path
 ) -> None:
-    lake = Lake(tmp_path, f"  own: {{transformer: '{__name__}:Slow'}}\n{LIMIT}")
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(event("first")), line(json.dumps(sent), appId="own")))
+    pipeline = LocalPipeline(tmp_path, f"  own: {{transformer: '{__name__}:Slow'}}\n{LIMIT}")
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("first")), line(json.dumps(sent), appId="own")))
     assert balance(metrics) == (1 + len(sent), 1 + len(sent))
-    assert [row["event_id"] for row in lake.rows("event", where="app_id = 'own'")] == written
-    rows = lake.rows("quarantine")
+    assert [row["event_id"] for row in pipeline.rows("event", where="app_id = 'own'")] == written
+    rows = pipeline.rows("quarantine")
     assert [row["raw"] for row in rows] == refused
     assert all(row["message"].startswith("Slow: TooSlowError: took longer than 0.") for row in rows)
     assert {row["reason"] for row in rows} <= {"transformer_error"}
 
 
 def test_values_that_an_enricher_is_slow_with(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, f"{LIMIT}enrichers: [{{'{__name__}:SlowPlace': {{}}}}]\n")
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(*(event(name) for name in ("a", "slow", "b", "c")))))
-    found = {row["event_id"]: row["geo_city"] for row in lake.rows("event")}
+    pipeline = LocalPipeline(tmp_path, f"{LIMIT}enrichers: [{{'{__name__}:SlowPlace': {{}}}}]\n")
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*(event(name) for name in ("a", "slow", "b", "c")))))
+    found = {row["event_id"]: row["geo_city"] for row in pipeline.rows("event")}
     assert found == {"a": "Paris", "slow": None, "b": "Paris", "c": "Paris"}
     use = json.loads(metrics["enrichers"])[f"{__name__}:SlowPlace"]
     assert (use["failed"], use["error"]) == (1, "TooSlowError: took longer than 0.125 seconds")
 
 
 def test_an_enricher_that_is_always_slow_is_given_up(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, f"{LIMIT}enrichers: [{{'{__name__}:Hangs': {{}}}}]\n")
+    pipeline = LocalPipeline(tmp_path, f"{LIMIT}enrichers: [{{'{__name__}:Hangs': {{}}}}]\n")
     sent = [line(*(event(f"{request}-{number}") for number in range(50)), rid=str(request)) for request in range(10)]
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", *sent))
-    assert len(lake.rows("event")) == 500
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", *sent))
+    assert len(pipeline.rows("event")) == 500
     assert json.loads(metrics["enrichers"])[f"{__name__}:Hangs"]["failed"] == 500
 
 

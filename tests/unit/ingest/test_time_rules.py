@@ -18,7 +18,7 @@ from streaming_app.ingest.transform.time_rules import TimeRules
 from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from tests.support.lake import Lake, balance
+from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
@@ -180,15 +180,15 @@ def test_a_correction_moves_every_time_of_the_client_and_says_so(time: int, uplo
 
 def test_the_pass_follows_the_rules(tmp_path: Path) -> None:
     """Times, lineage and quarantine as they are in the tables, ordinary and corrected events of one request side by side."""
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     sent = [event("a", timestamp=NOW - SECOND), event("b", timestamp=NOW + 5_000), event("c", timestamp=NOW + DAY)]
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(*sent)))
-    rows = lake.query("SELECT event_id, event_time_msec, process_info FROM event ORDER BY 1").to_pylist()
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*sent)))
+    rows = pipeline.query("SELECT event_id, event_time_msec, process_info FROM event ORDER BY 1").to_pylist()
     assert [(row["event_id"], row["event_time_msec"]) for row in rows] == [("a", NOW - SECOND), ("b", NOW)]
     infos = [json.loads(row["process_info"]) for row in rows]
     assert [info.get("event_timestamp_adjusted_from") for info in infos] == [None, str(NOW + 5_000)]
     assert {info["rid"] for info in infos} == {"r-1"}
-    [refused] = lake.rows("quarantine")
+    [refused] = pipeline.rows("quarantine")
     assert (refused["reason"], refused["stage"], json.loads(refused["raw"])) == ("in_future", "rules", sent[2])
 
 
@@ -225,10 +225,10 @@ def derives(client: str, time: int) -> bytes:
 @pytest.mark.parametrize("client", ["gtm", "sensors", "mine"])
 def test_what_is_derived_shares_its_events_fate(client: str, time: int, reason: Reason | None, tmp_path: Path) -> None:
     """A first open, the start of a session, whose an anonymous id is: all of it comes with the event, or waits in quarantine."""
-    lake = Lake(tmp_path, APPS)
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", derives(client, NOW + time)))
-    written = [row["event_id"] for table in ("event", "change") for row in lake.rows(table)]
-    refused = [row["reason"] for row in lake.rows("quarantine")]
+    pipeline = LocalPipeline(tmp_path, APPS)
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", derives(client, NOW + time)))
+    written = [row["event_id"] for table in ("event", "change") for row in pipeline.rows(table)]
+    refused = [row["reason"] for row in pipeline.rows("quarantine")]
     independent = ["other"] if client == "mine" and reason in (LATE, FUTURE) else []
     if reason is None:
         assert (len(written), refused) == (3, [])

@@ -27,7 +27,7 @@ from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogLines
 from streaming_app.model.tables import TABLES
 from tests.support.killed import Killed
-from tests.support.lake import ALL_TABLES, Lake
+from tests.support.lake import ALL_TABLES, LocalPipeline
 from tests.support.old_layout import LAYOUT_1, as_layout, as_layout_1
 from tests.support.raw import NOW, event, line, write
 from tests.support.upkeep import busy_lake, contents, copied, derived
@@ -42,29 +42,29 @@ WRONG_CLOCK = NOW + 40 * 86_400_000
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def made(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     """A lake of layout 1 with rows in all of its tables."""
-    lake = busy_lake(tmp_path_factory.mktemp("old"), 3)
-    upsert_items(lake.sink, {"sensors": pa.array([f"u-{number}" for number in range(3)])}, NOW, ("items", 0))
+    pipeline = busy_lake(tmp_path_factory.mktemp("old"), 3)
+    upsert_items(pipeline.lake, {"sensors": pa.array([f"u-{number}" for number in range(3)])}, NOW, ("items", 0))
     sent = line(event("moved", timestamp=WRONG_CLOCK), rid="r-9", client_timestamp=WRONG_CLOCK)
-    lake.ingest(write(lake.folder / "raw", "moved.gz", sent, line(event("strange", app_id="blog"))))
-    derived(lake)
-    as_layout_1(lake.folder / "lake")
-    return lake
+    pipeline.ingest(write(pipeline.folder / "raw", "moved.gz", sent, line(event("strange", app_id="blog"))))
+    derived(pipeline)
+    as_layout_1(pipeline.folder / "lake")
+    return pipeline
 
 
 @pytest.fixture
-def old(made: Lake, tmp_path: Path) -> Lake:
+def old(made: LocalPipeline, tmp_path: Path) -> LocalPipeline:
     """The same lake for one test; ``Lake`` would bring it up to date."""
-    with patch("streaming_app.lake.delta.Sink.create_all"):
+    with patch("streaming_app.lake.lake.Sink.create_all"):
         return copied(made, tmp_path)
 
 
-def is_up_to_date(lake: Lake) -> bool:
+def is_up_to_date(pipeline: LocalPipeline) -> bool:
     for table in TABLES.values():
-        if not DeltaTable.is_deltatable(lake.sink.uri(table)):
+        if not DeltaTable.is_deltatable(pipeline.lake.uri(table)):
             return False
-        found = DeltaTable(lake.sink.uri(table))
+        found = DeltaTable(pipeline.lake.uri(table))
         names = [field.name for field in found.schema().fields]
         wanted = properties_of(table).items()
         if set(names) != set(table.schema.names) or not wanted <= found.metadata().configuration.items():
@@ -72,7 +72,7 @@ def is_up_to_date(lake: Lake) -> bool:
     return True
 
 
-def test_the_lake_is_old(old: Lake) -> None:
+def test_the_lake_is_old(old: LocalPipeline) -> None:
     for name, described in LAYOUT_1.items():
         table = DeltaTable(f"{old.config.sink.uri}/{name}")
         assert [field.name for field in table.schema().fields] == list(described["columns"])
@@ -82,7 +82,7 @@ def test_the_lake_is_old(old: Lake) -> None:
     assert not DeltaTable.is_deltatable(f"{old.config.sink.uri}/operation")
 
 
-def test_it_can_be_looked_at_as_it_is(old: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_can_be_looked_at_as_it_is(old: LocalPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     before = digests(old.folder)
     config = config_file(old)
     for command in (
@@ -96,19 +96,19 @@ def test_it_can_be_looked_at_as_it_is(old: Lake, capsys: pytest.CaptureFixture[s
     assert digests(old.folder) == before
 
 
-def test_it_is_brought_up_to_date_and_keeps_its_rows(old: Lake) -> None:
+def test_it_is_brought_up_to_date_and_keeps_its_rows(old: LocalPipeline) -> None:
     before = contents(old)
     assert not is_up_to_date(old)
-    old.sink.create_all()
+    old.lake.create_all()
     assert is_up_to_date(old)
     assert contents(old) == before
     for name, columns in ADDED.items():
         rows = old.query(f"SELECT {', '.join(sorted(columns))} FROM {name}").to_pylist()
         assert rows
         assert {value for row in rows for value in row.values()} == {None}
-    versions = {name: old.sink.open(table).version() for name, table in TABLES.items()}
-    old.sink.create_all()
-    assert {name: old.sink.open(table).version() for name, table in TABLES.items()} == versions
+    versions = {name: old.lake.open(table).version() for name, table in TABLES.items()}
+    old.lake.create_all()
+    assert {name: old.lake.open(table).version() for name, table in TABLES.items()} == versions
 
 
 @contextmanager
@@ -135,28 +135,28 @@ STEPS = 11
 """Columns are added to two tables, properties set of eight, and one table is made."""
 
 
-def test_it_is_interrupted_after_each_step(made: Lake, tmp_path: Path) -> None:
+def test_it_is_interrupted_after_each_step(made: LocalPipeline, tmp_path: Path) -> None:
     before = None
     for steps in range(STEPS):
-        with patch("streaming_app.lake.delta.Sink.create_all"):
-            lake = copied(made, tmp_path / str(steps))
-        before = before or contents(lake)
+        with patch("streaming_app.lake.lake.Sink.create_all"):
+            pipeline = copied(made, tmp_path / str(steps))
+        before = before or contents(pipeline)
         with dying_after(steps):
-            lake.sink.create_all()
-        assert not is_up_to_date(lake)
-        lake.sink.create_all()
-        assert is_up_to_date(lake)
-        assert contents(lake) == before
+            pipeline.lake.create_all()
+        assert not is_up_to_date(pipeline)
+        pipeline.lake.create_all()
+        assert is_up_to_date(pipeline)
+        assert contents(pipeline) == before
 
 
-def test_old_files_are_written_again(old: Lake) -> None:
+def test_old_files_are_written_again(old: LocalPipeline) -> None:
     """A copy that replaces a stored one, rows of users that change, marks of a replay."""
-    old.sink.create_all()
+    old.lake.create_all()
     earlier = line(event("moved", timestamp=WRONG_CLOCK), rid="r-8", ingest_time=NOW - 1_000, client_timestamp=WRONG_CLOCK)
     metrics = old.ingest(write(old.folder / "raw", "later.gz", earlier, line(event("0-a", unique_id="u-0")), b"broken 1"))
     assert (metrics["duplicate"], metrics["written"], metrics["quarantined"]) == (2, 0, 1)
     assert [row["ingest_time_msec"] for row in old.rows("event", where="event_id = 'moved'")] == [NOW - 1_000]
-    rebuild_users(old.config, old.sink, "later", {("shop", "u-0"), ("shop", "u-1")})
+    rebuild_users(old.config, old.lake, "later", {("shop", "u-0"), ("shop", "u-1")})
     config = old.config.model_copy(update={"apps": {**old.config.apps, "blog": old.config.apps["shop"]}})
     with operation(config, "replay", {}) as this:
         replay_into(this, Wanted(), LogLines())
@@ -166,11 +166,11 @@ def test_old_files_are_written_again(old: Lake) -> None:
     assert resolved == [{"resolved_by": this.job_id}]
 
 
-def config_file(lake: Lake) -> str:
-    path = lake.folder / "pipeline.yaml"
+def config_file(pipeline: LocalPipeline) -> str:
+    path = pipeline.folder / "pipeline.yaml"
     path.write_text(
-        f"project_id: test\nsource: {{uri: {lake.folder}/raw}}\nsink: {{uri: {lake.folder}/lake}}\n"
-        f"apps:\n  shop: {{transformer: clickstream_sdk}}\n{lake.extra}"
+        f"project_id: test\nsource: {{uri: {pipeline.folder}/raw}}\nsink: {{uri: {pipeline.folder}/lake}}\n"
+        f"apps:\n  shop: {{transformer: clickstream_sdk}}\n{pipeline.extra}"
     )
     return str(path)
 
@@ -197,7 +197,9 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_a_newer_table_is_refused_and_left_alone(command: list[str], old: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_newer_table_is_refused_and_left_alone(
+    command: list[str], old: LocalPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Though the others are old."""
     as_layout(old.folder / "lake", "session", LAYOUT_VERSION + 1)
     before = digests(old.folder)
@@ -211,7 +213,7 @@ def test_a_newer_table_is_refused_and_left_alone(command: list[str], old: Lake, 
 
 
 def test_an_empty_place_is_no_old_lake(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     shutil.rmtree(tmp_path / "lake")
     with pytest.raises(SinkError, match="there is no such table yet"):
-        query(lake.sink, "SELECT 1")
+        query(pipeline.lake, "SELECT 1")

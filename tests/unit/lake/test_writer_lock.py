@@ -15,13 +15,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streaming_app.environment import holder_of, leased_sink
+from streaming_app.environment import holder_of, lock_lake
 from streaming_app.errors import LeaseError, SinkError
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.lake.lock.writer_lock import Lease, is_free, leased
 from streaming_app.model.tables import TABLES
 from streaming_app.storage.conditional_object import LocalSlot, Slot, Version
-from tests.support.lake import ALL_TABLES, Lake, config_for
+from tests.support.lake import ALL_TABLES, LocalPipeline, config_for
 from tests.support.lease_process import ELSEWHERE, HELD, LONG, holder, killed, races
 from tests.support.raw import event, line, write
 
@@ -183,27 +183,27 @@ def stolen(slot: Slot) -> None:
 
 
 def test_who_lost_it_commits_nothing_more(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     slot = LocalSlot(tmp_path / "lake" / "_lease.json")
     first, second = (write(tmp_path / "raw", f"{name}.gz", line(event(name)), b"broken") for name in "ab")
     with leased(slot, "me", AWAKE) as lease:
-        lake.sink = replace(lake.sink, guard=lease.check)
-        lake.ingest(first)
-        before = versions(lake)
+        pipeline.lake = replace(pipeline.lake, guard=lease.check)
+        pipeline.ingest(first)
+        before = versions(pipeline)
         stolen(slot)
         until(lambda: lost(lease))
         with pytest.raises(LeaseError, match="lost to another process") as error:
-            lake.ingest(second)
+            pipeline.ingest(second)
         assert error.value.exit_code == 8
-        assert versions(lake) == before
+        assert versions(pipeline) == before
     assert seen(slot).what == "the thief"  # who lost it gives nothing back
-    lake.sink = replace(lake.sink, guard=lambda: None)
-    lake.ingest_again(second)
-    assert len(lake.rows("event")) == 2
+    pipeline.lake = replace(pipeline.lake, guard=lambda: None)
+    pipeline.ingest_again(second)
+    assert len(pipeline.rows("event")) == 2
 
 
-def versions(lake: Lake) -> dict[str, int]:
-    return {name: lake.sink.open(table).version() for name, table in TABLES.items()}
+def versions(pipeline: LocalPipeline) -> dict[str, int]:
+    return {name: pipeline.lake.open(table).version() for name, table in TABLES.items()}
 
 
 def test_who_could_not_renew_it_in_time_commits_nothing_more(slot: LocalSlot, caplog: pytest.LogCaptureFixture) -> None:
@@ -297,9 +297,9 @@ def test_commands_beside_an_active_holder(command: list[str], pipeline: Path) ->
 
 def test_who_holds_it_is_told_without_waiting(tmp_path: Path) -> None:
     config = config_for(tmp_path)
-    with leased_sink(config, "me") as sink:
-        found = holder_of(config, sink.storage)
+    with lock_lake(config, "me") as lake:
+        found = holder_of(config, lake.storage)
         assert found
         assert (found.what, found.process) == ("me", os.getpid())
-        sink.guard()
-    assert holder_of(config, sink.storage) is None
+        lake.guard()
+    assert holder_of(config, lake.storage) is None

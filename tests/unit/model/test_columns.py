@@ -19,7 +19,7 @@ from streaming_app.model.columns import Column, bigint, boolean, columns_of, dou
 from streaming_app.model.event import REQUIRED, Event
 from streaming_app.model.item import Item
 from streaming_app.model.tables import EVENT, ITEM, TABLES, Table
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
 
 LONG = 10**400
@@ -54,9 +54,9 @@ def test_values_in_their_column(case: str) -> None:
 def test_a_value_that_does_not_fit_leaves_its_neighbours(tmp_path: Path) -> None:
     """All the way from a raw file: the other rows keep the value, the other columns of the same row too."""
     sent = [event("fits", screen_width=1), event("too large", screen_width=2**40, screen_height=2), event("also", screen_width=3)]
-    lake = Lake(tmp_path)
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(*sent)))
-    rows = lake.query("SELECT event_id, device_screen_width w, device_screen_height h FROM event ORDER BY 1").to_pylist()
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*sent)))
+    rows = pipeline.query("SELECT event_id, device_screen_width w, device_screen_height h FROM event ORDER BY 1").to_pylist()
     assert [tuple(row.values()) for row in rows] == [("also", 3, None), ("fits", 1, None), ("too large", None, 2)]
 
 
@@ -112,9 +112,9 @@ def test_what_json_lost_is_told_in_its_own_row() -> None:
 
 def test_long_json_from_raw_file_to_table(tmp_path: Path) -> None:
     sent = event("e", attributes={"small": 1, "large": "é" * 40_000})
-    lake = Lake(tmp_path)
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(sent, event("other", attributes={"small": 2}))))
-    rows = lake.query("SELECT custom_parameters_json_str c, process_info p FROM event ORDER BY event_id").to_pylist()
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(sent, event("other", attributes={"small": 2}))))
+    rows = pipeline.query("SELECT custom_parameters_json_str c, process_info p FROM event ORDER BY event_id").to_pylist()
     assert [json.loads(row["c"]) for row in rows] == [{"small": 1}, {"small": 2}]
     dropped = [json.loads(row["p"]).get("dropped") for row in rows]
     assert dropped == [{"custom_parameters_json_str": named("large")}, None]
@@ -143,9 +143,11 @@ def test_many_small_values_are_dropped_in_no_time() -> None:
 
 def test_lineage_has_a_limit_too(tmp_path: Path) -> None:
     """A value that could not be read is kept there, but not whatever its length; where the event came from always is."""
-    lake = Lake(tmp_path)
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("e", screen_width="w" * 100_000), event("other", screen_width="w"))))
-    infos = [row["process_info"] for row in lake.query("SELECT process_info FROM event ORDER BY event_id").to_pylist()]
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(
+        write(tmp_path / "raw", "a.gz", line(event("e", screen_width="w" * 100_000), event("other", screen_width="w")))
+    )
+    infos = [row["process_info"] for row in pipeline.query("SELECT process_info FROM event ORDER BY event_id").to_pylist()]
     assert max(map(len, infos)) <= 65_535
     assert [json.loads(info)["rid"] for info in infos] == ["r-1", "r-1"]
     assert json.loads(infos[1])["unreadable"] == {"screen_width": "w"}
@@ -243,9 +245,9 @@ class TestContract:
 
 
 def test_what_is_written_is_the_contract(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    lake.ingest(write(tmp_path / "raw", "a.gz", b"broken", line(event("e", items=[{"id": "i"}]))))
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", b"broken", line(event("e", items=[{"id": "i"}]))))
     for name in ("event", "item", "quarantine", "run_metrics"):
-        assert lake.query(f'SELECT * FROM "{name}"').schema.names == TABLES[name].schema.names
-    [row] = lake.rows("event")
+        assert pipeline.query(f'SELECT * FROM "{name}"').schema.names == TABLES[name].schema.names
+    [row] = pipeline.rows("event")
     assert (row["year"], row["month"], row["day"], row["event_time_msec"]) == (2026, 5, 28, NOW - 1_000)

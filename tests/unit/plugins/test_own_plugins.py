@@ -22,7 +22,7 @@ from streaming_app.model.item import Item
 from streaming_app.model.request import Request
 from streaming_app.plugins.payload import payload_bytes
 from streaming_app.plugins.transformer import Limits, Rejected
-from tests.support.lake import Lake, balance
+from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
 
 
@@ -115,13 +115,13 @@ class Done:
 def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """All cases are in one file, with a request of the built-in transformer before and after them."""
     folder = tmp_path_factory.mktemp("plugins")
-    lake = Lake(folder, f"  own: {{transformer: '{__name__}:{request.param.__name__}', options: {{name: mine}}}}\n")
+    pipeline = LocalPipeline(folder, f"  own: {{transformer: '{__name__}:{request.param.__name__}', options: {{name: mine}}}}\n")
     own = [requested(case, packed) for case in CASES for packed in (False, True)]
-    metrics = lake.ingest(write(folder / "raw", "a.gz", line(event("first")), *own, line(event("last"))))
+    metrics = pipeline.ingest(write(folder / "raw", "a.gz", line(event("first")), *own, line(event("last"))))
     received, accounted = balance(metrics)
     assert received == accounted == 2 + 2 * sum(len(ids) + len(bad) for _, ids, bad in CASES.values())
-    assert [row["event_id"] for row in lake.rows("event", where="app_id = 'shop'")] == ["first", "last"]
-    return Done(request.param.__name__, lake.rows("event"), lake.rows("item"), lake.rows("quarantine"))
+    assert [row["event_id"] for row in pipeline.rows("event", where="app_id = 'shop'")] == ["first", "last"]
+    return Done(request.param.__name__, pipeline.rows("event"), pipeline.rows("item"), pipeline.rows("quarantine"))
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
@@ -203,13 +203,15 @@ class Careless:
 @pytest.mark.parametrize("yields", Careless.YIELDS)
 def test_what_is_no_whole_event_costs_no_other(yields: str, tmp_path: Path) -> None:
     """Mended or quarantined, but never an event without its keys, and never the end of the batch."""
-    lake = Lake(tmp_path, f"  own: {{transformer: '{__name__}:Careless', options: {json.dumps({'yields': yields})}}}\n")
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(event("sdk")), line({}, appId="own")))
+    pipeline = LocalPipeline(
+        tmp_path, f"  own: {{transformer: '{__name__}:Careless', options: {json.dumps({'yields': yields})}}}\n"
+    )
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("sdk")), line({}, appId="own")))
     assert balance(metrics) == (3, 3)
     assert set(json.loads(metrics["quarantined_by_reason"])) <= set(Reason)
-    refused = lake.rows("quarantine", where="reason = 'transformer_error'")
+    refused = pipeline.rows("quarantine", where="reason = 'transformer_error'")
     assert all("Careless yielded a" in row["message"] for row in refused if row["error_class"] == "TypeError")
-    written = lake.query("SELECT event_id, app_id, event_name, event_time_msec FROM event").to_pylist()
+    written = pipeline.query("SELECT event_id, app_id, event_name, event_time_msec FROM event").to_pylist()
     assert {"good", "sdk"} <= {row["event_id"] for row in written}
     assert all(all(row.values()) for row in written)
 
@@ -266,11 +268,11 @@ def enriched_by(*names: str) -> str:
 
 def test_an_enricher_fills_columns_of_the_contract(tmp_path: Path) -> None:
     extra = f"enrichers:\n  - '{__name__}:Place': {{country: FR}}\n  - '{__name__}:Region': {{}}\n"
-    lake = Lake(tmp_path, extra)
-    lake.ingest(
+    pipeline = LocalPipeline(tmp_path, extra)
+    pipeline.ingest(
         write(tmp_path / "raw", "a.gz", line(event("a"), event("b", platform="iOS")), line(event("c"), ip=None, rid="r-2"))
     )
-    rows = lake.rows("event", "event_id")
+    rows = pipeline.rows("event", "event_id")
     assert [(row["event_id"], row["platform"], row["geo_country"], row["geo_region"]) for row in rows] == [
         ("a", "WEB", "FR|203.0.113.7|Mozilla/5.0", "fr|203.0.113.7|mozilla/5.0"),
         ("b", "IOS", "FR|203.0.113.7|Mozilla/5.0", "fr|203.0.113.7|mozilla/5.0"),
@@ -283,18 +285,18 @@ def test_an_enricher_fills_columns_of_the_contract(tmp_path: Path) -> None:
 def test_an_enricher_is_opened_once_in_each_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many tasks and tables it is given: here two tasks of four requests, one a table."""
     monkeypatch.setattr("streaming_app.ingest.write.event_rows.FLUSH_ROWS", 1)
-    lake = Lake(tmp_path, enriched_by("Place"))
+    pipeline = LocalPipeline(tmp_path, enriched_by("Place"))
     before = len(OPENED)
-    lake.ingest(
+    pipeline.ingest(
         *(write(tmp_path / "raw", f"{n}.gz", *(line(event(f"{n}-{m}"), rid=f"{n}-{m}") for m in "ab")) for n in range(4)), tasks=2
     )
-    assert [row["geo_city"] for row in lake.rows("event")] == ["1"] * 8
+    assert [row["geo_city"] for row in pipeline.rows("event")] == ["1"] * 8
     assert len(OPENED) - before == 1
 
 
 def test_what_an_enricher_makes_fits_its_column(tmp_path: Path) -> None:
-    lake = Lake(tmp_path, enriched_by("Wordy"))
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("a"), event("b"))))
-    for row in lake.rows("event"):
+    pipeline = LocalPipeline(tmp_path, enriched_by("Wordy"))
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("a"), event("b"))))
+    for row in pipeline.rows("event"):
         assert (row["device_ua_browser"], row["device_ua_device"], row["device_screen_width"]) == ("a", "b", 7)
         assert (row["geo_city"], row["bot_source"]) == ("ü" * 127, None)

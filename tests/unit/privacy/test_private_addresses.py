@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from streaming_app.privacy.addresses import AddressPrivacy
-from tests.support.lake import ALL_TABLES, Lake
+from tests.support.lake import ALL_TABLES, LocalPipeline
 from tests.support.raw import NOW, event, line, write
 
 V4, V6, OTHER = "203.0.113.77", "2001:db8:1:2::77", "198.51.100.9"
@@ -117,18 +117,18 @@ def find_texts(text: str) -> Iterator[str]:
 @pytest.mark.parametrize(("marker", "address"), [(V4, V4), (V6, V6), (V4, OTHER)], ids=["v4", "v6", "not the request's"])
 def test_a_marker_is_nowhere(mode: str, marker: str, address: str, tmp_path: Path) -> None:
     limits = "limits: {max_payload_bytes: 1000000, max_event_bytes: 200000, max_line_bytes: 4000000}\n"
-    lake = Lake(
+    pipeline = LocalPipeline(
         tmp_path,
         f"{APPS}privacy: {{ip: {mode}, hash_key: a key of 16 and more}}\nenrichers: [{{user_agent: {{}}}}, {{traffic_source: {{}}}}]\n{limits}",
     )
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", *requests(marker, address)))
-    lake.derive()
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", *requests(marker, address)))
+    pipeline.derive()
     assert metrics["written"] == 7  # copies of an event count once
-    reasons = {row["reason"] for row in lake.rows("quarantine")}
+    reasons = {row["reason"] for row in pipeline.rows("quarantine")}
     assert reasons >= {"too_late", "unknown_app", "too_large", "malformed_line", "malformed_payload", "malformed_event"}
     found = []
     for table in ALL_TABLES:
-        for row in lake.query(f'SELECT * FROM "{table}"').to_pylist():
+        for row in pipeline.query(f'SELECT * FROM "{table}"').to_pylist():
             for name, value in row.items():
                 if isinstance(value, str) and any(marker in text for text in find_texts(value)):
                     found.append(f"{table}.{name} of {row.get('reason')}, {row.get('envelope')}: {value[:2_000]}")
@@ -141,11 +141,11 @@ def test_a_marker_is_nowhere(mode: str, marker: str, address: str, tmp_path: Pat
 @pytest.mark.parametrize("mode", ["drop", "hash"])
 def test_what_is_refused_can_still_be_replayed(mode: str, tmp_path: Path) -> None:
     """Its payload is kept unpacked, but for the addresses; what cannot be unpacked is looked up in the raw file."""
-    lake = Lake(tmp_path, f"{APPS}privacy: {{ip: {mode}, hash_key: a key of 16 and more}}\n")
+    pipeline = LocalPipeline(tmp_path, f"{APPS}privacy: {{ip: {mode}, hash_key: a key of 16 and more}}\n")
     text = json.dumps([event("e", app_id="other", x=V4)])
     uri = f"/collect?data={quote(pack(text))}&event_bundle_sequence_id=7"
-    lake.ingest(write(tmp_path / "raw", "a.gz", line("", uri=uri, appId="other"), line(pack(text, keep=-9), appId="shop")))
-    foreign, short = lake.rows("quarantine", order="source_line")
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line("", uri=uri, appId="other"), line(pack(text, keep=-9), appId="shop")))
+    foreign, short = pipeline.rows("quarantine", order="source_line")
     [kept] = json.loads(foreign["raw"]) if foreign["raw"][:1] == "[" else [json.loads(foreign["raw"])]
     assert (kept["event_id"], kept["x"]) == (
         "e",
@@ -201,7 +201,7 @@ def test_known_addresses_are_found_even_where_versions_stand() -> None:
 
 def test_versions_and_hosts_have_columns_of_their_own(tmp_path: Path) -> None:
     """They stay, unless they are the client's address, or no version can be so large."""
-    lake = Lake(tmp_path, "privacy: {ip: drop}\n")
+    pipeline = LocalPipeline(tmp_path, "privacy: {ip: drop}\n")
     sent = {
         "app_version": "1.2.3.4",
         "os_version": V4,
@@ -210,8 +210,8 @@ def test_versions_and_hosts_have_columns_of_their_own(tmp_path: Path) -> None:
         "app_title": "at 192.0.2.1",
     }
     url = {"_page_url": "http://192.0.2.1/x", "_latest_referrer": f"http://{OTHER}/"}
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("e", **sent, attributes=url), ip=OTHER)))
-    [row] = lake.rows("event")
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("e", **sent, attributes=url), ip=OTHER)))
+    [row] = pipeline.rows("event")
     assert (row["app_version"], row["device_operating_system_version"], row["sdk_version"]) == ("1.2.3.4", "", "")
     assert (row["page_view_hostname"], row["app_title"], row["page_view_page_url"]) == ("192.0.2.1", "at ", "http://192.0.2.1/x")
     assert (row["page_view_latest_referrer"], row["page_view_latest_referrer_host"]) == ("http:///", "")

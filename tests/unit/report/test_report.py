@@ -19,7 +19,7 @@ from streaming_app.report.cost import cost, dollars_per_vcpu_hour
 from streaming_app.report.make import make_report
 from streaming_app.report.period import Period, choose
 from submitter.sizing import plan_for
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.page import Page
 from tests.support.raw import NOW, event, line, write
 from tests.support.shop_story import TODAY, WINDOWS, derive, told
@@ -29,17 +29,17 @@ SECTIONS = ["figures", "traffic", "channels", "pages", "devices", "countries", "
 HOSTILE = "</style></title><script>alert('x')</script><img src=x onerror=alert(1)>\"'"
 
 
-def report(lake: Lake, app: str | None = None, first: date | None = None, last: date | None = None) -> Page:
-    return Page(make_report(lake.config, app, first, last, NOON))
+def report(pipeline: LocalPipeline, app: str | None = None, first: date | None = None, last: date | None = None) -> Page:
+    return Page(make_report(pipeline.config, app, first, last, NOON))
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def story(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     return told(tmp_path_factory.mktemp("story"))
 
 
 @pytest.fixture(scope="module")
-def page(story: Lake) -> Page:
+def page(story: LocalPipeline) -> Page:
     return report(story)
 
 
@@ -144,9 +144,9 @@ def test_quality(page: Page) -> None:
     )
 
 
-def test_cost(story: Lake, page: Page) -> None:
+def test_cost(story: LocalPipeline, page: Page) -> None:
     [batch] = story.rows("run_metrics")
-    with asking(story.sink, snapshot(story.sink)) as ask:
+    with asking(story.lake, snapshot(story.lake)) as ask:
         found = cost(ask, EVER, story.config.emr)
     emr = story.config.emr
     assert dollars_per_vcpu_hour(emr) == pytest.approx(0.042094 + 3 * 0.004628)  # 12 GB for 4 processors
@@ -156,7 +156,7 @@ def test_cost(story: Lake, page: Page) -> None:
     assert page.cards["cost"]["Decoded"] == [words.size(batch["decoded_bytes"]).replace("\xa0", " "), "30 events and changes"]
 
 
-def test_a_day_is_compared_with_the_day_before(story: Lake) -> None:
+def test_a_day_is_compared_with_the_day_before(story: LocalPipeline) -> None:
     page = report(story, first=TODAY)
     assert "28 May 2026 UTC, as asked" in page.texts["header"]
     assert "against 27 May 2026" in page.texts["header"]
@@ -169,7 +169,7 @@ def test_a_day_is_compared_with_the_day_before(story: Lake) -> None:
     assert list(page.rows("traffic", "All numbers")) == ["28 May 10:00"]
 
 
-def test_one_app(story: Lake) -> None:
+def test_one_app(story: LocalPipeline) -> None:
     page = report(story, "shop-gtm")
     assert page.cards["figures"]["Events"] == ["5"]
     assert "App: shop-gtm." in page.texts["header"]
@@ -179,7 +179,7 @@ def test_one_app(story: Lake) -> None:
     assert "Nothing is in quarantine" in page.texts["quality"]
 
 
-def test_days_without_events(story: Lake) -> None:
+def test_days_without_events(story: LocalPipeline) -> None:
     page = report(story, first=date(2026, 6, 1))
     assert "no events then: there are some from 2026-04-20 to 2026-05-28" in page.texts["header"]
     assert page.cards["figures"]["Events"] == ["0"]
@@ -187,7 +187,7 @@ def test_days_without_events(story: Lake) -> None:
 
 
 def test_an_empty_lake(tmp_path: Path) -> None:
-    page = report(Lake(tmp_path))
+    page = report(LocalPipeline(tmp_path))
     assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == SECTIONS
     assert "no events yet" in page.texts["header"]
     assert not page.tables
@@ -195,23 +195,23 @@ def test_an_empty_lake(tmp_path: Path) -> None:
 
 
 def test_a_lake_with_nothing_but_dirt(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    lake.ingest(write(tmp_path / "raw", "a.gz", b"{broken"))
-    page = report(lake)
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", b"{broken"))
+    page = report(pipeline)
     assert page.rows("quality", "Quarantine by reason")["malformed_line"][0] == "1"
     assert page.rows("quality", "What became of what was received")["quarantined"] == ["1", "100.0 %"]
 
 
 def test_without_the_enricher_bots_are_not_known(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
-    assert "Bots count like people: nothing tells" in report(lake).texts["figures"]
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
+    assert "Bots count like people: nothing tells" in report(pipeline).texts["figures"]
 
 
 def test_what_came_with_the_data_is_shown_as_it_is(tmp_path: Path) -> None:
     """Names of events and apps, addresses, titles and referrers are anyone's: not one of them becomes markup or SQL."""
     app = "o'neill\"<b>"
-    lake = Lake(tmp_path, f"  {json.dumps(app)}: {{transformer: clickstream_sdk}}\n")
+    pipeline = LocalPipeline(tmp_path, f"  {json.dumps(app)}: {{transformer: clickstream_sdk}}\n")
     address = f"https://shop.example/{HOSTILE}"
     more: dict[str, Any] = {"_page_title": HOSTILE, "_page_url": address, "_page_referrer": f"https://{HOSTILE}/"}
     sent = [
@@ -219,10 +219,10 @@ def test_what_came_with_the_data_is_shown_as_it_is(tmp_path: Path) -> None:
         event("b", app_id=app, event_type="purchase", attributes={"_session_id": "s", "_value": 1.0, "_currency": HOSTILE}),
         event("c", app_id=app, event_type=HOSTILE),
     ]
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(*sent, appId=app, ua=WINDOWS), line(event("d", app_id=HOSTILE))))
-    derive(lake)
-    lake.config = lake.config.model_copy(update={"project_id": HOSTILE})
-    page = report(lake)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*sent, appId=app, ua=WINDOWS), line(event("d", app_id=HOSTILE))))
+    derive(pipeline)
+    pipeline.config = pipeline.config.model_copy(update={"project_id": HOSTILE})
+    page = report(pipeline)
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "img", "b", "iframe", "object", "form"}
     assert [attributes.get("href") for tag, attributes in page.tags if tag == "a"] == [f"#{name}" for name in SECTIONS[1:]]
@@ -234,7 +234,7 @@ def test_what_came_with_the_data_is_shown_as_it_is(tmp_path: Path) -> None:
     assert repr(HOSTILE) in page.rows("quality", "Quarantine by reason")["unknown_app"][-1]
 
 
-def test_the_page_is_complete_in_itself(story: Lake) -> None:
+def test_the_page_is_complete_in_itself(story: LocalPipeline) -> None:
     html = make_report(story.config, None, None, None, NOON)
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html
     assert not re.search(r"(src|href|url)\s*[=(]\s*[\"']?(https?:)?//", html)
@@ -303,8 +303,8 @@ class Command:
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self.capsys = folder, capsys
-        lake = Lake(folder)
-        lake.ingest(write(folder / "raw", "a.gz", line(event("a", timestamp=NOW))))
+        pipeline = LocalPipeline(folder)
+        pipeline.ingest(write(folder / "raw", "a.gz", line(event("a", timestamp=NOW))))
         self.config = folder / "c.yaml"
         text = f"source: {{uri: {folder}/raw}}\nsink: {{uri: {folder}/lake}}\napps: {{shop: {{transformer: clickstream_sdk}}}}"
         self.config.write_text(f"project_id: test\n{text}\n")

@@ -17,7 +17,7 @@ import pytest
 from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.cli import _exit_code
-from streaming_app.environment import sink_for
+from streaming_app.environment import open_lake
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
@@ -234,7 +234,7 @@ LINKS = {
 
 @pytest.mark.parametrize(("name", "is_read"), LINKS.items(), ids=LINKS)
 def test_a_link_that_leads_out_of_the_source_is_not_read(name: str, is_read: bool, source: Path, tmp_path: Path) -> None:
-    storage = sink_for(config_for(tmp_path)).storage
+    storage = open_lake(config_for(tmp_path)).storage
     [(_, part)] = LineReader(storage, f"{source}/year=2026/month=05/{name}", 10_000)
     assert isinstance(part, bytes) == is_read
     if isinstance(part, BadPart):
@@ -246,7 +246,7 @@ def test_the_source_may_be_a_link_itself(source: Path, tmp_path: Path) -> None:
     linked = tmp_path / "linked"
     linked.symlink_to(source)
     config = config.model_copy(update={"source": config.source.model_copy(update={"uri": str(linked)})})
-    [(number, _)] = LineReader(sink_for(config).storage, f"{linked}/year=2026/month=05/a.gz", 10_000)
+    [(number, _)] = LineReader(open_lake(config).storage, f"{linked}/year=2026/month=05/a.gz", 10_000)
     assert number == 1
 
 

@@ -34,7 +34,7 @@ from submitter.sizing import enough_bytes, plan_for
 from submitter.submit import submit
 from submitter.trigger import OVERRIDABLE
 from tests.support.emr_serverless import EmrServerless, serving_emr
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
 
 CONFIG = """
@@ -319,13 +319,13 @@ def test_a_large_backlog_is_not_counted_to_its_end(emr: EmrServerless, deploymen
 
 
 def test_the_ratio_is_that_of_the_last_batches(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     files = [write(tmp_path / "raw", f"{name}.gz", line(event(name), pad="x" * 10_000)) for name in "ab"]
     for file in files:
-        lake.ingest(file)
+        pipeline.ingest(file)
     Path(deployment.config_uri).write_text(CONFIG.format(tmp_path).replace("{compression_ratio: 10}", "{}"))
     ratio = submit(deployment, {}).decision.ratio
-    decoded = sum(row["decoded_bytes"] for row in lake.rows("run_metrics"))
+    decoded = sum(row["decoded_bytes"] for row in pipeline.rows("run_metrics"))
     assert ratio == pytest.approx(decoded / sum(file.stat().st_size for file in files))
     assert ratio > 10
 

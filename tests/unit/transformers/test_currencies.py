@@ -9,7 +9,7 @@ import pytest
 
 from streaming_app.errors import ConfigError
 from streaming_app.plugins.load_config import parse_config
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
 
 ITEMS = [{"id": "a", "price": 1}, {"id": "b", "price": 2, "currency": "JPY"}, {"id": "c"}]
@@ -44,13 +44,13 @@ def test_currencies(case: str, default: bool, tmp_path: Path) -> None:
     app, element, *wanted = CASES[case]
     own = ", default_currency: CHF" if default else ""
     apps = f"  gtm: {{transformer: gtm_server{own}}}\n  other: {{transformer: clickstream_sdk}}\n"
-    lake = Lake(tmp_path, apps)
+    pipeline = LocalPipeline(tmp_path, apps)
     if default:
-        shop = lake.config.apps["shop"].model_copy(update={"default_currency": "CHF"})
-        lake.config = lake.config.model_copy(update={"apps": {**lake.config.apps, "shop": shop}})
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(element, appId=app, client_timestamp=NOW)))
-    [row] = lake.rows("event")
-    items = [item["currency"] for item in lake.rows("item", order="item_index")]
+        shop = pipeline.config.apps["shop"].model_copy(update={"default_currency": "CHF"})
+        pipeline.config = pipeline.config.model_copy(update={"apps": {**pipeline.config.apps, "shop": shop}})
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(element, appId=app, client_timestamp=NOW)))
+    [row] = pipeline.rows("event")
+    items = [item["currency"] for item in pipeline.rows("item", order="item_index")]
     assert (row["event_value_currency"], *items) == wanted[default]
 
 

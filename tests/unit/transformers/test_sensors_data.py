@@ -29,7 +29,7 @@ from streaming_app.plugins.transformer import Limits, Rejected
 from streaming_app.transformers.sensors_data import SensorsData
 from streaming_app.transformers.sensors_data import fields as keys
 from streaming_app.transformers.sensors_data.options import SensorsOptions
-from tests.support.lake import Lake, balance
+from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, line, write
 from tests.support.sources import sensors_message, sensors_request
 
@@ -529,14 +529,14 @@ def test_no_time_at_all() -> None:
 @pytest.mark.parametrize("by_image", [False, True])
 def test_a_bad_element_is_quarantined_alone(packed: bool, by_image: bool, tmp_path: Path) -> None:
     """With its own text, in whatever form it came; its siblings are written."""
-    lake = Lake(tmp_path, "  sensors: {transformer: sensors_data}\n")
+    pipeline = LocalPipeline(tmp_path, "  sensors: {transformer: sensors_data}\n")
     bad = {"type": "item_set", "item_id": ""}
     body = form(json.dumps([TRACK, bad, PROFILE]), "data_list", packed=packed)
     data, uri = ("", f"/sa.gif?{body}") if by_image else (body, "/sa")
-    metrics = lake.ingest(write(tmp_path / "raw", "a.gz", line(data, appId="sensors", uri=uri, client_timestamp=None)))
+    metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", line(data, appId="sensors", uri=uri, client_timestamp=None)))
     assert balance(metrics) == (3, 3)
-    assert [row["event_name"] for table in ("event", "change") for row in lake.rows(table)] == ["buy", "profile_set"]
-    [quarantined] = lake.rows("quarantine")
+    assert [row["event_name"] for table in ("event", "change") for row in pipeline.rows(table)] == ["buy", "profile_set"]
+    [quarantined] = pipeline.rows("quarantine")
     assert (json.loads(quarantined["raw"]), quarantined["reason"]) == (bad, "malformed_event")
 
 

@@ -19,7 +19,7 @@ from streaming_app.storage.files import Storage
 
 
 @dataclass(frozen=True)
-class Sink:
+class Lake:
     """The tables of one pipeline, below ``root``; ``guard`` raises once this process may no longer write to them."""
 
     root: str
@@ -27,9 +27,9 @@ class Sink:
     guard: Callable[[], None] = lambda: None
 
     @property
-    def for_workers(self) -> Sink:
+    def for_workers(self) -> Lake:
         """The same tables for tasks elsewhere, which write files but commit nothing."""
-        return Sink(self.root, self.storage)
+        return Lake(self.root, self.storage)
 
     def uri(self, table: Table) -> str:
         return f"{self.root.rstrip('/')}/{table.name}"
