@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter, validators
 
 from streaming_app.cli.answers import tell, tell_plan
-from streaming_app.cli.look_commands import TableName
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
+from streaming_app.cli.query_commands import TableName
 from streaming_app.cli.terminal import console
 from streaming_app.commands import optimize as optimizing
 from streaming_app.commands import vacuum as vacuuming

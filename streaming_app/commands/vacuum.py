@@ -10,7 +10,7 @@ from typing import Any
 
 from streaming_app.backlog.derive_log import derive_is_behind, versions_to_read
 from streaming_app.backlog.file_log import has_unfinished_batch
-from streaming_app.commands.interrupted import HARMLESS, interrupted
+from streaming_app.commands.interrupted import HARMLESS, find_interrupted
 from streaming_app.commands.operation import Operation, operation
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError, SinkError
@@ -87,7 +87,7 @@ def _unfinished(config: Config, lake: Lake) -> Iterator[tuple[str, str]]:
     windows = objects.children(absolute(config.checkpoint_uri("ingest")))
     if any(has_unfinished_batch(objects, each.uri) for each in windows) or derive_is_behind(config, objects):
         yield "a run", "run the job first: clickstream run"
-    for each in interrupted(lake):
+    for each in find_interrupted(lake):
         if each.operation not in HARMLESS:
             yield f"{each}:", "repeat that command first"
 

@@ -76,7 +76,7 @@ def arm(moment: str, lake: Path) -> None:
     elif what == "a file is deleted":
         when(lake, lambda first, now: bool(first - now))
     elif what.startswith("all"):
-        operation._note = at_the_end(operation._note)
+        operation._write_audit_row = at_the_end(operation._write_audit_row)
     else:
         optimize.compact = after(2, optimize.compact)
         vacuum.delete_expired = after(2, vacuum.delete_expired)

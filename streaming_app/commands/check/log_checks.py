@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from streaming_app.commands.check.facts import Facts, Problem, shown
-from streaming_app.commands.interrupted import interrupted
+from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.errors import SinkError
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.layout import LAYOUT_VERSION, layout_of
@@ -42,7 +42,7 @@ def files(facts: Facts) -> Iterator[Problem]:
 def operations(facts: Facts) -> Iterator[Problem]:
     """Every command that began has ended."""
     active = facts.active.what if facts.active else None
-    for each in interrupted(facts.lake):
+    for each in find_interrupted(facts.lake):
         if each.operation != active:
             yield Problem(
                 OPERATION.name, f"was interrupted: {each}", f"repeat it: clickstream {each.operation}, with the same options"

@@ -12,7 +12,7 @@ from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.doctor.finding import Finding, Pipeline
-from streaming_app.commands.interrupted import interrupted
+from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.enrichers.ip import CDN_ADDRESSES
 from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
@@ -153,7 +153,7 @@ def operations(pipeline: Pipeline) -> Iterator[Finding]:
     if not table_exists(pipeline.lake, OPERATION):
         return
     holder = holder_of(pipeline.config, pipeline.storage)
-    found = [each for each in interrupted(pipeline.lake) if holder is None or each.operation != holder.what]
+    found = [each for each in find_interrupted(pipeline.lake) if holder is None or each.operation != holder.what]
     for each in found:
         yield Finding("operations", "warning", f"was interrupted: {each}", f"repeat it: clickstream {each.operation}")
     if not found:

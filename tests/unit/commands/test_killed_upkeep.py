@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from streaming_app.commands import optimize, vacuum
-from streaming_app.commands.interrupted import interrupted
+from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.lake.maintenance import MIN_FILES_SAVED
 from streaming_app.model.tables import TABLES
 from tests.support.lake import LocalPipeline
@@ -47,7 +47,7 @@ def test_killed(moment: str, busy: LocalPipeline, undisturbed: LocalPipeline, tm
     killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
     assert contents(pipeline) == contents(busy)
-    assert [each.operation for each in interrupted(pipeline.lake)] == [moment.partition(":")[0]]
+    assert [each.operation for each in find_interrupted(pipeline.lake)] == [moment.partition(":")[0]]
 
     if compacting:
         optimize.run(pipeline.config, TABLES.values(), QUIET)
@@ -61,4 +61,4 @@ def test_killed(moment: str, busy: LocalPipeline, undisturbed: LocalPipeline, tm
     }
     on_disk = {path for path in (tmp_path / "lake").rglob("*.parquet") if "_delta_log" not in path.parts}
     assert len(on_disk) == sum(there.values())
-    assert interrupted(pipeline.lake) == []
+    assert find_interrupted(pipeline.lake) == []
