@@ -37,7 +37,7 @@ def find_waiting_files(lake: Lake, row_filter: QuarantineFilter) -> list[FileWit
         return []
     files = filter(row_filter.may_be_in, live_files(lake.open(QUARANTINE)))
     found = (
-        FileWithWaitingKeys(file, [row for row in waiting_keys(lake, file) if _is_wanted(row, row_filter)]) for file in files
+        FileWithWaitingKeys(file, [row for row in waiting_keys(lake, file) if _is_selected(row, row_filter)]) for file in files
     )
     return [each for each in found if each.rows]
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import SparkSession
 
 from streaming_app.backlog.file_log import committed_files
 from streaming_app.backlog.stale_users import mark_stale
@@ -50,6 +49,9 @@ from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
 from streaming_app.spark.tasks import Group, grouped, run_tasks
 from streaming_app.storage.any_objects import AnyObjects
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 PHASES = ("start", "ingest", "replace", "rebuild", "quarantine", "derive")
 
