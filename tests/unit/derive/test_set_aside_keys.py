@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from streaming_app.commands import replay
 from streaming_app.commands.check.checks import check_tables
 from streaming_app.commands.replay import QuarantineFilter
-from streaming_app.derive.isolate import UnreadableFileRow, compute_isolated, without
+from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.errors import SinkError
 from streaming_app.lake.commit import Rewrite, commit_once
 from streaming_app.lake.lake import live_files
@@ -135,4 +135,4 @@ def test_an_item_is_set_aside_and_brought_back(tmp_path: Path) -> None:
 
 def test_the_message_says_what_failed() -> None:
     _, [failed] = compute_isolated(lambda _: 1 / 0, pa.table({"app_id": ["a"], "user_pseudo_id": ["u"]}))
-    assert failed == UnreadableFileRow("a", "user_pseudo_id", "u", "ZeroDivisionError", "division by zero")
+    assert failed == SetAside("a", "user_pseudo_id", "u", "ZeroDivisionError", "division by zero")
