@@ -29,7 +29,7 @@ def report(
 
     Example: clickstream report --out report.html --from 2026-11-01
     """
-    say(described(write_report(load_settings(config), out, app, from_, to)))
+    say(describe_page(write_report(load_settings(config), out, app, from_, to)))
 
 
 def write_report(config: Config, out: Path, app: str | None = None, first: date | None = None, last: date | None = None) -> Path:
@@ -45,6 +45,6 @@ def write_report(config: Config, out: Path, app: str | None = None, first: date 
     return out
 
 
-def described(out: Path) -> str:
+def describe_page(out: Path) -> str:
     """Where a page is, for people and for a browser's address line."""
     return f"wrote {out} ({out.stat().st_size / 1e3:,.0f} kB): open it in a browser, {out.absolute().as_uri()}"

@@ -68,5 +68,24 @@ class Summary:
             f"+ filtered {c['filtered']:,} + quarantined {c['quarantined']:,}"
         )
 
+    def describe(self) -> str:
+        """The summary as a few lines for people."""
+        aside = self._describe_set_aside()
+        if not self.batches:
+            return "\n".join(["nothing new to process", *aside])
+        seconds = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in self.seconds.items())
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(self.quarantined_by_reason.items()))
+        lines = [f"{self.counts['files']:,} files, micro-batches: {self.batches} ({seconds})", f"balance: {self.balance()}"]
+        if reasons:
+            lines.append(f"quarantined: {reasons}")
+        return "\n".join([*lines, *aside])
+
+    def _describe_set_aside(self) -> list[str]:
+        counts = {
+            "raw files that cannot be read": self.set_aside,
+            "users and items whose rows cannot be computed": self.keys_set_aside,
+        }
+        return [f"set aside: {count:,} {what}; clickstream tables check names them" for what, count in counts.items() if count]
+
     def as_json(self) -> str:
         return msgspec.json.encode(asdict(self)).decode()

@@ -7,10 +7,10 @@ from typing import Any
 
 from streaming_app.cli.terminal import say, say_json
 
-Answer = Mapping[str, Any]
+Result = Mapping[str, Any]
 
 
-def tell(answer: Answer, *, json: bool, nothing: str = "") -> None:
+def print_result(answer: Result, *, json: bool, nothing: str = "") -> None:
     """Counts by name; for people, ``nothing`` in place of them where all are zero."""
     if json:
         say_json(answer)
@@ -18,7 +18,7 @@ def tell(answer: Answer, *, json: bool, nothing: str = "") -> None:
         say(nothing if nothing and not any(answer.values()) else _in_words(answer))
 
 
-def tell_plan(plan: Sequence[Answer], *, json: bool) -> None:
+def print_plan(plan: Sequence[Result], *, json: bool) -> None:
     """What would be done, a line each."""
     if json:
         say_json({"plan": plan})
@@ -28,7 +28,7 @@ def tell_plan(plan: Sequence[Answer], *, json: bool) -> None:
     say("nothing was done: --dry-run" if plan else "nothing to do")
 
 
-def _in_words(answer: Answer) -> str:
+def _in_words(answer: Result) -> str:
     return ", ".join(_shown(name, value) for name, value in answer.items() if value not in ({}, [], None))
 
 
