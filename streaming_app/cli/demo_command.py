@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 from rich.console import Console
 
+from streaming_app.cli.options import extras_installed
 from streaming_app.cli.query_commands import console_for_grids, print_grid
 from streaming_app.cli.report_command import describe_page, write_report
 from streaming_app.cli.terminal import console
@@ -33,7 +35,10 @@ def demo(
 
     Example: clickstream demo --events 50000
     """
-    from streaming_app.demo.demo import prepare  # noqa: PLC0415 - an extra of the wheel
+    with extras_installed("demo", "report"):  # the report as well, before a minute is spent on the tables
+        from streaming_app.demo.demo import prepare  # noqa: PLC0415 - an extra of the wheel
+
+        import_module("streaming_app.report.make")
 
     out = console_for_grids()
     folder = folder.absolute()

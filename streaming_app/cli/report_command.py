@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, extras_installed
 from streaming_app.cli.terminal import say
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError
@@ -34,7 +34,8 @@ def report(
 
 def write_report(config: Config, out: Path, app: str | None = None, first: date | None = None, last: date | None = None) -> Path:
     """Write the report of now; the path that was written."""
-    from streaming_app.report.make import make_report  # noqa: PLC0415 - Jinja takes time that other commands need not pay
+    with extras_installed("report"):
+        from streaming_app.report.make import make_report  # noqa: PLC0415 - an extra of the wheel
 
     page = make_report(config, app, first, last, datetime.now(UTC))
     try:

@@ -1,4 +1,4 @@
-"""``explain_request`` shows what the stages of the pass do to one request: the very same values that end up in the tables."""
+"""``explain`` shows what the stages of ingest do to one request: the very same values that end up in the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streaming_app.cli import _exit_code
-from streaming_app.commands.explain_request import explain_request
+from streaming_app.commands.explain import explain_request
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.storage.files import Storage
 from tests.support.lake import LocalPipeline, config_for
