@@ -18,7 +18,7 @@ from streaming_app.commands.reprocess.affected import Affected, RunTasks, affect
 from streaming_app.commands.reprocess.rivals import Lost, lost_copies, partition_of
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import AnyFile, LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import column_stats, delta_stats
@@ -166,7 +166,7 @@ def _exchange(table: Table, parts: Parts, lost: Lost, users: Users, lake: Lake) 
 def commit_exchange(exchange: Exchange, lake: Lake) -> None:
     """Silent: derive has seen the old rows and would count the new ones besides. The users' rows are rebuilt instead."""
     if exchange.removed or exchange.added:
-        commit_once(lake, exchange.table, Rewrite([], exchange.removed, exchange.added, silent=True), "reprocess")
+        commit(lake, exchange.table, TableChange([], exchange.removed, exchange.added), TransactionId.unique("reprocess"))
 
 
 def _without(table: Table, file: AnyFile, lost: Mask, lake: Lake) -> list[WrittenFile]:

@@ -20,7 +20,7 @@ from streaming_app.cli import _exit_code
 from streaming_app.commands.maintain import compaction
 from streaming_app.commands.maintain.compaction import WORTHWHILE, due, writer_properties
 from streaming_app.commands.maintain.optimize import optimize, planned
-from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import ROW_GROUP_ROWS, PartitionWriter
@@ -146,7 +146,7 @@ def test_parquet_is_as_our_writer_makes_it(tmp_path: Path) -> None:
         columns = [known.get(field.name, pa.nulls(len(times), field.type)) for field in EVENT.schema]
         writer = PartitionWriter(EVENT, pipeline.lake.uri(EVENT), pipeline.lake.storage, "x")
         writer.add(pa.table(columns, schema=EVENT.schema))
-        commit(pipeline.lake.open(EVENT), EVENT, Rewrite(writer.close(), [], []), f"x-{number}", 0)
+        commit(pipeline.lake, EVENT, TableChange(writer.close(), [], []), TransactionId(f"x-{number}", 0))
     ours = _chunks(pipeline)
     optimize(pipeline.config, [EVENT], QUIET)
     theirs = _chunks(pipeline)
@@ -214,7 +214,7 @@ def test_files_of_an_older_layout(tmp_path: Path) -> None:
     for number in range(WORTHWHILE + 1):
         writer = PartitionWriter(old, lake.uri(old), lake.storage, "old")
         writer.add(pa.Table.from_pylist([{"reason": "malformed_line", "source_line": number}], schema=old.schema))
-        commit(DeltaTable(lake.uri(old)), old, Rewrite(writer.close(), [], []), f"old-{number}", 0)
+        commit(lake, old, TableChange(writer.close(), [], []), TransactionId(f"old-{number}", 0))
     pipeline = LocalPipeline(tmp_path)
     optimize(pipeline.config, [QUARANTINE], QUIET)
     assert files_of(pipeline)["quarantine"] == 1
