@@ -23,6 +23,7 @@ from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
 from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import merged
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.duckdb import query_on_all_cores
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.query import dataset
@@ -99,7 +100,7 @@ class LocalPipeline:
             self._derived[table.name] = set(live)
         summary = Summary("test-job")
         made = list(compute_states(self.lake.storage, self.config, files[EVENT.name]))
-        apply_states(made, files, self.config, self.lake, summary, ("test-derive", self._batch))
+        apply_states(made, files, self.config, self.lake, summary, TransactionId("test-derive", self._batch))
         summary.keys_set_aside += len(rebuild_stale_users(self.config, self.lake, "test-job"))
         return summary
 

@@ -22,6 +22,7 @@ from streaming_app.commands.replay.command import Wanted, replay_into
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogLines
@@ -45,7 +46,7 @@ WRONG_CLOCK = NOW + 40 * 86_400_000
 def made(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     """A lake of layout 1 with rows in all of its tables."""
     pipeline = busy_lake(tmp_path_factory.mktemp("old"), 3)
-    upsert_items(pipeline.lake, {"sensors": pa.array([f"u-{number}" for number in range(3)])}, NOW, ("items", 0))
+    upsert_items(pipeline.lake, {"sensors": pa.array([f"u-{number}" for number in range(3)])}, NOW, TransactionId("items", 0))
     sent = line(event("moved", timestamp=WRONG_CLOCK), rid="r-9", client_timestamp=WRONG_CLOCK)
     pipeline.ingest(write(pipeline.folder / "raw", "moved.gz", sent, line(event("strange", app_id="blog"))))
     derived(pipeline)
