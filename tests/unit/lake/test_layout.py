@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
 @pytest.fixture
 def old(made: LocalPipeline, tmp_path: Path) -> LocalPipeline:
     """The same lake for one test; ``Lake`` would bring it up to date."""
-    with patch("streaming_app.lake.lake.Sink.create_all"):
+    with patch("streaming_app.lake.lake.Lake.create_all"):
         return copied(made, tmp_path)
 
 
@@ -139,7 +139,7 @@ STEPS = 11
 def test_it_is_interrupted_after_each_step(made: LocalPipeline, tmp_path: Path) -> None:
     before = None
     for steps in range(STEPS):
-        with patch("streaming_app.lake.lake.Sink.create_all"):
+        with patch("streaming_app.lake.lake.Lake.create_all"):
             pipeline = copied(made, tmp_path / str(steps))
         before = before or contents(pipeline)
         with dying_after(steps):
