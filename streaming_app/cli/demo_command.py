@@ -11,7 +11,7 @@ from cyclopts import Parameter, validators
 from rich.console import Console
 
 from streaming_app.cli import terminal
-from streaming_app.cli.look_commands import console_for_grids, show
+from streaming_app.cli.query_commands import console_for_grids, show
 from streaming_app.cli.report_command import described, write_report
 from streaming_app.cli.run_command import describe
 from streaming_app.config.model import Config

@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from streaming_app.cli import terminal
-from streaming_app.cli.look_commands import cell
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.cli.query_commands import cell
 from streaming_app.cli.terminal import say_json
 from streaming_app.commands.explain import Explained, Explanation
 from streaming_app.commands.explain import explain as explain_line

@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 from cyclopts import App, Parameter
 
-from streaming_app.cli.look_commands import JsonOption, console_for_grids, print_json, show
+from streaming_app.cli.query_commands import JsonOption, console_for_grids, print_json, show
 from streaming_app.cli.terminal import say
 from streaming_app.errors import ConfigError
 from streaming_app.storage.files import Storage

@@ -9,7 +9,7 @@ import sys
 from pyspark.sql import SparkSession
 
 from streaming_app.config.model import Config
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from streaming_app.spark.jars.needed import jar_settings, packages_of_own, uses_s3
 from streaming_app.spark.java import ensure_java
 from streaming_app.spark.jvm_log import jvm_output_to_log
@@ -84,7 +84,9 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
         with jvm_output_to_log():
             session = builder.getOrCreate()
     except Exception as error:  # py4j has no narrower class for a JVM that does not come up
-        raise EnvironmentProblem(f"Spark does not start: {error}", "Java must be 17 or 21; the log of Java says more") from error
+        raise MissingDependencyError(
+            f"Spark does not start: {error}", "Java must be 17 or 21; the log of Java says more"
+        ) from error
     session.sparkContext.setLogLevel("ERROR")
     require_classes(session, s3=uses_s3(config), submitted=submitted)
     return session

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.commands.erase.command import without_old_versions
+from streaming_app.commands.erase.erase import without_old_versions
 from streaming_app.commands.erase.old_versions import old_versions, removal_days
 from streaming_app.environment import open_lake
 from streaming_app.plugins.load_config import parse_config

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from streaming_app.commands.maintain.optimize import optimize
+from streaming_app.commands import optimize
 from streaming_app.lake.lake import live_files
 from streaming_app.metrics.step_progress import LogSteps
 from streaming_app.model.tables import TABLES
@@ -91,7 +91,7 @@ class Soak:
         return f"u-{self.chance.randint(0, USERS)}"
 
     def _optimize(self) -> None:
-        optimize(self.job.config, TABLES.values(), LogSteps())
+        optimize.run(self.job.config, TABLES.values(), LogSteps())
         for table in TABLES.values():
             files = Counter(tuple(file.partition.items()) for file in live_files(self.job.lake.open(table)))
             self.most_files = max(self.most_files, *files.values(), 0)

@@ -16,7 +16,7 @@ import pytest
 
 from streaming_app.cli import _exit_code, _set_up_logging
 from streaming_app.commands.operation import operation
-from streaming_app.commands.replay.command import Wanted, replay_into
+from streaming_app.commands.replay.replay import QuarantineFilter, replay_into
 from streaming_app.environment import open_lake
 from streaming_app.errors import ClickstreamError, ConfigError, QueryError
 from streaming_app.lake.query import query
@@ -56,7 +56,7 @@ def test_a_pass_tells_neither_key_nor_address(
     broken.write_bytes(broken.read_bytes()[:-20])
     pipeline.ingest(whole, broken, tmp_path / "raw" / "missing.gz")
     with operation(pipeline.config, "replay", {}) as this:
-        replay_into(this, Wanted(), LogLines())
+        replay_into(this, QuarantineFilter(), LogLines())
     told = everything_logged.text + "".join(capfd.readouterr()) + repr(pipeline.config)
     assert SECRET not in told
     assert ADDRESS not in told

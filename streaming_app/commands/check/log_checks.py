@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from streaming_app.commands.check.facts import Facts, Problem, shown
-from streaming_app.commands.interrupted import interrupted
-from streaming_app.commands.maintain.expired import files_below
+from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.errors import SinkError
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.layout import LAYOUT_VERSION, layout_of
+from streaming_app.lake.maintenance import list_table_files
 from streaming_app.model.tables import OPERATION, TABLES
 
 
@@ -31,7 +31,7 @@ def files(facts: Facts) -> Iterator[Problem]:
     """Every file that a table's log has is in its folder, with the size that the log says."""
     remedy = "restore it from the bucket's older versions or a copy; else reprocess its days: clickstream reprocess"
     for table in TABLES.values():
-        stored = {file.path: file.size for file in files_below(facts.lake, table)}
+        stored = {file.path: file.size for file in list_table_files(facts.lake, table)}
         live = facts.of(table)
         if missing := [file.path for file in live if file.path not in stored]:
             yield Problem(table.name, f"files are missing: {len(missing):,}: {shown(missing)}", remedy)
@@ -42,7 +42,7 @@ def files(facts: Facts) -> Iterator[Problem]:
 def operations(facts: Facts) -> Iterator[Problem]:
     """Every command that began has ended."""
     active = facts.active.what if facts.active else None
-    for each in interrupted(facts.lake):
+    for each in find_interrupted(facts.lake):
         if each.operation != active:
             yield Problem(
                 OPERATION.name, f"was interrupted: {each}", f"repeat it: clickstream {each.operation}, with the same options"

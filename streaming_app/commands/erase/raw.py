@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from streaming_app.commands.erase.finder import Found, PersonFinder
+from streaming_app.commands.erase.finder import PersonFinder, PersonMatch
 from streaming_app.errors import InputError
 from streaming_app.ingest.read.lines import BadPart, LineReader, LongLine
 from streaming_app.model.request import Request, decode_line, parse_request
@@ -80,24 +80,24 @@ class RawEraser:
         with mmap.mmap(line.file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             found = self.finder.in_text(text)
             _count(found, counts)
-            if not found.mine:
+            if not found.person_found:
                 shutil.copyfileobj(text, lines, _COPY)
                 lines.write(b"\n")
 
-    def _without(self, line: bytes) -> tuple[Found, bytes | None]:
+    def _without(self, line: bytes) -> tuple[PersonMatch, bytes | None]:
         """What was found in a line, and the line without the person; None where nothing is left of it."""
         try:
             request = parse_request(line)
         except InputError:
             found = self.finder.in_text(line)
-            return found._replace(complete=found.complete and not _is_binary(line)), None if found.mine else line
+            return found._replace(complete=found.complete and not _is_binary(line)), None if found.person_found else line
         envelope = _envelope(line, request)
         found = self.finder.in_request(request, line, json.dumps(envelope).encode())
-        if not found.mine:
+        if not found.person_found:
             return found, line
-        if not found.others:
+        if not found.kept_elements:
             return found, None
-        fields = envelope | {"data": f"[{','.join(found.others)}]"}
+        fields = envelope | {"data": f"[{','.join(found.kept_elements)}]"}
         return found, json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
     def _put(self, uri: str, content: IO[bytes]) -> None:
@@ -110,12 +110,12 @@ class RawEraser:
             system.move(target, path)
 
 
-def _count(found: Found, counts: RawCounts) -> None:
-    if found.mine:
+def _count(found: PersonMatch, counts: RawCounts) -> None:
+    if found.person_found:
         counts.raw_lines += 1
     else:
         counts.raw_unsearched += not found.complete
-        counts.raw_other_apps += found.named
+        counts.raw_other_apps += found.id_found
 
 
 def _envelope(line: bytes, request: Request) -> dict[str, Any]:

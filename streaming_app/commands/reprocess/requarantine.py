@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.commands.operation import Operation
-from streaming_app.commands.replay.resolve import marked
+from streaming_app.commands.replay.resolve import set_resolved
 from streaming_app.ingest.commit.quarantine_copies import KEY, keys
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile, WrittenFile
@@ -82,8 +82,8 @@ def _marks(lake: Lake, file: LiveFile, names: pa.Array, elements: pa.Array, reje
 def _write_again(this: Operation, file: LiveFile, marks: pa.Table, writer: PartitionWriter, now_ms: int) -> None:
     for first, rows in row_groups(this.lake, QUARANTINE, file):
         here = marks.slice(first, len(rows)).combine_chunks()
-        resolved = marked(rows, here["resolved"].combine_chunks(), this.job_id, now_ms)
-        reopened = marked(resolved, here["reopened"].combine_chunks(), None, None)
+        resolved = set_resolved(rows, here["resolved"].combine_chunks(), this.job_id, now_ms)
+        reopened = set_resolved(resolved, here["reopened"].combine_chunks(), None, None)
         writer.add(reopened.filter(pc.invert(here["replaced"])))
 
 

@@ -16,7 +16,7 @@ _MADE_FROM = ("project_id", "apps", "enrichers", "rules", "dedupe", "limits", "p
 """The sections of a configuration that decide what rows are made."""
 
 
-def shadow_of(config: Config, lake: Lake, folder: str) -> tuple[Config, Lake]:
+def open_shadow(config: Config, lake: Lake, folder: str) -> tuple[Config, Lake]:
     """The shadow below ``folder``, as an earlier try has left it; one that was made by other rules, or another version of this
     application, is begun again."""
     _forget_other_rules(config, folder, lake.storage)

@@ -15,7 +15,7 @@ import pytest
 from streaming_app.cli import _exit_code, config_commands
 from streaming_app.config.model import Config
 from streaming_app.config.shipped_files import conf_file
-from streaming_app.errors import BalanceError, ClickstreamError, ConfigError, EnvironmentProblem, SinkError, SourceError
+from streaming_app.errors import BalanceError, ClickstreamError, ConfigError, MissingDependencyError, SinkError, SourceError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.plugins.load_config import load_config
 from tests.support.lake import LocalPipeline
@@ -125,7 +125,7 @@ def test_commands_that_there_are_not(command: str, clickstream: Clickstream) -> 
         (ConfigError("bad"), 2, "error: bad\n"),
         (SourceError("bad", "do this"), 3, "error: bad\nhint: do this\n"),
         (SinkError("bad"), 4, "error: bad\n"),
-        (EnvironmentProblem("bad"), 5, "error: bad\n"),
+        (MissingDependencyError("bad"), 5, "error: bad\n"),
         (BalanceError("bad"), 6, "error: bad\n"),
         (ClickstreamError("[bold]bad[/x]"), 1, "error: [bold]bad[/x]\n"),
         (KeyError("bad\nmore"), 1, "error: unexpected KeyError: 'bad\\nmore'\nhint: --debug shows where\n"),

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pytest
 
 from streaming_app.cli import _exit_code
+from streaming_app.commands import optimize
 from streaming_app.commands.check import facts
 from streaming_app.commands.check.checks import CHECKS, check_tables
-from streaming_app.commands.maintain.optimize import optimize
 from streaming_app.commands.operation import operation, stored_rows
 from streaming_app.environment import lock_lake
 from streaming_app.lake.commit import TableChange, TransactionId, commit
@@ -103,7 +103,7 @@ COUNTED = f"session: {SAMPLED}differ in event_count: shop u-1 s-1 2026-05-2"
 # damage: what the checks say then (beginnings), by check; all others find nothing
 DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] = {
     "none": (lambda _: None, {}),
-    "compacted": (lambda pipeline: optimize(pipeline.config, TABLES.values(), QUIET), {}),
+    "compacted": (lambda pipeline: optimize.run(pipeline.config, TABLES.values(), QUIET), {}),
     "a file is gone": (lambda pipeline: path_of(pipeline, ITEM).unlink(), {"files": ["item: files are missing: 1: app_id=shop/"], "unique_keys": [": could not be looked at: "]}),
     "a file was cut": (lambda pipeline: path_of(pipeline, TABLES["quarantine"]).write_bytes(b"PAR1"), {"files": ["quarantine: files of another size than the log says: 1: part-"], "set_aside": [": could not be looked at: "]}),
     "a command was killed": (killed, {"operations": ['operation: was interrupted: erase {"app":"shop"}, begun ']}),
@@ -201,7 +201,7 @@ def test_an_erasure_is_counted_on_from(sound: LocalPipeline, tmp_path: Path) -> 
     with operation(pipeline.config, "erase", {}):
         take(pipeline, EVENT, app_id="shop", event_id="1-a")
     assert "stored_rows" not in problems(pipeline)
-    optimize(pipeline.config, TABLES.values(), QUIET)
+    optimize.run(pipeline.config, TABLES.values(), QUIET)
     pipeline.created_ms = int(datetime.now(UTC).timestamp() * 1_000)
     pipeline.ingest(write(tmp_path / "raw", "z.gz", line(event("z1"), event("z2"), event("always"), rid="r-z")))
     assert "stored_rows" not in problems(pipeline)

@@ -20,7 +20,7 @@ from streaming_app.deploy.hashes import hashes_in, with_hashes, without_hashes
 from streaming_app.deploy.sbom import describe_libraries, write_sbom
 from streaming_app.deploy.target import Target
 from streaming_app.deploy.uv import CHECKOUT, Uv
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from supply_chain.audit import (
     LIST,
     Audited,
@@ -176,7 +176,7 @@ def test_a_wheel_with_another_content_is_refused(locked: str, tmp_path: Path, mo
     _project(tmp_path / "project")
     forged = re.sub("--hash=sha256:..", "--hash=sha256:00", locked)
     monkeypatch.setattr(assemble_module, "locked_requirements", lambda _uv: forged)
-    with pytest.raises(EnvironmentProblem) as raised:
+    with pytest.raises(MissingDependencyError) as raised:
         assemble(Uv(), Target(HERE, PYTHON), SUBMITTER, [], tmp_path / "project", tmp_path / "made")
     if "Failed to fetch" in str(raised.value):
         pytest.skip("NO PACKAGE WAS TRIED: no package index can be reached")

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming_app.commands import replay
 from streaming_app.commands.check.checks import check_tables
-from streaming_app.commands.replay.command import Wanted, replay
+from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.errors import SinkError
 from streaming_app.lake.commit import TableChange, TransactionId, commit
@@ -97,11 +98,11 @@ def test_a_user_is_set_aside_named_and_brought_back(tmp_path: Path) -> None:
     derived(pipeline)
     [shown] = [checked for checked in check_tables(pipeline.config, 10, QUIET) if checked.name == "set_aside"]
     assert "u-1" in str(shown.problems)
-    assert replay(pipeline.config, Wanted(), LogLines())["resolved"] == 0
+    assert replay.run(pipeline.config, QuarantineFilter(), LogLines())["resolved"] == 0
     assert len(pipeline.rows("quarantine")) == 1
     spoil(pipeline, EVENT, "user_properties_json_str", '{"tier":{"value":"gold","set_time_msec":null}}', BAD)
     derived(pipeline)
-    assert replay(pipeline.config, Wanted(("derive_error",)), LogLines())["resolved"] == 1
+    assert replay.run(pipeline.config, QuarantineFilter(("derive_error",)), LogLines())["resolved"] == 1
     [user] = pipeline.rows("user", where=f"app_id = '{BAD}'")
     assert json.loads(user["user_properties_json_str"])["tier"]["value"] == "gold"
     assert pipeline.rows("quarantine", where="resolved_time IS NULL") == []
@@ -128,7 +129,7 @@ def test_an_item_is_set_aside_and_brought_back(tmp_path: Path) -> None:
     assert json.loads(row["raw"]) == {"item_id": "i-0"}
     spoil(pipeline, CHANGE, "properties_json_str", '{"p":1}', "sensors")
     derived(pipeline)
-    assert replay(pipeline.config, Wanted(), LogLines())["resolved"] == 1
+    assert replay.run(pipeline.config, QuarantineFilter(), LogLines())["resolved"] == 1
     assert [row["item_id"] for row in pipeline.rows("item_attributes")] == ["i-0"]
 
 

@@ -18,7 +18,7 @@ from deltalake.table import TableAlterer
 
 from streaming_app.cli import _exit_code
 from streaming_app.commands.operation import operation
-from streaming_app.commands.replay.command import Wanted, replay_into
+from streaming_app.commands.replay.replay import QuarantineFilter, replay_into
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
@@ -160,7 +160,7 @@ def test_old_files_are_written_again(old: LocalPipeline) -> None:
     rebuild_users(old.config, old.lake, "later", {("shop", "u-0"), ("shop", "u-1")})
     config = old.config.model_copy(update={"apps": {**old.config.apps, "blog": old.config.apps["shop"]}})
     with operation(config, "replay", {}) as this:
-        replay_into(this, Wanted(), LogLines())
+        replay_into(this, QuarantineFilter(), LogLines())
     assert this.result["resolved"] == this.result["written"] == 1
     assert {row["event_id"] for row in old.rows("event", where="app_id = 'blog'")} == {"strange"}
     resolved = old.query("SELECT resolved_by FROM quarantine WHERE resolved_time IS NOT NULL").to_pylist()
