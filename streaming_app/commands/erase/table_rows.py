@@ -65,4 +65,5 @@ def erase_rows(table: Table, found: list[PersonRows], person: Person, secret: by
         for _, rows in row_groups(lake, table, each.file):
             writer.add(changed(rows))
     # No news for derive, which the rebuild of the user's rows makes up for; other readers of the log see what went.
-    commit(lake, table, TableChange([], [each.file for each in found], writer.close(), data_change=True), TransactionId.unique("erase"))
+    change = TableChange([], [each.file for each in found], writer.close(), data_change=True)
+    commit(lake, table, change, TransactionId.unique("erase"))
