@@ -16,8 +16,8 @@ from streaming_app import __version__
 from streaming_app.config.model import Config
 from streaming_app.environment import lock_lake
 from streaming_app.errors import ClickstreamError
-from streaming_app.ingest.commit.recovery import roll_back_torn_batch
-from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.lock.holder import actor
 from streaming_app.lake.parquet import PartitionWriter
@@ -54,7 +54,7 @@ def operation(config: Config, name: str, arguments: dict[str, Any]) -> Iterator[
         LeaseError: another process writes to these tables; there is no row then.
     """
     with lock_lake(config, name) as lake:
-        roll_back_torn_batch(config, lake)
+        roll_back_incomplete_batch(config, lake)
         lake.create_all()
         this = Operation(name, config, lake)
         _write_audit_row(this, "started", arguments)
@@ -82,7 +82,7 @@ def _write_audit_row(this: Operation, status: str, arguments: dict[str, Any], me
     }
     writer = PartitionWriter(OPERATION, this.lake.uri(OPERATION), this.lake.storage, f"{this.name}-{status}")
     writer.add(pa.Table.from_pylist([row], schema=OPERATION.schema))
-    commit(this.lake.open(OPERATION), OPERATION, Rewrite(writer.close(), [], []), f"{this.id}-{status}", 0)
+    commit(this.lake, OPERATION, TableChange(writer.close(), [], []), TransactionId(f"{this.id}-{status}", 0))
 
 
 def stored_rows(lake: Lake) -> int:

@@ -22,7 +22,7 @@ from streaming_app.derive.isolate import USER as USER_KEY
 from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import EVENT_COLUMNS, by_user, to_ipc
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
@@ -77,7 +77,7 @@ def rebuild_table(spark: SparkSession, table: Table, config: Config, lake: Lake,
     parts_done = _shuffled(spark, grouped(files, parts), read, combine)
     done = Rebuilt([file for each in parts_done for file in each.files], [key for each in parts_done for key in each.failed])
     quarantine_keys(lake, done.failed, int(time.time() * 1_000))
-    commit_once(lake, table, Rewrite(done.files, before, [], silent=False), "rebuild")
+    commit(lake, table, TableChange(done.files, before, [], data_change=True), TransactionId.unique("rebuild"))
     return done
 
 

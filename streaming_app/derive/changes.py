@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from streaming_app.derive.attributes import LOG_COLUMNS, Folded, fold, remaining
 from streaming_app.derive.isolate import ITEM, SetAside, compute_isolated, failed_by_app
 from streaming_app.derive.set_aside import quarantine_keys
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import dataset
-from streaming_app.lake.upsert import Transaction, exclude, hold, one_of, replace
+from streaming_app.lake.upsert import exclude, hold, one_of, replace
 from streaming_app.model.arrow import as_timestamp, drop_largest
 from streaming_app.model.tables import CHANGE, ITEM_ATTRIBUTES
 
@@ -47,7 +48,7 @@ def log_of(lake: Lake, keys: Keys, column: str) -> pa.Table:
     return pa.concat_tables([empty, *(log.to_table(columns=columns, filter=each) for each in wanted)])
 
 
-def upsert_items(lake: Lake, keys: Keys, created_ms: int, transaction: Transaction) -> list[SetAside]:
+def upsert_items(lake: Lake, keys: Keys, created_ms: int, transaction: TransactionId) -> list[SetAside]:
     """Bring the attributes of some items up to date; returns those set aside, which stay as they are."""
     if not any(len(ids) for ids in keys.values()):
         return []

@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.config.model import Config
 from streaming_app.errors import PluginError
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.upsert import Transaction
 from streaming_app.model.tables import EVENT
 from streaming_app.plugins.registry import load_function
 from streaming_app.storage.uris import absolute
@@ -21,7 +21,7 @@ Hook = Callable[[DataFrame], DataFrame]
 """Takes new events with all columns of ``event``; what it returns is appended to the hook's table."""
 
 
-def run_hooks(spark: SparkSession, uris: Sequence[str], config: Config, lake: Lake, transaction: Transaction) -> None:
+def run_hooks(spark: SparkSession, uris: Sequence[str], config: Config, lake: Lake, transaction: TransactionId) -> None:
     """Call every configured hook with the events of some new files, and append what it returns, once per micro-batch.
 
     Raises:
@@ -50,7 +50,7 @@ def new_events(spark: SparkSession, uris: Sequence[str], lake: Lake) -> DataFram
     return spark.read.schema(schema).option("basePath", root).parquet(*uris)
 
 
-def _append_once(rows: DataFrame, uri: str, transaction: Transaction) -> None:
+def _append_once(rows: DataFrame, uri: str, transaction: TransactionId) -> None:
     stream_id, batch_id = transaction
     writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
     writer.option("txnAppId", stream_id).option("txnVersion", batch_id).save(absolute(uri))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -16,6 +15,7 @@ from streaming_app.derive.changes import log_of
 from streaming_app.derive.isolate import SetAside, compute_isolated, ids_by_app, without
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import EVENT_COLUMNS
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import dataset
 from streaming_app.lake.upsert import hold, one_of, replace
@@ -58,7 +58,7 @@ def rebuild_users(config: Config, lake: Lake, job_id: str, users: Users) -> User
     # Each rebuild is a transaction of its own: it may be repeated as often as needed.
     for table, made in rows.items():
         held = hold(lake, TABLES[table], (_KEY,), one_of(values))
-        replace(lake, TABLES[table], held, without(made, failed), (f"rebuild-{uuid.uuid4()}", 0))
+        replace(lake, TABLES[table], held, without(made, failed), TransactionId.unique("rebuild"))
     return aside
 
 

@@ -12,9 +12,10 @@ from streaming_app.derive import session_rows
 from streaming_app.derive.isolate import SetAside, compute_isolated
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import in_parts
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.upsert import Choice, Held, Transaction, hold, replace, values_by_app, wanted_rows
+from streaming_app.lake.upsert import Choice, Held, hold, replace, values_by_app, wanted_rows
 from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.tables import SESSION
@@ -26,7 +27,7 @@ _MATCH = (_KEY, "match_id", "match_start")
 
 
 def upsert_sessions(
-    lake: Lake, states: pa.Table, sessions: SessionsSection, created_ms: int, transaction: Transaction
+    lake: Lake, states: pa.Table, sessions: SessionsSection, created_ms: int, transaction: TransactionId
 ) -> list[SetAside]:
     """Combine new states with the sessions they extend or join, and write those that have news; returns the users that were
     set aside, whose sessions stay as they are."""

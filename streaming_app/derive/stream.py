@@ -22,9 +22,9 @@ from streaming_app.derive.session_table import upsert_sessions
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
 from streaming_app.derive.user_table import upsert_users
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import conformed, in_chunks
-from streaming_app.lake.upsert import Transaction
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT
 from streaming_app.plugins.registry import apps_with_profiles
@@ -44,14 +44,16 @@ def derive(spark: SparkSession, config: Config, lake: Lake, summary: Summary) ->
     def process(batch: DataFrame, stream_id: str, batch_id: int) -> None:
         with summary.timed("derive files"):
             files = files_of(spark, batch, stream_id)
-        update(batch.sparkSession, files, config, lake, summary, (stream_id, batch_id))
+        update(batch.sparkSession, files, config, lake, summary, TransactionId(stream_id, batch_id))
 
     run_available_now(new_files(spark, lake), config.checkpoint_uri("derive"), process)
     with summary.timed("rebuild"):
         summary.keys_set_aside += len(rebuild_stale_users(config, lake, summary.job_id))
 
 
-def update(spark: SparkSession, files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: Transaction) -> None:
+def update(
+    spark: SparkSession, files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: TransactionId
+) -> None:
     """Bring the news of some files into the tables, each in one transaction that happens once."""
     with summary.timed("derive states"):
         groups = grouped(files[EVENT.name], spark.sparkContext.defaultParallelism)
@@ -61,7 +63,7 @@ def update(spark: SparkSession, files: NewFiles, config: Config, lake: Lake, sum
 
 
 def apply_states(
-    made: list[bytes], files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: Transaction
+    made: list[bytes], files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: TransactionId
 ) -> None:
     """Bring states of new events, and new changes, into ``user``, ``item_attributes`` and ``session``.
 

@@ -8,14 +8,15 @@ from streaming_app.derive import user_rows
 from streaming_app.derive.isolate import SetAside, compute_isolated, failed_by_app
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import in_parts
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.upsert import Transaction, exclude, hold, one_of, replace, values_by_app, wanted_rows
+from streaming_app.lake.upsert import exclude, hold, one_of, replace, values_by_app, wanted_rows
 from streaming_app.model.tables import USER
 
 _KEY = "user_pseudo_id"
 
 
-def upsert_users(lake: Lake, states: pa.Table, job_id: str, created_ms: int, transaction: Transaction) -> list[SetAside]:
+def upsert_users(lake: Lake, states: pa.Table, job_id: str, created_ms: int, transaction: TransactionId) -> list[SetAside]:
     """Combine new states with the rows that are there, and write the users that have news; returns those set aside, whose rows
     stay as they are."""
 

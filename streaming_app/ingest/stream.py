@@ -14,7 +14,7 @@ from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
-from streaming_app.ingest.commit.commit import commit_batch, is_committed
+from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
 from streaming_app.ingest.failures import NOT_PLANNED, naming
 from streaming_app.ingest.run_tasks import read_files
 from streaming_app.ingest.set_aside import passed_over, set_aside
@@ -95,7 +95,7 @@ class _Ingest:
 
     def _files(self, list_files: Callable[[], Iterable[SizedFile]], stream_id: str, batch_id: int) -> None:
         batch = self._batch(stream_id, batch_id)
-        if is_committed(batch, self._lake):
+        if passed_commit_point(batch, self._lake):
             return
         found = sorted(list_files(), key=lambda file: file.uri)
         try:

@@ -19,10 +19,11 @@ from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import apply_states, compute_states
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
-from streaming_app.ingest.commit.commit import commit_batch, is_committed
-from streaming_app.ingest.commit.recovery import roll_back_torn_batch
+from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
+from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import merged
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.duckdb import query_on_all_cores
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.query import dataset
@@ -79,8 +80,8 @@ class LocalPipeline:
     def ingest_again(self, *paths: Path, tasks: int = 1) -> dict[str, Any]:
         """The same micro-batch number once more, as after a crash."""
         batch = Batch(self.config, self.lake.storage, self.stream_id, self._batch, "test-job", self.created_ms, "all")
-        roll_back_torn_batch(self.config, self.lake)
-        if is_committed(batch, self.lake):
+        roll_back_incomplete_batch(self.config, self.lake)
+        if passed_commit_point(batch, self.lake):
             return {}
         parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]
         report = merged(FilePass(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
@@ -99,7 +100,7 @@ class LocalPipeline:
             self._derived[table.name] = set(live)
         summary = Summary("test-job")
         made = list(compute_states(self.lake.storage, self.config, files[EVENT.name]))
-        apply_states(made, files, self.config, self.lake, summary, ("test-derive", self._batch))
+        apply_states(made, files, self.config, self.lake, summary, TransactionId("test-derive", self._batch))
         summary.keys_set_aside += len(rebuild_stale_users(self.config, self.lake, "test-job"))
         return summary
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from streaming_app.commands.erase.finder import PersonFinder, PersonMatch
 from streaming_app.derive.set_aside import STAGE as DERIVE
 from streaming_app.errors import InputError
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import row_mask, without_rows
@@ -80,7 +80,7 @@ def erase_quarantine_rows(found: dict[str, list[int]], lake: Lake) -> None:
     """Write the files again without these rows, in one commit."""
     files = [file for file in live_files(lake.open(QUARANTINE)) if file.path in found]
     written = [each for file in files for each in _without(file, found[file.path], lake)]
-    commit_once(lake, QUARANTINE, Rewrite([], files, written, silent=False), "erase")
+    commit(lake, QUARANTINE, TableChange([], files, written, data_change=True), TransactionId.unique("erase"))
 
 
 def _without(file: LiveFile, positions: list[int], lake: Lake) -> list[WrittenFile]:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from streaming_app.commands.erase.anonymise import STAYING, anonymise_rows
 from streaming_app.commands.erase.person import Person
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
@@ -65,4 +65,5 @@ def erase_rows(table: Table, found: list[PersonRows], person: Person, secret: by
         for _, rows in row_groups(lake, table, each.file):
             writer.add(changed(rows))
     # No news for derive, which the rebuild of the user's rows makes up for; other readers of the log see what went.
-    commit_once(lake, table, Rewrite([], [each.file for each in found], writer.close(), silent=False), "erase")
+    change = TableChange([], [each.file for each in found], writer.close(), data_change=True)
+    commit(lake, table, change, TransactionId.unique("erase"))

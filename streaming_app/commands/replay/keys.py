@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from streaming_app.derive.isolate import ITEM, ids_by_app
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.set_aside import Waiting, waiting_keys
 from streaming_app.errors import Reason
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import QUARANTINE
@@ -57,7 +57,7 @@ def replay_keys(this: Operation, row_filter: QuarantineFilter) -> None:
     items = ids_by_app(sorted((key.app_id, key.id) for key in keys if key.column == ITEM))
     mark_stale(this.config, this.lake.storage, this.job_id, users)
     failed = rebuild_stale_users(this.config, this.lake, this.job_id)
-    failed |= {(each.app_id, each.id) for each in upsert_items(this.lake, items, now_ms, (f"items-{uuid.uuid4()}", 0))}
+    failed |= {(each.app_id, each.id) for each in upsert_items(this.lake, items, now_ms, TransactionId.unique("items"))}
     for file, rows in found:
         passed = [row.position for row in rows if (row.key.app_id, row.key.id) not in failed]
         this.count("tried", len(rows))

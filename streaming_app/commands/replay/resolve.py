@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.commands.operation import Operation
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups, row_mask
@@ -20,7 +20,7 @@ def mark_resolved(this: Operation, file: LiveFile, positions: pa.Array, now_ms: 
     resolved = row_mask(file.rows, positions)
     for first, rows in row_groups(this.lake, QUARANTINE, file):
         writer.add(set_resolved(rows, resolved.slice(first, len(rows)), this.job_id, now_ms))
-    commit_once(this.lake, QUARANTINE, Rewrite([], [file], writer.close()), "resolve")
+    commit(this.lake, QUARANTINE, TableChange([], [file], writer.close()), TransactionId.unique("resolve"))
 
 
 def set_resolved(rows: pa.Table, which: pa.Array, job_id: str | None, now_ms: int | None) -> pa.Table:

@@ -18,7 +18,7 @@ from streaming_app.commands.reprocess.affected_rows import AffectedFiles, Search
 from streaming_app.commands.reprocess.lost_duplicates import LostDuplicates, find_lost_duplicates, partition_of
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import AnyFile, LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import column_stats, delta_stats
@@ -170,7 +170,7 @@ def _day_swap(table: Table, parts: TableParts, lost: LostDuplicates, users: User
 def commit_swap(swap_days: DaySwap, lake: Lake) -> None:
     """Silent: derive has seen the old rows and would count the new ones besides. The users' rows are rebuilt instead."""
     if swap_days.removed or swap_days.added:
-        commit_once(lake, swap_days.table, Rewrite([], swap_days.removed, swap_days.added, silent=True), "reprocess")
+        commit(lake, swap_days.table, TableChange([], swap_days.removed, swap_days.added), TransactionId.unique("reprocess"))
 
 
 def _without(table: Table, file: AnyFile, lost: Mask, lake: Lake) -> list[WrittenFile]:

@@ -8,7 +8,6 @@ one commit a table: as if these raw files had come in today, and all others when
 from __future__ import annotations
 
 import time
-import uuid
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +39,7 @@ from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
 from streaming_app.ingest.commit.duplicate_days import join_days, remember
 from streaming_app.ingest.stream import ingest
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.metrics.progress import Progress
@@ -175,4 +175,4 @@ def _rebuild_items(lake: Lake) -> None:
             for rows in read_batches(lake, table, file, ["item_id"]):
                 found.setdefault(file.partition["app_id"], []).append(pc.unique(rows["item_id"].drop_null()))
     keys = {app_id: pc.unique(pa.chunked_array(parts, pa.string())) for app_id, parts in found.items()}
-    upsert_items(lake, keys, int(time.time() * 1_000), (f"items-{uuid.uuid4()}", 0))
+    upsert_items(lake, keys, int(time.time() * 1_000), TransactionId.unique("items"))

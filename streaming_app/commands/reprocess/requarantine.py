@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from streaming_app.commands.operation import Operation
 from streaming_app.commands.replay.resolve import set_resolved
 from streaming_app.ingest.commit.quarantine_copies import KEY, keys
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
@@ -39,7 +39,7 @@ def requarantine(this: Operation, shadow: Lake, raw_files: frozenset[str]) -> No
             counts = {name: number + here[name] for name, number in counts.items()}
     rewritten, added = writer.close(), _added(this.lake, shadow, pa.concat_arrays(known))
     if removed or added:
-        commit_once(this.lake, QUARANTINE, Rewrite(added, removed, rewritten), "reprocess")
+        commit(this.lake, QUARANTINE, TableChange(added, removed, rewritten), TransactionId.unique("reprocess"))
     # A row that is refused for another reason than before is none more.
     this.result["quarantined"] = sum(file.rows for file in added) - counts.pop("replaced")
     this.result |= counts

@@ -8,7 +8,7 @@ import msgspec
 
 from streaming_app import __version__
 from streaming_app.config.model import CheckpointSection, Config, SinkSection
-from streaming_app.ingest.commit.recovery import roll_back_torn_batch
+from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
 from streaming_app.lake.lake import Lake
 from streaming_app.storage.files import Storage
 
@@ -23,7 +23,7 @@ def open_shadow(config: Config, lake: Lake, folder: str) -> tuple[Config, Lake]:
     own = {"sink": SinkSection(uri=f"{folder}/tables"), "checkpoint": CheckpointSection(uri=folder)}
     shadow = Lake(f"{folder}/tables", lake.storage, lake.guard)
     shadowed = config.model_copy(update=own)
-    roll_back_torn_batch(shadowed, shadow)
+    roll_back_incomplete_batch(shadowed, shadow)
     shadow.create_all()
     return shadowed, shadow
 

@@ -19,7 +19,7 @@ from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.cli import _exit_code
 from streaming_app.commands import optimize
 from streaming_app.lake import maintenance
-from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.maintenance import MIN_FILES_SAVED, plan_compactions, writer_properties
@@ -148,7 +148,7 @@ def test_parquet_is_as_our_writer_makes_it(tmp_path: Path) -> None:
         columns = [known.get(field.name, pa.nulls(len(times), field.type)) for field in EVENT.schema]
         writer = PartitionWriter(EVENT, pipeline.lake.uri(EVENT), pipeline.lake.storage, "x")
         writer.add(pa.table(columns, schema=EVENT.schema))
-        commit(pipeline.lake.open(EVENT), EVENT, Rewrite(writer.close(), [], []), f"x-{number}", 0)
+        commit(pipeline.lake, EVENT, TableChange(writer.close(), [], []), TransactionId(f"x-{number}", 0))
     ours = _chunks(pipeline)
     optimize.run(pipeline.config, [EVENT], QUIET)
     theirs = _chunks(pipeline)
@@ -216,7 +216,7 @@ def test_files_of_an_older_layout(tmp_path: Path) -> None:
     for number in range(MIN_FILES_SAVED + 1):
         writer = PartitionWriter(old, lake.uri(old), lake.storage, "old")
         writer.add(pa.Table.from_pylist([{"reason": "malformed_line", "source_line": number}], schema=old.schema))
-        commit(DeltaTable(lake.uri(old)), old, Rewrite(writer.close(), [], []), f"old-{number}", 0)
+        commit(lake, old, TableChange(writer.close(), [], []), TransactionId(f"old-{number}", 0))
     pipeline = LocalPipeline(tmp_path)
     optimize.run(pipeline.config, [QUARANTINE], QUIET)
     assert files_of(pipeline)["quarantine"] == 1

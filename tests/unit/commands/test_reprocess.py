@@ -23,7 +23,7 @@ from streaming_app.commands.reprocess import shadow as shadow_module
 from streaming_app.config.model import AppSection, Config, RulesSection
 from streaming_app.derive.rebuild import rebuild_stale_users, rebuild_users
 from streaming_app.errors import BalanceError
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
@@ -364,7 +364,7 @@ def test_a_shadow_that_has_lost_a_row_is_not_exchanged(tmp_path: Path) -> None:
 
     def lose(shadow: LocalPipeline) -> None:
         [file, *_] = live_files(shadow.lake.open(EVENT))
-        commit_once(shadow.lake, EVENT, Rewrite([], [file], []), "lost")
+        commit(shadow.lake, EVENT, TableChange([], [file], []), TransactionId.unique("lost"))
 
     with pytest.raises(BalanceError, match="the shadow's batches wrote 6 events and changes, its tables have"):
         reprocess_here(pipeline, [path], DAYS, lose)
@@ -374,10 +374,10 @@ def test_a_shadow_that_has_lost_a_row_is_not_exchanged(tmp_path: Path) -> None:
 def test_a_commit_that_loses_a_row_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline, path = lake_before(tmp_path)
 
-    def careless(lake: Lake, table: Table, rewrite: Rewrite, what: str) -> None:
-        commit_once(lake, table, replace(rewrite, added=rewrite.added[1:], rewritten=rewrite.rewritten[1:]), what)
+    def careless(lake: Lake, table: Table, change: TableChange, transaction: TransactionId) -> None:
+        commit(lake, table, replace(change, added=change.added[1:], rewritten=change.rewritten[1:]), transaction)
 
-    monkeypatch.setattr(day_swap, "commit_once", careless)
+    monkeypatch.setattr(day_swap, "commit", careless)
     with pytest.raises(BalanceError, match=r"(item|event): has \d rows, \d of them from these raw files; there should be"):
         reprocess_here(pipeline, [path], DAYS)
 

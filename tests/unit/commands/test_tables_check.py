@@ -18,7 +18,7 @@ from streaming_app.commands.check import facts
 from streaming_app.commands.check.checks import CHECKS, check_tables
 from streaming_app.commands.operation import operation, stored_rows
 from streaming_app.environment import lock_lake
-from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.layout import LAYOUT_KEY, LAYOUT_VERSION
 from streaming_app.lake.parquet import PartitionWriter
@@ -60,7 +60,7 @@ def put(pipeline: LocalPipeline, table: Table, rows: pa.Table, **columns: Any) -
         rows = rows.set_column(rows.column_names.index(name), field, pa.repeat(pa.scalar(value, field.type), len(rows)))
     writer = PartitionWriter(table, pipeline.lake.uri(table), pipeline.lake.storage, "damage")
     writer.add(rows)
-    commit(pipeline.lake.open(table), table, Rewrite(writer.close(), [], []), f"damage-{datetime.now(UTC)}", 0)
+    commit(pipeline.lake, table, TableChange(writer.close(), [], []), TransactionId.unique("damage"))
     derived(pipeline)
 
 
@@ -76,7 +76,7 @@ def take(pipeline: LocalPipeline, table: Table, **values: str) -> None:
         if len(kept := rows.filter(~gone)) < len(rows):
             touched.append(file)
             writer.add(kept)
-    commit(pipeline.lake.open(table), table, Rewrite(writer.close(), touched, []), f"damage-{datetime.now(UTC)}", 0)
+    commit(pipeline.lake, table, TableChange(writer.close(), touched, []), TransactionId.unique("damage"))
     derived(pipeline)
 
 

@@ -16,7 +16,7 @@ from streaming_app.commands.check.checks import check_tables
 from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.errors import SinkError
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
@@ -69,7 +69,7 @@ def spoil(pipeline: LocalPipeline, table: Table, column: str, text: str, app_id:
             for _, rows in row_groups(pipeline.lake, table, file):
                 texts = pa.array([text] * len(rows), pa.string())
                 writer.add(rows.set_column(rows.column_names.index(column), table.schema.field(column), texts))
-            commit_once(pipeline.lake, table, Rewrite(writer.close(), [file], []), "spoil")
+            commit(pipeline.lake, table, TableChange(writer.close(), [file], []), TransactionId.unique("spoil"))
 
 
 BAD, GOOD = "shop", "web-gtm"
