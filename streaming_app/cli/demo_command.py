@@ -22,7 +22,7 @@ from streaming_app.metrics.progress import progress_for
 from streaming_app.plugins.load_config import load_config
 
 if TYPE_CHECKING:
-    from streaming_app.demo.counts import Counts, Generated
+    from streaming_app.demo.counts import Generated, GeneratedCounts
 
 
 def demo(
@@ -63,7 +63,7 @@ def _describe(generated: Generated, folder: Path) -> str:
     )
 
 
-def _describe_app(counts: Counts) -> str:
+def _describe_app(counts: GeneratedCounts) -> str:
     dirt = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.broken.items()))
     changes = f", {counts.changes:,} changes of attributes" if counts.changes else ""
     return f"{counts.events:,} events{changes}, {counts.resent:,} sent again, and on purpose {dirt}"

@@ -15,7 +15,7 @@ def print_result(answer: Result, *, json: bool, nothing: str = "") -> None:
     if json:
         say_json(answer)
     else:
-        say(nothing if nothing and not any(answer.values()) else _in_words(answer))
+        say(nothing if nothing and not any(answer.values()) else _format_result(answer))
 
 
 def print_plan(plan: Sequence[Result], *, json: bool) -> None:
@@ -24,15 +24,15 @@ def print_plan(plan: Sequence[Result], *, json: bool) -> None:
         say_json({"plan": plan})
         return
     for each in plan:
-        say(_in_words(each))
+        say(_format_result(each))
     say("nothing was done: --dry-run" if plan else "nothing to do")
 
 
-def _in_words(answer: Result) -> str:
-    return ", ".join(_shown(name, value) for name, value in answer.items() if value not in ({}, [], None))
+def _format_result(answer: Result) -> str:
+    return ", ".join(_format_value(name, value) for name, value in answer.items() if value not in ({}, [], None))
 
 
-def _shown(name: str, value: Any) -> str:
+def _format_value(name: str, value: Any) -> str:
     words = name.replace("_", " ")
     if isinstance(value, dict):
         return f"{words} " + " ".join(f"{key}={each}" for key, each in value.items())

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter, validators
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import console, say, say_json, say_json_text
-from streaming_app.commands.check.checks import Checked, check_tables
+from streaming_app.commands.check.checks import CheckResult, check_tables
 from streaming_app.deploy.ddl import athena_ddl, glue_table
 from streaming_app.environment import holder_of, open_lake
 from streaming_app.errors import BalanceError, QueryError
@@ -81,7 +81,7 @@ def check(
         raise BalanceError(f"{found:,} problems in {loaded.sink.uri}", "each says above what to do")
 
 
-def _in_words(checked: Checked) -> str:
+def _in_words(checked: CheckResult) -> str:
     lines = [f"{'problem' if checked.problems else 'ok':<8}{checked.name}: {checked.promise}"]
     for each in (*checked.problems, *checked.notes):
         lines += [f"        {each.table + ': ' if each.table else ''}{each.message}", f"        → {each.remedy}"]

@@ -43,8 +43,8 @@ class Summary:
         for reason, count in msgspec.json.decode(metrics["quarantined_by_reason"]).items():
             self.quarantined_by_reason[reason] = self.quarantined_by_reason.get(reason, 0) + count
         self.set_aside = self.quarantined_by_reason.get(Reason.UNREADABLE_FILE, 0)
-        self._spent("ingest", metrics["pass_seconds"])
-        self._spent("commit", metrics["commit_seconds"])
+        self._add_seconds("ingest", metrics["pass_seconds"])
+        self._add_seconds("commit", metrics["commit_seconds"])
         for phase, name in (("ingest", "pass_cpu_seconds"), ("commit", "commit_cpu_seconds")):
             self.cpu_seconds[phase] = round(self.cpu_seconds.get(phase, 0.0) + metrics[name], 3)
         if (latency := metrics["latency_p95_seconds"]) is not None:
@@ -55,9 +55,9 @@ class Summary:
         """Add the wall time of the block to a phase."""
         began = time.monotonic()
         yield
-        self._spent(phase, time.monotonic() - began)
+        self._add_seconds(phase, time.monotonic() - began)
 
-    def _spent(self, phase: str, seconds: float) -> None:
+    def _add_seconds(self, phase: str, seconds: float) -> None:
         self.seconds[phase] = round(self.seconds.get(phase, 0.0) + seconds, 3)
 
     def balance(self) -> str:
