@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from streaming_app.config.model import SessionsSection
 from streaming_app.derive import session_rows
+from streaming_app.derive.aggregates import split_into_parts
 from streaming_app.derive.isolate import SetAside, compute_isolated
 from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.derive.states import in_parts
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake
@@ -43,12 +43,12 @@ def upsert_sessions(
         return (ends is None or _epoch_ms(ends) >= earliest) and (begins is None or _epoch_ms(begins) <= latest)
 
     def make(new: pa.Table, known: pa.Table) -> pa.Table:
-        return session_rows.rows_of(pa.concat_tables([new, known]), sessions, created_ms)
+        return session_rows.rows_from_aggregates(pa.concat_tables([new, known]), sessions, created_ms)
 
     held = hold(lake, SESSION, _SEEN, _may_join(states), near)
-    stored = session_rows.as_states(wanted_rows(SESSION, held))
+    stored = session_rows.aggregates_of_rows(wanted_rows(SESSION, held))
     made, failed = [session_rows.MERGE_SCHEMA.empty_table()], []
-    for part in in_parts(session_rows.with_stored(states), stored):
+    for part in split_into_parts(session_rows.mark_as_new(states), stored):
         rows, aside = compute_isolated(make, *part)
         made += rows
         failed += aside

@@ -14,9 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from streaming_app.config.model import Config
-from streaming_app.derive.new_files import NewFiles
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.derive.stream import apply_states, compute_states
+from streaming_app.derive.stream import compute_aggregates, merge_aggregates
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
@@ -30,7 +29,7 @@ from streaming_app.lake.query import dataset
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT, TABLES
 from streaming_app.plugins.load_config import parse_config
-from streaming_app.spark.tasks import SizedFile
+from streaming_app.spark.table_stream import NewFiles, TableFile
 from streaming_app.storage.files import Storage
 
 # What differs between two runs over the same requests, however they are split: where a copy was read, and when.
@@ -95,12 +94,12 @@ class LocalPipeline:
             live = {file.path: file for file in live_files(self.lake.open(table))}
             new = [file for path, file in live.items() if path not in self._derived.get(table.name, set())]
             files[table.name] = [
-                SizedFile(f"{self.lake.uri(table)}/{each.path}", each.size, each.partition["app_id"]) for each in new
+                TableFile(f"{self.lake.uri(table)}/{each.path}", each.size, table.name, each.partition["app_id"]) for each in new
             ]
             self._derived[table.name] = set(live)
         summary = Summary("test-job")
-        made = list(compute_states(self.lake.storage, self.config, files[EVENT.name]))
-        apply_states(made, files, self.config, self.lake, summary, TransactionId("test-derive", self._batch))
+        made = list(compute_aggregates(self.lake.storage, self.config, files[EVENT.name]))
+        merge_aggregates(made, files, self.config, self.lake, summary, TransactionId("test-derive", self._batch))
         summary.keys_set_aside += len(rebuild_stale_users(self.config, self.lake, "test-job"))
         return summary
 

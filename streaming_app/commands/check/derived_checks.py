@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.commands.check.facts import Facts, Problem, buckets, by_partition, shown
-from streaming_app.derive.isolate import without
+from streaming_app.derive.isolate import drop_failed
 from streaming_app.lake.query import dataset
 from streaming_app.model.arrow import to_rows
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
@@ -79,7 +79,7 @@ def rebuilt_sample(facts: Facts) -> Iterator[Problem]:
         return
     wanted, failed = rebuilt_rows(facts.config, facts.lake, "check", users)
     for table in (USER, SESSION):
-        yield from _differing(table, without(_stored(facts, table, users), failed), without(wanted[table.name], failed))
+        yield from _differing(table, drop_failed(_stored(facts, table, users), failed), drop_failed(wanted[table.name], failed))
 
 
 def _stored(facts: Facts, table: Table, users: set[tuple[str, str]]) -> pa.Table:

@@ -25,14 +25,14 @@ from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.process_info import sources
 from streaming_app.model.tables import RUN_METRICS, TABLES, Table
-from streaming_app.spark.tasks import TASK_BYTES, Group, SizedFile
+from streaming_app.spark.tasks import TASK_BYTES, SizedFile
 
 _RECEIVED = "ingest_time_msec"
 _SHARE = 8
 """Of a file's bytes the lineage is no more than one in so many."""
 
-FileSearch = Callable[[Group], Iterable[bytes]]
-SearchRunner = Callable[[Group, FileSearch], Iterable[bytes]]
+FileSearch = Callable[[list[SizedFile]], Iterable[bytes]]
+SearchRunner = Callable[[list[SizedFile], FileSearch], Iterable[bytes]]
 """Runs a function on some files, in any number of tasks; everything that it yields."""
 
 
@@ -62,31 +62,34 @@ def find_affected_rows(
     table: Table, files: Sequence[LiveFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
 ) -> dict[str, Mask]:
     """Of each file that holds rows of the raw files, by its path: which rows these are."""
-    rows = {file.path: file.rows for file in files}
-    sized = [SizedFile(f"{lake.uri(table)}/{file.path}", file.size // _SHARE, file.path) for file in files]
+    root = lake.uri(table)
+    by_uri = {f"{root}/{file.path}": file for file in files}
+    sized = [SizedFile(uri, file.size // _SHARE) for uri, file in by_uri.items()]
     found = run(sized, partial(_search, table.name, affected, lake.for_workers)) if affected.raw_files else ()
     masks = (msgspec.msgpack.decode(each, type=tuple[str, bytes]) for each in found)
-    return {path: np.unpackbits(np.frombuffer(bits, np.uint8), count=rows[path]).astype(bool) for path, bits in masks}
+    return {
+        by_uri[uri].path: np.unpackbits(np.frombuffer(bits, np.uint8), count=by_uri[uri].rows).astype(bool) for uri, bits in masks
+    }
 
 
-def in_this_process(files: Group, work: FileSearch) -> Iterable[bytes]:
+def in_this_process(files: list[SizedFile], work: FileSearch) -> Iterable[bytes]:
     """For what is less than a task's work."""
     return list(work(files))
 
 
-def fits_one_task(files: Group) -> bool:
+def fits_one_task(files: list[SizedFile]) -> bool:
     """Whether one task would do."""
     return sum(file.size for file in files) <= TASK_BYTES
 
 
-def _search(table: str, affected: AffectedFiles, lake: Lake, group: Group) -> Iterator[bytes]:
+def _search(table: str, affected: AffectedFiles, lake: Lake, group: list[SizedFile]) -> Iterator[bytes]:
     """What each task runs: path and mask of the files that hold rows of the raw files."""
     names = pa.array(sorted(affected.raw_files), pa.string())
     for file in group:
         if _may_hold(TABLES[table], file, affected, lake):
             mask = _mask(file, names, lake)
             if mask.any():
-                yield msgspec.msgpack.encode((file.tag, np.packbits(mask).tobytes()))
+                yield msgspec.msgpack.encode((file.uri, np.packbits(mask).tobytes()))
 
 
 def _may_hold(table: Table, file: SizedFile, affected: AffectedFiles, lake: Lake) -> bool:

@@ -47,7 +47,7 @@ from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT, ITEM_ATTRIBUTES
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
-from streaming_app.spark.tasks import Group, grouped, run_tasks
+from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 from streaming_app.storage.any_objects import AnyObjects
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ def _name(days: Days) -> str:
 def _run_in(spark: SparkSession) -> SearchRunner:
     """Spark's tasks, where one would not do."""
 
-    def run(files: Group, work: Any) -> Any:
+    def run(files: list[SizedFile], work: Any) -> Any:
         if fits_one_task(files):
             return in_this_process(files, work)
-        return run_tasks(spark, grouped(files, spark.sparkContext.defaultParallelism), work)
+        return run_tasks(spark, group_by_size(files, parallelism(spark)), work)
 
     return run
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from streaming_app.commands import replay
 from streaming_app.commands.check.checks import check_tables
 from streaming_app.commands.replay import QuarantineFilter
-from streaming_app.derive.isolate import SetAside, compute_isolated, without
+from streaming_app.derive.isolate import SetAside, compute_isolated, drop_failed
 from streaming_app.errors import SinkError
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import live_files
@@ -47,7 +47,7 @@ def test_only_what_fails_is_set_aside(rows: list[tuple[str, str | None, int]], b
     assert found == sorted(({"app_id": a, "user_pseudo_id": u, "n": 2 * n} for a, u, n in rows if (a, u) not in there), key=str)
     assert {(each.app_id, each.id) for each in failed} == there
     assert {each.error for each in failed} <= {"ArithmeticError"}
-    assert len(without(table, failed)) == len(found)
+    assert len(drop_failed(table, failed)) == len(found)
 
 
 @pytest.mark.parametrize("error", [SinkError("the disk is full"), ArithmeticError("without a user")])
