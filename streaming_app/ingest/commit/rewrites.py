@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.dedupe import DataFile, Losers, Verdict, judge
@@ -19,6 +19,9 @@ from streaming_app.lake.rewrite import row_mask, without_rows
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.process_info import places
 from streaming_app.model.tables import ITEM, Table
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 
 @dataclass(frozen=True)
