@@ -14,7 +14,7 @@ from streaming_app.commands import optimize as optimizing
 from streaming_app.commands import vacuum as vacuuming
 from streaming_app.environment import open_lake
 from streaming_app.lake.maintenance import Compaction, ExpiredFiles
-from streaming_app.metrics.step_progress import steps_on
+from streaming_app.metrics.progress import progress_for
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.load_config import load_settings
 
@@ -38,8 +38,8 @@ def optimize(
         return
     result: dict[str, Any] = {"partitions": 0}
     if plan:  # where nothing is due, nobody is kept waiting and no audit row is left
-        with steps_on(console(stderr=True)) as steps:
-            result = optimizing.run(loaded, chosen, steps)
+        with progress_for(console(stderr=True), ()) as progress:
+            result = optimizing.run(loaded, chosen, progress)
     print_result(result, json=json, nothing="no partition has enough small files to be worth it")
 
 
@@ -77,8 +77,8 @@ def vacuum(
         return
     result: dict[str, Any] = {"files": 0, "bytes": 0, "log_entries": 0}
     if plan:
-        with steps_on(console(stderr=True)) as steps:
-            result = vacuuming.run(loaded, retention_hours, steps)
+        with progress_for(console(stderr=True), ()) as progress:
+            result = vacuuming.run(loaded, retention_hours, progress)
     print_result(result, json=json, nothing="nothing to delete")
 
 
