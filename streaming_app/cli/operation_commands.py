@@ -10,10 +10,10 @@ from typing import Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
 
-from streaming_app.cli.answers import tell
-from streaming_app.cli.linked_ids import confirm_links, show_links
+from streaming_app.cli.linked_ids_prompt import confirm_links, show_links
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
-from streaming_app.cli.run_command import tell_summary
+from streaming_app.cli.results import print_result
+from streaming_app.cli.run_command import print_summary
 from streaming_app.cli.terminal import console
 from streaming_app.commands.days import Days
 from streaming_app.errors import Reason
@@ -43,10 +43,10 @@ def backfill(
     loaded, days = load_config(config), Days(first.date(), last.date())
     if dry_run:
         found = command.plan(loaded, days)
-        tell({"files": found.files, "bytes": found.bytes}, json=json)
+        print_result({"files": found.files, "bytes": found.bytes}, json=json)
         return
     summary = _run(command.PHASES, partial(command.run, loaded, days))
-    tell_summary(summary, json=json)
+    print_summary(summary, json=json)
 
 
 def reprocess(
@@ -65,7 +65,7 @@ def reprocess(
 
     loaded, days = load_config(config), Days(first.date(), last.date())
     work = partial(command.run, loaded, days)
-    tell(command.plan(loaded, days) if dry_run else _run(command.PHASES, work), json=json)
+    print_result(command.plan(loaded, days) if dry_run else _run(command.PHASES, work), json=json)
 
 
 def replay(
@@ -87,7 +87,7 @@ def replay(
     moment = None if since is None else since.astimezone(UTC) if since.tzinfo else since.replace(tzinfo=UTC)
     row_filter = command.QuarantineFilter(tuple(map(str, reason)), moment, app)
     work = partial(command.run, loaded, row_filter)
-    tell(command.plan(loaded, row_filter) if dry_run else _run(command.PHASES, work), json=json)
+    print_result(command.plan(loaded, row_filter) if dry_run else _run(command.PHASES, work), json=json)
 
 
 def rebuild(
@@ -106,7 +106,7 @@ def rebuild(
 
     loaded = load_config(config)
     work = partial(command.run, loaded, tables)
-    tell(command.plan(loaded) if dry_run else _run(command.PHASES, work), json=json)
+    print_result(command.plan(loaded) if dry_run else _run(command.PHASES, work), json=json)
 
 
 def erase(
@@ -139,12 +139,12 @@ def erase(
     show_links(links, chosen=linked == "listed")
     if dry_run:
         plan = command.plan(loaded, person, raw=raw, linked=linked)
-        tell(plan | {"linked": [asdict(each) for each in links]} if json else plan, json=json)
+        print_result(plan | {"linked": [asdict(each) for each in links]} if json else plan, json=json)
         return
     confirmed = confirm_links(links, yes=yes) if linked == "listed" else ""
     listed = [each.user_pseudo_id for each in links] if linked == "listed" else []
     work = partial(command.run, loaded, person, mode, raw=raw, linked=linked, listed=listed, confirmed=confirmed)
-    tell(_run(command.PHASES, work), json=json)
+    print_result(_run(command.PHASES, work), json=json)
 
 
 def _run(phases: tuple[str, ...], work: Callable[[Progress], T]) -> T:

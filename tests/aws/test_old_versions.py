@@ -100,8 +100,8 @@ def test_what_may_not_be_read_is_said() -> None:
     with serving(Refusing) as address:
         [found] = old_versions(["s3://secret/lake"], Storage(address, REGION))
     assert found.days is None
-    assert "whether the bucket secret keeps old versions" in found.described
-    assert "s3:GetBucketVersioning" in found.described
+    assert "whether the bucket secret keeps old versions" in found.description
+    assert "s3:GetBucketVersioning" in found.description
 
 
 TODAY = date(2026, 11, 27)

@@ -14,7 +14,7 @@ from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.commands import replay
 from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.errors import SinkError
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.spark import raw_file_stream
 from streaming_app.spark.streams import MicroBatch
 from streaming_app.spark.tasks import SizedFile
@@ -170,7 +170,7 @@ def test_a_file_that_kills_its_task(spark: SparkSession, killing: Job, tmp_path:
     assert (summary.counts["files"], summary.set_aside) == (3, 1)
 
     put(tmp_path, bad)
-    result = replay.run(killing.config, QuarantineFilter(reasons=("unreadable_file",)), LogLines())
+    result = replay.run(killing.config, QuarantineFilter(reasons=("unreadable_file",)), LogProgress())
     assert (result["tried"], result["resolved"], result["written"]) == (1, 1, 1)
     assert quarantined(killing) == {}
     assert read(killing) == set(names)

@@ -283,7 +283,7 @@ def without_old_versions(
     for day, folders in ((vacuum, tables), (today, today_old)):
         for kept in old_versions(folders, lake.storage):
             if kept.days is None:
-                problems.append(kept.described)
+                problems.append(kept.description)
             elif kept.days:
                 ends.append(day + timedelta(days=kept.days + 1))  # S3 counts from the midnight after
     problems = sorted(set(problems))

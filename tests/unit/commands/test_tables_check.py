@@ -14,7 +14,7 @@ import pytest
 
 from streaming_app.cli import _exit_code
 from streaming_app.commands import optimize
-from streaming_app.commands.check import facts
+from streaming_app.commands.check import context
 from streaming_app.commands.check.checks import CHECKS, check_tables
 from streaming_app.commands.operation import operation, stored_rows
 from streaming_app.environment import lock_lake
@@ -104,8 +104,8 @@ COUNTED = f"session: {SAMPLED}differ in event_count: shop u-1 s-1 2026-05-2"
 DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] = {
     "none": (lambda _: None, {}),
     "compacted": (lambda pipeline: optimize.run(pipeline.config, TABLES.values(), QUIET), {}),
-    "a file is gone": (lambda pipeline: path_of(pipeline, ITEM).unlink(), {"files": ["item: files are missing: 1: app_id=shop/"], "unique_keys": [": could not be looked at: "]}),
-    "a file was cut": (lambda pipeline: path_of(pipeline, TABLES["quarantine"]).write_bytes(b"PAR1"), {"files": ["quarantine: files of another size than the log says: 1: part-"], "set_aside": [": could not be looked at: "]}),
+    "a file is gone": (lambda pipeline: path_of(pipeline, ITEM).unlink(), {"files": ["item: files are missing: 1: app_id=shop/"], "unique_keys": [": could not be checked: "]}),
+    "a file was cut": (lambda pipeline: path_of(pipeline, TABLES["quarantine"]).write_bytes(b"PAR1"), {"files": ["quarantine: files of another size than the log says: 1: part-"], "set_aside": [": could not be checked: "]}),
     "a command was killed": (killed, {"operations": ['operation: was interrupted: erase {"app":"shop"}, begun ']}),
     "a batch is out of balance": (
         lambda pipeline: put(pipeline, RUN_METRICS, rows_of(pipeline, RUN_METRICS), received=77, batch_id=9, written=0),
@@ -113,12 +113,12 @@ DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] 
     ),
     "an event was lost": (
         lambda pipeline: take(pipeline, EVENT, app_id="shop", event_id="1-a"),
-        {"stored_rows": [f"{TOLD}24 rows, run_metrics tells of 25"], "rebuilt_sample": [COUNTED]},
+        {"stored_rows": [f"{TOLD}24 rows, run_metrics counts 25"], "rebuilt_sample": [COUNTED]},
     ),
     "an event is there twice": (
         lambda pipeline: put(pipeline, EVENT, rows_of(pipeline, EVENT, EVENT_A)),
         {
-            "stored_rows": [f"{TOLD}26 rows, run_metrics tells of 25"],
+            "stored_rows": [f"{TOLD}26 rows, run_metrics counts 25"],
             "unique_keys": ["event: shop 2026-05-28: keys that are there more than once: 1: shop 1-a (2 times)"],
             "rebuilt_sample": [COUNTED],
         },
@@ -126,14 +126,14 @@ DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] 
     "an event is there on two days": (
         lambda pipeline: put(pipeline, EVENT, rows_of(pipeline, EVENT, EVENT_A), day=29),
         {
-            "stored_rows": [f"{TOLD}26 rows, run_metrics tells of 25"],
+            "stored_rows": [f"{TOLD}26 rows, run_metrics counts 25"],
             "unique_keys": ["event: shop 2026-05-28: keys that are there more than once: 1: shop 1-a (2 times)"],
             "rebuilt_sample": [COUNTED],
         },
     ),
     "two events share an id, days apart": (
         lambda pipeline: put(pipeline, EVENT, rows_of(pipeline, EVENT, EVENT_A), day=30),
-        {"stored_rows": [f"{TOLD}26 rows, run_metrics tells of 25"], "rebuilt_sample": [COUNTED]},
+        {"stored_rows": [f"{TOLD}26 rows, run_metrics counts 25"], "rebuilt_sample": [COUNTED]},
     ),
     "a user is there twice": (
         lambda pipeline: put(pipeline, USER, rows_of(pipeline, USER, "app_id = 'shop'")),
@@ -184,7 +184,7 @@ def test_what_is_found(case: str, sound: LocalPipeline, tmp_path: Path) -> None:
 
 def test_keys_are_compared_in_parts(sound: LocalPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: more rows than fit are taken apart by a hash of their key."""
-    monkeypatch.setattr(facts, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(context, "MAX_ROWS_PER_QUERY", 3)
     pipeline = copied(sound, tmp_path)
     assert problems(pipeline) == {}
     put(pipeline, EVENT, rows_of(pipeline, EVENT, "app_id = 'shop'", limit=50))
@@ -240,7 +240,7 @@ def test_the_command(sound: LocalPipeline, tmp_path: Path, capsys: pytest.Captur
         code, output, errors = call()
     assert code == 6
     assert "problem known_users: Everybody" in output
-    assert "        → make it anew: clickstream rebuild user\n" in output
+    assert "        → clickstream rebuild user\n" in output
     assert errors.startswith("error: 1 problems in ")
 
 

@@ -20,7 +20,7 @@ from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import CHANGE, EVENT, Table
 from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
@@ -98,11 +98,11 @@ def test_a_user_is_set_aside_named_and_brought_back(tmp_path: Path) -> None:
     derived(pipeline)
     [shown] = [checked for checked in check_tables(pipeline.config, 10, QUIET) if checked.name == "set_aside"]
     assert "u-1" in str(shown.problems)
-    assert replay.run(pipeline.config, QuarantineFilter(), LogLines())["resolved"] == 0
+    assert replay.run(pipeline.config, QuarantineFilter(), LogProgress())["resolved"] == 0
     assert len(pipeline.rows("quarantine")) == 1
     spoil(pipeline, EVENT, "user_properties_json_str", '{"tier":{"value":"gold","set_time_msec":null}}', BAD)
     derived(pipeline)
-    assert replay.run(pipeline.config, QuarantineFilter(("derive_error",)), LogLines())["resolved"] == 1
+    assert replay.run(pipeline.config, QuarantineFilter(("derive_error",)), LogProgress())["resolved"] == 1
     [user] = pipeline.rows("user", where=f"app_id = '{BAD}'")
     assert json.loads(user["user_properties_json_str"])["tier"]["value"] == "gold"
     assert pipeline.rows("quarantine", where="resolved_time IS NULL") == []
@@ -129,7 +129,7 @@ def test_an_item_is_set_aside_and_brought_back(tmp_path: Path) -> None:
     assert json.loads(row["raw"]) == {"item_id": "i-0"}
     spoil(pipeline, CHANGE, "properties_json_str", '{"p":1}', "sensors")
     derived(pipeline)
-    assert replay.run(pipeline.config, QuarantineFilter(), LogLines())["resolved"] == 1
+    assert replay.run(pipeline.config, QuarantineFilter(), LogProgress())["resolved"] == 1
     assert [row["item_id"] for row in pipeline.rows("item_attributes")] == ["i-0"]
 
 

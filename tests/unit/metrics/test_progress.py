@@ -43,6 +43,25 @@ def test_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages[3] == "batch 7: 2 files, 3,000 received, 2,990 written, 10 duplicate, 0 quarantined, 1.5 s"
 
 
+def report_steps(progress: Progress) -> None:
+    with progress:
+        progress.expect(30)
+        for name, size in (("event [a]", 10), ("item", 20)):
+            progress.step(name)
+            progress.advance(size)
+
+
+def test_steps_at_a_terminal_and_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    screen = io.StringIO()
+    report_steps(progress_for(Console(file=screen, force_terminal=True, width=200), ()))
+    assert "done" in screen.getvalue()
+    with caplog.at_level(logging.INFO, logger="clickstream"):
+        report_steps(progress_for(Console(file=io.StringIO(), force_terminal=False), ()))
+        assert caplog.messages == ["event [a]", "item"]
+        report_steps(progress_for(Console(file=io.StringIO(), force_terminal=False), (), log_steps=False))
+    assert len(caplog.messages) == 2
+
+
 @pytest.mark.parametrize("command", [backfill, erase, rebuild, replay, reprocess], ids=lambda module: module.__name__)
 def test_every_phase_of_a_command_has_words(command: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
     """Each that it may report, not only those that it lists."""
