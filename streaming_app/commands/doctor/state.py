@@ -16,7 +16,7 @@ from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.enrichers.ip import CDN_ADDRESSES
 from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, layout_of
 from streaming_app.lake.maintenance import table_exists
@@ -163,9 +163,9 @@ def operations(pipeline: Pipeline) -> Iterator[Finding]:
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
-def _newest(file: LiveFile) -> datetime:
+def _newest(file: DataFile) -> datetime:
     """When the newest micro-batch in a file of ``run_metrics`` began, from the log alone."""
-    moment = file.most.get("created_time")
+    moment = file.max_values.get("created_time")
     if not isinstance(moment, datetime):
         return _NEVER
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -37,7 +37,7 @@ from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
-from streaming_app.ingest.commit.duplicate_days import join_days, remember
+from streaming_app.ingest.commit.duplicate_days import join_days, remember_days
 from streaming_app.ingest.stream import ingest
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake, live_files
@@ -147,7 +147,7 @@ def swap_days(
     if users := {user for each in swaps for user in each.users}:
         mark_stale(this.config, lake.storage, this.job_id, users)
     for each in swaps:
-        remember(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
+        remember_days(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
         commit_swap(each, lake)
     check_result(swaps, before, days, affected, lake, run)
     this.result |= {"days": len(days), "before": before_of_days, "after": _events_on(days, lake)}

@@ -11,8 +11,8 @@ import msgspec
 
 from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.commit.changes import DeduplicatedChange
 from streaming_app.ingest.commit.quarantine_copies import Quarantined
-from streaming_app.ingest.commit.rewrites import Deduped
 from streaming_app.ingest.report import Report
 from streaming_app.ingest.write.ages import Ages
 from streaming_app.lake.commit import TableChange
@@ -31,13 +31,13 @@ class Timing:
 class Outcome:
     """What a batch is about to do to the tables."""
 
-    events: Deduped
-    changes: Deduped | None
+    events: DeduplicatedChange
+    changes: DeduplicatedChange | None
     items: TableChange
     quarantined: Quarantined
 
     @property
-    def unique(self) -> list[Deduped]:
+    def unique(self) -> list[DeduplicatedChange]:
         return [self.events, self.changes] if self.changes else [self.events]
 
     def files_by_table(self) -> dict[str, int]:
