@@ -82,7 +82,7 @@ def replay_unreadable_files(this: Operation, rows: list[UnreadableFileRow], prog
         timing = Timing(time.monotonic() - began, sum(file.size for file in files))
         metrics = commit_batch(batch, report, timing, this.lake)
         for name in ("written", "duplicate", "filtered"):
-            this.count(name, metrics[name])
+            this.count(name, getattr(metrics, name))
         progress.batch(metrics)
     this.count("tried", len(rows))
     _resolve(this, [row for row in rows if row.uri not in still])
