@@ -1,7 +1,7 @@
 """The key of the digests that identify erased persons in the audit: without a secret, a reader of the table could try ids.
 
-It is derived from ``privacy.hash_key`` where there is one. Otherwise it is a random one, kept below the checkpoints, which queries
-of the tables do not reach.
+It is derived from ``privacy.hash_key`` where there is one. Otherwise it is a random one, kept below the checkpoints, which
+queries of the tables do not reach.
 """
 
 from __future__ import annotations
