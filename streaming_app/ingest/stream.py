@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
 from streaming_app.config.model import Config
@@ -18,19 +17,20 @@ from streaming_app.ingest.run_tasks import read_files
 from streaming_app.ingest.set_aside import passed_over, set_aside
 from streaming_app.ingest.transform.refused import check_not_all, pass_refused_batch, refused_folders, refused_places
 from streaming_app.lake.lake import Lake
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.spark.raw_file_stream import files_of, raw_files
 from streaming_app.spark.session import Session
 from streaming_app.spark.streams import MicroBatch, run_available_now
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.any_objects import AnyObjects
 
-OnBatch = Callable[[dict[str, Any]], None]
+OnBatch = Callable[[BatchMetrics], None]
 
 
 def ingest(spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
     """Run the query of one window until every file that was there at its start is processed, or set aside.
 
-    ``on_batch`` is called after each commit with the batch's row of ``run_metrics``.
+    ``on_batch`` is called after each commit.
     """
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     while backlog:
@@ -111,7 +111,7 @@ class _Ingest:
         return Batch(self._config, self._lake.storage, stream_id, batch_id, self._job_id, created_ms, self._window.name)
 
 
-def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: Lake) -> dict[str, Any]:
+def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: Lake) -> BatchMetrics:
     """Pass and commit of one micro-batch."""
     began = time.monotonic()
     report = read_files(spark, batch, files)

@@ -1,4 +1,4 @@
-"""``replay`` of what derive set aside: the rows of these users and items are computed again, from all that there is of them."""
+"""Replaying what derive set aside: the rows of these users and items are computed again, from all of their events."""
 
 from __future__ import annotations
 

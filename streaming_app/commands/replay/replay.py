@@ -135,7 +135,7 @@ def _replay_file(this: Operation, file: DataFile, number: int, row_filter: Quara
     mark_resolved(this, file, pa.array(passed, pa.int64()), created_ms)
     this.count("resolved", len(passed))
     for name in ("written", "duplicate", "filtered"):
-        this.count(name, metrics[name])
+        this.count(name, getattr(metrics, name))
     progress.batch(metrics)
 
 

@@ -1,7 +1,7 @@
-"""Rows of some raw files give way to those that a shadow of the tables has of them, on whatever day either lies.
+"""Replacing the rows of some raw files with those that a shadow of the tables has of them, on whatever day they are.
 
 One commit a table, so that no reader meets an event that has moved to another day twice, or not at all. Files of the shadow keep
-their names on the way: an exchange that is tried again changes only what still differs.
+their names on the way: a swap that is repeated after a kill changes only what still differs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from streaming_app.model.process_info import places
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
 
 IN_ORDER = (ITEM, CHANGE, EVENT)
-"""``event`` says what there is, so it comes last."""
+"""``event`` is the source of truth, so it is committed last."""
 
 UserKeys = set[tuple[str, str]]
 
@@ -59,7 +59,7 @@ class TableParts:
 
 @dataclass(frozen=True)
 class DaySwap:
-    """What becomes of a table, and of how many rows; ``users`` have rows among them."""
+    """The change of one table, and its counts of rows; ``users`` have rows among them."""
 
     table: Table
     removed: list[DataFile]

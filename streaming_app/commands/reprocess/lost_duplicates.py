@@ -1,4 +1,4 @@
-"""Copies of one event of which a reprocessed raw file has one and another raw file the other: as in ingest, one stays."""
+"""Duplicates between a reprocessed raw file and another raw file: as in ingest, one of them stays."""
 
 from __future__ import annotations
 

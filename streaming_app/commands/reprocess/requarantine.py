@@ -1,4 +1,4 @@
-"""What a reprocessing could not use is in ``quarantine`` afterwards, once and unresolved; what it could is resolved."""
+"""Updating ``quarantine`` after a reprocessing: rejected elements are in it once, unresolved; others are resolved."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEXTS = pa.array([], pa.string())
 
 
 def requarantine(this: Operation, shadow: Lake, raw_files: frozenset[str]) -> None:
-    """Bring the rows of some raw files to what their shadow refuses, for today's reasons, in one commit: the shadow has read
+    """Make the rows of some raw files those that their shadow rejects, with today's reasons, in one commit: the shadow has read
     these files to their end."""
     names, now_ms = pa.array(sorted(raw_files), pa.string()), int(time.time() * 1_000)
     elements, rejections = _refused(shadow)
@@ -40,7 +40,7 @@ def requarantine(this: Operation, shadow: Lake, raw_files: frozenset[str]) -> No
     rewritten, added = writer.close(), _added(this.lake, shadow, pa.concat_arrays(known))
     if removed or added:
         commit(this.lake, QUARANTINE, TableChange(added, removed, rewritten), TransactionId.unique("reprocess"))
-    # A row that is refused for another reason than before is none more.
+    # A row that is rejected for another reason than before does not count as a new one.
     this.result["quarantined"] = sum(file.rows for file in added) - counts.pop("replaced")
     this.result |= counts
 

@@ -6,8 +6,7 @@ that did not get there is rolled back before the next write (:mod:`.recovery`).
 
 from __future__ import annotations
 
-from typing import Any
-
+import msgspec
 import pyarrow as pa
 
 from streaming_app.backlog.stale_users import mark_stale
@@ -21,6 +20,7 @@ from streaming_app.ingest.report import Report
 from streaming_app.lake.commit import TableChange, commit, is_committed
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METRICS
 
 
@@ -29,8 +29,8 @@ def passed_commit_point(batch: Batch, lake: Lake) -> bool:
     return is_committed(lake.open(EVENT), batch.transaction)
 
 
-def commit_batch(batch: Batch, report: Report, timing: Timing, lake: Lake) -> dict[str, Any]:
-    """Deduplicate and commit; returns the batch's row of ``run_metrics``.
+def commit_batch(batch: Batch, report: Report, timing: Timing, lake: Lake) -> BatchMetrics:
+    """Deduplicate and commit; returns what the batch did.
 
     Raises:
         BalanceError: the counts do not add up; nothing was committed.
@@ -50,7 +50,7 @@ def commit_batch(batch: Batch, report: Report, timing: Timing, lake: Lake) -> di
     commit(lake, ITEM, outcome.items, batch.transaction)
     if changes:
         commit(lake, CHANGE, changes.change, batch.transaction, changes.target)
-    metrics |= clock.seconds()
+    metrics = msgspec.structs.replace(metrics, **clock.seconds())
     commit(lake, RUN_METRICS, _metrics_row(metrics, batch, lake), batch.transaction)
     commit(lake, EVENT, events.change, batch.transaction, events.target)
     return metrics
@@ -63,7 +63,7 @@ def _outcome(batch: Batch, report: Report, lake: Lake) -> Outcome:
     return Outcome(events, changes, items, deduplicate_quarantine(report.of("quarantine"), lake))
 
 
-def _metrics_row(metrics: dict[str, Any], batch: Batch, lake: Lake) -> TableChange:
+def _metrics_row(metrics: BatchMetrics, batch: Batch, lake: Lake) -> TableChange:
     writer = PartitionWriter(RUN_METRICS, lake.uri(RUN_METRICS), batch.storage, f"batch-{batch.batch_id}")
-    writer.add(pa.Table.from_pylist([metrics], schema=RUN_METRICS.schema))
+    writer.add(pa.Table.from_pylist([metrics.to_row()], schema=RUN_METRICS.schema))
     return TableChange(writer.close(), [], [])
