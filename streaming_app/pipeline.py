@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.source_partitions import Window, due_windows, mark_uri
@@ -17,6 +16,7 @@ from streaming_app.ingest.stream import ingest
 from streaming_app.lake.lake import Lake
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
 from streaming_app.storage.any_objects import AnyObjects
@@ -40,7 +40,7 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
 def _run(config: Config, lake: Lake, summary: Summary, progress: Progress) -> Summary:
     storage = lake.storage
 
-    def batch_done(metrics: dict[str, Any]) -> None:
+    def batch_done(metrics: BatchMetrics) -> None:
         summary.add(metrics)
         progress.batch(metrics)
 

@@ -1,7 +1,7 @@
 """How far raw files grow when they are unpacked, as the last micro-batches measured it.
 
 A micro-batch adds a file with one row to ``run_metrics``, so the statistics in its Delta log are the values themselves: the
-log's newest commits tell them without a reader of Parquet in the Lambda. The files of a compaction have more rows: they are
+log's newest commits have them without a reader of Parquet in the Lambda. The files of a compaction have more rows: they are
 passed over.
 """
 

@@ -1,4 +1,4 @@
-"""The command line: thin commands over the functions of the other packages.
+"""The command line: one function per command that parses, calls and prints.
 
 Exit codes: 0 done; 1 unexpected error; 2 bad configuration or query; 3 source unreadable; 4 table or checkpoint unusable;
 5 something missing on this machine; 6 a batch's counts did not add up; 7 a hook of yours failed;
@@ -79,7 +79,7 @@ def _set_up_logging(*, debug: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
     logging.getLogger("clickstream").setLevel(logging.DEBUG if debug else logging.INFO)
     for name in ("botocore", "boto3", "py4j"):
-        # They would tell session tokens, and all that tasks are sent, the configuration's secrets among it.
+        # They would log session tokens, and all data that tasks are sent, among it the configuration's secrets.
         logging.getLogger(name).setLevel(logging.INFO if debug else logging.WARNING)
 
 

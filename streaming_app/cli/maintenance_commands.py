@@ -14,7 +14,7 @@ from streaming_app.commands import optimize as optimizing
 from streaming_app.commands import vacuum as vacuuming
 from streaming_app.environment import open_lake
 from streaming_app.lake.maintenance import Compaction, ExpiredFiles
-from streaming_app.metrics.step_progress import steps_on
+from streaming_app.metrics.progress import progress_for
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.load_config import load_settings
 
@@ -37,9 +37,9 @@ def optimize(
         print_plan([_compaction(each) for each in plan], json=json)
         return
     result: dict[str, Any] = {"partitions": 0}
-    if plan:  # where nothing is due, nobody is kept waiting and no audit row is left
-        with steps_on(console(stderr=True)) as steps:
-            result = optimizing.run(loaded, chosen, steps)
+    if plan:  # where nothing is due, the lock is not taken and no audit row is written
+        with progress_for(console(stderr=True), ()) as progress:
+            result = optimizing.run(loaded, chosen, progress)
     print_result(result, json=json, nothing="no partition has enough small files to be worth it")
 
 
@@ -59,7 +59,7 @@ def vacuum(
     retention_hours: Annotated[
         int, Parameter(help="keep what a version of so many hours needs", validator=validators.Number(gte=0))
     ] = vacuuming.RETENTION_HOURS,
-    force: Annotated[bool, Parameter(negative="", help="though something may still need what is deleted")] = False,
+    force: Annotated[bool, Parameter(negative="", help="delete even what may still be needed")] = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -77,8 +77,8 @@ def vacuum(
         return
     result: dict[str, Any] = {"files": 0, "bytes": 0, "log_entries": 0}
     if plan:
-        with steps_on(console(stderr=True)) as steps:
-            result = vacuuming.run(loaded, retention_hours, steps)
+        with progress_for(console(stderr=True), ()) as progress:
+            result = vacuuming.run(loaded, retention_hours, progress)
     print_result(result, json=json, nothing="nothing to delete")
 
 

@@ -34,7 +34,7 @@ def backfill(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Process the raw files of some days again, or for the first time; what is there already stays single.
+    """Process the raw files of some days again, or for the first time; what is stored already stays single.
 
     Example: clickstream backfill --from 2026-11-01 --to 2026-11-03
     """
@@ -57,7 +57,7 @@ def reprocess(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Make some days of events anew from their raw files, with today's code and configuration; user and session follow.
+    """Compute some days of events again from their raw files, with today's code and configuration; user and session follow.
 
     Example: clickstream reprocess --from 2026-11-01 --to 2026-11-03
     """
@@ -77,7 +77,7 @@ def replay(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Try quarantined elements again, with today's code and configuration: what passes lands once and is marked.
+    """Process quarantined elements again, with today's code and configuration: what passes is stored once, and marked.
 
     Example: clickstream replay --reason unknown_app --since 2026-11-01
     """
@@ -98,7 +98,7 @@ def rebuild(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Make user or session (or both) anew from event, swapped in one commit.
+    """Compute all of user or session (or both) again from event, and replace the table in one commit.
 
     Example: clickstream rebuild session
     """
@@ -124,7 +124,7 @@ def erase(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Take one person out of all tables and quarantine, and say from which day on nothing remains.
+    """Erase one person from all tables and quarantine, and say from which day on nothing remains.
 
     With a login id, the pseudonymous ids that it was seen with are shown first, with what they would take along: whoever can send
     an event can link the id of another to a login.

@@ -19,7 +19,7 @@ from streaming_app.model.arrow import to_rows
 from streaming_app.model.escape import escape
 
 TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes", "operation"]
-JsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
+RowsJsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
 _ABOVE_0 = validators.Number(gt=0)
 Seconds = Annotated[float, Parameter(name="--max-seconds", validator=_ABOVE_0, help="give up after so long")]
 MemoryMb = Annotated[
@@ -38,7 +38,7 @@ def inspect(
     limit: Annotated[int, Parameter(help="rows to show")] = 5,
     max_seconds: Seconds = _LIMITS.seconds,
     max_memory_mb: MemoryMb = _LIMITS.memory_mb,
-    json: JsonOption = False,
+    json: RowsJsonOption = False,
 ) -> None:
     """Show rows of a table, newest first where it has times; one row a block, columns without a value left out.
 
@@ -69,7 +69,7 @@ def sql(
     max_seconds: Seconds = _LIMITS.seconds,
     max_memory_mb: MemoryMb = _LIMITS.memory_mb,
     max_rows: MaxRows = _LIMITS.rows,
-    json: JsonOption = False,
+    json: RowsJsonOption = False,
 ) -> None:
     """Run a SELECT over the tables (`clickstream tables describe` lists them).
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from streaming_app.cli.terminal import say, say_json
 
-Result = Mapping[str, Any]
+CommandResult = Mapping[str, Any]
 
 
-def print_result(answer: Result, *, json: bool, nothing: str = "") -> None:
+def print_result(answer: CommandResult, *, json: bool, nothing: str = "") -> None:
     """Counts by name; for people, ``nothing`` in place of them where all are zero."""
     if json:
         say_json(answer)
@@ -18,7 +18,7 @@ def print_result(answer: Result, *, json: bool, nothing: str = "") -> None:
         say(nothing if nothing and not any(answer.values()) else _format_result(answer))
 
 
-def print_plan(plan: Sequence[Result], *, json: bool) -> None:
+def print_plan(plan: Sequence[CommandResult], *, json: bool) -> None:
     """What would be done, a line each."""
     if json:
         say_json({"plan": plan})
@@ -28,7 +28,7 @@ def print_plan(plan: Sequence[Result], *, json: bool) -> None:
     say("nothing was done: --dry-run" if plan else "nothing to do")
 
 
-def _format_result(answer: Result) -> str:
+def _format_result(answer: CommandResult) -> str:
     return ", ".join(_format_value(name, value) for name, value in answer.items() if value not in ({}, [], None))
 
 

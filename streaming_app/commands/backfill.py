@@ -5,8 +5,6 @@ Events that are stored already are duplicates, and so are elements in quarantine
 
 from __future__ import annotations
 
-from typing import Any
-
 from streaming_app.backlog.source_partitions import Window
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.days import Days, raw_folders
@@ -17,6 +15,7 @@ from streaming_app.errors import SourceError
 from streaming_app.ingest.stream import ingest
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
 from streaming_app.storage.any_objects import AnyObjects
@@ -46,7 +45,7 @@ def run(config: Config, days: Days, progress: Progress) -> Summary:
         summary = Summary(this.job_id)
         storage = this.lake.storage
 
-        def batch_done(metrics: dict[str, Any]) -> None:
+        def batch_done(metrics: BatchMetrics) -> None:
             summary.add(metrics)
             progress.batch(metrics)
 

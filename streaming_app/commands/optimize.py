@@ -13,7 +13,7 @@ from streaming_app.commands.operation import Operation, operation
 from streaming_app.config.model import Config
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.maintenance import Compaction, CompactionResult, compact, find_compactions
-from streaming_app.metrics.step_progress import Steps
+from streaming_app.metrics.progress import Progress
 from streaming_app.model.tables import Table
 
 
@@ -26,7 +26,7 @@ def plan(lake: Lake, tables: Iterable[Table]) -> list[Compaction]:
     return [due for table in tables for due in find_compactions(lake, table)]
 
 
-def run(config: Config, tables: Iterable[Table], steps: Steps) -> dict[str, Any]:
+def run(config: Config, tables: Iterable[Table], progress: Progress) -> dict[str, Any]:
     """Compact what is due; returns counts: partitions, files and bytes before and after.
 
     Raises:
@@ -38,17 +38,17 @@ def run(config: Config, tables: Iterable[Table], steps: Steps) -> dict[str, Any]
         this.result = asdict(CompactionResult(0, 0, 0, 0, 0))
         # Merged files are smaller than the sum of their parts: some may be merged once more.
         while due := plan(this.lake, chosen):
-            steps.expect(sum(each.bytes for each in due))
-            if not sum([_compact(this, each, steps) for each in due]):
+            progress.expect(sum(each.bytes for each in due))
+            if not sum([_compact(this, each, progress) for each in due]):
                 break  # deltalake merged nothing: another round would do the same
         return this.result
 
 
-def _compact(this: Operation, due: Compaction, steps: Steps) -> int:
+def _compact(this: Operation, due: Compaction, progress: Progress) -> int:
     """Compact one partition; returns how many files fewer it has."""
-    steps.begin(f"{due}: {due.files:,} files, {due.bytes / 1e6:,.1f} MB")
+    progress.step(f"{due}: {due.files:,} files, {due.bytes / 1e6:,.1f} MB")
     result = compact(this.lake, due)
     for name, number in asdict(result).items():
         this.count(name, number)
-    steps.done(due.bytes)
+    progress.advance(due.bytes)
     return result.files_before - result.files_after

@@ -6,7 +6,7 @@ from typing import Any
 
 from streaming_app.commands.operation import operation
 from streaming_app.config.model import Config
-from streaming_app.derive.all_users import rebuild_table
+from streaming_app.derive.full_rebuild import rebuild_table
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
 from streaming_app.lake.lake import live_files

@@ -17,7 +17,7 @@ from streaming_app.errors import ConfigError, SinkError
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.layout import RETENTION_DAYS
 from streaming_app.lake.maintenance import ExpiredFiles, delete_expired, find_expired
-from streaming_app.metrics.step_progress import Steps
+from streaming_app.metrics.progress import Progress
 from streaming_app.model.tables import TABLES
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.uris import absolute
@@ -55,7 +55,7 @@ def check_safe(config: Config, lake: Lake, retention_hours: int) -> None:
         )
 
 
-def run(config: Config, retention_hours: int, steps: Steps) -> dict[str, Any]:
+def run(config: Config, retention_hours: int, progress: Progress) -> dict[str, Any]:
     """Delete the files of the plan; returns counts: files and bytes of data, entries of logs.
 
     Raises:
@@ -65,20 +65,20 @@ def run(config: Config, retention_hours: int, steps: Steps) -> dict[str, Any]:
     with operation(config, "vacuum", {"retention_hours": retention_hours}) as this:
         this.result = {"files": 0, "bytes": 0, "log_entries": 0}
         expired = plan(config, this.lake, retention_hours)
-        steps.expect(sum(each.bytes for each in expired))
+        progress.expect(sum(each.bytes for each in expired))
         for each in expired:
-            _delete(this, each, retention_hours, steps)
+            _delete(this, each, retention_hours, progress)
         return this.result
 
 
-def _delete(this: Operation, expired: ExpiredFiles, retention_hours: int, steps: Steps) -> None:
+def _delete(this: Operation, expired: ExpiredFiles, retention_hours: int, progress: Progress) -> None:
     data, log = len(expired.data), len(expired.log)
-    steps.begin(f"{expired.table.name}: {data:,} files, {log:,} log entries, {expired.bytes / 1e6:,.1f} MB")
+    progress.step(f"{expired.table.name}: {data:,} files, {log:,} log entries, {expired.bytes / 1e6:,.1f} MB")
     delete_expired(this.lake, expired, retention_hours)
     this.count("files", data)
     this.count("bytes", expired.bytes)
     this.count("log_entries", log)
-    steps.done(expired.bytes)
+    progress.advance(expired.bytes)
 
 
 def _unfinished(config: Config, lake: Lake) -> Iterator[tuple[str, str]]:

@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 
 from streaming_app.config.model import SessionsSection
 from streaming_app.derive import session_rows
+from streaming_app.derive.aggregates import split_into_parts
 from streaming_app.derive.isolate import SetAside, compute_isolated
 from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.derive.states import in_parts
 from streaming_app.lake.commit import TransactionId
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.upsert import Choice, Held, hold, replace, values_by_app, wanted_rows
 from streaming_app.model.arrow import as_epoch_ms
@@ -37,18 +37,18 @@ def upsert_sessions(
     earliest = pc.min(states["first_msec"]).as_py() - reach_ms
     latest = pc.max(states["last_msec"]).as_py() + reach_ms
 
-    def near(file: LiveFile) -> bool:
+    def near(file: DataFile) -> bool:
         """A session that ends before, or begins after, cannot be joined; the log's statistics tell so file by file."""
-        ends, begins = file.most.get("session_end"), file.least.get("event_timestamp")
+        ends, begins = file.max_values.get("session_end"), file.min_values.get("event_timestamp")
         return (ends is None or _epoch_ms(ends) >= earliest) and (begins is None or _epoch_ms(begins) <= latest)
 
     def make(new: pa.Table, known: pa.Table) -> pa.Table:
-        return session_rows.rows_of(pa.concat_tables([new, known]), sessions, created_ms)
+        return session_rows.rows_from_aggregates(pa.concat_tables([new, known]), sessions, created_ms)
 
     held = hold(lake, SESSION, _SEEN, _may_join(states), near)
-    stored = session_rows.as_states(wanted_rows(SESSION, held))
+    stored = session_rows.aggregates_of_rows(wanted_rows(SESSION, held))
     made, failed = [session_rows.MERGE_SCHEMA.empty_table()], []
-    for part in in_parts(session_rows.with_stored(states), stored):
+    for part in split_into_parts(session_rows.mark_as_new(states), stored):
         rows, aside = compute_isolated(make, *part)
         made += rows
         failed += aside

@@ -6,9 +6,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
-
-from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
 from streaming_app.config.model import Config
@@ -20,18 +17,20 @@ from streaming_app.ingest.run_tasks import read_files
 from streaming_app.ingest.set_aside import passed_over, set_aside
 from streaming_app.ingest.transform.refused import check_not_all, pass_refused_batch, refused_folders, refused_places
 from streaming_app.lake.lake import Lake
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.spark.raw_file_stream import files_of, raw_files
-from streaming_app.spark.streams import run_available_now
+from streaming_app.spark.session import Session
+from streaming_app.spark.streams import MicroBatch, run_available_now
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.any_objects import AnyObjects
 
-OnBatch = Callable[[dict[str, Any]], None]
+OnBatch = Callable[[BatchMetrics], None]
 
 
-def ingest(spark: SparkSession, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
+def ingest(spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
     """Run the query of one window until every file that was there at its start is processed, or set aside.
 
-    ``on_batch`` is called after each commit with the batch's row of ``run_metrics``.
+    ``on_batch`` is called after each commit.
     """
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     while backlog:
@@ -44,7 +43,7 @@ def ingest(spark: SparkSession, config: Config, lake: Lake, backlog: Backlog, jo
 class _Ingest:
     """One backlog on its way."""
 
-    def __init__(self, spark: SparkSession, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
+    def __init__(self, spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
         self._spark, self._config, self._lake, self._job_id = spark, config, lake, job_id
         self._backlog, self._window, self._on_batch = backlog, backlog.window, on_batch
         self._reached = -1  # the last micro-batch that Spark handed out
@@ -89,9 +88,9 @@ class _Ingest:
         self._backlog.set_aside(refused)
         return bool(refused)
 
-    def _process(self, files: DataFrame, stream_id: str, batch_id: int) -> None:
-        self._reached = batch_id
-        self._files(partial(files_of, self._spark, files, stream_id), stream_id, batch_id)
+    def _process(self, batch: MicroBatch) -> None:
+        self._reached = batch.batch_id
+        self._files(partial(files_of, self._spark, batch), batch.stream_id, batch.batch_id)
 
     def _files(self, list_files: Callable[[], Iterable[SizedFile]], stream_id: str, batch_id: int) -> None:
         batch = self._batch(stream_id, batch_id)
@@ -112,7 +111,7 @@ class _Ingest:
         return Batch(self._config, self._lake.storage, stream_id, batch_id, self._job_id, created_ms, self._window.name)
 
 
-def process_files(spark: SparkSession, batch: Batch, files: list[SizedFile], lake: Lake) -> dict[str, Any]:
+def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: Lake) -> BatchMetrics:
     """Pass and commit of one micro-batch."""
     began = time.monotonic()
     report = read_files(spark, batch, files)

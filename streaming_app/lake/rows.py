@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from streaming_app.lake.files import AnyFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
@@ -17,7 +17,7 @@ _FEW_ROWS = 256
 """Rows that are read at a time where one of the columns may hold a megabyte of text in each."""
 
 
-def read_batches(lake: Lake, table: Table, file: AnyFile, columns: Sequence[str]) -> Iterator[pa.Table]:
+def read_batches(lake: Lake, table: Table, file: DataFile, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Some columns of a file, a part at a time in the file's order; columns that it does not have are null."""
     system, root = lake.storage.filesystem(lake.uri(table))
     schema = pa.schema([table.schema.field(name) for name in columns])
@@ -25,7 +25,7 @@ def read_batches(lake: Lake, table: Table, file: AnyFile, columns: Sequence[str]
         present = [name for name in columns if name in parquet.schema_arrow.names]
         has_long_texts = not table.unbounded_columns.isdisjoint(present)
         for batch in parquet.iter_batches(_FEW_ROWS if has_long_texts else _BATCH_ROWS, columns=present):
-            yield conformed(pa.Table.from_batches([batch]), schema)
+            yield conform_to_schema(pa.Table.from_batches([batch]), schema)
 
 
 def in_chunks(batches: Iterable[pa.RecordBatch], most_rows: int, most_bytes: int) -> Iterator[pa.Table]:
@@ -48,7 +48,7 @@ def read_columns(uri: str, columns: Sequence[str] | None, storage: Storage) -> p
     return pq.read_table(path, columns=columns and list(columns), filesystem=system, partitioning=None)
 
 
-def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def conform_to_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Rows with the schema's columns, in its order; those they do not have are null."""
     for field in schema:
         if field.name not in rows.column_names:

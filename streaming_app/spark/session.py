@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import TypeAlias
 
 from pyspark.sql import SparkSession
 
@@ -16,6 +17,9 @@ from streaming_app.spark.jvm_log import jvm_output_to_log
 from streaming_app.spark.required_classes import require_classes
 from streaming_app.storage.files import Storage
 from streaming_app.storage.private_files import private_directory
+
+Session: TypeAlias = SparkSession
+"""What the rest of the application passes on; only this package calls Spark."""
 
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -51,6 +55,11 @@ LOCAL_SETTINGS = {
 
 # A job of a minute ends before the optimising compiler has paid for itself, and one thread collects a small heap best.
 SHORT_JOB_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xss4m"
+
+
+def is_running() -> bool:
+    """Whether this process has a session already."""
+    return SparkSession.getActiveSession() is not None
 
 
 def get_session(config: Config, storage: Storage) -> SparkSession:

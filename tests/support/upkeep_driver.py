@@ -13,7 +13,7 @@ from typing import Any
 
 from streaming_app.commands import operation, optimize, vacuum
 from streaming_app.config.model import Config
-from streaming_app.metrics.step_progress import LogSteps
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.load_config import load_config
 
@@ -84,9 +84,9 @@ def arm(moment: str, lake: Path) -> None:
 
 def run(config: Config, moment: str) -> None:
     if moment.startswith("optimize"):
-        optimize.run(config, TABLES.values(), LogSteps())
+        optimize.run(config, TABLES.values(), LogProgress())
     else:
-        vacuum.run(config, RETENTION_HOURS, LogSteps())
+        vacuum.run(config, RETENTION_HOURS, LogProgress())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from streaming_app.config.model import Config
 from streaming_app.environment import open_lake
 from streaming_app.errors import ClickstreamError
 from streaming_app.lake.query import snapshot
-from streaming_app.metrics.step_progress import Steps
+from streaming_app.metrics.progress import Progress
 
 TableCheck = Callable[[CheckContext], Iterable[TableProblem]]
 
@@ -36,24 +36,24 @@ class CheckResult:
     notes: list[TableProblem] = field(default_factory=list)
 
 
-def check_tables(config: Config, sample: int, steps: Steps) -> Iterator[CheckResult]:
+def check_tables(config: Config, sample: int, progress: Progress) -> Iterator[CheckResult]:
     """Run all checks; where tables are missing, or not in this version's layout, only that is reported."""
-    steps.expect(len(CHECKS) + 1)
+    progress.expect(len(CHECKS) + 1)
     lake = open_lake(config)
-    steps.begin(layouts.__name__)
+    progress.step(layouts.__name__)
     result = CheckResult(layouts.__name__, _promise(layouts), list(layouts(lake)))
-    steps.done(1)
+    progress.advance(1)
     yield result
     if result.problems:
         return
     context = CheckContext(config, lake, snapshot(lake), sample)
     for check in CHECKS:
         name = getattr(check, "__name__", "")
-        steps.begin(name)
+        progress.step(name)
         found = list(_run_check(check, context))
         notes: list[TableProblem] = [each for each in found if isinstance(each, TableNote)]
         yield CheckResult(name, _promise(check), [each for each in found if not isinstance(each, TableNote)], notes)
-        steps.done(1)
+        progress.advance(1)
 
 
 def _promise(check: Callable[..., object]) -> str:

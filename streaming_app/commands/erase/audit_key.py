@@ -1,7 +1,7 @@
-"""The key of the digests by which the audit knows the persons it erased: secret, or whoever reads the table could try ids.
+"""The key of the digests that identify erased persons in the audit: without a secret, a reader of the table could try ids.
 
-It is made of ``privacy.hash_key`` where there is one. Otherwise it is a random one, kept below the checkpoints: queries of the
-tables do not reach it.
+It is derived from ``privacy.hash_key`` where there is one. Otherwise it is a random one, kept below the checkpoints, which
+queries of the tables do not reach.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NAME = "audit_key"
 
 
 def audit_key(config: Config, storage: Storage) -> bytes:
-    """The key, 32 bytes; the random one is made at the first call, and stays."""
+    """The key, 32 bytes; a random one is created at the first call, and kept."""
     key = find_audit_key(config, storage)
     if key is None:
         slot = _slot(config, storage)

@@ -41,7 +41,7 @@ from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import TABLES
 from streaming_app.spark.session import get_session
-from streaming_app.spark.tasks import Group, SizedFile, grouped, run_tasks
+from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
 from streaming_app.storage.objects import Found
@@ -226,14 +226,14 @@ def _erase_raw(config: Config, person: Person, storage: Storage, *, dry_run: boo
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     files = [SizedFile(each.found.uri, each.found.size) for each in listed_files(whole, config.source.glob, objects)]
     spark = get_session(config, storage)
-    groups = grouped(files, spark.sparkContext.defaultParallelism)
+    groups = group_by_size(files, parallelism(spark))
     counts = RawCounts()
     for each in run_tasks(spark, groups, partial(_erase_group, config, person, storage, dry_run)):
         counts.add(msgspec.json.decode(each, type=RawCounts))
     return counts
 
 
-def _erase_group(config: Config, person: Person, storage: Storage, dry_run: bool, group: Group) -> Iterator[bytes]:
+def _erase_group(config: Config, person: Person, storage: Storage, dry_run: bool, group: list[SizedFile]) -> Iterator[bytes]:
     eraser = RawEraser(storage, PersonFinder(config, person.app_id, person.ids), config.limits.max_line_bytes)
     for file in group:
         yield msgspec.json.encode(eraser.erase(file.uri, dry_run=dry_run))

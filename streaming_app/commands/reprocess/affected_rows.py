@@ -1,4 +1,4 @@
-"""Which stored rows come from some raw files, on whatever day they lie.
+"""Finding the stored rows that come from some raw files, on whatever day they are.
 
 Events that are always fresh, and those that other rules let in before, may lie on any day: so all files of a table are asked,
 but by their receive times first, a column that takes a byte or two a row. The lineage (``process_info``) is read only of files
@@ -18,21 +18,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.process_info import sources
 from streaming_app.model.tables import RUN_METRICS, TABLES, Table
-from streaming_app.spark.tasks import TASK_BYTES, Group, SizedFile
+from streaming_app.spark.tasks import TASK_BYTES, SizedFile
 
 _RECEIVED = "ingest_time_msec"
 _SHARE = 8
 """Of a file's bytes the lineage is no more than one in so many."""
 
-FileSearch = Callable[[Group], Iterable[bytes]]
-SearchRunner = Callable[[Group, FileSearch], Iterable[bytes]]
+FileSearch = Callable[[list[SizedFile]], Iterable[bytes]]
+SearchRunner = Callable[[list[SizedFile], FileSearch], Iterable[bytes]]
 """Runs a function on some files, in any number of tasks; everything that it yields."""
 
 
@@ -47,8 +47,8 @@ class AffectedFiles:
 
 
 def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, last_ms: int) -> AffectedFiles:
-    """The raw files that a shadow was made of; the span of the days on which they can have been received is widened to what
-    their requests themselves tell."""
+    """The raw files that a shadow was made from; the span in which they can have been received is widened by the receive times
+    of their requests."""
     for file in live_files(shadow.open(RUN_METRICS)):
         names = ("first_ingest_time", "last_ingest_time")
         rows = read_columns(f"{shadow.uri(RUN_METRICS)}/{file.path}", names, shadow.storage)
@@ -59,34 +59,37 @@ def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, l
 
 
 def find_affected_rows(
-    table: Table, files: Sequence[LiveFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
+    table: Table, files: Sequence[DataFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
 ) -> dict[str, Mask]:
     """Of each file that holds rows of the raw files, by its path: which rows these are."""
-    rows = {file.path: file.rows for file in files}
-    sized = [SizedFile(f"{lake.uri(table)}/{file.path}", file.size // _SHARE, file.path) for file in files]
+    root = lake.uri(table)
+    by_uri = {f"{root}/{file.path}": file for file in files}
+    sized = [SizedFile(uri, file.size // _SHARE) for uri, file in by_uri.items()]
     found = run(sized, partial(_search, table.name, affected, lake.for_workers)) if affected.raw_files else ()
     masks = (msgspec.msgpack.decode(each, type=tuple[str, bytes]) for each in found)
-    return {path: np.unpackbits(np.frombuffer(bits, np.uint8), count=rows[path]).astype(bool) for path, bits in masks}
+    return {
+        by_uri[uri].path: np.unpackbits(np.frombuffer(bits, np.uint8), count=by_uri[uri].rows).astype(bool) for uri, bits in masks
+    }
 
 
-def in_this_process(files: Group, work: FileSearch) -> Iterable[bytes]:
-    """For what is less than a task's work."""
+def in_this_process(files: list[SizedFile], work: FileSearch) -> Iterable[bytes]:
+    """Run the search in this process, where it is less than a task's work."""
     return list(work(files))
 
 
-def fits_one_task(files: Group) -> bool:
+def fits_one_task(files: list[SizedFile]) -> bool:
     """Whether one task would do."""
     return sum(file.size for file in files) <= TASK_BYTES
 
 
-def _search(table: str, affected: AffectedFiles, lake: Lake, group: Group) -> Iterator[bytes]:
-    """What each task runs: path and mask of the files that hold rows of the raw files."""
+def _search(table: str, affected: AffectedFiles, lake: Lake, group: list[SizedFile]) -> Iterator[bytes]:
+    """Run in each task: yields path and mask of the files that hold rows of the raw files."""
     names = pa.array(sorted(affected.raw_files), pa.string())
     for file in group:
         if _may_hold(TABLES[table], file, affected, lake):
             mask = _mask(file, names, lake)
             if mask.any():
-                yield msgspec.msgpack.encode((file.tag, np.packbits(mask).tobytes()))
+                yield msgspec.msgpack.encode((file.uri, np.packbits(mask).tobytes()))
 
 
 def _may_hold(table: Table, file: SizedFile, affected: AffectedFiles, lake: Lake) -> bool:

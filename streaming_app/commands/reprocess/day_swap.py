@@ -1,7 +1,7 @@
-"""Rows of some raw files give way to those that a shadow of the tables has of them, on whatever day either lies.
+"""Replacing the rows of some raw files with those that a shadow of the tables has of them, on whatever day they are.
 
 One commit a table, so that no reader meets an event that has moved to another day twice, or not at all. Files of the shadow keep
-their names on the way: an exchange that is tried again changes only what still differs.
+their names on the way: a swap that is repeated after a kill changes only what still differs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from streaming_app.commands.reprocess.lost_duplicates import LostDuplicates, fin
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.hashes import Mask
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import AnyFile, LiveFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import column_stats, delta_stats
 from streaming_app.lake.rewrite import without_rows
@@ -28,7 +28,7 @@ from streaming_app.model.process_info import places
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
 
 IN_ORDER = (ITEM, CHANGE, EVENT)
-"""``event`` says what there is, so it comes last."""
+"""``event`` is the source of truth, so it is committed last."""
 
 UserKeys = set[tuple[str, str]]
 
@@ -38,32 +38,32 @@ class TableParts:
     """Files of a table by what they hold. ``masks`` says of the files that are ``going`` which rows are the raw files'."""
 
     masks: dict[str, Mask]
-    going: list[LiveFile]
-    rest: list[WrittenFile]
+    going: list[DataFile]
+    rest: list[DataFile]
     """Their other rows."""
-    coming: list[WrittenFile]
+    coming: list[DataFile]
     """The shadow's, copied beside the table's own."""
-    there: list[LiveFile]
+    there: list[DataFile]
     """The shadow's that an earlier try has put in."""
-    others: list[LiveFile]
+    others: list[DataFile]
     """Without rows of the raw files."""
 
     @property
-    def made(self) -> list[AnyFile]:
+    def made(self) -> list[DataFile]:
         return [*self.coming, *self.there]
 
     @property
-    def kept(self) -> list[AnyFile]:
+    def kept(self) -> list[DataFile]:
         return [*self.rest, *self.others]
 
 
 @dataclass(frozen=True)
 class DaySwap:
-    """What becomes of a table, and of how many rows; ``users`` have rows among them."""
+    """The change of one table, and its counts of rows; ``users`` have rows among them."""
 
     table: Table
-    removed: list[LiveFile]
-    added: list[WrittenFile]
+    removed: list[DataFile]
+    added: list[DataFile]
     taken_out: int
     """Rows of the raw files that go, and"""
     put_in: int
@@ -121,7 +121,7 @@ def _plan_items(
 
 
 def _parts(
-    table: Table, stored: list[LiveFile], lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner
+    table: Table, stored: list[DataFile], lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner
 ) -> TableParts:
     made = live_files(shadow.open(table))
     names, known = {file.path for file in made}, {file.path for file in stored}
@@ -173,11 +173,11 @@ def commit_swap(swap_days: DaySwap, lake: Lake) -> None:
         commit(lake, swap_days.table, TableChange([], swap_days.removed, swap_days.added), TransactionId.unique("reprocess"))
 
 
-def _without(table: Table, file: AnyFile, lost: Mask, lake: Lake) -> list[WrittenFile]:
+def _without(table: Table, file: DataFile, lost: Mask, lake: Lake) -> list[DataFile]:
     return without_rows(lake, table, file, pa.array(lost))
 
 
-def _copied(file: LiveFile, table: Table, lake: Lake, shadow: Lake) -> WrittenFile:
+def _copied(file: DataFile, table: Table, lake: Lake, shadow: Lake) -> DataFile:
     """The shadow's file, beside the table's own: whole, also where an earlier try died while it copied."""
     system, target = lake.storage.filesystem(f"{lake.uri(table)}/{file.path}")
     _, source = shadow.storage.filesystem(f"{shadow.uri(table)}/{file.path}")
@@ -188,13 +188,13 @@ def _copied(file: LiveFile, table: Table, lake: Lake, shadow: Lake) -> WrittenFi
         rows, names = parquet.metadata.num_rows, list(table.stats_columns)
         groups = [parquet.read_row_group(group, columns=names) for group in range(parquet.num_row_groups)]
     stats = delta_stats(rows, [column_stats(group, table.stats_columns) for group in groups])
-    return WrittenFile(table.name, file.path, file.partition, file.size, rows, stats)
+    return DataFile(file.path, file.partition, file.size, rows, table.name, stats)
 
 
 def _users(table: Table, parts: TableParts, lake: Lake) -> UserKeys:
     """Users with rows of the raw files, in files that go or come."""
     found: UserKeys = set()
-    files: list[AnyFile] = [*parts.going, *parts.coming]
+    files: list[DataFile] = [*parts.going, *parts.coming]
     for file in files:
         mask, first = parts.masks.get(file.path), 0
         for rows in read_batches(lake, table, file, ["user_pseudo_id"]):
@@ -205,5 +205,5 @@ def _users(table: Table, parts: TableParts, lake: Lake) -> UserKeys:
     return found
 
 
-def rows_of(files: Iterable[AnyFile]) -> int:
+def rows_of(files: Iterable[DataFile]) -> int:
     return sum(file.rows for file in files)

@@ -37,7 +37,7 @@ from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
-from streaming_app.ingest.commit.duplicate_days import join_days, remember
+from streaming_app.ingest.commit.duplicate_days import join_days, remember_days
 from streaming_app.ingest.stream import ingest
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake, live_files
@@ -47,7 +47,7 @@ from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT, ITEM_ATTRIBUTES
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
-from streaming_app.spark.tasks import Group, grouped, run_tasks
+from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 from streaming_app.storage.any_objects import AnyObjects
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ def _name(days: Days) -> str:
 def _run_in(spark: SparkSession) -> SearchRunner:
     """Spark's tasks, where one would not do."""
 
-    def run(files: Group, work: Any) -> Any:
+    def run(files: list[SizedFile], work: Any) -> Any:
         if fits_one_task(files):
             return in_this_process(files, work)
-        return run_tasks(spark, grouped(files, spark.sparkContext.defaultParallelism), work)
+        return run_tasks(spark, group_by_size(files, parallelism(spark)), work)
 
     return run
 
@@ -147,7 +147,7 @@ def swap_days(
     if users := {user for each in swaps for user in each.users}:
         mark_stale(this.config, lake.storage, this.job_id, users)
     for each in swaps:
-        remember(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
+        remember_days(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
         commit_swap(each, lake)
     check_result(swaps, before, days, affected, lake, run)
     this.result |= {"days": len(days), "before": before_of_days, "after": _events_on(days, lake)}

@@ -1,4 +1,4 @@
-"""Counting an exchange of rows twice: before it is committed, and by looking again afterwards."""
+"""Checking the counts of a swap of rows: before it is committed, and in the tables afterwards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
     Raises:
         BalanceError: a row would be lost, or there twice; nothing was exchanged.
     """
-    counted = _written(shadow)
+    counted = _count_written(shadow)
     found = sum(each.made + each.outdone for each in swaps if each.table is not ITEM)
     if found != counted:
         raise _unbalanced(f"the shadow's batches wrote {counted} events and changes, its tables have {found}")
@@ -60,12 +60,12 @@ def check_result(
             raise BalanceError(
                 f"{each.table.name}: has {there[0]} rows, {there[1]} of them from these raw files; there should be "
                 f"{wanted[0]} and {wanted[1]}",
-                "give the command again; if that ends the same, please report it with these raw files",
+                "repeat the command; if that ends the same, please report it with these raw files",
             )
 
 
-def _written(shadow: Lake) -> int:
-    """What the batches of the shadow say that they wrote."""
+def _count_written(shadow: Lake) -> int:
+    """Rows that the batches of the shadow wrote, by their metrics."""
     files = live_files(shadow.open(RUN_METRICS))
     uris = [f"{shadow.uri(RUN_METRICS)}/{file.path}" for file in files]
     return sum(pc.sum(read_columns(uri, ["written"], shadow.storage)["written"]).as_py() or 0 for uri in uris)

@@ -416,7 +416,7 @@ def test_only_files_with_rows_of_that_time_are_asked_for_their_lineage(tmp_path:
     pipeline.ingest(path)
     asked: list[str] = []
     real = affected_module._mask
-    monkeypatch.setattr(affected_module, "_mask", lambda file, *rest: asked.append(file.tag) or real(file, *rest))
+    monkeypatch.setattr(affected_module, "_mask", lambda file, *rest: asked.append(file.uri) or real(file, *rest))
     done = reprocess_here(pipeline, [path], Days(date(2026, 5, 28), date(2026, 5, 28))).result
     assert (done["taken_out"], done["put_in"]) == (2, 2)
     assert len(set(asked)) == 4  # the two files that go, and the two that have come

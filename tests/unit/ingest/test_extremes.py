@@ -14,7 +14,7 @@ from streaming_app.cli.query_commands import format_cell
 from streaming_app.commands import erase
 from streaming_app.commands.check.checks import check_tables
 from streaming_app.commands.erase.person import Person
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.arrow import to_rows
 from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.columns import columns_of
@@ -47,7 +47,7 @@ def live_through(pipeline: LocalPipeline, lines: list[bytes]) -> None:
             for value in row.values()
         )
     for user in {(row["app_id"], row["user_pseudo_id"]) for row in pipeline.rows("user")}:
-        result = erase.run(pipeline.config, Person(user[0], user[1]), "delete", LogLines())
+        result = erase.run(pipeline.config, Person(user[0], user[1]), "delete", LogProgress())
         assert result["remaining"] == 0
 
 

@@ -25,7 +25,7 @@ from streaming_app.errors import SinkError
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
 from tests.support.killed import Killed
 from tests.support.lake import ALL_TABLES, LocalPipeline
@@ -160,7 +160,7 @@ def test_old_files_are_written_again(old: LocalPipeline) -> None:
     rebuild_users(old.config, old.lake, "later", {("shop", "u-0"), ("shop", "u-1")})
     config = old.config.model_copy(update={"apps": {**old.config.apps, "blog": old.config.apps["shop"]}})
     with operation(config, "replay", {}) as this:
-        replay_into(this, QuarantineFilter(), LogLines())
+        replay_into(this, QuarantineFilter(), LogProgress())
     assert this.result["resolved"] == this.result["written"] == 1
     assert {row["event_id"] for row in old.rows("event", where="app_id = 'blog'")} == {"strange"}
     resolved = old.query("SELECT resolved_by FROM quarantine WHERE resolved_time IS NOT NULL").to_pylist()
