@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from streaming_app.backlog.derive_log import derive_is_behind
-from streaming_app.backlog.source_partitions import due_windows
+from streaming_app.backlog.source_partitions import due_partitions
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.commands.interrupted import find_interrupted
@@ -85,7 +85,7 @@ def lease(pipeline: Pipeline) -> Iterator[Finding]:
 def backlog(pipeline: Pipeline) -> Iterator[Finding]:
     """What is unprocessed, by the checkpoints."""
     config, objects = pipeline.config, pipeline.objects
-    found = [unprocessed(window, config.source.glob, objects) for window in due_windows(config, objects)]
+    found = [unprocessed(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)]
     yield _waiting(found)
     if any(each.unfinished for each in found):
         yield Finding("backlog", "warning", "a micro-batch was interrupted", f"it goes on with the next run: {_RUN}")
@@ -151,7 +151,7 @@ def operations(pipeline: Pipeline) -> Iterator[Finding]:
     if not table_exists(pipeline.lake, OPERATION):
         return
     holder = holder_of(pipeline.config, pipeline.storage)
-    found = [each for each in find_interrupted(pipeline.lake) if holder is None or each.operation != holder.what]
+    found = [each for each in find_interrupted(pipeline.lake) if holder is None or each.operation != holder.purpose]
     for each in found:
         yield Finding("operations", "warning", f"was interrupted: {each}", f"repeat it: clickstream {each.operation}")
     if not found:

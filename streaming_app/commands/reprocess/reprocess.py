@@ -60,7 +60,7 @@ def plan(config: Config, days: Days) -> dict[str, int]:
     """What would be read, and how many events are stored now; nothing is written."""
     lake, objects = open_lake(config), AnyObjects(config.s3.endpoint, config.s3.region)
     raw = find_raw_files(config, lake, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
-    backlog = unprocessed(raw.window, config.source.glob, objects)
+    backlog = unprocessed(raw.source_partition, config.source.glob, objects)
     events = sum(file.rows for file in live_files(lake.open(EVENT)) if file.day in days)
     return {"files": backlog.files, "bytes": backlog.bytes, "events_now": events, "files_that_are_gone": len(raw.missing_files)}
 
@@ -83,14 +83,14 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
             shadow_config, shadow = open_shadow(config, this.lake, folder)
             objects = AnyObjects(config.s3.endpoint, config.s3.region)
             raw = find_raw_files(config, this.lake, days, objects, f"{folder}/ingest")
-            backlog = unprocessed(raw.window, config.source.glob, objects)
+            backlog = unprocessed(raw.source_partition, config.source.glob, objects)
             progress.phase("ingest")
             progress.backlog(backlog.files, backlog.bytes)
             if backlog:
                 ingest(spark, shadow_config, shadow, backlog, this.job_id, progress.batch)
             # Of a file that could not be read now, an archived one say, the stored rows stay.
-            was_read = set(committed_files(objects, raw.window.checkpoint)) - find_unread_files(shadow)
-            affected = find_affected_files(shadow, was_read, *raw.received.span_ms)
+            fully_read = set(committed_files(objects, raw.source_partition.checkpoint)) - find_unread_files(shadow)
+            affected = find_affected_files(shadow, fully_read, *raw.received.span_ms)
             progress.phase("replace")
             swap_days(this, shadow_config, shadow, affected, frozenset(days), f"{folder}/days.json", _run_in(spark))
             this.result["kept"] = sum(rows for name, rows in raw.missing_files.items() if name not in affected.raw_files)
