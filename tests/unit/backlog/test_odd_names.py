@@ -78,7 +78,7 @@ def test_places(case: str) -> None:
     ],
 )
 def test_what_spark_is_given(names: tuple[str, ...], where: str) -> None:
-    assert _where(ROOT, backlog(*names)) == where
+    assert _where(ROOT, backlog(*names).given) == where
 
 
 def test_no_folder_that_spark_cannot_list_is_given() -> None:
@@ -87,7 +87,7 @@ def test_no_folder_that_spark_cannot_list_is_given() -> None:
     assert len(found.given) == MAX_DIRECTORIES
     assert found.is_part
     assert f"{ROOT}/m" not in found.given
-    assert _where(ROOT, backlog("m/../a")).endswith("raw/{_/_/}")
+    assert _where(ROOT, backlog("m/../a").given).endswith("raw/{_/_/}")
 
 
 def test_a_literal_is_one_in_braces_too() -> None:
