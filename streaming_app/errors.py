@@ -102,7 +102,7 @@ class PluginError(ClickstreamError):
     exit_code = 7
 
 
-class LeaseError(ClickstreamError):
+class LockError(ClickstreamError):
     """Another process writes to the tables, or may do so by now."""
 
     exit_code = 8

@@ -28,7 +28,9 @@ def compression_ratio(objects: Objects, run_metrics_uri: str) -> float:
 
 def _sizes(objects: Objects, log: str) -> Iterator[tuple[int, int]]:
     """Stored and decoded bytes of the newest micro-batches."""
-    commits = sorted(each.uri for each in objects.children(log) if each.name.endswith(".json") and each.name[:-5].isdecimal())
+    commits = sorted(
+        each.uri for each in objects.list_directory(log) if each.name.endswith(".json") and each.name[:-5].isdecimal()
+    )
     for uri in commits[-NEWEST:]:
         for line in objects.lines(uri):
             added = json.loads(line).get("add") if line else None

@@ -5,7 +5,7 @@ Events that are stored already are duplicates, and so are elements in quarantine
 
 from __future__ import annotations
 
-from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.days import Days, raw_folders
 from streaming_app.commands.operation import operation, resume_directory
@@ -75,5 +75,5 @@ def _backlog(config: Config, days: Days, checkpoint: str) -> Backlog:
             f"{config.source.uri}: there is no folder year=/month=/day= of {days}",
             "a backfill goes by these folders; files outside of them are read by `clickstream run` only",
         )
-    window = Window(f"backfill {days}", tuple(folders), absolute(checkpoint), was_read=False)
-    return unprocessed(window, config.source.glob, objects)
+    source_partition = SourcePartition(f"backfill {days}", tuple(folders), absolute(checkpoint), fully_read=False)
+    return unprocessed(source_partition, config.source.glob, objects)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.lake.lock.identity import identity
-from streaming_app.storage.conditional_object import slot_at
+from streaming_app.storage.conditional_object import conditional_object_at
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import absolute, is_s3
 
@@ -96,9 +96,9 @@ def _to_be_made(check: str, folder: Path) -> Finding:
 
 def _conditional(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
     probe = f"{uri.rstrip('/')}/_doctor-{uuid.uuid4().hex}.json"
-    slot = slot_at(probe, storage)
-    first = slot.swap("1", None)
-    refused = slot.swap("2", None) is None and slot.swap("3", '"of another text"') is None
+    slot = conditional_object_at(probe, storage)
+    first = slot.compare_and_swap("1", None)
+    refused = slot.compare_and_swap("2", None) is None and slot.compare_and_swap("3", '"of another text"') is None
     storage.delete(probe)
     if first is not None and refused:
         yield Finding(check, "ok", f"{uri}: conditional writes work")

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from streaming_app.backlog.derive_log import derive_is_behind
-from streaming_app.backlog.source_partitions import due_windows
+from streaming_app.backlog.source_partitions import due_partitions
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.enrichers.ip import CDN_ADDRESSES
 from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, layout_of
 from streaming_app.lake.maintenance import table_exists
@@ -85,7 +85,7 @@ def lease(pipeline: Pipeline) -> Iterator[Finding]:
 def backlog(pipeline: Pipeline) -> Iterator[Finding]:
     """What is unprocessed, by the checkpoints."""
     config, objects = pipeline.config, pipeline.objects
-    found = [unprocessed(window, config.source.glob, objects) for window in due_windows(config, objects)]
+    found = [unprocessed(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)]
     yield _waiting(found)
     if any(each.unfinished for each in found):
         yield Finding("backlog", "warning", "a micro-batch was interrupted", f"it goes on with the next run: {_RUN}")
@@ -151,7 +151,7 @@ def operations(pipeline: Pipeline) -> Iterator[Finding]:
     if not table_exists(pipeline.lake, OPERATION):
         return
     holder = holder_of(pipeline.config, pipeline.storage)
-    found = [each for each in find_interrupted(pipeline.lake) if holder is None or each.operation != holder.what]
+    found = [each for each in find_interrupted(pipeline.lake) if holder is None or each.operation != holder.purpose]
     for each in found:
         yield Finding("operations", "warning", f"was interrupted: {each}", f"repeat it: clickstream {each.operation}")
     if not found:
@@ -161,9 +161,9 @@ def operations(pipeline: Pipeline) -> Iterator[Finding]:
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
-def _newest(file: LiveFile) -> datetime:
+def _newest(file: DataFile) -> datetime:
     """When the newest micro-batch in a file of ``run_metrics`` began, from the log alone."""
-    moment = file.most.get("created_time")
+    moment = file.max_values.get("created_time")
     if not isinstance(moment, datetime):
         return _NEVER
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ from streaming_app.commands.erase.finder import PersonFinder, PersonMatch
 from streaming_app.derive.set_aside import STAGE as DERIVE
 from streaming_app.errors import InputError
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import row_mask, without_rows
 from streaming_app.lake.rows import read_batches
@@ -83,6 +83,6 @@ def erase_quarantine_rows(found: dict[str, list[int]], lake: Lake) -> None:
     commit(lake, QUARANTINE, TableChange([], files, written, data_change=True), TransactionId.unique("erase"))
 
 
-def _without(file: LiveFile, positions: list[int], lake: Lake) -> list[WrittenFile]:
+def _without(file: DataFile, positions: list[int], lake: Lake) -> list[DataFile]:
     lost = row_mask(file.rows, pa.array(positions, pa.int64()))
     return without_rows(lake, QUARANTINE, file, lost)

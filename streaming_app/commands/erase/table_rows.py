@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from streaming_app.commands.erase.anonymise import STAYING, anonymise_rows
 from streaming_app.commands.erase.person import Person
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
@@ -27,7 +27,7 @@ class PersonRows:
     """A file with rows of the person: their number, and all their pseudonymous ids."""
 
     table: Table
-    file: LiveFile
+    file: DataFile
     rows: int
     users: frozenset[str]
 

@@ -20,7 +20,7 @@ from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.report import Report
 from streaming_app.ingest.run_tasks import read_as_far_as_possible
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import read_batches, read_columns
 from streaming_app.metrics.progress import Progress
@@ -36,7 +36,7 @@ _COLUMNS = ("reason", "stage", "app_id", "source_file", "created_time", "resolve
 class UnreadableFileRow(NamedTuple):
     """A row of ``quarantine`` that stands for a raw file: where it is, and the file's URI."""
 
-    file: LiveFile
+    file: DataFile
     position: int
     uri: str
 
@@ -46,7 +46,7 @@ def is_whole_file(row: dict[str, Any]) -> bool:
     return bool(row["reason"] == Reason.UNREADABLE_FILE)
 
 
-def find_unreadable_files(lake: Lake, files: Iterable[LiveFile], row_filter: Any) -> list[UnreadableFileRow]:
+def find_unreadable_files(lake: Lake, files: Iterable[DataFile], row_filter: Any) -> list[UnreadableFileRow]:
     """The selected rows of files that could not be read."""
     found = []
     for file in files:

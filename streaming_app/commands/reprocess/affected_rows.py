@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.arrow import as_epoch_ms
@@ -59,7 +59,7 @@ def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, l
 
 
 def find_affected_rows(
-    table: Table, files: Sequence[LiveFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
+    table: Table, files: Sequence[DataFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
 ) -> dict[str, Mask]:
     """Of each file that holds rows of the raw files, by its path: which rows these are."""
     root = lake.uri(table)

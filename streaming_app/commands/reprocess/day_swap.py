@@ -19,7 +19,7 @@ from streaming_app.commands.reprocess.lost_duplicates import LostDuplicates, fin
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.hashes import Mask
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import AnyFile, LiveFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import column_stats, delta_stats
 from streaming_app.lake.rewrite import without_rows
@@ -39,23 +39,23 @@ class TableParts:
 
     masks: dict[str, Mask]
     """Which rows of the affected files are the raw files', by path."""
-    affected: list[LiveFile]
+    affected: list[DataFile]
     """Stored files with rows of the raw files."""
-    remainder: list[WrittenFile]
+    remainder: list[DataFile]
     """Their other rows, rewritten."""
-    copied: list[WrittenFile]
+    copied: list[DataFile]
     """The shadow's files, copied beside the table's own."""
-    swapped_before: list[LiveFile]
+    swapped_before: list[DataFile]
     """The shadow's files that an earlier attempt has committed."""
-    untouched: list[LiveFile]
+    untouched: list[DataFile]
     """Stored files without rows of the raw files."""
 
     @property
-    def from_shadow(self) -> list[AnyFile]:
+    def from_shadow(self) -> list[DataFile]:
         return [*self.copied, *self.swapped_before]
 
     @property
-    def from_others(self) -> list[AnyFile]:
+    def from_others(self) -> list[DataFile]:
         """Rows of other raw files."""
         return [*self.remainder, *self.untouched]
 
@@ -65,8 +65,8 @@ class DaySwap:
     """The change of one table, and its counts of rows; ``users`` have rows among them."""
 
     table: Table
-    removed: list[LiveFile]
-    added: list[WrittenFile]
+    removed: list[DataFile]
+    added: list[DataFile]
     taken_out: int
     """Rows of the raw files that are removed."""
     put_in: int
@@ -124,7 +124,7 @@ def _plan_items(
 
 
 def _parts(
-    table: Table, stored: list[LiveFile], lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner
+    table: Table, stored: list[DataFile], lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner
 ) -> TableParts:
     shadow_files = live_files(shadow.open(table))
     shadow_names, stored_names = {file.path for file in shadow_files}, {file.path for file in stored}
@@ -170,18 +170,18 @@ def _day_swap(table: Table, parts: TableParts, lost: LostDuplicates, users: User
     )
 
 
-def commit_swap(swap_days: DaySwap, lake: Lake) -> None:
+def commit_swap(swap: DaySwap, lake: Lake) -> None:
     """Silent: derive has seen the old rows and would count the new ones besides. The users' rows are rebuilt instead."""
-    if swap_days.removed or swap_days.added:
-        commit(lake, swap_days.table, TableChange([], swap_days.removed, swap_days.added), TransactionId.unique("reprocess"))
+    if swap.removed or swap.added:
+        commit(lake, swap.table, TableChange([], swap.removed, swap.added), TransactionId.unique("reprocess"))
 
 
-def _remove_rows(table: Table, file: AnyFile, lost: Mask, lake: Lake) -> list[WrittenFile]:
+def _remove_rows(table: Table, file: DataFile, lost: Mask, lake: Lake) -> list[DataFile]:
     return without_rows(lake, table, file, pa.array(lost))
 
 
-def _copy_from_shadow(file: LiveFile, table: Table, lake: Lake, shadow: Lake) -> WrittenFile:
-    """The shadow's file, beside the table's own: whole, also where an earlier try died while it copied."""
+def _copy_from_shadow(file: DataFile, table: Table, lake: Lake, shadow: Lake) -> DataFile:
+    """The shadow's file, beside the table's own: whole, even if an earlier attempt was killed while it copied."""
     system, target = lake.storage.filesystem(f"{lake.uri(table)}/{file.path}")
     _, source = shadow.storage.filesystem(f"{shadow.uri(table)}/{file.path}")
     if system.get_file_info(target).size != file.size:
@@ -191,13 +191,13 @@ def _copy_from_shadow(file: LiveFile, table: Table, lake: Lake, shadow: Lake) ->
         rows, names = parquet.metadata.num_rows, list(table.stats_columns)
         groups = [parquet.read_row_group(group, columns=names) for group in range(parquet.num_row_groups)]
     stats = delta_stats(rows, [column_stats(group, table.stats_columns) for group in groups])
-    return WrittenFile(table.name, file.path, file.partition, file.size, rows, stats)
+    return DataFile(file.path, file.partition, file.size, rows, table.name, stats)
 
 
 def _users(table: Table, parts: TableParts, lake: Lake) -> UserKeys:
-    """Users with rows of the raw files, in files that go or come."""
+    """Users with rows of the raw files, in files that are removed or added."""
     found: UserKeys = set()
-    files: list[AnyFile] = [*parts.affected, *parts.copied]
+    files: list[DataFile] = [*parts.affected, *parts.copied]
     for file in files:
         mask, first = parts.masks.get(file.path), 0
         for rows in read_batches(lake, table, file, ["user_pseudo_id"]):
@@ -208,5 +208,5 @@ def _users(table: Table, parts: TableParts, lake: Lake) -> UserKeys:
     return found
 
 
-def rows_of(files: Iterable[AnyFile]) -> int:
+def rows_of(files: Iterable[DataFile]) -> int:
     return sum(file.rows for file in files)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.commit.changes import DeduplicatedChange
 from streaming_app.ingest.commit.quarantine_copies import Quarantined
-from streaming_app.ingest.commit.rewrites import Deduped
 from streaming_app.ingest.report import Report
 from streaming_app.lake.commit import TableChange
 from streaming_app.model.run_metrics import BatchMetrics
@@ -28,13 +28,13 @@ class Timing:
 class Outcome:
     """What a batch is about to do to the tables."""
 
-    events: Deduped
-    changes: Deduped | None
+    events: DeduplicatedChange
+    changes: DeduplicatedChange | None
     items: TableChange
     quarantined: Quarantined
 
     @property
-    def unique(self) -> list[Deduped]:
+    def unique(self) -> list[DeduplicatedChange]:
         return [self.events, self.changes] if self.changes else [self.events]
 
     def files_by_table(self) -> dict[str, int]:
@@ -65,7 +65,7 @@ def metrics_of(batch: Batch, report: Report, timing: Timing, outcome: Outcome) -
     oldest = counts.ages.oldest_ms / 1_000 if counts.ages.steps else None
     return BatchMetrics(
         job_id=batch.job_id,
-        window=batch.window,
+        window=batch.source_partition,
         batch_id=batch.batch_id,
         created_time=_moment(batch.created_ms),
         files=counts.files,
