@@ -37,7 +37,7 @@ def run(config: Config, days: Days, progress: Progress) -> Summary:
     """Process the raw files in the folders of some days, in bounded micro-batches; then update user and session.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SourceError: there are no such folders.
     """
     progress.phase("start")

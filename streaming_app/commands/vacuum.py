@@ -59,7 +59,7 @@ def run(config: Config, retention_hours: int, progress: Progress) -> dict[str, A
     """Delete the files of the plan; returns counts: files and bytes of data, entries of logs.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SinkError: something cannot be deleted; repeat it.
     """
     with operation(config, "vacuum", {"retention_hours": retention_hours}) as this:

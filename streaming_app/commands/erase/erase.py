@@ -119,7 +119,7 @@ def run(
     that were ``listed`` to whoever decided, or all. ``confirmed`` is how that was decided, for the audit.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         ConfigError: an erasure of this person was killed that had begun with another choice.
     """
     digest_of_person = person.digest(_key_of_audit(config))

@@ -87,7 +87,7 @@ def run(config: Config, row_filter: QuarantineFilter, progress: Progress) -> dic
     their own.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
     """
     arguments = {
         "reasons": list(row_filter.reasons),

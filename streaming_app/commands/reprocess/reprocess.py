@@ -69,7 +69,7 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
     """Compute the days again; user, session, item_attributes and quarantine are updated accordingly.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SourceError: there is no raw file of these days.
     """
     progress.phase("start")
