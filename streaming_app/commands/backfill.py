@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
-from streaming_app.commands.days import Days, raw_folders
+from streaming_app.commands.days import Days, find_raw_folders
 from streaming_app.commands.operation import operation, resume_directory
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
@@ -69,7 +69,7 @@ def _name(days: Days) -> str:
 
 def _backlog(config: Config, days: Days, checkpoint: str) -> Backlog:
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
-    folders, _ = raw_folders(config, days, objects)
+    folders, _ = find_raw_folders(config, days, objects)
     if not folders:
         raise SourceError(
             f"{config.source.uri}: there is no folder year=/month=/day= of {days}",
