@@ -68,7 +68,7 @@ def _unknown(context: CheckContext, table: Table, app_id: str, files: dict[str, 
 
 def rebuilt_sample(context: CheckContext) -> Iterator[TableProblem]:
     """The rows of some users are what their events and changes make of them."""
-    from streaming_app.derive.rebuild import rebuilt_rows  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.derive.rebuild import compute_rows_of  # noqa: PLC0415 - PySpark takes half a second
 
     if context.derive_is_behind:
         yield BEHIND
@@ -79,7 +79,7 @@ def rebuilt_sample(context: CheckContext) -> Iterator[TableProblem]:
     users = {(row["app_id"], row[_ID]) for row in picked}
     if not users:
         return
-    wanted, failed = rebuilt_rows(context.config, context.lake, "check", users)
+    wanted, failed = compute_rows_of(context.config, context.lake, "check", users)
     for table in (USER, SESSION):
         yield from _differing(table, drop_failed(_stored(context, table, users), failed), drop_failed(wanted[table.name], failed))
 
