@@ -13,6 +13,7 @@ from streaming_app.commands.erase.person import Person
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.rewrite import rewrite
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
 
