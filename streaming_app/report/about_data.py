@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from streaming_app.config.emr import EmrSection
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report import quality
 from streaming_app.report.blocks import BarRow, BarTable, Block, Card, Cards, ReportSection, TableColumn, ranking
 from streaming_app.report.cost import Cost, cost, dollars_per_vcpu_hour
@@ -24,7 +24,7 @@ _MEANING = (
 )
 
 
-def data_quality(ask: Ask, received: Period, app: str | None) -> ReportSection:
+def data_quality(ask: Query, received: Period, app: str | None) -> ReportSection:
     found = quality.balance(ask, received)
     blocks: list[Block] = [
         Cards([_balance(found), _latest(found), _latency(found)]),
@@ -70,7 +70,7 @@ def _outcomes(found: dict[str, Any]) -> BarTable:
     return ranking("What became of what was received", "Fate", rows, "n", columns, note=_MEANING)
 
 
-def _delays(ask: Ask) -> BarTable:
+def _delays(ask: Query) -> BarTable:
     counts = quality.delays(ask, list(_DELAYS.values()))
     total = sum(counts)
     rows = [{"label": label, "n": n} for label, n in zip(_DELAYS, counts, strict=True)] if total else []
@@ -78,7 +78,7 @@ def _delays(ask: Ask) -> BarTable:
     return ranking("Late events", "From event to receipt", rows, "n", columns)
 
 
-def _quarantine(ask: Ask, received: Period, app: str | None) -> BarTable:
+def _quarantine(ask: Query, received: Period, app: str | None) -> BarTable:
     columns: list[TableColumn] = [
         ("Elements", lambda row: count(row["elements"])),
         ("Replayed", lambda row: count(row["resolved"])),
@@ -90,7 +90,7 @@ def _quarantine(ask: Ask, received: Period, app: str | None) -> BarTable:
     return ranking("Quarantine by reason", "Reason", found, "elements", columns, **more)
 
 
-def _days(ask: Ask, received: Period) -> BarTable:
+def _days(ask: Query, received: Period) -> BarTable:
     columns: list[TableColumn] = [
         ("Batches", lambda row: count(row["batches"])),
         ("Received", lambda row: count(row["received"])),
@@ -100,7 +100,7 @@ def _days(ask: Ask, received: Period) -> BarTable:
     return ranking("Batches over time", "Day of the run", rows, "received", columns)
 
 
-def _batches(ask: Ask, received: Period) -> BarTable:
+def _batches(ask: Query, received: Period) -> BarTable:
     names = ("Requests until", "Files", "Decoded", "Received", "Written", "Pass", "Commit")
     rows = [
         BarRow(
@@ -121,7 +121,7 @@ def _batches(ask: Ask, received: Period) -> BarTable:
     return BarTable("Latest batches", "Began", names, rows, wide=True, many=True)
 
 
-def _enrichers(ask: Ask, received: Period) -> BarTable:
+def _enrichers(ask: Query, received: Period) -> BarTable:
     rows = [
         BarRow(
             shorten(row["label"]),
@@ -134,7 +134,7 @@ def _enrichers(ask: Ask, received: Period) -> BarTable:
     return BarTable("Enrichers", "Enricher", names, rows, texts=frozenset({"First error"}), nothing="No enricher has run.")
 
 
-def costs(ask: Ask, received: Period, emr: EmrSection) -> ReportSection:
+def costs(ask: Query, received: Period, emr: EmrSection) -> ReportSection:
     found = cost(ask, received, emr)
     gb, price = found.decoded_gb, emr.price
     runs, workers = (f"{dollars(all_ / gb if gb else None)} a decoded GB" for all_ in (found.run_dollars, found.worker_dollars))

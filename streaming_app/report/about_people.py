@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streaming_app.derive.session_rows import BOUNCE_ENGAGEMENT_MS
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report import traffic, visitors
 from streaming_app.report.blocks import BarRow, BarTable, Block, ReportSection, TableColumn, ranking
 from streaming_app.report.charts import line_chart
@@ -41,7 +41,7 @@ def _share(measure: str, total: int | None = None) -> TableColumn:
     return "Share", lambda row: part(row[measure], row["total"] if total is None else total)
 
 
-def over_time(ask: Ask, period: Period | None) -> ReportSection:
+def over_time(ask: Query, period: Period | None) -> ReportSection:
     found = traffic.course(ask, period) if period else []
     blocks: list[Block] = []
     details = None
@@ -62,7 +62,7 @@ def over_time(ask: Ask, period: Period | None) -> ReportSection:
 _COURSE = ("users", "sessions", "events", "views")
 
 
-def channels(ask: Ask) -> ReportSection:
+def channels(ask: Query) -> ReportSection:
     sessions = visitors.sessions_by(ask, visitors.CHANNEL, TOP)
     first = visitors.first_channels(ask, TOP)
     sources = visitors.sessions_by(ask, visitors.SOURCE, TOP, only_known=True)
@@ -80,7 +80,7 @@ def channels(ask: Ask) -> ReportSection:
     return ReportSection("channels", "Channels and sources", intro, blocks)
 
 
-def landing_pages(ask: Ask) -> ReportSection:
+def landing_pages(ask: Query) -> ReportSection:
     pages = visitors.sessions_by(ask, visitors.LANDING_PAGE, TOP, only_known=True)
     columns = [_SESSIONS, _share("sessions"), _BOUNCES, _VIEWS]
     intro = (
@@ -90,7 +90,7 @@ def landing_pages(ask: Ask) -> ReportSection:
     return ReportSection("pages", "Landing pages", intro, [ranking("", "Page or screen", pages, "sessions", columns)])
 
 
-def devices(ask: Ask, users: int) -> ReportSection:
+def devices(ask: Query, users: int) -> ReportSection:
     found = visitors.devices(ask, TOP)
     titles = {"category": "Kind of device", "os": "Operating system", "browser": "Browser or app"}
     columns = [_USERS, _share("users", users)]
@@ -98,7 +98,7 @@ def devices(ask: Ask, users: int) -> ReportSection:
     return ReportSection("devices", "Devices", "By user agent and client hints. Who came with two counts with both.", blocks)
 
 
-def countries(ask: Ask) -> ReportSection:
+def countries(ask: Query) -> ReportSection:
     found = visitors.sessions_by(ask, visitors.COUNTRY, TOP)
     columns = [_SESSIONS, _USERS, _share("sessions"), _BOUNCES, _ENGAGED]
     return ReportSection(
@@ -109,7 +109,7 @@ def countries(ask: Ask) -> ReportSection:
     )
 
 
-def funnel(ask: Ask) -> ReportSection:
+def funnel(ask: Query) -> ReportSection:
     found = funnels(ask, MOST_FUNNELS)
     blocks = [_funnel(app_id, steps) for app_id, steps in found.items()]
     nothing = [BarTable("Funnel", "Step", [], [], nothing="No app has events of two of the steps yet.")]
@@ -139,7 +139,7 @@ def _funnel(app_id: str, steps: Sequence[tuple[FunnelStep, int]]) -> BarTable:
     return ranking(shorten(app_id), "Step", rows, "people", columns)
 
 
-def sessions(ask: Ask) -> ReportSection:
+def sessions(ask: Query) -> ReportSection:
     kinds = visitors.new_and_returning(ask)
     blocks = [
         _histogram("Duration", "From first to last event", _DURATIONS, ask, "duration_msec"),
@@ -151,7 +151,7 @@ def sessions(ask: Ask) -> ReportSection:
     )
 
 
-def _histogram(title: str, head: str, bounds: dict[str, int], ask: Ask, measure: str) -> BarTable:
+def _histogram(title: str, head: str, bounds: dict[str, int], ask: Query, measure: str) -> BarTable:
     counts = visitors.histogram(ask, measure, list(bounds.values()))
     total = sum(counts)
     rows: Rows = [{"label": label, "sessions": number, "total": total} for label, number in zip(bounds, counts, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streaming_app.config.emr import EmrSection
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report.period import Period
 from streaming_app.report.quality import batches
 from streaming_app.report.terms import rows
@@ -33,7 +33,7 @@ class Cost:
         return self.decoded_bytes / _BYTES_OF_A_GB
 
 
-def cost(ask: Ask, received: Period, emr: EmrSection) -> Cost:
+def cost(ask: Query, received: Period, emr: EmrSection) -> Cost:
     """Of all runs that read requests of some days."""
     runs = rows(
         ask,

@@ -10,7 +10,7 @@ from streaming_app.config.model import Config
 from streaming_app.environment import open_lake
 from streaming_app.errors import QueryError
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.query import Ask, Snapshot, asking, snapshot
+from streaming_app.lake.query import Query, Snapshot, query_session, snapshot
 from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, SESSION, USER
 from streaming_app.report import about_data, about_people
 from streaming_app.report.blocks import ReportSection
@@ -37,7 +37,7 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
         _check_app(app, known | set(config.apps))
     found = choose_period({day for file in _of_app(files, app)["event"] if (day := day_of(file.partition))}, first, last)
     chosen = _within(_of_app(files, app), found.period)
-    with asking(lake, chosen) as ask:
+    with query_session(lake, chosen) as ask:
         now_figures = figures(ask)
         sections = _sections(ask, config, found, app, now_figures)
     return render(
@@ -55,7 +55,7 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
     )
 
 
-def _sections(ask: Ask, config: Config, found: ReportPeriod, app: str | None, now: Figures) -> list[ReportSection]:
+def _sections(ask: Query, config: Config, found: ReportPeriod, app: str | None, now: Figures) -> list[ReportSection]:
     return [
         about_people.over_time(ask, found.period),
         about_people.channels(ask),
@@ -72,7 +72,7 @@ def _sections(ask: Ask, config: Config, found: ReportPeriod, app: str | None, no
 def _before(lake: Lake, files: Snapshot, previous: Period | None) -> Figures | None:
     if previous is None:
         return None
-    with asking(lake, _within(files, previous)) as ask:
+    with query_session(lake, _within(files, previous)) as ask:
         return figures(ask)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report.period import Period
 from streaming_app.report.terms import Rows, literal, rows
 
@@ -35,7 +35,7 @@ def batches(received: Period) -> str:
     return f"(SELECT * FROM run_metrics WHERE {latest} >= '{received.first}' AND {earliest} <= '{received.last}')"
 
 
-def balance(ask: Ask, received: Period) -> dict[str, Any]:
+def balance(ask: Query, received: Period) -> dict[str, Any]:
     """Sums over all batches of :data:`_SUMS`, and ``batches``; of the latest when it began (``latest``, None without any), and
     seconds from event to table of half of its events and of 95 % (``p50``, ``p95``; None where not measured).
     """
@@ -45,19 +45,19 @@ def balance(ask: Ask, received: Period) -> dict[str, Any]:
     return found
 
 
-def days(ask: Ask, received: Period, limit: int) -> Rows:
+def days(ask: Query, received: Period, limit: int) -> Rows:
     """The same sums by day of the run, newest first."""
     sql = f"SELECT CAST(created_time AS DATE) AS day, count(*) AS batches, {_SUMMED} FROM {batches(received)} GROUP BY 1"
     return rows(ask, f"{sql} ORDER BY 1 DESC LIMIT {limit}")
 
 
-def newest(ask: Ask, received: Period, limit: int) -> Rows:
+def newest(ask: Query, received: Period, limit: int) -> Rows:
     """Single batches, newest first: times, counts, wall and CPU seconds."""
     columns = ", ".join(("created_time", "last_ingest_time", *_SUMS, "decoded_bytes", "pass_seconds", "commit_seconds"))
     return rows(ask, f"SELECT {columns} FROM {batches(received)} ORDER BY created_time DESC, batch_id DESC LIMIT {limit}")
 
 
-def quarantine(ask: Ask, received: Period, app: str | None) -> Rows:
+def quarantine(ask: Query, received: Period, app: str | None) -> Rows:
     """``elements``, ``resolved`` ones (a replay brought them into the tables), ``files`` by reason (``label``), and the latest
     one's ``message``.
     """
@@ -70,7 +70,7 @@ def quarantine(ask: Ask, received: Period, app: str | None) -> Rows:
     )
 
 
-def delays(ask: Ask, least_seconds: Sequence[int]) -> list[int]:
+def delays(ask: Query, least_seconds: Sequence[int]) -> list[int]:
     """How many events the server received so long after they happened: at least each bound, less than the next, from 0.
 
     The receive time is cut to the second, so it may lie a little before the event: that is no delay.
@@ -81,6 +81,6 @@ def delays(ask: Ask, least_seconds: Sequence[int]) -> list[int]:
     return [counts.get(number, 0) for number, _ in enumerate(least_seconds, 1)]
 
 
-def enrichers(ask: Ask, received: Period) -> Rows:
+def enrichers(ask: Query, received: Period) -> Rows:
     """``cpu_seconds``, ``failed`` values and the first ``error`` of each (``label``), those that failed most first."""
     return rows(ask, _ENRICHERS.format(batches=batches(received)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.model.arrow import to_rows
 
 Rows = list[dict[str, Any]]
@@ -32,7 +32,7 @@ def among(names: tuple[str, ...]) -> str:
     return f"({', '.join(map(literal, names))})"
 
 
-def rows(ask: Ask, sql: str) -> Rows:
+def rows(ask: Query, sql: str) -> Rows:
     """What a question finds; few rows, as SQL has aggregated them."""
     return to_rows(ask(sql))
 

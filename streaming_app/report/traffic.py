@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report.period import Period
 from streaming_app.report.terms import OF_PEOPLE, ORDERS, SESSION_OF_PEOPLE, USERS, VIEWS, Rows, among, ranked, rows
 
@@ -52,7 +52,7 @@ ORDER BY revenue DESC, currency
 """
 
 
-def figures(ask: Ask) -> dict[str, Any]:
+def figures(ask: Query) -> dict[str, Any]:
     """``all_events``, and ``judged_events`` of which it is known whether a bot sent them; of people ``events``, ``views``,
     ``users``, ``sessions``, ``bounce_rate`` (0 to 1, None without sessions), ``engaged_msec`` (median); of anyone ``orders``,
     and ``revenue`` by currency (None where no order names one), largest first.
@@ -63,7 +63,7 @@ def figures(ask: Ask) -> dict[str, Any]:
     return of_events | of_sessions | {"orders": sum(each["orders"] for each in sold), "revenue": revenue}
 
 
-def course(ask: Ask, period: Period) -> Rows:
+def course(ask: Query, period: Period) -> Rows:
     """For each hour, day or month from the first to the last that has any: ``at``, ``users``, ``sessions`` (that began then),
     ``events``, ``views``.
     """
@@ -83,7 +83,7 @@ def course(ask: Ask, period: Period) -> Rows:
     return [row for at, row in found.items() if busy and busy[0] <= at <= busy[-1]]
 
 
-def events_by_name(ask: Ask, limit: int) -> Rows:
+def events_by_name(ask: Query, limit: int) -> Rows:
     """``label``, ``events`` and ``users`` of people's most frequent events."""
     sql = f"SELECT event_name AS label, count(*) AS events, {USERS} AS users FROM event WHERE {OF_PEOPLE} GROUP BY 1"
     return rows(ask, ranked(sql, "events", limit))

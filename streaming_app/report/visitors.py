@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report.terms import OF_PEOPLE, SESSION_OF_PEOPLE, UNKNOWN, USERS, VIEWS, Rows, among, literal, ranked, rows
 
 _MEASURES = (
@@ -52,24 +52,24 @@ ORDER BY 1
 """
 
 
-def sessions_by(ask: Ask, what: str, limit: int, *, only_known: bool = False) -> Rows:
+def sessions_by(ask: Query, what: str, limit: int, *, only_known: bool = False) -> Rows:
     """``sessions``, ``users``, ``bounce_rate``, ``views`` and ``engaged_msec`` (means) by an expression over ``session``."""
     known = f"AND {what} IS NOT NULL" if only_known else ""
     sql = f"SELECT coalesce({what}, '{UNKNOWN}') AS label, {_MEASURES} FROM session WHERE {SESSION_OF_PEOPLE} {known} GROUP BY 1"
     return rows(ask, ranked(sql, "sessions", limit))
 
 
-def first_channels(ask: Ask, limit: int) -> Rows:
+def first_channels(ask: Query, limit: int) -> Rows:
     """``users`` who had a session, by the channel that brought them first, whenever that was."""
     return rows(ask, ranked(_FIRST_CHANNELS, "users", limit))
 
 
-def referrers(ask: Ask, limit: int) -> Rows:
+def referrers(ask: Query, limit: int) -> Rows:
     """Other sites, with ``visits`` and ``users``."""
     return rows(ask, ranked(_REFERRERS, "visits", limit))
 
 
-def devices(ask: Ask, limit: int) -> dict[str, Rows]:
+def devices(ask: Query, limit: int) -> dict[str, Rows]:
     """``users`` by device category, operating system and browser; who used two counts with both."""
     kinds = {"category": "device_ua_device_category", "os": "device_ua_os", "browser": "device_ua_browser"}
     used = f"SELECT DISTINCT app_id, user_pseudo_id, {', '.join(kinds.values())} FROM event WHERE {OF_PEOPLE}"
@@ -80,7 +80,7 @@ def devices(ask: Ask, limit: int) -> dict[str, Rows]:
     return found
 
 
-def histogram(ask: Ask, measure: str, least: Sequence[float]) -> list[int]:
+def histogram(ask: Query, measure: str, least: Sequence[float]) -> list[int]:
     """How many sessions have a measure of at least each bound and less than the next; bounds ascend from 0."""
     bucket = " + ".join(f"CAST({measure} >= {bound} AS INT)" for bound in least)
     sql = f"SELECT {bucket} AS bucket, count(*) AS sessions FROM session WHERE {SESSION_OF_PEOPLE} GROUP BY 1"
@@ -88,6 +88,6 @@ def histogram(ask: Ask, measure: str, least: Sequence[float]) -> list[int]:
     return [counts.get(number, 0) for number, _ in enumerate(least, 1)]
 
 
-def new_and_returning(ask: Ask) -> Rows:
+def new_and_returning(ask: Query) -> Rows:
     """Sessions on the day of a user's first visit, and all others."""
     return rows(ask, _NEW_AND_RETURNING)
