@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.process_tree import KINDS, Usage
-from benchmarks.run import FOLDER, UNTIL, write_config, keep, result, run
+from benchmarks.run import FOLDER, UNTIL, keep, result, run, write_config
 from streaming_app.demo.generate import EVENTS_PER_USER, generate
 
 EVENTS, DAYS, SMALL = 10_000_000, 30, 20_000

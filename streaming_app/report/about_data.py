@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from streaming_app.config.emr import EmrSection
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report import quality
 from streaming_app.report.blocks import BarRow, BarTable, Block, Card, Cards, ReportSection, TableColumn, ranking
 from streaming_app.report.cost import Cost, compute_cost, dollars_per_vcpu_hour
@@ -35,16 +35,16 @@ _MEANING = (
 )
 
 
-def data_quality(ask: Ask, received: Period, app: str | None) -> ReportSection:
-    found = quality.query_balance(ask, received)
+def data_quality(query: Query, received: Period, app: str | None) -> ReportSection:
+    found = quality.query_balance(query, received)
     blocks: list[Block] = [
         Cards([_balance(found), _latest(found), _latency(found)]),
         _outcomes(found),
-        _delays(ask),
-        _quarantine(ask, received, app),
-        _days(ask, received),
-        _enrichers(ask, received),
-        _batches(ask, received),
+        _delays(query),
+        _quarantine(query, received, app),
+        _days(query, received),
+        _enrichers(query, received),
+        _batches(query, received),
     ]
     of_all = (
         " Batches read the requests of all apps together, so all but lateness and quarantine is about all of them." if app else ""
@@ -85,8 +85,8 @@ def _outcomes(found: dict[str, Any]) -> BarTable:
     return ranking("What became of what was received", "Fate", rows, "n", columns, note=_MEANING)
 
 
-def _delays(ask: Ask) -> BarTable:
-    counts = quality.query_delays(ask, list(_DELAYS.values()))
+def _delays(query: Query) -> BarTable:
+    counts = quality.query_delays(query, list(_DELAYS.values()))
     total = sum(counts)
     rows = [{"label": label, "n": n} for label, n in zip(_DELAYS, counts, strict=True)] if total else []
     columns: list[TableColumn] = [
@@ -96,29 +96,29 @@ def _delays(ask: Ask) -> BarTable:
     return ranking("Late events", "From event to receipt", rows, "n", columns)
 
 
-def _quarantine(ask: Ask, received: Period, app: str | None) -> BarTable:
+def _quarantine(query: Query, received: Period, app: str | None) -> BarTable:
     columns: list[TableColumn] = [
         ("Elements", lambda row: format_count(row["elements"])),
         ("Replayed", lambda row: format_count(row["resolved"])),
         ("Files", lambda row: format_count(row["files"])),
         ("Latest message", lambda row: shorten(row["message"] or "")),
     ]
-    found = quality.query_quarantine(ask, received, app)
+    found = quality.query_quarantine(query, received, app)
     more = {"texts": frozenset({"Latest message"}), "wide": True, "nothing": "Nothing is in quarantine."}
     return ranking("Quarantine by reason", "Reason", found, "elements", columns, **more)
 
 
-def _days(ask: Ask, received: Period) -> BarTable:
+def _days(query: Query, received: Period) -> BarTable:
     columns: list[TableColumn] = [
         ("Batches", lambda row: format_count(row["batches"])),
         ("Received", lambda row: format_count(row["received"])),
         ("Quarantined", lambda row: format_share(row["quarantined"], row["received"])),
     ]
-    rows = [{**row, "label": format_day(row["day"])} for row in quality.query_days(ask, received, _RUN_DAYS)]
+    rows = [{**row, "label": format_day(row["day"])} for row in quality.query_days(query, received, _RUN_DAYS)]
     return ranking("Batches over time", "Day of the run", rows, "received", columns)
 
 
-def _batches(ask: Ask, received: Period) -> BarTable:
+def _batches(query: Query, received: Period) -> BarTable:
     names = ("Requests until", "Files", "Decoded", "Received", "Written", "Pass", "Commit")
     rows = [
         BarRow(
@@ -134,26 +134,26 @@ def _batches(ask: Ask, received: Period) -> BarTable:
                 format_duration(1000 * row["commit_seconds"]),
             ],
         )
-        for row in quality.query_newest_batches(ask, received, _BATCHES)
+        for row in quality.query_newest_batches(query, received, _BATCHES)
     ]
     return BarTable("Latest batches", "Began", names, rows, wide=True, many=True)
 
 
-def _enrichers(ask: Ask, received: Period) -> BarTable:
+def _enrichers(query: Query, received: Period) -> BarTable:
     rows = [
         BarRow(
             shorten(row["label"]),
             0,
             [format_count(row["failed"]), f"{row['cpu_seconds']:,.2f}", shorten(row["error"] or "none")],
         )
-        for row in quality.query_enrichers(ask, received)
+        for row in quality.query_enrichers(query, received)
     ]
     names = ("Failed values", "CPU-seconds", "First error")
     return BarTable("Enrichers", "Enricher", names, rows, texts=frozenset({"First error"}), nothing="No enricher has run.")
 
 
-def costs(ask: Ask, received: Period, emr: EmrSection) -> ReportSection:
-    found = compute_cost(ask, received, emr)
+def costs(query: Query, received: Period, emr: EmrSection) -> ReportSection:
+    found = compute_cost(query, received, emr)
     gb, price = found.decoded_gb, emr.price
     runs, workers = (
         f"{format_dollars(all_ / gb if gb else None)} a decoded GB" for all_ in (found.run_dollars, found.worker_dollars)

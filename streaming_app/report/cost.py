@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streaming_app.config.emr import EmrSection
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report.period import Period
 from streaming_app.report.quality import batches_sql
 from streaming_app.report.terms import fetch_rows
@@ -33,10 +33,10 @@ class Cost:
         return self.decoded_bytes / _BYTES_OF_A_GB
 
 
-def compute_cost(ask: Ask, received: Period, emr: EmrSection) -> Cost:
+def compute_cost(query: Query, received: Period, emr: EmrSection) -> Cost:
     """Compute the cost of all runs that read requests of some days."""
     runs = fetch_rows(
-        ask,
+        query,
         "SELECT CAST(sum(bytes) AS BIGINT) AS stored, CAST(sum(decoded_bytes) AS BIGINT) AS decoded, "
         "CAST(sum(written) AS BIGINT) AS events, sum(pass_cpu_seconds) AS cpu_seconds "
         f"FROM {batches_sql(received)} GROUP BY job_id",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report.terms import OF_PEOPLE, ORDERS, VIEWS, fetch_rows, sql_list, sql_literal
 
 
@@ -25,11 +25,11 @@ STEPS = (
 """Names are those of GA4, which the Clickstream SDK's shops use too, and of the usual tracking plan with Sensors Data."""
 
 
-def query_funnels(ask: Ask, limit: int) -> dict[str, list[tuple[FunnelStep, int]]]:
+def query_funnels(query: Query, limit: int) -> dict[str, list[tuple[FunnelStep, int]]]:
     """Query the funnels of the apps with the most events: each step that the app measures, and how many people did it."""
     names = tuple(name for step in STEPS for name in step.events)
     counted = fetch_rows(
-        ask, f"SELECT app_id, event_name, count(*) AS n FROM event WHERE event_name IN {sql_list(names)} GROUP BY 1, 2"
+        query, f"SELECT app_id, event_name, count(*) AS n FROM event WHERE event_name IN {sql_list(names)} GROUP BY 1, 2"
     )
     sizes: dict[str, int] = {}
     for row in counted:
@@ -39,11 +39,11 @@ def query_funnels(ask: Ask, limit: int) -> dict[str, list[tuple[FunnelStep, int]
         measured = {row["event_name"] for row in counted if row["app_id"] == app_id}
         steps = [step for step in STEPS if measured.intersection(step.events)]
         if len(steps) > 1:
-            found[app_id] = list(zip(steps, _people(ask, app_id, steps), strict=True))
+            found[app_id] = list(zip(steps, _people(query, app_id, steps), strict=True))
     return found
 
 
-def _people(ask: Ask, app_id: str, steps: Sequence[FunnelStep]) -> list[int]:
+def _people(query: Query, app_id: str, steps: Sequence[FunnelStep]) -> list[int]:
     """Count the people that did each step after the earliest time at which they had done the step before.
 
     A login is one person on all devices. Bots are left out at the first step only: a shop's server that reports orders looks
@@ -57,7 +57,7 @@ def _people(ask: Ask, app_id: str, steps: Sequence[FunnelStep]) -> list[int]:
         for n in range(1, len(steps))
     ]
     [counts] = fetch_rows(
-        ask,
+        query,
         f"""
 WITH did AS MATERIALIZED (
   SELECT

@@ -10,7 +10,7 @@ from streaming_app.config.model import Config
 from streaming_app.environment import open_lake
 from streaming_app.errors import QueryError
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.query import Ask, Snapshot, asking, snapshot
+from streaming_app.lake.query import Query, Snapshot, query_session, snapshot
 from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, SESSION, USER
 from streaming_app.report import about_data, about_people
 from streaming_app.report.blocks import ReportSection
@@ -37,9 +37,9 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
         _check_app(app, known | set(config.apps))
     found = choose_period({day for file in _of_app(files, app)["event"] if (day := day_of(file.partition))}, first, last)
     chosen = _within(_of_app(files, app), found.period)
-    with asking(lake, chosen) as ask:
-        now_figures = query_figures(ask)
-        sections = _sections(ask, config, found, app, now_figures)
+    with query_session(lake, chosen) as query:
+        now_figures = query_figures(query)
+        sections = _sections(query, config, found, app, now_figures)
     return render(
         ReportPage(
             project=config.project_id,
@@ -55,25 +55,25 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
     )
 
 
-def _sections(ask: Ask, config: Config, found: ReportPeriod, app: str | None, now: Figures) -> list[ReportSection]:
+def _sections(query: Query, config: Config, found: ReportPeriod, app: str | None, now: Figures) -> list[ReportSection]:
     return [
-        about_people.over_time(ask, found.period),
-        about_people.channels(ask),
-        about_people.landing_pages(ask),
-        about_people.devices(ask, now["users"]),
-        about_people.countries(ask),
-        about_people.funnel(ask),
-        about_people.sessions(ask),
-        about_data.data_quality(ask, found.received, app),
-        about_data.costs(ask, found.received, config.emr),
+        about_people.over_time(query, found.period),
+        about_people.channels(query),
+        about_people.landing_pages(query),
+        about_people.devices(query, now["users"]),
+        about_people.countries(query),
+        about_people.funnel(query),
+        about_people.sessions(query),
+        about_data.data_quality(query, found.received, app),
+        about_data.costs(query, found.received, config.emr),
     ]
 
 
 def _before(lake: Lake, files: Snapshot, previous: Period | None) -> Figures | None:
     if previous is None:
         return None
-    with asking(lake, _within(files, previous)) as ask:
-        return query_figures(ask)
+    with query_session(lake, _within(files, previous)) as query:
+        return query_figures(query)
 
 
 def _asides(now: Figures) -> Iterator[str]:

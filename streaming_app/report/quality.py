@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report.period import Period
 from streaming_app.report.terms import Rows, fetch_rows, sql_literal
 
@@ -35,37 +35,37 @@ def batches_sql(received: Period) -> str:
     return f"(SELECT * FROM run_metrics WHERE {latest} >= '{received.first}' AND {earliest} <= '{received.last}')"
 
 
-def query_balance(ask: Ask, received: Period) -> dict[str, Any]:
+def query_balance(query: Query, received: Period) -> dict[str, Any]:
     """Sums over all batches of :data:`_SUMS`, and ``batches``; of the latest when it began (``latest``, None without any), and
     seconds from event to table of half of its events and of 95 % (``p50``, ``p95``; None where not measured).
     """
     latest = ", ".join(f"arg_max(latency_{name}_seconds, created_time) AS {name}" for name in ("p50", "p95"))
     sql = f"SELECT {_SUMMED}, count(*) AS batches, max(created_time) AS latest, {latest} FROM {batches_sql(received)}"
-    [found] = fetch_rows(ask, sql)
+    [found] = fetch_rows(query, sql)
     return found
 
 
-def query_days(ask: Ask, received: Period, limit: int) -> Rows:
+def query_days(query: Query, received: Period, limit: int) -> Rows:
     """The same sums by day of the run, newest first."""
     sql = f"SELECT CAST(created_time AS DATE) AS day, count(*) AS batches, {_SUMMED} FROM {batches_sql(received)} GROUP BY 1"
-    return fetch_rows(ask, f"{sql} ORDER BY 1 DESC LIMIT {limit}")
+    return fetch_rows(query, f"{sql} ORDER BY 1 DESC LIMIT {limit}")
 
 
-def query_newest_batches(ask: Ask, received: Period, limit: int) -> Rows:
+def query_newest_batches(query: Query, received: Period, limit: int) -> Rows:
     """Single batches, newest first: times, counts, wall and CPU seconds."""
     columns = ", ".join(("created_time", "last_ingest_time", *_SUMS, "decoded_bytes", "pass_seconds", "commit_seconds"))
     return fetch_rows(
-        ask, f"SELECT {columns} FROM {batches_sql(received)} ORDER BY created_time DESC, batch_id DESC LIMIT {limit}"
+        query, f"SELECT {columns} FROM {batches_sql(received)} ORDER BY created_time DESC, batch_id DESC LIMIT {limit}"
     )
 
 
-def query_quarantine(ask: Ask, received: Period, app: str | None) -> Rows:
+def query_quarantine(query: Query, received: Period, app: str | None) -> Rows:
     """``elements``, ``resolved`` ones (a replay brought them into the tables), ``files`` by reason (``label``), and the latest
     one's ``message``.
     """
     of_app = f"AND app_id = {sql_literal(app)}" if app else ""
     return fetch_rows(
-        ask,
+        query,
         "SELECT reason AS label, count(*) AS elements, count(resolved_time) AS resolved, count(DISTINCT source_file) AS files, "
         "arg_max(message, created_time) AS message FROM quarantine "
         f"WHERE created_time IN (SELECT created_time FROM {batches_sql(received)}) {of_app} "
@@ -73,7 +73,7 @@ def query_quarantine(ask: Ask, received: Period, app: str | None) -> Rows:
     )
 
 
-def query_delays(ask: Ask, least_seconds: Sequence[int]) -> list[int]:
+def query_delays(query: Query, least_seconds: Sequence[int]) -> list[int]:
     """How many events the server received so long after they happened: at least each bound, less than the next, from 0.
 
     The receive time is cut to the second, so it may lie a little before the event: that is no delay.
@@ -81,11 +81,11 @@ def query_delays(ask: Ask, least_seconds: Sequence[int]) -> list[int]:
     delay = "greatest(ingest_time_msec - event_time_msec, 0)"
     bucket = " + ".join(f"CAST({delay} >= {seconds * 1000} AS INT)" for seconds in least_seconds)
     counts = {
-        row["bucket"]: row["n"] for row in fetch_rows(ask, f"SELECT {bucket} AS bucket, count(*) AS n FROM event GROUP BY 1")
+        row["bucket"]: row["n"] for row in fetch_rows(query, f"SELECT {bucket} AS bucket, count(*) AS n FROM event GROUP BY 1")
     }
     return [counts.get(number, 0) for number, _ in enumerate(least_seconds, 1)]
 
 
-def query_enrichers(ask: Ask, received: Period) -> Rows:
+def query_enrichers(query: Query, received: Period) -> Rows:
     """``cpu_seconds``, ``failed`` values and the first ``error`` of each (``label``), those that failed most first."""
-    return fetch_rows(ask, _ENRICHERS.format(batches=batches_sql(received)))
+    return fetch_rows(query, _ENRICHERS.format(batches=batches_sql(received)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.model.arrow import to_rows
 
 Rows = list[dict[str, Any]]
@@ -32,9 +32,9 @@ def sql_list(names: tuple[str, ...]) -> str:
     return f"({', '.join(map(sql_literal, names))})"
 
 
-def fetch_rows(ask: Ask, sql: str) -> Rows:
+def fetch_rows(query: Query, sql: str) -> Rows:
     """Run a query; returns few rows, as SQL has aggregated them."""
-    return to_rows(ask(sql))
+    return to_rows(query(sql))
 
 
 def rank_sql(sql: str, measure: str, limit: int) -> str:

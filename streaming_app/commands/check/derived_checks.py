@@ -54,7 +54,7 @@ def _compare_ids(context: CheckContext, table: Table, app_id: str, files: dict[s
         found = [
             row
             for part in hash_conditions(max(1, sum(file.rows for file in files[table.name])))
-            for row in context.ask(sql.format(id=_ID, known=known[case], part=part.format(key=_ID), table=table.name), files)
+            for row in context.query(sql.format(id=_ID, known=known[case], part=part.format(key=_ID), table=table.name), files)
             if row["n"]
         ]
         if found:
@@ -68,18 +68,18 @@ def _compare_ids(context: CheckContext, table: Table, app_id: str, files: dict[s
 
 def rebuilt_sample(context: CheckContext) -> Iterator[TableProblem]:
     """The rows of some users are what their events and changes make of them."""
-    from streaming_app.derive.rebuild import rebuilt_rows  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.derive.rebuild import compute_rows_of  # noqa: PLC0415 - PySpark takes half a second
 
     if context.derive_is_behind:
         yield BEHIND
         return
-    picked = context.ask(
+    picked = context.query(
         f'SELECT app_id, {_ID} FROM "user" ORDER BY random() LIMIT {context.sample}', {USER.name: context.of(USER)}
     )
     users = {(row["app_id"], row[_ID]) for row in picked}
     if not users:
         return
-    wanted, failed = rebuilt_rows(context.config, context.lake, "check", users)
+    wanted, failed = compute_rows_of(context.config, context.lake, "check", users)
     for table in (USER, SESSION):
         yield from _compare_rows(
             table, drop_failed(_read_stored(context, table, users), failed), drop_failed(wanted[table.name], failed)

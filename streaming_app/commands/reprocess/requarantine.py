@@ -15,7 +15,7 @@ from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.lake.rewrite import row_groups
+from streaming_app.lake.rewrite import read_row_groups
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.tables import QUARANTINE
 
@@ -80,7 +80,7 @@ def _classify_rows(lake: Lake, file: DataFile, names: pa.Array, elements: pa.Arr
 
 
 def _rewrite(this: Operation, file: DataFile, marks: pa.Table, writer: PartitionWriter, now_ms: int) -> None:
-    for first, rows in row_groups(this.lake, QUARANTINE, file):
+    for first, rows in read_row_groups(this.lake, QUARANTINE, file):
         here = marks.slice(first, len(rows)).combine_chunks()
         resolved = set_resolved(rows, here["resolved"].combine_chunks(), this.job_id, now_ms)
         reopened = set_resolved(resolved, here["reopened"].combine_chunks(), None, None)

@@ -13,7 +13,7 @@ import pytest
 
 from streaming_app.cli import _exit_code
 from streaming_app.errors import QueryError
-from streaming_app.lake.query import asking, snapshot
+from streaming_app.lake.query import query_session, snapshot
 from streaming_app.report import blocks, charts, formats, period
 from streaming_app.report.cost import compute_cost, dollars_per_vcpu_hour
 from streaming_app.report.make import make_report
@@ -146,7 +146,7 @@ def test_quality(page: Page) -> None:
 
 def test_cost(story: LocalPipeline, page: Page) -> None:
     [batch] = story.rows("run_metrics")
-    with asking(story.lake, snapshot(story.lake)) as ask:
+    with query_session(story.lake, snapshot(story.lake)) as ask:
         found = compute_cost(ask, EVER, story.config.emr)
     emr = story.config.emr
     assert dollars_per_vcpu_hour(emr) == pytest.approx(0.042094 + 3 * 0.004628)  # 12 GB for 4 processors
