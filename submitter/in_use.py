@@ -17,7 +17,7 @@ def tables_in_use(config: Config, objects: Objects) -> str | None:
 
     That takes a third of its length, 20 seconds, and happens only where there is a lock that was not released.
     """
-    uri = config.lease_uri
+    uri = config.lock_uri
     first = _lease(uri, objects)
     if first is None or first["released"]:
         return None

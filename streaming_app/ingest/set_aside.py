@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 
 from streaming_app.backlog.set_aside import record_uri, recorded, set_aside_files
-from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, still_unread
 from streaming_app.errors import Reason
 from streaming_app.ingest.batch import Batch
@@ -42,14 +42,14 @@ def set_aside_report(batch: Batch, whys: Mapping[str, str]) -> Report:
     return Report(rows.close(), counts)
 
 
-def set_aside(odd: Mapping[str, str], batch: Batch, window: Window, lake: Lake) -> BatchMetrics:
+def set_aside(odd: Mapping[str, str], batch: Batch, source_partition: SourcePartition, lake: Lake) -> BatchMetrics:
     """Commit them as a micro-batch of its own, then note that they need no more; returns its row of ``run_metrics``.
 
     Killed between the two, the next run does both once more: their rows are in quarantine then, and count as duplicates.
     """
     metrics = commit_batch(batch, set_aside_report(batch, odd), Timing(0.0, 0), lake)
-    before = set_aside_files(AnyObjects(batch.config.s3.endpoint, batch.config.s3.region), window)
-    batch.storage.write_text(record_uri(window), recorded(before, odd))
+    before = set_aside_files(AnyObjects(batch.config.s3.endpoint, batch.config.s3.region), source_partition)
+    batch.storage.write_text(record_uri(source_partition), recorded(before, odd))
     return metrics
 
 

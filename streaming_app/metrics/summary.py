@@ -1,4 +1,4 @@
-"""What a run did: sums over its micro-batches and wall seconds by phase."""
+"""The summary of a run: sums over its micro-batches and wall seconds by phase."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNTED = ("files", "bytes", "received", "written", "duplicate", "filtered", "qu
 class Summary:
     """Counts as in ``run_metrics``; ``seconds`` by phase: start, ingest, commit, derive states, derive user, derive session.
 
-    ``cpu_seconds``: of the workers in the pass, and of the driver in dedupe and commit. ``latency_p95_seconds``: from event to
+    ``cpu_seconds``: of workers in the parse stage, of the driver in dedupe and commit. ``latency_p95_seconds``: from event to
     table, of the slowest micro-batch.
     """
 

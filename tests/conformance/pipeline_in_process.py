@@ -142,7 +142,9 @@ class Run:
 def run(files: Iterable[Path], setting: Setting, lake: Path) -> Run:
     """One task's pass over some raw files."""
     config = setting.config(lake)
-    batch = Batch(config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS, window="all")
+    batch = Batch(
+        config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS, source_partition="all"
+    )
     return Run(config, FilePass(batch, "t").run(sorted(str(file) for file in files)))
 
 

@@ -60,7 +60,7 @@ def plan(config: Config, days: Days) -> dict[str, int]:
     """What would be read, and how many events are stored now; nothing is written."""
     lake, objects = open_lake(config), AnyObjects(config.s3.endpoint, config.s3.region)
     raw = find_raw_files(config, lake, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
-    backlog = unprocessed(raw.window, config.source.glob, objects)
+    backlog = unprocessed(raw.source_partition, config.source.glob, objects)
     events = sum(file.rows for file in live_files(lake.open(EVENT)) if file.day in days)
     return {"files": backlog.files, "bytes": backlog.bytes, "events_now": events, "files_that_are_gone": len(raw.missing_files)}
 
@@ -69,7 +69,7 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
     """Compute the days again; user, session, item_attributes and quarantine are updated accordingly.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SourceError: there is no raw file of these days.
     """
     progress.phase("start")
@@ -83,14 +83,14 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
             shadow_config, shadow = open_shadow(config, this.lake, folder)
             objects = AnyObjects(config.s3.endpoint, config.s3.region)
             raw = find_raw_files(config, this.lake, days, objects, f"{folder}/ingest")
-            backlog = unprocessed(raw.window, config.source.glob, objects)
+            backlog = unprocessed(raw.source_partition, config.source.glob, objects)
             progress.phase("ingest")
             progress.backlog(backlog.files, backlog.bytes)
             if backlog:
                 ingest(spark, shadow_config, shadow, backlog, this.job_id, progress.batch)
             # Of a file that could not be read now, an archived one say, the stored rows stay.
-            was_read = set(committed_files(objects, raw.window.checkpoint)) - find_unread_files(shadow)
-            affected = find_affected_files(shadow, was_read, *raw.received.span_ms)
+            fully_read = set(committed_files(objects, raw.source_partition.checkpoint)) - find_unread_files(shadow)
+            affected = find_affected_files(shadow, fully_read, *raw.received.span_ms)
             progress.phase("replace")
             swap_days(this, shadow_config, shadow, affected, frozenset(days), f"{folder}/days.json", _run_in(spark))
             this.result["kept"] = sum(rows for name, rows in raw.missing_files.items() if name not in affected.raw_files)
@@ -136,33 +136,33 @@ def swap_days(
         BalanceError: rows would be lost, or there twice.
     """
     lake = this.lake
-    days |= _noted_days(days_uri, lake)
+    days |= _read_noted_days(days_uri, lake)
     for table in (EVENT, CHANGE):
         join_days(this.config, shadow_config, lake.storage, table)
     swaps = plan_swaps(this.config, lake, shadow, affected, days, run)
     check_plan(swaps, shadow)
     days |= {day for each in swaps for day in each.days}
     lake.storage.write_text(days_uri, msgspec.json.encode(sorted(days)).decode())
-    before, before_of_days = count_rows(lake, IN_ORDER), _events_on(days, lake)
+    before, before_of_days = count_rows(lake, IN_ORDER), _count_rows_on(days, lake)
     if users := {user for each in swaps for user in each.users}:
         mark_stale(this.config, lake.storage, this.job_id, users)
     for each in swaps:
         remember_days(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
         commit_swap(each, lake)
     check_result(swaps, before, days, affected, lake, run)
-    this.result |= {"days": len(days), "before": before_of_days, "after": _events_on(days, lake)}
+    this.result |= {"days": len(days), "before": before_of_days, "after": _count_rows_on(days, lake)}
     this.result["stored_before"] = before[EVENT.name] + before[CHANGE.name]
     for name in ("taken_out", "replaced", "put_in"):
         this.result[name] = sum(getattr(each, name) for each in swaps if each.table in (EVENT, CHANGE))
 
 
-def _noted_days(uri: str, lake: Lake) -> frozenset[date]:
+def _read_noted_days(uri: str, lake: Lake) -> frozenset[date]:
     if not lake.storage.exists(uri):
         return frozenset()
     return frozenset(msgspec.json.decode(lake.storage.read_text(uri), type=list[date]))
 
 
-def _events_on(days: frozenset[date], lake: Lake) -> int:
+def _count_rows_on(days: frozenset[date], lake: Lake) -> int:
     """Rows of ``event`` and ``change`` on some days."""
     return sum(file.rows for table in (EVENT, CHANGE) for file in live_files(lake.open(table)) if file.day in days)
 

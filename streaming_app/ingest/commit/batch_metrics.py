@@ -65,7 +65,7 @@ def metrics_of(batch: Batch, report: Report, timing: Timing, outcome: Outcome) -
     oldest = counts.ages.oldest_ms / 1_000 if counts.ages.steps else None
     return BatchMetrics(
         job_id=batch.job_id,
-        window=batch.window,
+        window=batch.source_partition,
         batch_id=batch.batch_id,
         created_time=_moment(batch.created_ms),
         files=counts.files,
