@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from chispa import assert_df_equality
 from deltalake import DeltaTable
@@ -15,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.errors import ConfigError, PluginError, SourceError
 from streaming_app.lake.query import query
+from streaming_app.testing import process
 from tests.spark.job import Job
 from tests.support.examples import costly
 from tests.support.raw import NOW, event, line, write
@@ -144,6 +147,10 @@ def test_a_new_checkpoint_over_the_same_files_adds_nothing(spark: SparkSession, 
     assert [after["event"], after["item"], after["user"]] == [before["event"], before["item"], before["user"]]
 
 
+def assert_same_rows(found: pa.Table, rows: list[dict[str, Any]]) -> None:
+    assert sorted(found.to_pylist(), key=str) == sorted(rows, key=str)
+
+
 def test_second_readers_agree_with_spark(spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path)
     for number in range(3):
@@ -155,6 +162,9 @@ def test_second_readers_agree_with_spark(spark: SparkSession, tmp_path: Path) ->
             line(event(f"e-{number}", unique_id=f"u-{number}"), purchase, rid=f"{number}"),
         )
         job.run()
+    by_process = process(job.config, sorted((tmp_path / "raw").rglob("*.gz")))
+    for table, rows in job.derived_tables().items():
+        assert_same_rows(by_process[table].select(list(rows[0]) if rows else []), rows)
     for table in TABLES:
         by_spark = job.frame(table, spark)
         by_duckdb = spark.createDataFrame(query(job.lake, f'SELECT * FROM "{table}"'), by_spark.schema)
