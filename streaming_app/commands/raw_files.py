@@ -58,7 +58,7 @@ def find_raw_files(config: Config, lake: Lake, days: Days, objects: Objects, che
 
 
 def find_unread_files(shadow: Lake) -> frozenset[str]:
-    """The raw files that could not be read into a shadow of the tables, archived ones say: their stored rows must stay."""
+    """Find the raw files that could not be read into a shadow of the tables, such as archived ones: their stored rows stay."""
     return frozenset(
         row["source_file"]
         for file in live_files(shadow.open(QUARANTINE))
@@ -69,7 +69,7 @@ def find_unread_files(shadow: Lake) -> frozenset[str]:
 
 
 def count_stored_sources(lake: Lake, days: Days) -> Counter[str]:
-    """Raw files that the stored events and changes of some days come from, with the number of rows."""
+    """Count the stored events and changes of some days by the raw file that they come from."""
     found: Counter[str] = Counter()
     for table in (EVENT, CHANGE):
         for file in live_files(lake.open(table)):

@@ -42,7 +42,7 @@ class PersonMatch(NamedTuple):
 
 
 class PersonFinder:
-    """Looks for a person's ids in raw lines and in rows of ``quarantine``."""
+    """Searches raw lines and rows of ``quarantine`` for a person's ids."""
 
     def __init__(self, config: Config, app_id: str, ids: Iterable[str]) -> None:
         limits = config.limits
@@ -103,7 +103,7 @@ class PersonFinder:
         return request.app_id in (self._app_id, None) and not apps & self._apps
 
     def _concerns_app(self, request: Request, elements: list[str], whole: bytes) -> bool:
-        """Whether what a request has beside its elements belongs to the app."""
+        """Whether the part of a request beside its elements belongs to the app."""
         if request.app_id == self._app_id:
             return True
         if elements:
