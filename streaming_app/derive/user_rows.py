@@ -10,7 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.derive.attributes import fold, merge_attributes
-from streaming_app.derive.rules import EVENT_ORDER, USER_FIRST_OR_LAST, USER_FOLDS, combine, event_to_aggregate_sql
+from streaming_app.derive.rules import (
+    EVENT_ORDER,
+    USER_FIRST_OR_LAST,
+    USER_FOLDS,
+    Steps,
+    combine_steps,
+    event_to_aggregate_sql,
+    to_sql,
+)
 from streaming_app.lake.duckdb import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
 from streaming_app.model.bounds import LATEST_MS, is_time
@@ -47,11 +55,12 @@ AGGREGATE_SCHEMA = pa.schema(
     [(name, pa.int64() if name == "last_msec" else USER.schema.field(name).type) for name in AGGREGATE_COLUMNS]
 )
 
-_MERGED = (
-    ", list(user_properties_json_str) FILTER (user_properties_json_str IS NOT NULL) AS properties"
-    ", max(user_properties_as_of) AS user_properties_as_of"
-    ", arg_max(changed_properties_json_str, changed_as_of) AS changed_properties_json_str, max(changed_as_of) AS changed_as_of"
-)
+_COMBINED_PROPERTIES = {
+    "properties": "list(user_properties_json_str) FILTER (user_properties_json_str IS NOT NULL)",
+    "user_properties_as_of": "max(user_properties_as_of)",
+    "changed_properties_json_str": "arg_max(changed_properties_json_str, changed_as_of)",
+    "changed_as_of": "max(changed_as_of)",
+}
 
 
 def aggregate_events(events: pa.Table, in_all_events: Collection[str] = ()) -> pa.Table:
@@ -66,14 +75,16 @@ def aggregate_events(events: pa.Table, in_all_events: Collection[str] = ()) -> p
     events = events.append_column("carries_profile", pc.or_(of_name, of_app))
     profile = "carries_profile AND user_properties_json_str IS NOT NULL"
     # The time stands before the properties: those without a set time of their own were set then.
-    sent = f"CASE WHEN {profile} THEN event_time_msec || ' ' || user_properties_json_str END AS user_properties_json_str"
-    units = (
-        f"SELECT {KEYS}, {event_to_aggregate_sql(USER_FOLDS, USER_FIRST_OR_LAST)}, {sent}, "
-        f"CASE WHEN {profile} THEN {EVENT_ORDER} END AS user_properties_as_of, "
-        "NULL::VARCHAR AS changed_properties_json_str, NULL::VARCHAR AS changed_as_of "
-        "FROM events WHERE coalesce(user_pseudo_id, '') <> ''"
-    )
-    return _combined(units, events=events)
+    sent = "event_time_msec || ' ' || user_properties_json_str"
+    by_event = f"""
+        SELECT {KEYS},
+            {event_to_aggregate_sql(USER_FOLDS, USER_FIRST_OR_LAST)},
+            CASE WHEN {profile} THEN {sent} END AS user_properties_json_str,
+            CASE WHEN {profile} THEN {EVENT_ORDER} END AS user_properties_as_of,
+            NULL::VARCHAR AS changed_properties_json_str,
+            NULL::VARCHAR AS changed_as_of
+        FROM events WHERE coalesce(user_pseudo_id, '') <> ''"""
+    return _combine({"by_event": by_event}, events=events)
 
 
 def aggregate_changes(changes: pa.Table) -> pa.Table:
@@ -100,12 +111,13 @@ def aggregate_changes(changes: pa.Table) -> pa.Table:
 
 def combine_aggregates(aggregates: pa.Table) -> pa.Table:
     """One aggregate per user of many."""
-    return _combined("SELECT * FROM aggregates", aggregates=aggregates)
+    return _combine({"by_part": "SELECT * FROM aggregates"}, aggregates=aggregates)
 
 
-def _combined(source: str, **tables: pa.Table) -> pa.Table:
-    sql = combine(source, KEYS, USER_FOLDS, USER_FIRST_OR_LAST, _MERGED, f", properties, {', '.join(_PROPERTIES[1:])}")
-    found = query(sql, **tables)
+def _combine(steps: Steps, **tables: pa.Table) -> pa.Table:
+    """Combine the result of the last step by user."""
+    steps |= combine_steps([*steps][-1], KEYS, USER_FOLDS, USER_FIRST_OR_LAST, _COMBINED_PROPERTIES)
+    found = query(to_sql(steps), **tables)
     merged = [sent and merge_properties(sent) for sent in found["properties"].to_pylist()]
     found = found.append_column("user_properties_json_str", pa.array(merged, pa.string()))
     return found.select(AGGREGATE_COLUMNS).cast(AGGREGATE_SCHEMA)
@@ -121,8 +133,8 @@ def aggregates_of_rows(rows: pa.Table) -> pa.Table:
     apart = pc.or_(pc.is_valid(rows["changed_as_of"]), pc.is_valid(rows["event_properties_json_str"]))
     from_events = pc.if_else(apart, rows["event_properties_json_str"], rows["user_properties_json_str"])
     rows = rows.set_column(rows.column_names.index("user_properties_json_str"), "user_properties_json_str", from_events)
-    changed_keys = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
-    rows = rows.set_column(rows.column_names.index("first_touch_time_msec"), "first_touch_time_msec", changed_keys)
+    first_touch = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
+    rows = rows.set_column(rows.column_names.index("first_touch_time_msec"), "first_touch_time_msec", first_touch)
     return rows.append_column("last_msec", last).select(AGGREGATE_COLUMNS).cast(AGGREGATE_SCHEMA)
 
 
@@ -168,10 +180,10 @@ def _properties(text: str) -> dict[str, dict[str, Any]]:
 def rows_from_aggregates(aggregates: pa.Table, job_id: str, created_ms: int) -> pa.Table:
     """Rows of ``user`` from combined aggregates."""
     columns: dict[str, Any] = {name: aggregates[name] for name in aggregates.column_names}
-    changed_keys = aggregates["first_touch_time_msec"]
+    first_touch = aggregates["first_touch_time_msec"]
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(aggregates))])
     columns["event_timestamp"], columns["created_time"] = as_timestamp(aggregates["last_msec"]), as_timestamp(created)
-    columns["first_visit_date"] = as_timestamp(changed_keys).cast(pa.timestamp("us")).cast(pa.date32())
+    columns["first_visit_date"] = as_timestamp(first_touch).cast(pa.timestamp("us")).cast(pa.date32())
     from_events, from_changes = aggregates["user_properties_json_str"], aggregates["changed_properties_json_str"]
     is_long = pc.fill_null(pc.greater(pc.binary_length(from_events), _MAX_BYTES), False)
     columns["event_properties_json_str"] = pc.if_else(pc.or_(pc.is_valid(from_changes), is_long), from_events, None)

@@ -1,4 +1,4 @@
-"""The Delta tables of a pipeline, without the JVM: opening, creating and migrating them, and the files of their newest version."""
+"""The Delta tables of a pipeline, without the JVM: opening, creating and migrating them, and listing their files."""
 
 from __future__ import annotations
 
