@@ -5,6 +5,8 @@ Events that are stored already are duplicates, and so are elements in quarantine
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.days import Days, find_raw_folders
@@ -59,7 +61,7 @@ def run(config: Config, days: Days, progress: Progress) -> Summary:
                 ingest(spark, config, this.lake, backlog, this.job_id, batch_done)
             progress.phase("derive")
             derive(spark, config, this.lake, summary)
-        this.result = dict(summary.counts)
+        this.result = asdict(summary.counts)
         return summary
 
 

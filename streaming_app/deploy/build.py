@@ -1,4 +1,4 @@
-"""Everything that is uploaded, made in one folder."""
+"""Building everything that is uploaded, in one folder."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _submitter(uv: Uv, target: Target, project: Path, out: Path, report: Callabl
 
 
 def check_fits(function: Artifact) -> None:
-    """Refuse what Lambda would refuse at the end of an upload."""
+    """Refuse a zip that is larger than Lambda accepts."""
     if function.unpacked > LAMBDA_BYTES:
         raise MissingDependencyError(
             f"{function.path.name} would be {function.unpacked:,} bytes unpacked, Lambda takes {LAMBDA_BYTES:,}",

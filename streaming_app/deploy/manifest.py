@@ -1,4 +1,4 @@
-"""manifest.json: what was made, of what, for which machine."""
+"""manifest.json: the built files, their contents and the platform."""
 
 from __future__ import annotations
 

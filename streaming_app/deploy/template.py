@@ -1,4 +1,4 @@
-"""The part of the deployment's template that is made: the tables in the Glue catalog and the saved queries of Athena.
+"""The generated part of the deployment's template: the tables in the Glue catalog and the saved queries of Athena.
 
 ``python -m streaming_app.deploy.template conf/infra/clickstream.yaml`` writes it again; a test fails where it is out of date.
 """

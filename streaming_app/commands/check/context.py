@@ -57,7 +57,7 @@ class CheckContext:
     def rows(self, table: Table) -> int:
         return sum(file.rows for file in self.of(table))
 
-    def ask(self, sql: str, files: Snapshot) -> list[dict[str, Any]]:
+    def query(self, sql: str, files: Snapshot) -> list[dict[str, Any]]:
         """Rows of a SELECT over some files of some tables.
 
         Raises:

@@ -21,7 +21,7 @@ _ACCOUNTED = "written + duplicate + filtered + quarantined"
 
 def balance(context: CheckContext) -> Iterator[TableProblem]:
     """Each micro-batch accounts for all that it received."""
-    wrong = context.ask(
+    wrong = context.query(
         f'SELECT job_id, "window", batch_id, received, {_ACCOUNTED} AS accounted FROM run_metrics '
         f"WHERE received IS DISTINCT FROM {_ACCOUNTED} ORDER BY created_time",
         {RUN_METRICS.name: context.of(RUN_METRICS)},
@@ -57,7 +57,7 @@ def stored_rows(context: CheckContext) -> Iterator[TableProblem]:
 def _last_recount(context: CheckContext) -> dict[str, Any] | None:
     """The row of ``operation`` whose stored rows are counted on from."""
     commands = ", ".join(f"'{name}'" for name in RECOUNTED)
-    found = context.ask(
+    found = context.query(
         "SELECT stored, created_time, operation, result FROM operation "
         f"WHERE status = 'done' AND operation IN ({commands}) ORDER BY created_time DESC LIMIT 1",
         {OPERATION.name: context.of(OPERATION)},
@@ -81,7 +81,7 @@ def _check_reprocessed_counts(last: dict[str, Any], moment: str) -> Iterator[Tab
 
 
 def _count_written(context: CheckContext, condition: str) -> int:
-    [found] = context.ask(
+    [found] = context.query(
         f"SELECT coalesce(sum(written), 0) AS n FROM run_metrics WHERE {condition}", {RUN_METRICS.name: context.of(RUN_METRICS)}
     )
     return int(found["n"])

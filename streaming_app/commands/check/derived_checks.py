@@ -54,7 +54,7 @@ def _compare_ids(context: CheckContext, table: Table, app_id: str, files: dict[s
         found = [
             row
             for part in hash_conditions(max(1, sum(file.rows for file in files[table.name])))
-            for row in context.ask(sql.format(id=_ID, known=known[case], part=part.format(key=_ID), table=table.name), files)
+            for row in context.query(sql.format(id=_ID, known=known[case], part=part.format(key=_ID), table=table.name), files)
             if row["n"]
         ]
         if found:
@@ -73,7 +73,7 @@ def rebuilt_sample(context: CheckContext) -> Iterator[TableProblem]:
     if context.derive_is_behind:
         yield BEHIND
         return
-    picked = context.ask(
+    picked = context.query(
         f'SELECT app_id, {_ID} FROM "user" ORDER BY random() LIMIT {context.sample}', {USER.name: context.of(USER)}
     )
     users = {(row["app_id"], row[_ID]) for row in picked}

@@ -51,7 +51,7 @@ def _find_repeated(context: CheckContext, table: Table, where: str, files: list[
     key = ", ".join(table.key)
     own = next(name for name in reversed(table.key) if name not in table.partition_by and name != "item_index")
     for part in hash_conditions(sum(file.rows for file in files)):
-        found = context.ask(
+        found = context.query(
             f"SELECT *, count(*) OVER () AS keys FROM (SELECT {key}, count(*) AS times "
             f'FROM "{table.name}" WHERE {part.format(key=own)} GROUP BY {key} HAVING count(*) > 1 AND {first}) '
             f"ORDER BY ALL LIMIT {MAX_EXAMPLES}",

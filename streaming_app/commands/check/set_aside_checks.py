@@ -24,7 +24,7 @@ def set_aside(context: CheckContext) -> Iterator[TableProblem]:
 
 
 def _list_unreadable_files(context: CheckContext) -> Iterator[TableNote]:
-    found = context.ask(
+    found = context.query(
         "SELECT source_file, message, count(*) OVER () AS files FROM quarantine "
         f"WHERE reason = '{Reason.UNREADABLE_FILE}' AND resolved_time IS NULL "
         f"ORDER BY created_time, source_file LIMIT {MAX_EXAMPLES}",

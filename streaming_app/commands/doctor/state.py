@@ -122,9 +122,9 @@ def addresses(pipeline: Pipeline) -> Iterator[Finding]:
     if not table_exists(pipeline.lake, RUN_METRICS):
         return
     files = sorted(live_files(pipeline.lake.open(RUN_METRICS)), key=_newest_batch_time)[-CDN_BATCHES:]
-    with query_session(pipeline.lake, {RUN_METRICS.name: files}) as ask:
+    with query_session(pipeline.lake, {RUN_METRICS.name: files}) as query:
         sql = f"SELECT received, enrichers FROM {RUN_METRICS.name} ORDER BY created_time DESC LIMIT {CDN_BATCHES}"
-        batches = ask(sql).to_pylist()
+        batches = query(sql).to_pylist()
     counted: dict[str, list[tuple[int, int]]] = {}
     for batch in batches:
         for name, use in msgspec.json.decode(batch["enrichers"] or "{}").items():
