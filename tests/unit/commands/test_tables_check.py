@@ -70,13 +70,13 @@ def take(pipeline: LocalPipeline, table: Table, **values: str) -> None:
     for name, value in values.items():
         gone = gone & (pc.field(name) == value)
     writer = PartitionWriter(table, pipeline.lake.uri(table), pipeline.lake.storage, "damage")
-    changed_keys = []
+    removed = []
     for file in live_files(pipeline.lake.open(table)):
         rows = dataset(pipeline.lake, table, [file]).to_table()
         if len(kept := rows.filter(~gone)) < len(rows):
-            changed_keys.append(file)
+            removed.append(file)
             writer.add(kept)
-    commit(pipeline.lake, table, TableChange(writer.close(), changed_keys, []), TransactionId.unique("damage"))
+    commit(pipeline.lake, table, TableChange(writer.close(), removed, []), TransactionId.unique("damage"))
     derived(pipeline)
 
 
