@@ -28,7 +28,7 @@ from streaming_app.model.tables import RUN_METRICS, TABLES, Table
 from streaming_app.spark.tasks import TASK_BYTES, SizedFile
 
 _RECEIVED = "ingest_time_msec"
-_SHARE = 8
+_LINEAGE_SHARE = 8
 """Of a file's bytes the lineage is no more than one in so many."""
 
 FileSearch = Callable[[list[SizedFile]], Iterable[bytes]]
@@ -64,7 +64,7 @@ def find_affected_rows(
     """Find the rows of the raw files: a mask for each file that has some, by its path."""
     root = lake.uri(table)
     by_uri = {f"{root}/{file.path}": file for file in files}
-    sized = [SizedFile(uri, file.size // _SHARE) for uri, file in by_uri.items()]
+    sized = [SizedFile(uri, file.size // _LINEAGE_SHARE) for uri, file in by_uri.items()]
     found = run(sized, partial(_search, table.name, affected, lake.for_workers)) if affected.raw_files else ()
     masks = (msgspec.msgpack.decode(each, type=tuple[str, bytes]) for each in found)
     return {
