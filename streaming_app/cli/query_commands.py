@@ -27,7 +27,7 @@ MemoryMb = Annotated[
 ]
 MaxRows = Annotated[int, Parameter(name="--max-rows", validator=_ABOVE_0, help="give up where the result has more")]
 _LIMITS = QueryLimits()
-_LONGEST_CELL = 60
+_MAX_CELL_CHARS = 60
 
 
 def inspect(
@@ -105,5 +105,5 @@ def print_rows_as_json(rows: pa.Table) -> None:
 
 def format_cell(value: Any) -> str:
     """A value in at most 60 characters, on one line."""
-    text = escape(("" if value is None else str(value))[: _LONGEST_CELL + 1])
-    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+    text = escape(("" if value is None else str(value))[: _MAX_CELL_CHARS + 1])
+    return text if len(text) <= _MAX_CELL_CHARS else text[: _MAX_CELL_CHARS - 1] + "…"

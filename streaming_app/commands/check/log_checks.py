@@ -14,7 +14,7 @@ from streaming_app.model.tables import OPERATION, TABLES
 
 
 def layouts(lake: Lake) -> Iterator[TableProblem]:
-    """All tables are there, in this version's layout."""
+    """All tables exist, in this version's layout."""
     for table in TABLES.values():
         try:
             found = layout_of(lake.open(table))

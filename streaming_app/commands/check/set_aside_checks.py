@@ -1,4 +1,4 @@
-"""What was set aside: the run has gone on without it, and a replay brings it back."""
+"""Checks of what runs have set aside, which a replay processes again."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class QuarantineFilter:
 
 
 def plan(config: Config, row_filter: QuarantineFilter) -> dict[str, int]:
-    """How many rows a replay would try, how many of them pass now, and how many cannot be tried; nothing is written."""
+    """Count the rows that a replay would process, that pass now, and that cannot be processed; nothing is written."""
     lake = open_lake(config)
     counts = {"tried": 0, "pass": 0, "cannot": 0}
     for each in find_unreadable_files(lake, _list_files(lake, row_filter), row_filter):

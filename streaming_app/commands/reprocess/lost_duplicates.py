@@ -23,7 +23,7 @@ PartitionValues = tuple[str, ...]
 
 @dataclass
 class LostDuplicates:
-    """Copies that do not stay: by their file's path the positions of their rows, and whose they are.
+    """Duplicates that are removed: the positions of their rows by file path, and their users.
 
     ``copies`` are their event ids and places (raw file and line), by app: what items know them by.
     """
@@ -41,7 +41,7 @@ class LostDuplicates:
         return mask
 
     def count_in(self, files: Iterable[DataFile]) -> int:
-        """How many rows of some files."""
+        """The number of these rows in some files."""
         return sum(len(self.rows.get(file.path, ())) for file in files)
 
 

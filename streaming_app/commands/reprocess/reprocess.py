@@ -109,7 +109,7 @@ def _name(days: Days) -> str:
 
 
 def _run_in(spark: SparkSession) -> SearchRunner:
-    """Spark's tasks, where one would not do."""
+    """A runner that uses Spark's tasks where one is not enough."""
 
     def run(files: list[SizedFile], work: Any) -> Any:
         if fits_one_task(files):
@@ -128,7 +128,7 @@ def swap_days(
     days_uri: str,
     run: SearchRunner,
 ) -> None:
-    """Put the shadow's rows in place of those of the raw files; ``result`` gets the counts.
+    """Replace the rows of the raw files with the shadow's; ``result`` gets the counts.
 
     ``days_uri`` keeps the days that earlier tries have looked at: items may have been exchanged there, and their events not.
 

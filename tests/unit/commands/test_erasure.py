@@ -90,10 +90,10 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("sent", HIDDEN.values(), ids=HIDDEN)
-@pytest.mark.parametrize("block", [packed.BLOCK, 1_000], ids=["whole", "in pieces"])
+@pytest.mark.parametrize("block", [packed.BLOCK_BYTES, 1_000], ids=["whole", "in pieces"])
 def test_a_person_is_found_in_whatever_is_sent(sent: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "BLOCK", block)
-    monkeypatch.setattr("streaming_app.commands.erase.finder.BLOCK", block)
+    monkeypatch.setattr(packed, "BLOCK_BYTES", block)
+    monkeypatch.setattr("streaming_app.commands.erase.finder.BLOCK_BYTES", block)
     mine, other = (finder(tmp_path, person) for person in ("u-1", "u-2"))
     for text in (line(sent), line(None, uri=f"/sa.gif?x=1&{sent}" if "data" in sent else f"/sa.gif?data={quote(sent, safe='')}")):
         assert mine.in_text(text).person_found
