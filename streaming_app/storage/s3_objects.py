@@ -71,8 +71,8 @@ class S3Objects:
         try:
             self.client.get_object(Bucket=bucket, Key=key)["Body"].close()
         except ClientError as error:
-            told = error.response.get("Error", {})
-            return str(told.get("Code", "")), str(told.get("Message", ""))
+            reason = error.response.get("Error", {})
+            return str(reason.get("Code", "")), str(reason.get("Message", ""))
         except BotoCoreError:
             return None
         return None

@@ -10,7 +10,7 @@ import msgspec
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.source_partitions import due_partitions
-from streaming_app.backlog.unprocessed import Backlog, unprocessed
+from streaming_app.backlog.unprocessed import Backlog, find_backlog
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.enrichers.ip import CDN_ADDRESSES
@@ -85,7 +85,7 @@ def lease(pipeline: Pipeline) -> Iterator[Finding]:
 def backlog(pipeline: Pipeline) -> Iterator[Finding]:
     """The unprocessed files, by the checkpoints."""
     config, objects = pipeline.config, pipeline.objects
-    found = [unprocessed(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)]
+    found = [find_backlog(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)]
     yield _describe_backlog(found)
     if any(each.unfinished for each in found):
         yield Finding("backlog", "warning", "a micro-batch was interrupted", f"it goes on with the next run: {_RUN}")

@@ -17,7 +17,7 @@ import msgspec
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.stale_users import mark_stale
-from streaming_app.backlog.unprocessed import listed_files
+from streaming_app.backlog.unprocessed import list_source_files
 from streaming_app.commands.erase.anonymise import digest
 from streaming_app.commands.erase.audit_key import audit_key, find_audit_key
 from streaming_app.commands.erase.finder import PersonFinder
@@ -224,7 +224,7 @@ def _erase_raw(config: Config, person: Person, storage: Storage, *, dry_run: boo
     """Erase from every raw file: what is not in the tables, such as duplicates and bots, names the person as well."""
     whole = SourcePartition("all", (ObjectInfo(absolute(config.source.uri), is_folder=True),), "", fully_read=True)
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
-    files = [SizedFile(each.found.uri, each.found.size) for each in listed_files(whole, config.source.glob, objects)]
+    files = [SizedFile(each.found.uri, each.found.size) for each in list_source_files(whole, config.source.glob, objects)]
     spark = get_session(config, storage)
     groups = group_by_size(files, parallelism(spark))
     counts = RawCounts()

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from streaming_app.backlog.file_log import committed_files
 from streaming_app.backlog.stale_users import mark_stale
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.commands.days import Days
 from streaming_app.commands.operation import Operation, operation, resume_directory
 from streaming_app.commands.raw_files import find_raw_files, find_unread_files
@@ -60,7 +60,7 @@ def plan(config: Config, days: Days) -> dict[str, int]:
     """What would be read, and how many events are stored now; nothing is written."""
     lake, objects = open_lake(config), AnyObjects(config.s3.endpoint, config.s3.region)
     raw = find_raw_files(config, lake, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
-    backlog = unprocessed(raw.source_partition, config.source.glob, objects)
+    backlog = find_backlog(raw.source_partition, config.source.glob, objects)
     events = sum(file.rows for file in live_files(lake.open(EVENT)) if file.day in days)
     return {"files": backlog.files, "bytes": backlog.bytes, "events_now": events, "files_that_are_gone": len(raw.missing_files)}
 
@@ -83,7 +83,7 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
             shadow_config, shadow = open_shadow(config, this.lake, folder)
             objects = AnyObjects(config.s3.endpoint, config.s3.region)
             raw = find_raw_files(config, this.lake, days, objects, f"{folder}/ingest")
-            backlog = unprocessed(raw.source_partition, config.source.glob, objects)
+            backlog = find_backlog(raw.source_partition, config.source.glob, objects)
             progress.phase("ingest")
             progress.backlog(backlog.files, backlog.bytes)
             if backlog:
