@@ -1,7 +1,7 @@
 """``reprocess``: computes days of events again from their raw files, with today's code, rules and configuration.
 
 The ordinary ingest runs into a shadow of the tables first, with a checkpoint of its own: it is as exactly once and as easy to
-interrupt as ever. Then the rows of the raw files that it has read, on whatever day they lie, are exchanged for the shadow's, in
+interrupt as ever. Then the rows of the raw files that it has read, on whatever day they lie, are replaced with the shadow's, in
 one commit a table: as if these raw files had come in today, and all others when they did.
 """
 
@@ -78,7 +78,7 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
         open_enrichers(config, storage)
         spark = get_session(config, storage)
         with resume_directory(config, _name(days), storage) as folder:
-            # What derive has not seen when its day is exchanged would be counted twice.
+            # What derive has not read when its day is replaced would be counted twice.
             derive(spark, config, this.lake, Summary(this.job_id))
             shadow_config, shadow = open_shadow(config, this.lake, folder)
             objects = AnyObjects(config.s3.endpoint, config.s3.region)
@@ -130,7 +130,7 @@ def swap_days(
 ) -> None:
     """Replace the rows of the raw files with the shadow's; ``result`` gets the counts.
 
-    ``days_uri`` keeps the days that earlier tries have looked at: items may have been exchanged there, and their events not.
+    ``days_uri`` keeps the days of earlier attempts: items may have been replaced there, and their events not.
 
     Raises:
         BalanceError: rows would be lost, or there twice.

@@ -28,7 +28,7 @@ def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
     and that the files of each table differ by what is removed and added.
 
     Raises:
-        BalanceError: a row would be lost, or there twice; nothing was exchanged.
+        BalanceError: a row would be lost, or there twice; nothing was replaced.
     """
     counted = _count_written(shadow)
     found = sum(each.rows_after + each.rows_lost for each in swaps if each.table is not ITEM)
@@ -72,4 +72,4 @@ def _count_written(shadow: Lake) -> int:
 
 
 def _balance_error(message: str) -> BalanceError:
-    return BalanceError(message, "nothing was exchanged; please report this with the raw files of these days")
+    return BalanceError(message, "nothing was replaced; please report this with the raw files of these days")

@@ -143,7 +143,7 @@ DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] 
         lambda pipeline: take(pipeline, USER, app_id="shop", user_pseudo_id="u-1"),
         {"known_users": ["user: shop: 1 ids with events have no row, such as u-1"]},
     ),
-    "a user nobody knows": (
+    "a user without events": (
         lambda pipeline: put(pipeline, USER, rows_of(pipeline, USER), user_pseudo_id="who"),
         {
             "known_users": ["user: my shop/é'%2F: 1 rows are of ids without events, such as who"],
