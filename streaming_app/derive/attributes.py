@@ -60,7 +60,7 @@ def _properties(text: str | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-Values = dict[str, Any]
+AttributeValues = dict[str, Any]
 
 
 class _AttributeState:
@@ -96,18 +96,18 @@ class _AttributeState:
         return self._known | {name: {"value": None, "set_time_msec": self._deleted_at} for name in self._deleted}
 
 
-def _set(state: _AttributeState, given: Values, time: int) -> None:
+def _set(state: _AttributeState, given: AttributeValues, time: int) -> None:
     for name, value in given.items():
         state.put(name, _bounded(value), time)
 
 
-def _set_once(state: _AttributeState, given: Values, time: int) -> None:
+def _set_once(state: _AttributeState, given: AttributeValues, time: int) -> None:
     for name, value in given.items():
         if state.value(name) is None:
             state.put(name, _bounded(value), time)
 
 
-def _increment(state: _AttributeState, given: Values, time: int) -> None:
+def _increment(state: _AttributeState, given: AttributeValues, time: int) -> None:
     """Numbers only: an amount that is none changes nothing, a value that is none counts as 0."""
     for name, amount in given.items():
         if _is_number(amount):
@@ -115,7 +115,7 @@ def _increment(state: _AttributeState, given: Values, time: int) -> None:
             state.put(name, _bounded((known if _is_number(known) else 0) + _bounded(amount)), time)
 
 
-def _append(state: _AttributeState, given: Values, time: int) -> None:
+def _append(state: _AttributeState, given: AttributeValues, time: int) -> None:
     """Elements of a list, one after the other, equal ones too; a value that is no list gives way to one."""
     for name, value in given.items():
         known = state.value(name)
@@ -127,17 +127,17 @@ def _append(state: _AttributeState, given: Values, time: int) -> None:
         state.put(name, elements, time)
 
 
-def _unset(state: _AttributeState, given: Values, time: int) -> None:
+def _unset(state: _AttributeState, given: AttributeValues, time: int) -> None:
     for name in given:
         if state.has(name):
             state.put(name, None, time)
 
 
-def _delete(state: _AttributeState, _: Values, time: int) -> None:
+def _delete(state: _AttributeState, _: AttributeValues, time: int) -> None:
     state.delete_all(time)
 
 
-_RULES: dict[str, Callable[[_AttributeState, Values, int], None]] = {
+_RULES: dict[str, Callable[[_AttributeState, AttributeValues, int], None]] = {
     "profile_set": _set,
     "profile_set_once": _set_once,
     "profile_increment": _increment,
