@@ -14,8 +14,8 @@ ByteCount = Annotated[int, Field(gt=0)]
 
 class WindowsSection(Section):
     by: Literal["month", "day", "none"] = "month"
-    """The source is split into source partitions, its year=/month=(/day=) folders, each with a checkpoint of its own, so that none
-    grows for ever; files in no such folder are one source partition more. Choose it before the first run."""
+    """The source is split into source partitions, its year=/month=(/day=) folders, each with a checkpoint of its own, so that
+    none grows for ever; files in no such folder are one source partition more. Choose it before the first run."""
     look_back: int = Field(default=2, ge=0)
     """How many source partitions before the newest are searched for late files; older ones only until they were read once."""
 
