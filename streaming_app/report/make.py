@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
+from pathlib import Path
 
 from streaming_app.config.model import Config
 from streaming_app.environment import open_lake
-from streaming_app.errors import QueryError
+from streaming_app.errors import ConfigError, QueryError
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import Query, Snapshot, query_session, snapshot
 from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, SESSION, USER
@@ -21,6 +22,20 @@ from streaming_app.report.period import Period, ReportPeriod, choose_period, day
 from streaming_app.report.traffic import query_figures
 
 _TABLES = (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS)
+
+
+def write_report(config: Config, out: Path, app: str | None = None, first: date | None = None, last: date | None = None) -> None:
+    """Write the report of now to a file.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    page = make_report(config, app, first, last, datetime.now(UTC))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written: {error.strerror}", "choose another file with --out") from None
 
 
 def make_report(config: Config, app: str | None, first: date | None, last: date | None, now: datetime) -> str:

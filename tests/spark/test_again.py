@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app.commands import backfill, rebuild, replay, reprocess
-from streaming_app.commands.check.checks import check_tables
+from streaming_app.commands.check.check_tables import check_tables
 from streaming_app.commands.days import Days
 from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.metrics.progress import LogProgress
@@ -39,11 +39,11 @@ def test_backfill_before_between_and_after_ordinary_runs(clean: Job, spark: Spar
     write_first(tmp_path / "raw")
     assert backfill.plan(job.config, DAY).files == 1
     first = backfill.run(job.config, DAY, LogProgress())
-    assert first.counts["duplicate"] == 0
+    assert first.counts.duplicate == 0
     write_second(tmp_path / "raw")
     job.run()
     again = backfill.run(job.config, DAY, LogProgress())
-    assert again.counts["received"] == again.counts["duplicate"] > 0
+    assert again.counts.received == again.counts.duplicate > 0
     assert job.derived_tables() == clean.derived_tables()
     assert job.query(QUARANTINE) == clean.query(QUARANTINE)
     assert not (tmp_path / "lake/_checkpoints/backfill").is_dir() or not list((tmp_path / "lake/_checkpoints/backfill").iterdir())
