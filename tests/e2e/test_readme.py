@@ -101,7 +101,7 @@ def test_the_configuration_shown_is_the_minimal_one() -> None:
 def test_the_commands_on_aws_are_those_of_the_guide() -> None:
     """The guide's own commands are held against the template by tests of the template."""
     [shown] = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
-    assert shown in (ROOT / "docs/deploy.md").read_text()
+    assert shown in (ROOT / "docs/how-to/deploy.md").read_text()
     assert "clickstream package" in run(f"make --dry-run -C {ROOT} package", ROOT)
 
 
@@ -112,7 +112,7 @@ def test_the_cost_is_that_of_the_model() -> None:
 
 
 def test_documentation_of_the_tables_is_the_contract(outputs: dict[str, str]) -> None:
-    assert run("clickstream tables describe", ROOT).strip() in (ROOT / "docs/tables.md").read_text()
+    assert run("clickstream tables describe", ROOT).strip() in (ROOT / "docs/reference/tables.md").read_text()
 
 
 def test_no_uv_no_environment_needed_for_make() -> None:

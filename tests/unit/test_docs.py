@@ -1,0 +1,59 @@
+"""The documentation: pages that come from the code are those of today's code, and no link between pages is broken."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from docs_site.reference import PAGES, page_path
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES_WITH_LINKS = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*/README.md")])
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_reference_page_is_that_of_the_code(name: str) -> None:
+    assert page_path(name).read_text(encoding="utf-8") == PAGES[name](), "make reference"
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_LINKS, ids=name_of)
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    """Links to other sites are not followed."""
+    broken = []
+    for link in LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
+        target, _, anchor = link.partition("#")
+        if "://" in target:
+            continue
+        found = (page.parent / target).resolve() if target else page
+        if not found.is_file() or (anchor and anchor not in headings(found)):
+            broken.append(link)
+    assert broken == []
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that a code host and the site give to a page's headings."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title) for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
+    return {re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = set(_pages(YAML(typ="safe").load((ROOT / "mkdocs.yml").read_text())["nav"]))
+    assert listed == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} | {"security.md"}
+
+
+def _pages(nav: object) -> list[str]:
+    if isinstance(nav, str):
+        return [nav]
+    entries = nav.values() if isinstance(nav, dict) else nav
+    return [page for entry in entries for page in _pages(entry)]
