@@ -23,9 +23,9 @@ _BOUNDS = {Gt: (">", "gt"), Ge: ("≥", "ge"), Lt: ("<", "lt"), Le: ("≤", "le"
 _HEAD = """# Configuration
 
 Every key of `pipeline.yaml`. Generated from the models in `streaming_app/config/` by `make reference`; a test compares.
-[conf/pipeline.reference.yaml](../../conf/pipeline.reference.yaml) has the same keys as a file to start from: `clickstream config init
---full` writes it. `clickstream config schema` prints the JSON Schema for editors, `clickstream config validate` shows every problem
-of a file at once.
+[conf/pipeline.reference.yaml](../../conf/pipeline.reference.yaml) has the same keys as a file to start from:
+`clickstream config init --full` writes it. `clickstream config schema` prints the JSON Schema for editors,
+`clickstream config validate` shows every problem of a file at once.
 """
 
 
