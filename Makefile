@@ -51,7 +51,7 @@ clean: ## remove what was made here
 .PHONY: env
 env: $(if $(filter .uv/%,$(UV)),.uv/bin/uv)
 	@$(UV) sync --frozen --quiet
-	@$(RUN) --no-sync python -m streaming_app.jars
+	@$(RUN) --no-sync python -m streaming_app.spark.jars
 
 .uv/bin/uv:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'

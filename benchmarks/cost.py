@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streaming_app.config.emr import Emr
+from streaming_app.config.emr import EmrSection
 from submitter.ratio import DEFAULT
 from submitter.sizing import plan_for
 
@@ -24,7 +24,7 @@ DAYS = 30
 _HEAD = ("GB a day", "schedule", "workers", "minutes", "$ a run", "$ a month", "$ a GB", f"of ${REFERENCE_PER_GB}")
 
 
-def rows(emr: Emr) -> Iterator[tuple[str, ...]]:
+def rows(emr: EmrSection) -> Iterator[tuple[str, ...]]:
     for gb in VOLUMES_GB:
         for schedule, runs in SCHEDULES.items():
             plan = plan_for(emr, int(gb * 1e9 / runs / DEFAULT), DEFAULT)
@@ -41,13 +41,13 @@ def rows(emr: Emr) -> Iterator[tuple[str, ...]]:
             )
 
 
-def markdown(emr: Emr) -> str:
+def markdown(emr: EmrSection) -> str:
     lines = (_HEAD, ("---",) * len(_HEAD), *rows(emr))
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def main() -> None:
-    print(markdown(Emr()), end="")
+    print(markdown(EmrSection()), end="")
 
 
 if __name__ == "__main__":

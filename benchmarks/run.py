@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.process_tree import KINDS, Usage, measure
-from streaming_app.config.emr import Price
-from streaming_app.config.load import load_config
+from streaming_app.config.emr import PriceSection
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
-from streaming_app.tables.delta import sink_for
-from streaming_app.tables.read import query
+from streaming_app.environment import open_lake
+from streaming_app.lake.query import query
+from streaming_app.plugins.load_config import load_config
 
 FOLDER = Path(".bench")
 SIZES = (1_000_000, 4_000_000)
@@ -87,7 +87,7 @@ def run(config: Path) -> tuple[Usage, dict[str, Any]]:
 
 def enrichers(config: Path, events: int) -> dict[str, Any]:
     """CPU-microseconds per event of each enricher, and their sum."""
-    rows = query(sink_for(load_config(str(config))), "SELECT enrichers FROM run_metrics")["enrichers"].to_pylist()
+    rows = query(open_lake(load_config(str(config))), "SELECT enrichers FROM run_metrics")["enrichers"].to_pylist()
     used: Counter[str] = Counter()
     for row in rows:
         used.update({name: use["cpu_seconds"] / events * 1e6 for name, use in json.loads(row).items()})
@@ -112,7 +112,7 @@ def result(events: int, made: dict[str, Any], used: Usage, summary: dict[str, An
 
 def dollars(used: Usage) -> float:
     """What the CPU time and, as long as the run took, the peak of memory would cost on EMR Serverless, at AWS's price for ARM."""
-    price = Price()
+    price = PriceSection()
     return used.cpu / 3600 * price.vcpu_hour + used.wall / 3600 * used.peak_bytes / 1e9 * price.gb_hour
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
-from streaming_app.backlog.objects import Found
+from streaming_app.storage.objects import Found
 
 RAW, CHECKPOINTS = "s3://company-clickstream/raw", "s3://company-clickstream/lake/_checkpoints"
 PAGE = 1_000
@@ -34,7 +34,7 @@ class Used:
 
 
 class SimulatedBucket:
-    """See :class:`streaming_app.backlog.objects.Objects`. Files came from ``first`` to ``last``, of which ``last`` is unread."""
+    """See :class:`streaming_app.storage.objects.Objects`. Files came from ``first`` to ``last``, of which ``last`` is unread."""
 
     def __init__(self, by: str, first: date, last: datetime, files_a_day: int) -> None:
         self.used = Used()

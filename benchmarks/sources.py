@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.process_tree import measure
-from streaming_app.config.load import parse_config
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.file_pass import FilePass
-from streaming_app.storage import Storage
+from streaming_app.plugins.load_config import parse_config
+from streaming_app.storage.files import Storage
 
 EVENTS = 100_000
 ROUNDS = 3

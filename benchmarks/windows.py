@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.simulated_bucket import CHECKPOINTS, RAW, SimulatedBucket, Used
+from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import unprocessed
-from streaming_app.backlog.windows import due_windows
 from streaming_app.config.model import Config
 from streaming_app.config.read import read_config
 from submitter.survey import survey

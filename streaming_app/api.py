@@ -5,9 +5,6 @@
 
 from streaming_app.config.section import Section as Options
 from streaming_app.config.section import Uri
-from streaming_app.enrichers.base import TRANSIENT, Enricher, Files
-from streaming_app.enrichers.columns import column, with_column
-from streaming_app.enrichers.distinct import distinct, distinct_rows
 from streaming_app.errors import ConfigError, InputError, MalformedPayload, Reason, TooLarge
 from streaming_app.model.change import Change
 from streaming_app.model.coerce import as_bool, as_float, as_int, as_object, as_text
@@ -16,10 +13,13 @@ from streaming_app.model.item import Item
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT
 from streaming_app.model.times import epoch_ms
-from streaming_app.transformers.base import Limits, Rejected, Transformer
-from streaming_app.transformers.depth import check_depth
-from streaming_app.transformers.payload import elements, payload_bytes
-from streaming_app.transformers.urls import split_url
+from streaming_app.plugins.columns import column, with_column
+from streaming_app.plugins.depth import check_depth
+from streaming_app.plugins.distinct import distinct, distinct_rows
+from streaming_app.plugins.enricher import TRANSIENT, Enricher, Files
+from streaming_app.plugins.payload import elements, payload_bytes
+from streaming_app.plugins.transformer import Limits, Rejected, Transformer
+from streaming_app.plugins.urls import split_url
 
 EVENT_SCHEMA = EVENT.schema
 """Arrow schema of the table ``event``."""

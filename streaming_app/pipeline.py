@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.derive_log import derive_is_behind
+from streaming_app.backlog.source_partitions import Window, due_windows, mark_uri
 from streaming_app.backlog.unprocessed import unprocessed
-from streaming_app.backlog.windows import Window, due_windows, mark_uri
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
-from streaming_app.enrichers.opened import open_enrichers
+from streaming_app.environment import lock_lake
 from streaming_app.errors import SourceError
+from streaming_app.ingest.commit.recovery import roll_back_torn_batch
 from streaming_app.ingest.stream import ingest
-from streaming_app.ingest.torn import roll_back_torn_batch
-from streaming_app.lease.tables import leased_sink
-from streaming_app.progress import Progress
-from streaming_app.session import get_session
-from streaming_app.summary import Summary
-from streaming_app.tables.delta import Sink
+from streaming_app.lake.lake import Lake
+from streaming_app.metrics.progress import Progress
+from streaming_app.metrics.summary import Summary
+from streaming_app.plugins.loading import open_enrichers
+from streaming_app.spark.session import get_session
+from streaming_app.storage.any_objects import AnyObjects
 
 
 def run(config: Config, progress: Progress, job_id: str | None = None) -> Summary:
@@ -33,12 +33,12 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
     """
     job = job_id or f"{config.project_id}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     progress.phase("start")
-    with leased_sink(config, f"run {job}") as sink:
-        return _run(config, sink, Summary(job), progress)
+    with lock_lake(config, f"run {job}") as lake:
+        return _run(config, lake, Summary(job), progress)
 
 
-def _run(config: Config, sink: Sink, summary: Summary, progress: Progress) -> Summary:
-    storage = sink.storage
+def _run(config: Config, lake: Lake, summary: Summary, progress: Progress) -> Summary:
+    storage = lake.storage
 
     def batch_done(metrics: dict[str, Any]) -> None:
         summary.add(metrics)
@@ -52,8 +52,8 @@ def _run(config: Config, sink: Sink, summary: Summary, progress: Progress) -> Su
         if not storage.is_folder(config.source.uri):
             raise SourceError(f"{config.source.uri}: there is no such folder", "check source.uri and your rights on it")
         open_enrichers(config, storage)  # what is wrong with their files shows before any data is touched
-        roll_back_torn_batch(config, sink)
-        sink.create_all()
+        roll_back_torn_batch(config, lake)
+        lake.create_all()
         objects = AnyObjects(config.s3.endpoint, config.s3.region)
         backlogs = [unprocessed(window, config.source.glob, objects) for window in due_windows(config, objects)]
         for backlog in backlogs:
@@ -65,8 +65,8 @@ def _run(config: Config, sink: Sink, summary: Summary, progress: Progress) -> Su
     progress.phase("ingest")
     progress.backlog(sum(each.files for each in backlogs), sum(each.bytes for each in backlogs))
     for backlog in filter(None, backlogs):
-        ingest(spark, config, sink, backlog, summary.job_id, batch_done)
+        ingest(spark, config, lake, backlog, summary.job_id, batch_done)
         read_to_its_end(backlog.window)
     progress.phase("derive")
-    derive(spark, config, sink, summary)
+    derive(spark, config, lake, summary)
     return summary

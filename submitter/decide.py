@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from streaming_app.backlog.objects import Objects
 from streaming_app.config.model import Config
 from streaming_app.config.read import read_config
 from streaming_app.errors import ConfigError
-from streaming_app.uris import absolute
+from streaming_app.storage.objects import Objects
+from streaming_app.storage.uris import absolute
 from submitter.deployment import Deployment
 from submitter.in_use import tables_in_use
 from submitter.ratio import compression_ratio

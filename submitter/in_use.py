@@ -6,8 +6,8 @@ import json
 import time
 from typing import Any
 
-from streaming_app.backlog.objects import Objects
 from streaming_app.config.model import Config
+from streaming_app.storage.objects import Objects
 
 pause = time.sleep
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from streaming_app.backlog.objects import Objects
+from streaming_app.storage.objects import Objects
 
 DEFAULT = 10.0
 """JSON of clickstream requests, gzipped: 8 to 14."""

@@ -6,7 +6,7 @@ import re
 from hashlib import sha256
 from typing import Any
 
-from streaming_app.config.emr import Worker
+from streaming_app.config.emr import WorkerSection
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError
 from submitter.deployment import Deployment
@@ -82,7 +82,7 @@ def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[s
     }
 
 
-def _worker(role: str, worker: Worker) -> dict[str, str]:
+def _worker(role: str, worker: WorkerSection) -> dict[str, str]:
     """A worker's memory is the JVM's and what is beyond: there Python works, and 10 % would not do."""
     return {
         f"spark.{role}.cores": str(worker.vcpu),

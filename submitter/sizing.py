@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from streaming_app.config.emr import Emr, Worker
+from streaming_app.config.emr import EmrSection, WorkerSection
 
 _MB = 1_000_000
 _LEAST_BILLED_SECONDS = 60
@@ -28,7 +28,7 @@ class Plan:
     batch_bytes: int
 
 
-def plan_for(emr: Emr, stored_bytes: int, ratio: float) -> Plan:
+def plan_for(emr: EmrSection, stored_bytes: int, ratio: float) -> Plan:
     """The fewest executors that are done in the target time, within the bounds of the configuration."""
     sizing, each = emr.sizing, emr.executor.vcpu
     decoded_mb = stored_bytes * ratio / _MB
@@ -51,7 +51,7 @@ def plan_for(emr: Emr, stored_bytes: int, ratio: float) -> Plan:
     )
 
 
-def enough_bytes(emr: Emr, ratio: float) -> int:
+def enough_bytes(emr: EmrSection, ratio: float) -> int:
     """Stored bytes from which on a run gets the most workers: counting further would not change its size."""
     most = plan_for(emr, _ENDLESS, ratio).executors
     enough = _MB
@@ -60,7 +60,7 @@ def enough_bytes(emr: Emr, ratio: float) -> int:
     return enough
 
 
-def _dollars(emr: Emr, worker: Worker, seconds: float) -> float:
+def _dollars(emr: EmrSection, worker: WorkerSection, seconds: float) -> float:
     hours = max(seconds, _LEAST_BILLED_SECONDS) / 3600
     price = emr.price
     per_hour = worker.vcpu * price.vcpu_hour + worker.memory_gb * price.gb_hour

@@ -8,8 +8,8 @@ import boto3
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.errors import ClickstreamError
+from streaming_app.storage.any_objects import AnyObjects
 from submitter.decide import Decision, configuration, decide
 from submitter.deployment import Deployment
 from submitter.request import job_name

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from streaming_app.backlog.derive_log import derive_is_behind
-from streaming_app.backlog.objects import Objects
+from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
-from streaming_app.backlog.windows import due_windows
 from streaming_app.config.model import Config
+from streaming_app.storage.objects import Objects
 
 log = logging.getLogger("clickstream")
 

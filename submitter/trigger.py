@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from streaming_app.config.emr import Emr
+from streaming_app.config.emr import EmrSection
 from streaming_app.config.problems import Problem, problems_of
 from streaming_app.config.section import Section
 from streaming_app.errors import ConfigError
@@ -41,7 +41,7 @@ class Trigger(Section):
         return moment.timestamp() if moment else None
 
 
-def read_trigger(event: object, emr: Emr, maximum_vcpu: int | None) -> tuple[Trigger, Emr]:
+def read_trigger(event: object, emr: EmrSection, maximum_vcpu: int | None) -> tuple[Trigger, EmrSection]:
     """The event, and the section ``emr`` of its run.
 
     Args:
@@ -83,12 +83,12 @@ def _name(key: object) -> str:
 _REFUSED = f"an event may not set it; it may set {', '.join(OVERRIDABLE)}, all else is in the configuration"
 
 
-def _apply(emr: Emr, overrides: Mapping[str, Any]) -> tuple[Emr, list[Problem]]:
+def _apply(emr: EmrSection, overrides: Mapping[str, Any]) -> tuple[EmrSection, list[Problem]]:
     """The section with the overrides, or what is wrong with them."""
     try:
-        return Emr.model_validate(_merge(emr.model_dump(), overrides)), []
+        return EmrSection.model_validate(_merge(emr.model_dump(), overrides)), []
     except ValidationError as error:
-        return emr, [(("emr", *path), message) for path, message in problems_of(error, Emr)]
+        return emr, [(("emr", *path), message) for path, message in problems_of(error, EmrSection)]
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _beyond(emr: Emr, sizing: object, maximum_vcpu: int | None) -> Iterator[Problem]:
+def _beyond(emr: EmrSection, sizing: object, maximum_vcpu: int | None) -> Iterator[Problem]:
     """Processors that the event asks for and the stack does not have."""
     for key in ("min_vcpu", "max_vcpu"):
         asked = getattr(emr.sizing, key)

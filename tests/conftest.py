@@ -31,9 +31,9 @@ TOGETHER = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test belongs to the tier of its folder: ``pytest -m unit`` starts no JVM."""
     for item in items:
-        folder = Path(item.path).parent.name
-        if folder in TIERS:
-            item.add_marker(getattr(pytest.mark, folder))
+        tier = Path(item.path).relative_to(Path(__file__).parent).parts[0]
+        if tier in TIERS:
+            item.add_marker(getattr(pytest.mark, tier))
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streaming_app.backlog.file_log import committed_offsets, has_unfinished_batch
-from streaming_app.backlog.objects import Objects
 from streaming_app.config.model import Config
-from streaming_app.uris import absolute
+from streaming_app.storage.objects import Objects
+from streaming_app.storage.uris import absolute
 
 DERIVED_FROM = ("event", "change")
 """The tables that derive reads, in the order in which its checkpoint has them."""

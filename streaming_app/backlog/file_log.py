@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from streaming_app.backlog.objects import Objects
-from streaming_app.uris import from_spark_url
+from streaming_app.storage.objects import Objects
+from streaming_app.storage.uris import from_spark_url
 
 
 def last_number(objects: Objects, folder: str) -> int | None:

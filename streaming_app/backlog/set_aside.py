@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from streaming_app.backlog.objects import Objects
-from streaming_app.backlog.windows import Window
+from streaming_app.backlog.source_partitions import Window
+from streaming_app.storage.objects import Objects
 
 MOST_RECORDED = 100_000
 """The newest so many are kept; those before them would be set aside once more, which quarantine counts as duplicates."""

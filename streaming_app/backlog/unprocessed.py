@@ -12,10 +12,10 @@ from typing import NamedTuple
 from wcmatch import fnmatch
 
 from streaming_app.backlog.file_log import committed_files, has_unfinished_batch
-from streaming_app.backlog.names import NO_NAMES, is_blocked, odd_name, place_of
-from streaming_app.backlog.objects import Found, Objects
 from streaming_app.backlog.set_aside import set_aside_files
-from streaming_app.backlog.windows import Window, is_visible
+from streaming_app.backlog.source_partitions import Window, is_visible
+from streaming_app.backlog.unreadable_names import NO_NAMES, is_blocked, odd_name, place_of
+from streaming_app.storage.objects import Found, Objects
 
 MOST_PLACES = 200
 """Folders that are handed to Spark one by one; with more it lists the window itself."""

@@ -14,7 +14,6 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from streaming_app import __version__
-from streaming_app.classes import missing_class
 from streaming_app.cli.config_commands import config_app
 from streaming_app.cli.demo_command import demo
 from streaming_app.cli.doctor_command import doctor
@@ -30,7 +29,8 @@ from streaming_app.cli.submit_command import submit
 from streaming_app.cli.table_commands import tables_app
 from streaming_app.cli.terminal import EscapingFormatter, console
 from streaming_app.errors import ClickstreamError
-from streaming_app.jvm_log import discard_jvm_log, jvm_log
+from streaming_app.spark.jvm_log import discard_jvm_log, jvm_log
+from streaming_app.spark.required_classes import missing_class
 
 app = App(
     name="clickstream",

@@ -10,13 +10,13 @@ from cyclopts import App, Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import say, say_json_text
-from streaming_app.config.load import load_config, load_settings, load_with_built_ins
 from streaming_app.config.model import Config
-from streaming_app.enrichers.opened import open_enrichers
+from streaming_app.config.shipped_files import conf_file
+from streaming_app.environment import open_lake
 from streaming_app.errors import ConfigError
-from streaming_app.registry import ENRICHERS, TRANSFORMERS, is_built_in
-from streaming_app.resources import conf_file
-from streaming_app.tables.delta import sink_for
+from streaming_app.plugins.load_config import load_config, load_settings, load_with_built_ins
+from streaming_app.plugins.loading import open_enrichers
+from streaming_app.plugins.registry import ENRICHERS, TRANSFORMERS, is_built_in
 
 config_app = App(name="config", help="Make, check and show the configuration.")
 
@@ -54,10 +54,10 @@ def validate(
     if no_plugins:
         checked = load_with_built_ins(config)
         own = tuple(entry for entry in checked.enrichers if all(is_built_in(ENRICHERS, name) for name in entry))
-        open_enrichers(checked.model_copy(update={"enrichers": own}), sink_for(checked).storage)
+        open_enrichers(checked.model_copy(update={"enrichers": own}), open_lake(checked).storage)
     else:
         checked = load_config(config)
-        open_enrichers(checked, sink_for(checked).storage)
+        open_enrichers(checked, open_lake(checked).storage)
     others = ", ".join(_from_elsewhere(checked))
     say(f"{config}: valid" + (f", {'not looked at' if no_plugins else 'plugins loaded'}: {others}" if others else ""))
 

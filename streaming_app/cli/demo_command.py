@@ -14,16 +14,17 @@ from streaming_app.cli import terminal
 from streaming_app.cli.look_commands import console_for_grids, show
 from streaming_app.cli.report_command import described, write_report
 from streaming_app.cli.run_command import describe
-from streaming_app.config.load import load_config
 from streaming_app.config.model import Config
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.counts import Counts, Generated
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
+from streaming_app.environment import open_lake
 from streaming_app.errors import ConfigError
-from streaming_app.progress import progress_for
-from streaming_app.tables.delta import Sink, sink_for
-from streaming_app.tables.read import query
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.query import query
+from streaming_app.metrics.progress import progress_for
+from streaming_app.plugins.load_config import load_config
 
 _MARK = ".clickstream-demo"
 _CONFIG = """# Written by `clickstream demo`.
@@ -78,7 +79,7 @@ def demo(
     config = load_config(str(config_path))
     for title in ("first run", "second run, nothing new"):
         _run(config, title, console)
-    _show_tables(sink_for(config), rows, console)
+    _show_tables(open_lake(config), rows, console)
     page = described(write_report(config, folder / "report.html"))
     console.print(f"\n{page}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"look closer: clickstream sql -c {config_path} 'SELECT …'", highlight=False, markup=False)
@@ -117,8 +118,8 @@ def _run(config: Config, title: str, console: Console) -> None:
     console.print(f"{describe(summary)}\n{time.monotonic() - began:.1f} s", highlight=False)
 
 
-def _show_tables(sink: Sink, rows: int, console: Console) -> None:
+def _show_tables(lake: Lake, rows: int, console: Console) -> None:
     for table, select in LOOKS.items():
-        count = query(sink, f'SELECT count(*) AS n FROM "{table}"')["n"][0].as_py()
+        count = query(lake, f'SELECT count(*) AS n FROM "{table}"')["n"][0].as_py()
         console.print(f"\n[bold]{table}[/bold]: {count:,} rows", highlight=False)
-        show(query(sink, f"SELECT {select} LIMIT {rows}"), console)
+        show(query(lake, f"SELECT {select} LIMIT {rows}"), console)

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import say, say_json
+from streaming_app.commands.doctor.finding import Finding
 from streaming_app.errors import EnvironmentProblem
-from streaming_app.operations.doctor.finding import Finding
 
 
 def doctor(
@@ -23,7 +23,7 @@ def doctor(
 
     Example: clickstream doctor --config conf/pipeline.yaml --spark
     """
-    from streaming_app.operations.doctor.doctor import diagnose  # noqa: PLC0415 - what looks at everything imports everything
+    from streaming_app.commands.doctor.doctor import diagnose  # noqa: PLC0415 - what looks at everything imports everything
 
     problems = 0
     for found in diagnose(config, with_spark=spark):

@@ -14,16 +14,16 @@ from streaming_app.cli import terminal
 from streaming_app.cli.look_commands import cell
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import say_json
-from streaming_app.config.load import load_config
+from streaming_app.commands.explain import Explained, Explanation
+from streaming_app.commands.explain import explain as explain_line
+from streaming_app.environment import open_lake
 from streaming_app.errors import SourceError
-from streaming_app.escape import escape
-from streaming_app.explain import Explained, Explanation
-from streaming_app.explain import explain as explain_line
-from streaming_app.ingest.decompress import BrokenFile, blocks_of
-from streaming_app.ingest.open_raw import open_raw, why_unreadable
-from streaming_app.ingest.read_lines import BadPart, LineReader
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import sink_for
+from streaming_app.ingest.read.decompress import BrokenFile, blocks_of
+from streaming_app.ingest.read.lines import BadPart, LineReader
+from streaming_app.ingest.read.open_raw import open_raw, why_unreadable
+from streaming_app.model.escape import escape
+from streaming_app.plugins.load_config import load_config
+from streaming_app.storage.files import Storage
 
 
 def explain(
@@ -40,7 +40,7 @@ def explain(
     Example: clickstream explain raw/year=2026/month=11/day=22/hour=10/1.gz --line 17
     """
     checked = load_config(config)
-    storage = sink_for(checked).storage
+    storage = open_lake(checked).storage
     text, number = _request_text(request, line, checked.limits.max_line_bytes, storage)
     explanation = explain_line(text, checked, storage, request, number)
     if json:

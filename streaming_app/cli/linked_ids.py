@@ -12,10 +12,10 @@ from rich.text import Text
 
 from streaming_app.cli.terminal import console
 from streaming_app.errors import ConfigError
-from streaming_app.escape import escape
+from streaming_app.model.escape import escape
 
 if TYPE_CHECKING:
-    from streaming_app.erasure.links import Link
+    from streaming_app.commands.erase.links import Link
 
 _COLUMNS = ("linked id", "rows with this login", "anonymous rows, which go", "rows of other logins, which stay")
 

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
 from streaming_app.cli.terminal import console, say_json_text
-from streaming_app.escape import escape
+from streaming_app.lake.query import QueryLimits, query
 from streaming_app.model.arrow import to_rows
-from streaming_app.tables.read import QueryLimits, query
+from streaming_app.model.escape import escape
 
 TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes", "operation"]
 JsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
@@ -46,10 +46,10 @@ def inspect(
     """
     condition = f"WHERE {where}" if where else ""
     newest = "created_time" if table in ("quarantine", "run_metrics", "operation") else "event_timestamp"
-    sink, chosen = sink_of(config), f'SELECT * FROM "{table}" {condition}'
+    lake, chosen = sink_of(config), f'SELECT * FROM "{table}" {condition}'
     limits = QueryLimits(max_seconds, max_memory_mb, max(1, limit))
-    rows = query(sink, f"SELECT * FROM ({chosen}) ORDER BY {newest} DESC LIMIT {limit}", limits)
-    total = query(sink, f"SELECT count(*) AS n FROM ({chosen})", limits)["n"][0].as_py()
+    rows = query(lake, f"SELECT * FROM ({chosen}) ORDER BY {newest} DESC LIMIT {limit}", limits)
+    total = query(lake, f"SELECT count(*) AS n FROM ({chosen})", limits)["n"][0].as_py()
     if json:
         print_json(rows)
         return

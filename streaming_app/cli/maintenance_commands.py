@@ -10,14 +10,14 @@ from streaming_app.cli.answers import tell, tell_plan
 from streaming_app.cli.look_commands import TableName
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
 from streaming_app.cli.terminal import console
-from streaming_app.config.load import load_settings
+from streaming_app.commands.maintain import optimize as optimizing
+from streaming_app.commands.maintain import vacuum as vacuuming
+from streaming_app.commands.maintain.compaction import Compaction
+from streaming_app.commands.maintain.expired import Expired
+from streaming_app.environment import open_lake
+from streaming_app.metrics.step_progress import steps_on
 from streaming_app.model.tables import TABLES
-from streaming_app.operations import optimize as optimizing
-from streaming_app.operations import vacuum as vacuuming
-from streaming_app.operations.compaction import Compaction
-from streaming_app.operations.expired import Expired
-from streaming_app.operations.steps import steps_on
-from streaming_app.tables.delta import sink_for
+from streaming_app.plugins.load_config import load_settings
 
 
 def optimize(
@@ -33,7 +33,7 @@ def optimize(
     """
     loaded = load_settings(config)
     chosen = [TABLES[name] for name in dict.fromkeys(table or TABLES)]
-    plan = optimizing.planned(sink_for(loaded), chosen)
+    plan = optimizing.planned(open_lake(loaded), chosen)
     if dry_run:
         tell_plan([_compaction(each) for each in plan], json=json)
         return
@@ -69,10 +69,10 @@ def vacuum(
     Example: clickstream vacuum --dry-run
     """
     loaded = load_settings(config)
-    sink = sink_for(loaded)
+    lake = open_lake(loaded)
     if not force:
-        vacuuming.check(loaded, sink, retention_hours)
-    plan = vacuuming.planned(loaded, sink, retention_hours)
+        vacuuming.check(loaded, lake, retention_hours)
+    plan = vacuuming.planned(loaded, lake, retention_hours)
     if dry_run:
         tell_plan([_expired(each) for each in plan], json=json)
         return

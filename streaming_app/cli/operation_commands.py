@@ -15,10 +15,10 @@ from streaming_app.cli.linked_ids import confirm_links, show_links
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
 from streaming_app.cli.run_command import tell_summary
 from streaming_app.cli.terminal import console
-from streaming_app.config.load import load_config
+from streaming_app.commands.days import Days
 from streaming_app.errors import Reason
-from streaming_app.operations.days import Days
-from streaming_app.progress import Progress, progress_for
+from streaming_app.metrics.progress import Progress, progress_for
+from streaming_app.plugins.load_config import load_config
 
 FromOption = Annotated[datetime, Parameter(name="--from", help="first day, UTC: 2026-11-01")]
 ToOption = Annotated[datetime, Parameter(name="--to", help="last day, UTC")]
@@ -38,7 +38,7 @@ def backfill(
 
     Example: clickstream backfill --from 2026-11-01 --to 2026-11-03
     """
-    from streaming_app.operations import backfill as command  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.commands import backfill as command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded, days = load_config(config), Days(first.date(), last.date())
     if dry_run:
@@ -61,7 +61,7 @@ def reprocess(
 
     Example: clickstream reprocess --from 2026-11-01 --to 2026-11-03
     """
-    from streaming_app.operations import reprocess as command  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.commands.reprocess import command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded, days = load_config(config), Days(first.date(), last.date())
     work = partial(command.reprocess, loaded, days)
@@ -81,7 +81,7 @@ def replay(
 
     Example: clickstream replay --reason unknown_app --since 2026-11-01
     """
-    from streaming_app.operations import replay as command  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.commands.replay import command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded = load_config(config)
     moment = None if since is None else since.astimezone(UTC) if since.tzinfo else since.replace(tzinfo=UTC)
@@ -102,7 +102,7 @@ def rebuild(
 
     Example: clickstream rebuild session
     """
-    from streaming_app.operations import rebuild as command  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.commands import rebuild as command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded = load_config(config)
     work = partial(command.rebuild, loaded, tables)
@@ -131,8 +131,8 @@ def erase(
 
     Example: clickstream erase --app shop --user-id 4711 --mode delete --raw
     """
-    from streaming_app.erasure.person import Person  # noqa: PLC0415 - as below
-    from streaming_app.operations import erase as command  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.commands.erase import command  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.commands.erase.person import Person  # noqa: PLC0415 - as below
 
     loaded, person = load_config(config), Person(app, user_pseudo_id, user_id)
     links = command.links_of(loaded, person) if user_id else []

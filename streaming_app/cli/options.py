@@ -6,8 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from streaming_app.config.load import load_settings
-from streaming_app.tables.delta import Sink, sink_for
+from streaming_app.environment import open_lake
+from streaming_app.lake.lake import Lake
+from streaming_app.plugins.load_config import load_settings
 
 DEFAULT_CONFIG = "conf/pipeline.yaml"
 
@@ -19,6 +20,6 @@ DryRunOption = Annotated[bool, Parameter(negative="", help="say what would be do
 JsonOption = Annotated[bool, Parameter(negative="", help="print the result as one JSON line")]
 
 
-def sink_of(config_uri: str) -> Sink:
+def sink_of(config_uri: str) -> Lake:
     """The tables that a configuration names."""
-    return sink_for(load_settings(config_uri))
+    return open_lake(load_settings(config_uri))

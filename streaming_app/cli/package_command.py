@@ -9,10 +9,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from streaming_app.cli.terminal import console, say
-from streaming_app.packaging.build import build
-from streaming_app.packaging.manifest import Made
-from streaming_app.packaging.sbom import FILE as SBOM
-from streaming_app.packaging.target import Architecture, Target
+from streaming_app.deploy.build import build
+from streaming_app.deploy.manifest import Made
+from streaming_app.deploy.sbom import FILE as SBOM
+from streaming_app.deploy.target import Architecture, Target
 
 log = logging.getLogger("clickstream")
 

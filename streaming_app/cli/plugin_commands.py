@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from streaming_app.cli.look_commands import JsonOption, console_for_grids, print_json, show
 from streaming_app.cli.terminal import say
 from streaming_app.errors import ConfigError
-from streaming_app.storage import Storage
+from streaming_app.storage.files import Storage
 
 plugins_app = App(name="plugins", help="Transformers and enrichers: built-in, installed, your own.")
 
@@ -23,7 +23,7 @@ def list_plugins(*, json: JsonOption = False) -> None:
 
     Example: clickstream plugins list
     """
-    from streaming_app.plugins import installed  # noqa: PLC0415 - it brings the whole pass, which most commands do without
+    from streaming_app.testing.named_check import installed  # noqa: PLC0415 - it brings the whole pass, which most commands do without
 
     rows = pa.Table.from_pylist(installed())
     if json:
@@ -46,7 +46,7 @@ def check(
 
     Example: clickstream plugins check user_agent --options '{"bots": "drop"}'
     """
-    from streaming_app.plugins import checks_of, read_requests  # noqa: PLC0415
+    from streaming_app.testing.named_check import checks_of, read_requests  # noqa: PLC0415
 
     storage = Storage(endpoint=os.environ.get("AWS_ENDPOINT_URL"))
     given = None if requests is None else list(read_requests(requests, storage))

@@ -10,9 +10,9 @@ from cyclopts import Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import say
-from streaming_app.config.load import load_settings
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError
+from streaming_app.plugins.load_config import load_settings
 
 
 def report(

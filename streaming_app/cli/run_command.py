@@ -8,10 +8,10 @@ from cyclopts import Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import console, say, say_json_text
-from streaming_app.config.load import load_config
-from streaming_app.emf import print_metrics
-from streaming_app.progress import progress_for
-from streaming_app.summary import Summary
+from streaming_app.metrics.cloudwatch import print_metrics
+from streaming_app.metrics.progress import progress_for
+from streaming_app.metrics.summary import Summary
+from streaming_app.plugins.load_config import load_config
 
 
 def run(

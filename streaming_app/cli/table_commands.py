@@ -12,14 +12,13 @@ from cyclopts import App, Parameter, validators
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import console, say, say_json, say_json_text
-from streaming_app.config.load import load_settings
+from streaming_app.commands.check.checks import Checked, check_tables
+from streaming_app.deploy.ddl import athena_ddl, glue_table
+from streaming_app.environment import holder_of, open_lake
 from streaming_app.errors import BalanceError, QueryError
-from streaming_app.lease.tables import holder_of
+from streaming_app.metrics.step_progress import steps_on
 from streaming_app.model.tables import TABLES, Table
-from streaming_app.operations.check.checks import Checked, check_tables
-from streaming_app.operations.steps import steps_on
-from streaming_app.tables.ddl import athena_ddl, glue_table
-from streaming_app.tables.delta import sink_for
+from streaming_app.plugins.load_config import load_settings
 
 log = logging.getLogger("clickstream")
 
@@ -68,7 +67,7 @@ def check(
     Example: clickstream tables check --sample 1000
     """
     loaded = load_settings(config)
-    if holder := holder_of(loaded, sink_for(loaded).storage):
+    if holder := holder_of(loaded, open_lake(loaded).storage):
         log.warning("the tables are in use, so what is half done shows as a problem: %s", holder)
     found = 0
     with steps_on(console(stderr=True), lines=False) as steps:

@@ -16,7 +16,7 @@ WORKER_MEMORY_GB = {1: range(2, 9), 2: range(4, 17), 4: range(8, 31), 8: range(1
 MOST_DISK_GB = 200
 
 
-class Worker(Section):
+class WorkerSection(Section):
     vcpu: Literal[1, 2, 4, 8, 16] = 4
     """Processors of one worker."""
     memory_gb: int = 12
@@ -27,7 +27,7 @@ class Worker(Section):
     """Disk of one worker; 20 GB are free of charge."""
 
     @model_validator(mode="after")
-    def _offered(self) -> Worker:
+    def _offered(self) -> WorkerSection:
         offered = WORKER_MEMORY_GB[self.vcpu]
         if self.memory_gb not in offered:
             step = f" in steps of {offered.step}" if offered.step > 1 else ""
@@ -37,7 +37,7 @@ class Worker(Section):
         return self
 
 
-class Sizing(Section):
+class SizingSection(Section):
     target_minutes: Positive = 15
     """A run gets as many workers as it needs to be done in this time, start included."""
     min_vcpu: int = Field(default=4, gt=0)
@@ -58,13 +58,13 @@ class Sizing(Section):
     """Work that every run has, whatever its size: commits, table logs, JVM warm-up."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> Sizing:
+    def _ordered(self) -> SizingSection:
         if self.min_vcpu > self.max_vcpu:
             raise ValueError("min_vcpu: must not be above max_vcpu")
         return self
 
 
-class Price(Section):
+class PriceSection(Section):
     vcpu_hour: Positive = 0.042094
     """US dollars; the default is that of ARM64 in us-east-1 as of 2026."""
     gb_hour: Positive = 0.004628
@@ -73,13 +73,13 @@ class Price(Section):
     """The same of disk beyond the first 20 GB of a worker."""
 
 
-class Emr(Section):
-    driver: Worker = Worker(vcpu=2, memory_gb=8)
+class EmrSection(Section):
+    driver: WorkerSection = WorkerSection(vcpu=2, memory_gb=8)
     """The worker that plans, commits, and combines users and sessions."""
-    executor: Worker = Worker()
+    executor: WorkerSection = WorkerSection()
     """The workers that read raw files."""
-    sizing: Sizing = Sizing()
-    price: Price = Price()
+    sizing: SizingSection = SizingSection()
+    price: PriceSection = PriceSection()
     delta_jars: tuple[str, ...] = (
         "/usr/share/aws/delta/lib/delta-spark.jar",
         "/usr/share/aws/delta/lib/delta-storage.jar",

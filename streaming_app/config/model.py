@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from streaming_app.config.emr import Emr
+from streaming_app.config.emr import EmrSection
 from streaming_app.config.section import Section, Uri
 
 ByteCount = Annotated[int, Field(gt=0)]
 
 
-class Windows(Section):
+class WindowsSection(Section):
     by: Literal["month", "day", "none"] = "month"
     """The source is read by its year=/month=(/day=) folders, each with a checkpoint of its own, so that neither grows for
     ever; what lies in no such folder is one window more. Choose it before the first run."""
@@ -20,7 +20,7 @@ class Windows(Section):
     """So many windows before the newest are looked into for late files; older ones once they were read to their end never."""
 
 
-class Source(Section):
+class SourceSection(Section):
     uri: Uri
     """Folder of the raw files, local or s3://; below it year=/month=/day=/hour= folders or any other layout."""
     glob: str = "*"
@@ -29,20 +29,20 @@ class Source(Section):
     """Bound a micro-batch by files; not together with max_bytes_per_batch."""
     max_bytes_per_batch: ByteCount | None = None
     """Bound a micro-batch by stored bytes; 1 GiB where neither bound is given."""
-    windows: Windows = Windows()
+    windows: WindowsSection = WindowsSection()
 
 
-class Sink(Section):
+class SinkSection(Section):
     uri: Uri
     """Tables are at <uri>/<table>/, local or s3://."""
 
 
-class Checkpoint(Section):
+class CheckpointSection(Section):
     uri: Uri | None = None
     """Where the streams keep their progress; <sink>/_checkpoints/ where absent."""
 
 
-class App(Section):
+class AppSection(Section):
     transformer: str = Field(min_length=1)
     """Name of a built-in or installed transformer, or package.module:Class."""
     options: dict[str, Any] = Field(default_factory=dict)
@@ -53,7 +53,7 @@ class App(Section):
     """What amounts and items' prices are in that come without a currency, for example EUR; unknown where absent."""
 
 
-class Rules(Section):
+class RulesSection(Section):
     freshness_hours: float = Field(default=72, gt=0, allow_inf_nan=False)
     """Events older than this at ingest time are quarantined as too_late."""
     clock_correction: bool = True
@@ -66,26 +66,26 @@ class Rules(Section):
     """These, and changes of attributes, are quarantined as too_late if they are older than this at ingest time."""
 
 
-class Sessions(Section):
+class SessionsSection(Section):
     timeout_minutes: float = Field(default=30, gt=0, allow_inf_nan=False)
     """Inactivity that ends a session which the client gave no id."""
     max_days: int = Field(default=3, gt=0)
     """A session id that comes back after more days than this starts a session row of its own."""
 
 
-class Hook(Section):
+class HookSection(Section):
     function: str = Field(pattern=r"^[\w.]+:\w+$")
     """package.module:function, from the DataFrame of a micro-batch's new events (all columns of event) to a DataFrame."""
     table: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     """Name of the Delta table below the sink to which its rows are appended, once per micro-batch."""
 
 
-class Derive(Section):
-    hooks: tuple[Hook, ...] = ()
+class DeriveSection(Section):
+    hooks: tuple[HookSection, ...] = ()
     """Functions of your own over new events, for a join in Spark; see docs/plugins.md."""
 
 
-class Dedupe(Section):
+class DedupeSection(Section):
     neighbour_days: int = Field(default=1, ge=0)
     """Copies of an event id whose days are no further apart are duplicates, as are those that others link day by day."""
 
@@ -116,7 +116,7 @@ class LimitsSection(Section):
     """Longer raw text in quarantine is cut there; file and line tell where the whole is."""
 
 
-class Privacy(Section):
+class PrivacySection(Section):
     ip: Literal["keep", "truncate", "hash", "drop"] = "keep"
     """What is stored of client addresses, in all tables, after they were looked up: all; the /24 (IPv4) or /48 (IPv6) network; a
     keyed hash; nothing. Other than keep, addresses are looked for in all texts but ids; see docs/operations.md."""
@@ -124,20 +124,20 @@ class Privacy(Section):
     """Key of the hash, and of the audit of erasures; who has it can test whether an address, or a person, was here."""
 
     @model_validator(mode="after")
-    def _keyed(self) -> Privacy:
+    def _keyed(self) -> PrivacySection:
         if self.ip == "hash" and self.hash_key is None:
             raise ValueError("ip: hash needs a hash_key of 16 characters or more")
         return self
 
 
-class S3(Section):
+class S3Section(Section):
     endpoint: str | None = None
     """An endpoint other than AWS's, for example http://127.0.0.1:5000."""
     region: str | None = None
     """Region of the buckets; the environment's where absent."""
 
 
-class Spark(Section):
+class SparkSection(Section):
     master: str | None = None
     """Spark master; where absent the one that spark-submit gave, else all cores of this machine."""
     driver_memory: str = "1g"
@@ -151,22 +151,22 @@ class Config(Section):
 
     project_id: str = Field(min_length=1, max_length=255)
     """Written to every row."""
-    source: Source
-    sink: Sink
-    checkpoint: Checkpoint = Checkpoint()
-    apps: dict[str, App] = Field(min_length=1)
+    source: SourceSection
+    sink: SinkSection
+    checkpoint: CheckpointSection = CheckpointSection()
+    apps: dict[str, AppSection] = Field(min_length=1)
     """App id to transformer; events of other apps are quarantined as unknown_app."""
     enrichers: tuple[dict[str, dict[str, Any]], ...] = ()
     """In order: a name or package.module:Class, and its options; none where absent."""
-    rules: Rules = Rules()
-    sessions: Sessions = Sessions()
-    derive: Derive = Derive()
-    dedupe: Dedupe = Dedupe()
+    rules: RulesSection = RulesSection()
+    sessions: SessionsSection = SessionsSection()
+    derive: DeriveSection = DeriveSection()
+    dedupe: DedupeSection = DedupeSection()
     limits: LimitsSection = LimitsSection()
-    privacy: Privacy = Privacy()
-    s3: S3 = S3()
-    spark: Spark = Spark()
-    emr: Emr = Emr()
+    privacy: PrivacySection = PrivacySection()
+    s3: S3Section = S3Section()
+    spark: SparkSection = SparkSection()
+    emr: EmrSection = EmrSection()
 
     @field_validator("enrichers")
     @classmethod
@@ -186,7 +186,7 @@ class Config(Section):
 
     @field_validator("source")
     @classmethod
-    def _one_bound(cls, value: Source) -> Source:
+    def _one_bound(cls, value: SourceSection) -> SourceSection:
         if value.max_files_per_batch and value.max_bytes_per_batch:
             raise ValueError("give max_files_per_batch or max_bytes_per_batch, not both (Spark accepts one bound)")
         return value

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from streaming_app.uris import checked_uri
+from streaming_app.storage.uris import checked_uri
 
 Uri = Annotated[str, Field(min_length=1), AfterValidator(checked_uri)]
 """A local path, or an s3:// URI."""

@@ -22,14 +22,14 @@ from streaming_app.derive.isolate import USER as USER_KEY
 from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import EVENT_COLUMNS, by_user, to_ipc
+from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.rows import read_batches
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
-from streaming_app.registry import apps_with_profiles
-from streaming_app.tables.commit import Rewrite, commit_once
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.files import LiveFile, WrittenFile
-from streaming_app.tables.parquet import PartitionWriter
-from streaming_app.tables.rows import read_batches
-from streaming_app.tasks import Group, SizedFile, grouped
+from streaming_app.plugins.registry import apps_with_profiles
+from streaming_app.spark.tasks import Group, SizedFile, grouped
 
 EVENTS_PER_PART = 2_000_000
 """About 150 MB of states, which one task combines."""
@@ -56,7 +56,7 @@ class Rebuilt(msgspec.Struct):
         return {(each.app_id, each.id) for each in self.failed}
 
 
-def rebuild_table(spark: SparkSession, table: Table, config: Config, sink: Sink, job_id: str) -> Rebuilt:
+def rebuild_table(spark: SparkSession, table: Table, config: Config, lake: Lake, job_id: str) -> Rebuilt:
     """Make all rows of ``user`` or ``session`` anew, and put them in place in one commit.
 
     Users that are set aside have no rows then, until a replay has computed them.
@@ -65,19 +65,19 @@ def rebuild_table(spark: SparkSession, table: Table, config: Config, sink: Sink,
     """
     made = _Users(config, job_id) if table is USER else _Sessions(config)
     sources = [EVENT, CHANGE] if table is USER else [EVENT]
-    before = live_files(sink.open(table))
+    before = live_files(lake.open(table))
     files = [
         SizedFile(file.path, file.size, f"{source.name} {file.partition['app_id']}")
         for source in sources
-        for file in live_files(sink.open(source))
+        for file in live_files(lake.open(source))
     ]
-    rows = sum(file.rows for file in live_files(sink.open(EVENT)))
+    rows = sum(file.rows for file in live_files(lake.open(EVENT)))
     parts = max(spark.sparkContext.defaultParallelism, math.ceil(rows / EVENTS_PER_PART))
-    read, combine = partial(_states, sink.for_workers, made, parts), partial(_rows, sink.for_workers, table, made)
+    read, combine = partial(_states, lake.for_workers, made, parts), partial(_rows, lake.for_workers, table, made)
     parts_done = _shuffled(spark, grouped(files, parts), read, combine)
     done = Rebuilt([file for each in parts_done for file in each.files], [key for each in parts_done for key in each.failed])
-    quarantine_keys(sink, done.failed, int(time.time() * 1_000))
-    commit_once(sink, table, Rewrite(done.files, before, [], silent=False), "rebuild")
+    quarantine_keys(lake, done.failed, int(time.time() * 1_000))
+    commit_once(lake, table, Rewrite(done.files, before, [], silent=False), "rebuild")
     return done
 
 
@@ -113,24 +113,24 @@ class _Sessions:
         return session_rows.rows_of(whole, self._sessions, created_ms).select(SESSION.schema.names)
 
 
-def _states(sink: Sink, made: _Users | _Sessions, parts: int, group: Group) -> Iterator[tuple[int, bytes]]:
+def _states(lake: Lake, made: _Users | _Sessions, parts: int, group: Group) -> Iterator[tuple[int, bytes]]:
     """What each reading task runs: states (and changes) of its files, by the part that their users belong to."""
     for file in group:
         name, _, app_id = file.tag.partition(" ")
         if name == EVENT.name:
-            for events in _with_app(sink, EVENT, file, app_id, EVENT_COLUMNS):
+            for events in _with_app(lake, EVENT, file, app_id, EVENT_COLUMNS):
                 computed, failed = compute_isolated(made.states, events)
                 for states in computed:
                     yield from _by_part(_STATES, states, parts)
                 yield from _by_part(_FAILED, _as_table(failed), parts)
         else:
-            for changes in _with_app(sink, CHANGE, file, app_id, LOG_COLUMNS):
+            for changes in _with_app(lake, CHANGE, file, app_id, LOG_COLUMNS):
                 yield from _by_part(_CHANGES, changes, parts)
 
 
-def _with_app(sink: Sink, table: Table, file: SizedFile, app_id: str, columns: tuple[str, ...]) -> Iterator[pa.Table]:
+def _with_app(lake: Lake, table: Table, file: SizedFile, app_id: str, columns: tuple[str, ...]) -> Iterator[pa.Table]:
     stored = [name for name in columns if name != "app_id"]
-    for rows in read_batches(sink, table, LiveFile(file.uri, {}, file.size), stored):
+    for rows in read_batches(lake, table, LiveFile(file.uri, {}, file.size), stored):
         yield rows.append_column("app_id", pa.repeat(app_id, len(rows)))
 
 
@@ -147,7 +147,7 @@ def _as_table(failed: list[SetAside]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=_FAILED_SCHEMA)
 
 
-def _rows(sink: Sink, table: Table, made: _Users | _Sessions, part: Part) -> Rebuilt:
+def _rows(lake: Lake, table: Table, made: _Users | _Sessions, part: Part) -> Rebuilt:
     """What each combining task runs: rows of its users, in new files."""
     found: dict[bytes, list[pa.Table]] = {kind: [schema.empty_table()] for kind, schema in _SCHEMAS.items()}
     found[_STATES] = [made.schema.empty_table()]
@@ -157,7 +157,7 @@ def _rows(sink: Sink, table: Table, made: _Users | _Sessions, part: Part) -> Reb
     failed = [SetAside(column=USER_KEY, **row) for row in aside.rename_columns(["app_id", "id", "error", "message"]).to_pylist()]
     compute = partial(made.rows, created_ms=int(time.time() * 1_000))
     computed, further = compute_isolated(compute, without(states, failed), without(changes, failed))
-    writer = PartitionWriter(table, sink.uri(table), sink.storage, "rebuilt")
+    writer = PartitionWriter(table, lake.uri(table), lake.storage, "rebuilt")
     for rows in computed:
         writer.add(rows)
     return Rebuilt(writer.close(), failed + further)

@@ -11,17 +11,17 @@ from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.config.model import Config
 from streaming_app.errors import PluginError
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.upsert import Transaction
 from streaming_app.model.tables import EVENT
-from streaming_app.registry import load_function
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.upsert import Transaction
-from streaming_app.uris import absolute
+from streaming_app.plugins.registry import load_function
+from streaming_app.storage.uris import absolute
 
 Hook = Callable[[DataFrame], DataFrame]
 """Takes new events with all columns of ``event``; what it returns is appended to the hook's table."""
 
 
-def run_hooks(spark: SparkSession, uris: Sequence[str], config: Config, sink: Sink, transaction: Transaction) -> None:
+def run_hooks(spark: SparkSession, uris: Sequence[str], config: Config, lake: Lake, transaction: Transaction) -> None:
     """Call every configured hook with the events of some new files, and append what it returns, once per micro-batch.
 
     Raises:
@@ -29,7 +29,7 @@ def run_hooks(spark: SparkSession, uris: Sequence[str], config: Config, sink: Si
     """
     if not config.derive.hooks or not uris:
         return
-    events = new_events(spark, uris, sink)
+    events = new_events(spark, uris, lake)
     for hook in config.derive.hooks:
         function: Hook = load_function(hook.function)
         try:
@@ -43,10 +43,10 @@ def run_hooks(spark: SparkSession, uris: Sequence[str], config: Config, sink: Si
             ) from error
 
 
-def new_events(spark: SparkSession, uris: Sequence[str], sink: Sink) -> DataFrame:
+def new_events(spark: SparkSession, uris: Sequence[str], lake: Lake) -> DataFrame:
     """The rows of some files of ``event``, its partition columns included."""
     schema = ", ".join(f"`{column.name}` {column.type}" for column in EVENT.columns)
-    root = absolute(sink.uri(EVENT))
+    root = absolute(lake.uri(EVENT))
     return spark.read.schema(schema).option("basePath", root).parquet(*uris)
 
 

@@ -8,11 +8,11 @@ from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import CHANGE, EVENT, Table
-from streaming_app.plans import leaves_of, scala_list
-from streaming_app.tables.delta import Sink
-from streaming_app.tasks import SizedFile
-from streaming_app.uris import absolute, from_spark_url
+from streaming_app.spark.micro_batch_plan import leaves_of, scala_list
+from streaming_app.spark.tasks import SizedFile
+from streaming_app.storage.uris import absolute, from_spark_url
 
 BATCH_BYTES = 64 << 20
 """Size of the event files in one micro-batch: about a million events, whose states (some 75 MB) the driver combines."""
@@ -23,18 +23,18 @@ NewFiles = dict[str, list[SizedFile]]
 log = logging.getLogger("clickstream")
 
 
-def new_files(spark: SparkSession, sink: Sink) -> DataFrame:
+def new_files(spark: SparkSession, lake: Lake) -> DataFrame:
     """A streaming frame with a row for each new row of both tables: ``path`` of its file, ``app_id`` and ``table``."""
-    return _new_files(spark, sink, EVENT).union(_new_files(spark, sink, CHANGE))
+    return _new_files(spark, lake, EVENT).union(_new_files(spark, lake, CHANGE))
 
 
-def _new_files(spark: SparkSession, sink: Sink, table: Table) -> DataFrame:
+def _new_files(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
     return (
         spark.readStream.format("delta")
         # A commit that takes events away (an erasure, a rebuild) is no news: it brings user and session along itself.
         .option("skipChangeCommits", "true")
         .option("maxBytesPerTrigger", BATCH_BYTES)
-        .load(absolute(sink.uri(table)))
+        .load(absolute(lake.uri(table)))
         # Spark says which files are new, the workers read them. Selected here, no other column is read by the JVM.
         .select(F.input_file_name().alias("path"), "app_id", F.lit(table.name).alias("table"))
     )

@@ -8,20 +8,20 @@ import uuid
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from streaming_app.backlog.stale_users import Users, stale_users
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.all_users import rebuild_table
 from streaming_app.derive.changes import log_of
 from streaming_app.derive.isolate import SetAside, compute_isolated, ids_by_app, without
 from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.derive.stale import Users, stale_users
 from streaming_app.derive.states import EVENT_COLUMNS
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.query import dataset
+from streaming_app.lake.upsert import hold, one_of, replace
 from streaming_app.model.tables import EVENT, SESSION, TABLES, USER
-from streaming_app.registry import apps_with_profiles
-from streaming_app.session import get_session
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import dataset
-from streaming_app.tables.upsert import hold, one_of, replace
+from streaming_app.plugins.registry import apps_with_profiles
+from streaming_app.spark.session import get_session
 
 _KEY = "user_pseudo_id"
 
@@ -30,48 +30,48 @@ MANY_USERS = 50_000
 """Of more users than these the events may not fit the driver's memory: then all users are rebuilt, in tasks."""
 
 
-def rebuild_stale_users(config: Config, sink: Sink, job_id: str) -> Users:
+def rebuild_stale_users(config: Config, lake: Lake, job_id: str) -> Users:
     """Rebuild the users noted as stale; the notes go only after that, so a crash repeats it. Returns those set aside."""
-    users, notes = stale_users(config, sink.storage)
+    users, notes = stale_users(config, lake.storage)
     failed: Users = set()
     if len(users) > MANY_USERS:
-        spark = get_session(config, sink.storage)
+        spark = get_session(config, lake.storage)
         for table in (USER, SESSION):
-            failed |= rebuild_table(spark, table, config, sink, job_id).set_aside
+            failed |= rebuild_table(spark, table, config, lake, job_id).set_aside
     elif users:
-        failed = rebuild_users(config, sink, job_id, users)
+        failed = rebuild_users(config, lake, job_id, users)
     for note in notes:
-        sink.storage.delete(note)
+        lake.storage.delete(note)
     return failed
 
 
-def rebuild_users(config: Config, sink: Sink, job_id: str, users: Users) -> Users:
+def rebuild_users(config: Config, lake: Lake, job_id: str, users: Users) -> Users:
     """Compute the rows of some users from all of their events; users and sessions without events disappear.
 
     Call it only when derive has read all of ``event``: what it has not read yet would be counted twice. Returns the users that
     were set aside, whose rows stay as they are.
     """
-    rows, failed = rebuilt_rows(config, sink, job_id, users)
-    quarantine_keys(sink, failed, int(time.time() * 1_000))
+    rows, failed = rebuilt_rows(config, lake, job_id, users)
+    quarantine_keys(lake, failed, int(time.time() * 1_000))
     aside = {(each.app_id, each.id) for each in failed}
     values = ids_by_app(sorted(users - aside))
     # Each rebuild is a transaction of its own: it may be repeated as often as needed.
     for table, made in rows.items():
-        held = hold(sink, TABLES[table], (_KEY,), one_of(values))
-        replace(sink, TABLES[table], held, without(made, failed), (f"rebuild-{uuid.uuid4()}", 0))
+        held = hold(lake, TABLES[table], (_KEY,), one_of(values))
+        replace(lake, TABLES[table], held, without(made, failed), (f"rebuild-{uuid.uuid4()}", 0))
     return aside
 
 
-def rebuilt_rows(config: Config, sink: Sink, job_id: str, users: Users) -> tuple[dict[str, pa.Table], list[SetAside]]:
+def rebuilt_rows(config: Config, lake: Lake, job_id: str, users: Users) -> tuple[dict[str, pa.Table], list[SetAside]]:
     """The rows of ``user`` and ``session`` that some users ought to have, made from all that there is of them; and those of
     whom they cannot be computed."""
     created_ms = int(time.time() * 1000)
     values = ids_by_app(sorted(users))
     columns = ["app_id", *EVENT_COLUMNS]
-    found = dataset(sink, EVENT)
+    found = dataset(lake, EVENT)
     wanted = [(ds.field("app_id") == app_id) & ds.field(_KEY).isin(ids) for app_id, ids in values.items()]
     events = pa.concat_tables([found.to_table(columns=columns, filter=each) for each in wanted])
-    changes = log_of(sink, values, _KEY)
+    changes = log_of(lake, values, _KEY)
     with_profiles = apps_with_profiles(config)
 
     def users_of(events: pa.Table, changes: pa.Table) -> pa.Table:

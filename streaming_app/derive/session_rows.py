@@ -10,9 +10,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.config.model import Sessions
+from streaming_app.config.model import SessionsSection
 from streaming_app.derive.rules import SESSION_FOLDS, SESSION_PICKS, combine, unit_columns
-from streaming_app.engine import query
+from streaming_app.lake.duckdb import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp
 from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.tables import SESSION
@@ -63,7 +63,7 @@ MERGE_SCHEMA = (
 """Rows for the upsert: the target row that each replaces, if any, and whether that is only to be deleted."""
 
 
-def states_of(events: pa.Table, sessions: Sessions) -> pa.Table:
+def states_of(events: pa.Table, sessions: SessionsSection) -> pa.Table:
     """The states of some events: one per session id and day, and one per stretch without a pause where there is no id."""
     units = (
         "SELECT app_id, user_pseudo_id, nullif(session_id, '') AS session_id, coalesce(session_id, '') = '' AS is_inferred, "
@@ -100,7 +100,7 @@ def as_states(rows: pa.Table) -> pa.Table:
     return pa.table([columns[name] for name in STORED_SCHEMA.names], schema=STORED_SCHEMA)
 
 
-def rows_of(states: pa.Table, sessions: Sessions, created_ms: int) -> pa.Table:
+def rows_of(states: pa.Table, sessions: SessionsSection, created_ms: int) -> pa.Table:
     """Rows for the upsert (:data:`MERGE_SCHEMA`) from states, new and stored (:data:`STORED_SCHEMA`).
 
     Sessions that no new state belongs to are left out.
@@ -123,7 +123,7 @@ def rows_of(states: pa.Table, sessions: Sessions, created_ms: int) -> pa.Table:
     return _as_rows(query(f"{upserts} UNION ALL BY NAME {gone}", states=states), created_ms)
 
 
-def _islands(states: str, sessions: Sessions) -> str:
+def _islands(states: str, sessions: SessionsSection) -> str:
     """The states, numbered so that those of one session share a number."""
     pause = f"CASE WHEN is_inferred THEN {int(sessions.timeout_minutes * 60_000)} ELSE {sessions.max_days * 86_400_000} END"
     same = f"PARTITION BY {KEYS} ORDER BY first_msec, last_msec ROWS BETWEEN UNBOUNDED PRECEDING AND"

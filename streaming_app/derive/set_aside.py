@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 
 from streaming_app.derive.isolate import SetAside
 from streaming_app.errors import Reason
+from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.rows import read_columns
 from streaming_app.model.event import LONG
 from streaming_app.model.shorten import cut
 from streaming_app.model.tables import QUARANTINE
-from streaming_app.tables.commit import Rewrite, commit_once
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.files import LiveFile
-from streaming_app.tables.parquet import PartitionWriter
-from streaming_app.tables.rows import read_columns
 
 STAGE = "derive"
 """What ``quarantine.stage`` says of a user or an item that was set aside; ``raw`` names it."""
@@ -41,23 +41,23 @@ class Waiting(NamedTuple):
     since: datetime
 
 
-def quarantine_keys(sink: Sink, failed: Iterable[SetAside], created_ms: int) -> None:
+def quarantine_keys(lake: Lake, failed: Iterable[SetAside], created_ms: int) -> None:
     """Add what is not in ``quarantine`` yet, in one commit. Grows with what fails, which is nothing."""
     new = {Key(each.app_id, each.column, each.id): each for each in failed}
     if not new:
         return
-    known = {row.key for file in live_files(sink.open(QUARANTINE)) for row in waiting_keys(sink, file)}
+    known = {row.key for file in live_files(lake.open(QUARANTINE)) for row in waiting_keys(lake, file)}
     rows = [_row(key, each, created_ms) for key, each in sorted(new.items()) if key not in known]
     if rows:
-        writer = PartitionWriter(QUARANTINE, sink.uri(QUARANTINE), sink.storage, "set-aside")
+        writer = PartitionWriter(QUARANTINE, lake.uri(QUARANTINE), lake.storage, "set-aside")
         writer.add(pa.Table.from_pylist(rows, schema=QUARANTINE.schema))
-        commit_once(sink, QUARANTINE, Rewrite(writer.close(), [], []), "set-aside")
+        commit_once(lake, QUARANTINE, Rewrite(writer.close(), [], []), "set-aside")
 
 
-def waiting_keys(sink: Sink, file: LiveFile) -> list[Waiting]:
+def waiting_keys(lake: Lake, file: LiveFile) -> list[Waiting]:
     """What in a file of ``quarantine`` is still to be computed."""
     columns = ["stage", "raw", "app_id", "created_time", "resolved_time"]
-    rows = read_columns(f"{sink.uri(QUARANTINE)}/{file.path}", columns, sink.storage)
+    rows = read_columns(f"{lake.uri(QUARANTINE)}/{file.path}", columns, lake.storage)
     waiting = pc.and_(pc.equal(rows["stage"], STAGE), pc.is_null(rows["resolved_time"]))
     positions = pc.indices_nonzero(pc.fill_null(waiting, False))
     found = zip(positions.to_pylist(), rows.take(positions).to_pylist(), strict=True)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.derive import session_rows, user_rows
-from streaming_app.engine import query
+from streaming_app.lake.duckdb import query
 
 EVENT_COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVENT_COLUMNS)))
 """What both kinds of states are made of, besides the app_id."""
@@ -46,7 +46,7 @@ _COMPRESSED = pa.ipc.IpcWriteOptions(compression="zstd")
 
 def to_ipc(table: pa.Table) -> bytes:
     """A table as an Arrow stream, compressed: what tasks send goes through the JVM's heap, in several copies."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_COMPRESSED) as writer:
+    lake = pa.BufferOutputStream()
+    with pa.ipc.new_stream(lake, table.schema, options=_COMPRESSED) as writer:
         writer.write_table(table)
-    return bytes(sink.getvalue())
+    return bytes(lake.getvalue())

@@ -18,19 +18,19 @@ from streaming_app.derive.hooks import run_hooks
 from streaming_app.derive.isolate import SetAside, compute_isolated, without
 from streaming_app.derive.new_files import NewFiles, files_of, new_files
 from streaming_app.derive.rebuild import rebuild_stale_users
+from streaming_app.derive.session_table import upsert_sessions
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
+from streaming_app.derive.user_table import upsert_users
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.rows import conformed, in_chunks
+from streaming_app.lake.upsert import Transaction
+from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT
-from streaming_app.registry import apps_with_profiles
-from streaming_app.storage import Storage
-from streaming_app.streams import run_available_now
-from streaming_app.summary import Summary
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.rows import conformed, in_chunks
-from streaming_app.tables.session import upsert_sessions
-from streaming_app.tables.upsert import Transaction
-from streaming_app.tables.user import upsert_users
-from streaming_app.tasks import Group, grouped, run_tasks
+from streaming_app.plugins.registry import apps_with_profiles
+from streaming_app.spark.streams import run_available_now
+from streaming_app.spark.tasks import Group, grouped, run_tasks
+from streaming_app.storage.files import Storage
 
 CHUNK_ROWS = 1 << 16
 CHUNK_BYTES = 64 << 20
@@ -38,30 +38,30 @@ _READ_ROWS = 1 << 10
 """Rows that are read at a time, to be joined to chunks: a thousand events with the longest texts take 200 MB."""
 
 
-def derive(spark: SparkSession, config: Config, sink: Sink, summary: Summary) -> None:
+def derive(spark: SparkSession, config: Config, lake: Lake, summary: Summary) -> None:
     """Run the query until the derived tables know every event and change that was there at its start."""
 
     def process(batch: DataFrame, stream_id: str, batch_id: int) -> None:
         with summary.timed("derive files"):
             files = files_of(spark, batch, stream_id)
-        update(batch.sparkSession, files, config, sink, summary, (stream_id, batch_id))
+        update(batch.sparkSession, files, config, lake, summary, (stream_id, batch_id))
 
-    run_available_now(new_files(spark, sink), config.checkpoint_uri("derive"), process)
+    run_available_now(new_files(spark, lake), config.checkpoint_uri("derive"), process)
     with summary.timed("rebuild"):
-        summary.keys_set_aside += len(rebuild_stale_users(config, sink, summary.job_id))
+        summary.keys_set_aside += len(rebuild_stale_users(config, lake, summary.job_id))
 
 
-def update(spark: SparkSession, files: NewFiles, config: Config, sink: Sink, summary: Summary, transaction: Transaction) -> None:
+def update(spark: SparkSession, files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: Transaction) -> None:
     """Bring the news of some files into the tables, each in one transaction that happens once."""
     with summary.timed("derive states"):
         groups = grouped(files[EVENT.name], spark.sparkContext.defaultParallelism)
-        made = run_tasks(spark, groups, partial(compute_states, sink.storage, config)) if groups else []
-    apply_states(made, files, config, sink, summary, transaction)
-    run_hooks(spark, [file.uri for file in files[EVENT.name]], config, sink, transaction)
+        made = run_tasks(spark, groups, partial(compute_states, lake.storage, config)) if groups else []
+    apply_states(made, files, config, lake, summary, transaction)
+    run_hooks(spark, [file.uri for file in files[EVENT.name]], config, lake, transaction)
 
 
 def apply_states(
-    made: list[bytes], files: NewFiles, config: Config, sink: Sink, summary: Summary, transaction: Transaction
+    made: list[bytes], files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: Transaction
 ) -> None:
     """Bring states of new events, and new changes, into ``user``, ``item_attributes`` and ``session``.
 
@@ -71,16 +71,16 @@ def apply_states(
     failed = [key for each in made if each[:1] == _FAILED for key in msgspec.json.decode(each[1:], type=list[SetAside])]
     with summary.timed("derive user"):
         users = [_joined(made, _USERS, user_rows.STATE_SCHEMA)]
-        if changed := touched(sink, files[CHANGE.name], "user_pseudo_id"):
-            states, aside = compute_isolated(user_rows.states_of_changes, log_of(sink, changed, "user_pseudo_id"))
+        if changed := touched(lake, files[CHANGE.name], "user_pseudo_id"):
+            states, aside = compute_isolated(user_rows.states_of_changes, log_of(lake, changed, "user_pseudo_id"))
             users += states
             failed += aside
-        quarantine_keys(sink, failed, created_ms)
-        failed += upsert_users(sink, without(pa.concat_tables(users), failed), summary.job_id, created_ms, transaction)
-        items = upsert_items(sink, touched(sink, files[CHANGE.name], "item_id"), created_ms, transaction)
+        quarantine_keys(lake, failed, created_ms)
+        failed += upsert_users(lake, without(pa.concat_tables(users), failed), summary.job_id, created_ms, transaction)
+        items = upsert_items(lake, touched(lake, files[CHANGE.name], "item_id"), created_ms, transaction)
     with summary.timed("derive session"):
         sessions = without(_joined(made, _SESSIONS, session_rows.STATE_SCHEMA), failed)
-        failed += upsert_sessions(sink, sessions, config.sessions, created_ms, transaction)
+        failed += upsert_sessions(lake, sessions, config.sessions, created_ms, transaction)
     summary.keys_set_aside += len({(each.app_id, each.id) for each in failed}) + len(items)
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from streaming_app.derive.attributes import applied, fold
 from streaming_app.derive.rules import EVENT_ORDER, USER_FOLDS, USER_PICKS, combine, unit_columns
-from streaming_app.engine import query
+from streaming_app.lake.duckdb import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
 from streaming_app.model.bounds import LATEST_MS, is_time
 from streaming_app.model.tables import EVENT, TRAFFIC, USER

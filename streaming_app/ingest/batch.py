@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streaming_app.config.model import Config
-from streaming_app.enrichers.addresses import AddressPrivacy
-from streaming_app.storage import Storage
+from streaming_app.privacy.addresses import AddressPrivacy
+from streaming_app.storage.files import Storage
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import msgspec
 
 from streaming_app.errors import ClickstreamError, LeaseError, SinkError, SourceError
 from streaming_app.ingest.batch import Batch
-from streaming_app.streams import gist
-from streaming_app.tasks import SizedFile
+from streaming_app.spark.streams import gist
+from streaming_app.spark.tasks import SizedFile
 
 FAILED_RUNS = 2
 """So many runs end with an error where not one file of a micro-batch can be read: that is rather a right, or the machine, than

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from streaming_app.errors import InputError
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.read_lines import BadPart, LineReader
+from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.report import Report
 from streaming_app.ingest.request_pass import RequestPass
 from streaming_app.model.request import Request, parse_request
-from streaming_app.transformers.base import Rejected
+from streaming_app.plugins.transformer import Rejected
 
 _OPEN_FILES = 32
 """Files read side by side; each holds a few MB of decompressed text."""

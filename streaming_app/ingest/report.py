@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from streaming_app.ingest.ages import Ages
-from streaming_app.ingest.enrich import Use
+from streaming_app.ingest.write.ages import Ages
+from streaming_app.ingest.write.enrich import Use
+from streaming_app.lake.files import WrittenFile
 from streaming_app.model.bounds import is_time
-from streaming_app.tables.files import WrittenFile
 
 
 class Counts(msgspec.Struct):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from streaming_app.errors import Reason
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.change_rows import ChangeRows
-from streaming_app.ingest.event_rows import EventRows
-from streaming_app.ingest.quarantine_rows import QuarantineRows
 from streaming_app.ingest.report import Counts, Report
-from streaming_app.ingest.triage import RequestTriage, Triage
+from streaming_app.ingest.transform.triage import RequestTriage, Triage
+from streaming_app.ingest.write.change_rows import ChangeRows
+from streaming_app.ingest.write.event_rows import EventRows
+from streaming_app.ingest.write.quarantine_rows import QuarantineRows
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Rejected
+from streaming_app.plugins.transformer import Rejected
 
 
 class RequestPass:

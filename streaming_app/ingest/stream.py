@@ -10,32 +10,32 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming_app.backlog.any_objects import AnyObjects
 from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.batch_metrics import Timing
-from streaming_app.ingest.commit import commit_batch, is_committed
+from streaming_app.ingest.commit.batch_metrics import Timing
+from streaming_app.ingest.commit.commit import commit_batch, is_committed
 from streaming_app.ingest.failures import NOT_PLANNED, naming
-from streaming_app.ingest.read_files import read_files
-from streaming_app.ingest.refused import check_not_all, pass_refused_batch, refused_folders, refused_places
+from streaming_app.ingest.run_tasks import read_files
 from streaming_app.ingest.set_aside import passed_over, set_aside
-from streaming_app.source import files_of, raw_files
-from streaming_app.streams import run_available_now
-from streaming_app.tables.delta import Sink
-from streaming_app.tasks import SizedFile
+from streaming_app.ingest.transform.refused import check_not_all, pass_refused_batch, refused_folders, refused_places
+from streaming_app.lake.lake import Lake
+from streaming_app.spark.raw_file_stream import files_of, raw_files
+from streaming_app.spark.streams import run_available_now
+from streaming_app.spark.tasks import SizedFile
+from streaming_app.storage.any_objects import AnyObjects
 
 OnBatch = Callable[[dict[str, Any]], None]
 
 
-def ingest(spark: SparkSession, config: Config, sink: Sink, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
+def ingest(spark: SparkSession, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
     """Run the query of one window until every file that was there at its start is processed, or set aside.
 
     ``on_batch`` is called after each commit with the batch's row of ``run_metrics``.
     """
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     while backlog:
-        backlog = _Ingest(spark, config, sink, backlog, job_id, on_batch).run(objects)
+        backlog = _Ingest(spark, config, lake, backlog, job_id, on_batch).run(objects)
         if not backlog.is_part:
             return
         backlog = unprocessed(backlog.window, config.source.glob, objects)
@@ -44,8 +44,8 @@ def ingest(spark: SparkSession, config: Config, sink: Sink, backlog: Backlog, jo
 class _Ingest:
     """One backlog on its way."""
 
-    def __init__(self, spark: SparkSession, config: Config, sink: Sink, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
-        self._spark, self._config, self._sink, self._job_id = spark, config, sink, job_id
+    def __init__(self, spark: SparkSession, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
+        self._spark, self._config, self._lake, self._job_id = spark, config, lake, job_id
         self._backlog, self._window, self._on_batch = backlog, backlog.window, on_batch
         self._reached = -1  # the last micro-batch that Spark handed out
         self._failed: Exception | None = None  # what its processing raised, if it did
@@ -55,7 +55,7 @@ class _Ingest:
         self._stream(objects)
         odd = self._backlog.odd | passed_over(self._backlog, self._config.source.glob, objects)
         if odd:
-            self._on_batch(set_aside(odd, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._window, self._sink))
+            self._on_batch(set_aside(odd, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._window, self._lake))
         return self._backlog
 
     def _stream(self, objects: AnyObjects) -> None:
@@ -64,7 +64,7 @@ class _Ingest:
             before = set(self._backlog.places), self._reached
             try:
                 run_available_now(
-                    raw_files(self._spark, self._config.source, self._backlog), self._window.checkpoint, self._process
+                    raw_files(self._spark, self._config.source, self._backlog.given), self._window.checkpoint, self._process
                 )
             except Exception as error:
                 if error is self._failed or not self._without_refused(objects) or before == (self._backlog.places, self._reached):
@@ -74,16 +74,16 @@ class _Ingest:
 
     def _without_refused(self, objects: AnyObjects) -> bool:
         """Whether S3 refused objects to Spark, and these are out of its way now."""
-        batch = pass_refused_batch(self._window, self._reached, self._backlog, objects, self._files, self._sink.storage)
+        batch = pass_refused_batch(self._window, self._reached, self._backlog, objects, self._files, self._lake.storage)
         if batch is not None:
             self._reached = batch
             return True
-        folders = refused_folders(self._backlog, self._sink.storage)
+        folders = refused_folders(self._backlog, self._lake.storage)
         if folders:
             blocked = self._backlog.blocked | folders
             self._backlog = unprocessed(self._window, self._config.source.glob, objects, blocked=blocked)
             return True
-        refused = refused_places(self._backlog, self._sink.storage)
+        refused = refused_places(self._backlog, self._lake.storage)
         files = [SizedFile(uri, self._backlog.unread[key_of(uri)]) for uri in refused]
         check_not_all(files, self._backlog, self._batch(self._window.name, NOT_PLANNED))
         self._backlog.set_aside(refused)
@@ -95,12 +95,12 @@ class _Ingest:
 
     def _files(self, list_files: Callable[[], Iterable[SizedFile]], stream_id: str, batch_id: int) -> None:
         batch = self._batch(stream_id, batch_id)
-        if is_committed(batch, self._sink):
+        if is_committed(batch, self._lake):
             return
         found = sorted(list_files(), key=lambda file: file.uri)
         try:
             with naming(batch, found):
-                self._on_batch(process_files(self._spark, batch, found, self._sink))
+                self._on_batch(process_files(self._spark, batch, found, self._lake))
         except Exception as error:
             self._failed = error
             raise
@@ -109,12 +109,12 @@ class _Ingest:
 
     def _batch(self, stream_id: str, batch_id: int) -> Batch:
         created_ms = int(time.time() * 1000)
-        return Batch(self._config, self._sink.storage, stream_id, batch_id, self._job_id, created_ms, self._window.name)
+        return Batch(self._config, self._lake.storage, stream_id, batch_id, self._job_id, created_ms, self._window.name)
 
 
-def process_files(spark: SparkSession, batch: Batch, files: list[SizedFile], sink: Sink) -> dict[str, Any]:
+def process_files(spark: SparkSession, batch: Batch, files: list[SizedFile], lake: Lake) -> dict[str, Any]:
     """Pass and commit of one micro-batch."""
     began = time.monotonic()
     report = read_files(spark, batch, files)
     timing = Timing(time.monotonic() - began, sum(file.size for file in files))
-    return commit_batch(batch, report, timing, sink)
+    return commit_batch(batch, report, timing, lake)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from streaming_app.config.emr import Emr
+from streaming_app.config.emr import EmrSection
+from streaming_app.lake.query import Ask
 from streaming_app.report import quality
 from streaming_app.report.blocks import Block, Card, Cards, Column, Row, Section, Table, ranking
 from streaming_app.report.cost import Cost, cost, dollars_per_vcpu_hour
 from streaming_app.report.period import Period
 from streaming_app.report.terms import UNKNOWN
 from streaming_app.report.words import NOTHING, count, counted, day, dollars, foreign, moment, part, size, span
-from streaming_app.tables.read import Ask
 
 _RUN_DAYS, _BATCHES = 14, 5
 """Rows of the tables of run days and batches."""
@@ -134,7 +134,7 @@ def _enrichers(ask: Ask, received: Period) -> Table:
     return Table("Enrichers", "Enricher", names, rows, texts=frozenset({"First error"}), nothing="No enricher has run.")
 
 
-def costs(ask: Ask, received: Period, emr: Emr) -> Section:
+def costs(ask: Ask, received: Period, emr: EmrSection) -> Section:
     found = cost(ask, received, emr)
     gb, price = found.decoded_gb, emr.price
     runs, workers = (f"{dollars(all_ / gb if gb else None)} a decoded GB" for all_ in (found.run_dollars, found.worker_dollars))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streaming_app.derive.session_rows import BOUNCE_ENGAGEMENT_MS
+from streaming_app.lake.query import Ask
 from streaming_app.report import traffic, visitors
 from streaming_app.report.blocks import Block, Column, Row, Section, Table, ranking
 from streaming_app.report.charts import line_chart
@@ -12,7 +13,6 @@ from streaming_app.report.funnel import Step, funnels
 from streaming_app.report.period import Period
 from streaming_app.report.terms import Rows
 from streaming_app.report.words import count, decimal, foreign, part, percent, span, step
-from streaming_app.tables.read import Ask
 
 TOP = 10
 """Rows of a table; what is beyond is counted."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streaming_app.config.emr import Emr
+from streaming_app.config.emr import EmrSection
+from streaming_app.lake.query import Ask
 from streaming_app.report.period import Period
 from streaming_app.report.quality import batches
 from streaming_app.report.terms import rows
-from streaming_app.tables.read import Ask
 from submitter.ratio import DEFAULT
 from submitter.sizing import plan_for
 
@@ -33,7 +33,7 @@ class Cost:
         return self.decoded_bytes / _BYTES_OF_A_GB
 
 
-def cost(ask: Ask, received: Period, emr: Emr) -> Cost:
+def cost(ask: Ask, received: Period, emr: EmrSection) -> Cost:
     """Of all runs that read requests of some days."""
     runs = rows(
         ask,
@@ -52,7 +52,7 @@ def cost(ask: Ask, received: Period, emr: Emr) -> Cost:
     )
 
 
-def dollars_per_vcpu_hour(emr: Emr) -> float:
+def dollars_per_vcpu_hour(emr: EmrSection) -> float:
     """An hour of one processor of an executor, with its share of the memory."""
     return emr.price.vcpu_hour + emr.executor.memory_gb / emr.executor.vcpu * emr.price.gb_hour
 

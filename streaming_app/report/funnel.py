@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streaming_app.lake.query import Ask
 from streaming_app.report.terms import OF_PEOPLE, ORDERS, VIEWS, among, literal, rows
-from streaming_app.tables.read import Ask
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ from datetime import date, datetime
 from difflib import get_close_matches
 
 from streaming_app.config.model import Config
+from streaming_app.environment import open_lake
 from streaming_app.errors import QueryError
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.query import Ask, Snapshot, asking, snapshot
 from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, SESSION, USER
 from streaming_app.report import about_data, about_people
 from streaming_app.report.blocks import Section
@@ -16,8 +19,6 @@ from streaming_app.report.page import Page, render
 from streaming_app.report.period import Choice, Period, choose, day_of
 from streaming_app.report.traffic import figures
 from streaming_app.report.words import count, days, part
-from streaming_app.tables.delta import Sink, sink_for
-from streaming_app.tables.read import Ask, Snapshot, asking, snapshot
 
 _TABLES = (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS)
 
@@ -29,14 +30,14 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
         QueryError: there is no such app, or the days make no period.
         SinkError: a table is not there.
     """
-    sink = sink_for(config)
-    files = snapshot(sink, _TABLES)
+    lake = open_lake(config)
+    files = snapshot(lake, _TABLES)
     known = {file.partition["app_id"] for file in files["event"]}
     if app is not None:
         _check_app(app, known | set(config.apps))
     found = choose({day for file in _of_app(files, app)["event"] if (day := day_of(file.partition))}, first, last)
     chosen = _within(_of_app(files, app), found.period)
-    with asking(sink, chosen) as ask:
+    with asking(lake, chosen) as ask:
         now_figures = figures(ask)
         sections = _sections(ask, config, found, app, now_figures)
     return render(
@@ -46,7 +47,7 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
             note=found.note,
             apps=sorted({file.partition["app_id"] for file in chosen["event"]}) or sorted([app] if app else config.apps),
             compared=days(found.previous) if found.previous else "",
-            cards=cards(now_figures, _before(sink, _of_app(files, app), found.previous)),
+            cards=cards(now_figures, _before(lake, _of_app(files, app), found.previous)),
             asides=list(_asides(now_figures)),
             sections=sections,
         ),
@@ -68,10 +69,10 @@ def _sections(ask: Ask, config: Config, found: Choice, app: str | None, now: Fig
     ]
 
 
-def _before(sink: Sink, files: Snapshot, previous: Period | None) -> Figures | None:
+def _before(lake: Lake, files: Snapshot, previous: Period | None) -> Figures | None:
     if previous is None:
         return None
-    with asking(sink, _within(files, previous)) as ask:
+    with asking(lake, _within(files, previous)) as ask:
         return figures(ask)
 
 

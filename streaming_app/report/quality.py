@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from streaming_app.lake.query import Ask
 from streaming_app.report.period import Period
 from streaming_app.report.terms import Rows, literal, rows
-from streaming_app.tables.read import Ask
 
 _SUMS = ("files", "received", "written", "duplicate", "filtered", "quarantined")
 _SUMMED = ", ".join(f"coalesce(CAST(sum({name}) AS BIGINT), 0) AS {name}" for name in _SUMS)

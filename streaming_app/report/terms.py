@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from streaming_app.lake.query import Ask
 from streaming_app.model.arrow import to_rows
-from streaming_app.tables.read import Ask
 
 Rows = list[dict[str, Any]]
 

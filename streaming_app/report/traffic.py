@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from streaming_app.lake.query import Ask
 from streaming_app.report.period import Period
 from streaming_app.report.terms import OF_PEOPLE, ORDERS, SESSION_OF_PEOPLE, USERS, VIEWS, Rows, among, ranked, rows
-from streaming_app.tables.read import Ask
 
 _EVENTS = f"""
 SELECT

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streaming_app.lake.query import Ask
 from streaming_app.report.terms import OF_PEOPLE, SESSION_OF_PEOPLE, UNKNOWN, USERS, VIEWS, Rows, among, literal, ranked, rows
-from streaming_app.tables.read import Ask
 
 _MEASURES = (
     f"count(*) AS sessions, {USERS} AS users, avg(CAST(is_bounce AS INT)) AS bounce_rate, "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from streaming_app.ingest.run_plugin import plugin_name
+from streaming_app.ingest.transform.run_plugin import plugin_name
 
 
 class Broken(AssertionError):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from streaming_app.enrichers.base import Enricher
+from streaming_app.plugins.enricher import Enricher
 from streaming_app.testing.checks import REMAKE, Check, Subject, assert_all
 from streaming_app.testing.enricher_trials import EnricherTrials
 from streaming_app.testing.samples import sample_events

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from streaming_app.enrichers.base import TRANSIENT, Enricher
-from streaming_app.ingest.check_enriched import KEYS, fitted
 from streaming_app.model.event import REQUIRED
 from streaming_app.model.tables import EVENT
+from streaming_app.plugins.enricher import TRANSIENT, Enricher
+from streaming_app.plugins.validate_enriched import KEYS, fitted
 from streaming_app.testing.checks import Broken, Subject
 
 _COLUMNS = {column.name for column in EVENT.columns} | set(TRANSIENT)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streaming_app.ingest.run_plugin import Result
+from streaming_app.ingest.transform.run_plugin import Result
+from streaming_app.plugins.transformer import Rejected
 from streaming_app.testing.checks import Broken
-from streaming_app.transformers.base import Rejected
 
 
 def ids_of(results: Iterable[Result]) -> set[str]:

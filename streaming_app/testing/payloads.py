@@ -13,8 +13,8 @@ import msgspec
 
 from streaming_app.errors import InputError
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Limits
-from streaming_app.transformers.payload import payload_bytes
+from streaming_app.plugins.payload import payload_bytes
+from streaming_app.plugins.transformer import Limits
 
 _DEEP: Any = json.loads('{"a":[' * 200 + "1" + "]}" * 200)
 _HUGE = 10**400

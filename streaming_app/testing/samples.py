@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.event_table import EventTable
-from streaming_app.ingest.lineage import Lineage
-from streaming_app.ingest.triage import RequestTriage
+from streaming_app.ingest.transform.triage import RequestTriage
+from streaming_app.ingest.write.event_table import EventTable
+from streaming_app.ingest.write.lineage import Lineage
 from streaming_app.model.request import Request, parse_request
-from streaming_app.storage import Storage
+from streaming_app.storage.files import Storage
 
 NOW = 1_780_000_000_000
 """When the sample requests were received: epoch ms, whole seconds."""

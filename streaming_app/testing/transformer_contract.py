@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from streaming_app.model.request import Request
+from streaming_app.plugins.transformer import Transformer
 from streaming_app.testing.checks import REMAKE, Check, Subject, assert_all
 from streaming_app.testing.samples import as_requests, sample_requests
 from streaming_app.testing.transformer_trials import TransformerTrials
-from streaming_app.transformers.base import Transformer
 
 _FIELDS = "look at the fields and types of Event and Change, and fill those that are required"
 _READ = "read payloads with payload_bytes() and elements() of streaming_app.api, or raise InputError yourself"

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from streaming_app.config.model import LimitsSection
 from streaming_app.errors import InputError
-from streaming_app.ingest.check_plugin import checked
-from streaming_app.ingest.run_plugin import Bounds, raw_elements, transform
+from streaming_app.ingest.transform.run_plugin import Bounds, raw_elements, transform
 from streaming_app.model.request import Request
+from streaming_app.plugins.transformer import Limits, Rejected, Transformer
+from streaming_app.plugins.validate_elements import checked
 from streaming_app.testing.checks import Broken, Subject
 from streaming_app.testing.outcomes import assert_same_ids, difference, ids_of
 from streaming_app.testing.payloads import UNREADABLE, Payload, bad_elements, bad_values
-from streaming_app.transformers.base import Limits, Rejected, Transformer
 
 _MAX_BYTES = Limits().max_payload_bytes
 _BOUNDS = Bounds(_MAX_BYTES, Limits().max_events_per_request, LimitsSection().max_plugin_seconds)

@@ -25,8 +25,8 @@ SIZES = {"big": MANY, "middle": 40_000, "small": 5_000}
 """Objects of each bucket. A list of the middle one's takes 9 MB."""
 
 
-def config(bucket: str, sink: str) -> str:
-    source = f"project_id: big\nsource: {{uri: s3://{bucket}/raw/}}\nsink: {{uri: s3://{bucket}/{sink}/}}\n"
+def config(bucket: str, lake: str) -> str:
+    source = f"project_id: big\nsource: {{uri: s3://{bucket}/raw/}}\nsink: {{uri: s3://{bucket}/{lake}/}}\n"
     return f"{source}apps: {{shop: {{transformer: clickstream_sdk}}}}\n"
 
 

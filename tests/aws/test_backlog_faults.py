@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from streaming_app.backlog.s3_objects import MOST_READS, S3Objects
 from streaming_app.config.read import read_config
 from streaming_app.errors import SourceError
+from streaming_app.storage.s3_objects import MOST_READS, S3Objects
 from submitter.survey import Work, survey
 from tests.support.checkpoint import COMMIT, file_log, offset_log
 from tests.support.faults import (

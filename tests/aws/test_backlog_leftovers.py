@@ -5,11 +5,11 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from streaming_app.backlog.s3_objects import S3Objects
+from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import unprocessed
-from streaming_app.backlog.windows import due_windows
 from streaming_app.config.model import Config
 from streaming_app.config.read import read_config
+from streaming_app.storage.s3_objects import S3Objects
 from submitter.survey import survey
 from tests.support.checkpoint import COMMIT, file_log, offset_log
 from tests.support.moto import REGION
@@ -54,8 +54,8 @@ CASES: list[tuple[str, dict[str, bytes], dict[str, bytes], int, bool]] = [
 ]
 
 
-def config(source: str, sink: str) -> Config:
-    text = f"project_id: p\nsource: {{uri: 's3://{BUCKET}/{source}'}}\nsink: {{uri: 's3://{BUCKET}/{sink}'}}\n"
+def config(source: str, lake: str) -> Config:
+    text = f"project_id: p\nsource: {{uri: 's3://{BUCKET}/{source}'}}\nsink: {{uri: 's3://{BUCKET}/{lake}'}}\n"
     return read_config(f"{text}apps: {{shop: {{transformer: clickstream_sdk}}}}", "test")
 
 
@@ -75,10 +75,10 @@ def test_left_behind(
     objects: S3Objects,
     request: pytest.FixtureRequest,
 ) -> None:
-    sink = f"lake/{request.node.callspec.id}"
+    lake = f"lake/{request.node.callspec.id}"
     written = told | {f"sources/0/{name}": content for name, content in logs.items()}
-    put_all(BUCKET, {f"{sink}/_checkpoints/ingest/2026-05/{name}": content for name, content in written.items()})
-    work = survey(config("raw", sink), objects, float("inf"))
+    put_all(BUCKET, {f"{lake}/_checkpoints/ingest/2026-05/{name}": content for name, content in written.items()})
+    work = survey(config("raw", lake), objects, float("inf"))
     assert (work.bytes, work.unfinished) == (size, unfinished)
 
 

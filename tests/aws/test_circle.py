@@ -15,9 +15,9 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import query
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.query import query
+from streaming_app.storage.files import Storage
 from submitter.handler import handler
 from tests.support.emr_serverless import EmrServerless, serving_emr, spark_submit
 from tests.support.moto import REGION
@@ -82,9 +82,9 @@ class Circle:
         return self.s3.list_objects_v2(Bucket=BUCKET, Prefix=key)["KeyCount"] > 0
 
     def counts(self) -> dict[str, int]:
-        sink = Sink(f"s3://{BUCKET}/lake", Storage(self.endpoint, REGION))
+        lake = Lake(f"s3://{BUCKET}/lake", Storage(self.endpoint, REGION))
         [row] = query(
-            sink,
+            lake,
             'SELECT (SELECT count(*) FROM event) AS event, (SELECT count(*) FROM "user") AS users, '
             "(SELECT sum(event_count) FROM session)::INT AS in_sessions, (SELECT count(*) FROM run_metrics) AS batches",
         ).to_pylist()

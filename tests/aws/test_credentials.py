@@ -18,18 +18,18 @@ BUCKET = "clickstream-role"
 SECONDS = 6
 LOOKS = """
 import sys, time
-from streaming_app.backlog.s3_objects import S3Objects
+from streaming_app.storage.s3_objects import S3Objects
 from streaming_app.model.tables import EVENT
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
+from streaming_app.storage.files import Storage
+from streaming_app.lake.lake import Lake
 
 bucket, endpoint, region, seconds = sys.argv[1:]
 storage = Storage(endpoint, region)
 files, path = storage.filesystem(f"s3://{bucket}/arrow/file")
 objects = S3Objects.connect(endpoint, region)
-sink = Sink(f"s3://{bucket}/lake", storage)
-sink.create(EVENT)
-table = sink.open(EVENT)
+lake = Lake(f"s3://{bucket}/lake", storage)
+lake.create(EVENT)
+table = lake.open(EVENT)
 for wait in (float(seconds) + 1, 0):
     print(files.get_file_info(path).size, [each.name for each in objects.files(f"s3://{bucket}/boto")], table.version(), flush=True)
     table.update_incremental()

@@ -14,9 +14,9 @@ from random import Random
 import boto3
 import pytest
 
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import RUN_METRICS
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink, live_files
+from streaming_app.storage.files import Storage
 from tests.aws.conftest import Story
 from tests.support import committer
 from tests.support.cli_process import ROOT
@@ -65,7 +65,7 @@ def test_a_commit_whose_answer_is_lost_is_done_once(answer: Answer, service: tup
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3_000:]
     assert faults.struck == COMMITS
-    table = Sink(f"s3://{bucket}/lake", Storage(endpoint, REGION)).open(RUN_METRICS)
+    table = Lake(f"s3://{bucket}/lake", Storage(endpoint, REGION)).open(RUN_METRICS)
     assert ([file.rows for file in live_files(table)], table.version()) == ([1], COMMITS)
 
 

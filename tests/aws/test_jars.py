@@ -13,10 +13,10 @@ import boto3
 import pyspark
 import pytest
 
-from streaming_app.jars.folder import complete
-from streaming_app.jars.lock import faults, locked_jars
-from streaming_app.jars.needed import PACKAGES
-from streaming_app.session import SHORT_JOB_JVM
+from streaming_app.spark.jars.folder import complete
+from streaming_app.spark.jars.lock import faults, locked_jars
+from streaming_app.spark.jars.needed import PACKAGES
+from streaming_app.spark.session import SHORT_JOB_JVM
 from tests.support.infra import ROOT
 from tests.support.jar_mirror import JarMirror, jar_mirror
 from tests.support.moto import REGION
@@ -25,9 +25,9 @@ from tests.support.raw import event, line, write
 BUCKET = "clickstream-two-at-once"
 READS = """
 import sys
-from streaming_app.config.load import load_config
-from streaming_app.session import get_session
-from streaming_app.storage import Storage
+from streaming_app.plugins.load_config import load_config
+from streaming_app.spark.session import get_session
+from streaming_app.storage.files import Storage
 config = load_config(sys.argv[1])
 spark = get_session(config, Storage(config.s3.endpoint, config.s3.region))
 print(spark.read.text(config.source.uri).count())
@@ -80,7 +80,7 @@ def submitted(pipeline: Path, jars: str) -> subprocess.CompletedProcess[str]:
     """A run whose jars are those that spark-submit brings."""
     home = Path(pyspark.__file__).parent
     options = ["--master", "local[1]", "--driver-java-options", SHORT_JOB_JVM, *(["--jars", jars] if jars else [])]
-    main = str(ROOT / "streaming_app/packaging/main.py")
+    main = str(ROOT / "streaming_app/cli/__main__.py")
     command = [str(home / "bin/spark-submit"), *options, main, "run", "--config", str(pipeline)]
     return _done(command, {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable, "SPARK_HOME": str(home)})
 
@@ -105,6 +105,6 @@ def test_a_class_that_is_missing(run: Any, purpose: Any, name: str, whose: str, 
     [error] = [row for row in rows if row.startswith("error: ")]
     assert error.startswith(f"error: the class {name} cannot be loaded (java.lang.ClassNotFoundException: ")
     assert f"{whose} are missing" in error
-    remedy = "spark-submit gives as spark.jars" if run is submitted else "python -m streaming_app.jars --checksums"
+    remedy = "spark-submit gives as spark.jars" if run is submitted else "python -m streaming_app.spark.jars --checksums"
     [hint] = [row for row in rows if row.startswith("hint: ")]
     assert remedy in hint

@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 from streaming_app.errors import LeaseError, SinkError
-from streaming_app.lease.lease import leased
-from streaming_app.lease.slot import Slot, slot_at
+from streaming_app.lake.lock.writer_lock import leased
+from streaming_app.storage.conditional_object import Slot, slot_at
 from tests.support.faults import (
     ACCESS_DENIED,
     CONFLICT,

@@ -11,9 +11,9 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import query
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.query import query
+from streaming_app.storage.files import Storage
 from tests.support.cli_process import Cli
 from tests.support.moto import REGION
 from tests.support.raw import event, line, write
@@ -75,14 +75,14 @@ def test_everything_on_s3(s3: Any, cli: Cli, endpoint: str, tmp_path: Path) -> N
     second = json.loads(clickstream("run", "--json"))
     assert (second["counts"]["written"], second["counts"]["duplicate"], second["counts"]["files"]) == (1, 1, 1)
 
-    sink = Sink(f"s3://{BUCKET}/lake", Storage(endpoint, REGION))
+    lake = Lake(f"s3://{BUCKET}/lake", Storage(endpoint, REGION))
     [counts] = query(
-        sink,
+        lake,
         'SELECT (SELECT count(*) FROM event) e, (SELECT count(*) FROM item) i, (SELECT count(*) FROM "user") u, '
         "(SELECT sum(event_count) FROM session) s, (SELECT count(*) FROM run_metrics) m",
     ).to_pylist()
     assert counts == {"e": 3, "i": 1, "u": 1, "s": 3, "m": 2}
-    rows = query(sink, "SELECT geo_city, geo_country, traffic_source_source AS source, bot_source FROM event ORDER BY event_id")
+    rows = query(lake, "SELECT geo_city, geo_country, traffic_source_source AS source, bot_source FROM event ORDER BY event_id")
     assert [tuple(row.values()) for row in rows.to_pylist()] == [
         ("Nairobi", "Kenya", "Our partner", None),
         ("Mombasa", "Kenya", "Direct", "signals, list"),  # the database was replaced between the runs

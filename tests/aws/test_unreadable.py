@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from streaming_app.errors import StorageError
-from streaming_app.ingest.read_lines import BadPart, LineReader
-from streaming_app.storage import Storage
+from streaming_app.ingest.read.lines import BadPart, LineReader
+from streaming_app.storage.files import Storage
 from tests.support.faults import ACCESS_DENIED, NO_SUCH_BUCKET, Answer, Fault, Faults, refusal, serving_faults
 from tests.support.moto import REGION
 from tests.support.objects import put_all

@@ -10,12 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.query import query
 from streaming_app.model.tables import TABLES
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.read import query
+from streaming_app.storage.files import Storage
 from tests.support.cli_process import Cli
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.moto import REGION
 from tests.support.upkeep import APPS, LOGS, busy_lake, contents
 
@@ -31,12 +31,12 @@ apps:
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def local(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     return busy_lake(tmp_path_factory.mktemp("local"))
 
 
 @pytest.fixture(scope="module")
-def s3(endpoint: str, local: Lake) -> Any:
+def s3(endpoint: str, local: LocalPipeline) -> Any:
     """The bucket with that lake in it."""
     client = boto3.client("s3", endpoint_url=endpoint, region_name=REGION)
     client.create_bucket(Bucket=BUCKET)
@@ -67,12 +67,12 @@ def call(cli: Cli) -> Call:
     return call
 
 
-def test_a_week_of_upkeep(call: Call, s3: Any, endpoint: str, local: Lake) -> None:
-    sink = Sink(f"s3://{BUCKET}/lake", Storage(endpoint, REGION))
+def test_a_week_of_upkeep(call: Call, s3: Any, endpoint: str, local: LocalPipeline) -> None:
+    lake = Lake(f"s3://{BUCKET}/lake", Storage(endpoint, REGION))
     wanted = contents(local)
 
     def rows() -> dict[str, Any]:
-        return {name: query(sink, f'SELECT * FROM "{name}" ORDER BY ALL').to_pylist() for name in TABLES if name not in LOGS}
+        return {name: query(lake, f'SELECT * FROM "{name}" ORDER BY ALL').to_pylist() for name in TABLES if name not in LOGS}
 
     before = keys(s3, "lake/event/")
     code, [done] = call("optimize")
@@ -88,18 +88,18 @@ def test_a_week_of_upkeep(call: Call, s3: Any, endpoint: str, local: Lake) -> No
     assert (code, keys(s3, "lake/")) == (0, stored)
     code, [gone] = call("vacuum", "--force", "--retention-hours", "0")
     assert (code, gone["files"]) == (0, sum(each["files"] for each in plan["plan"]))
-    live = {f"lake/event/{file.path}" for file in live_files(sink.open(TABLES["event"]))}
+    live = {f"lake/event/{file.path}" for file in live_files(lake.open(TABLES["event"]))}
     assert {key for key in keys(s3, "lake/event/") if "_delta_log" not in key} == live
     assert rows() == wanted
 
-    put_derive_checkpoint(s3, sink)
+    put_derive_checkpoint(s3, lake)
     code, checked = call("tables", "check")
     assert (code, [problem for each in checked for problem in each["problems"]]) == (0, [])
 
 
-def put_derive_checkpoint(s3: Any, sink: Sink) -> None:
+def put_derive_checkpoint(s3: Any, lake: Lake) -> None:
     """As after a run that has read everything."""
-    places = [{"reservoirVersion": sink.open(TABLES[name]).version() + 1, "index": -1} for name in ("event", "change")]
+    places = [{"reservoirVersion": lake.open(TABLES[name]).version() + 1, "index": -1} for name in ("event", "change")]
     for name, lines in (("offsets/0", ["v1", "{}", *map(json.dumps, places)]), ("commits/0", ["v1"])):
         s3.put_object(Bucket=BUCKET, Key=f"lake/_checkpoints/derive/{name}", Body="\n".join(lines))
 

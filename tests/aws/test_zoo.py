@@ -13,11 +13,11 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.backlog.s3_objects import S3Objects
-from streaming_app.config.load import load_config
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import query
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.query import query
+from streaming_app.plugins.load_config import load_config
+from streaming_app.storage.files import Storage
+from streaming_app.storage.s3_objects import S3Objects
 from submitter.survey import survey
 from tests.spark.conftest import FAST
 from tests.support.cli_process import Cli, Done
@@ -96,7 +96,7 @@ class Zoo:
         return found
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = query(Sink(f"s3://{self.bucket}/lake", Storage(self.straight, REGION)), sql).to_pylist()
+        rows: list[dict[str, Any]] = query(Lake(f"s3://{self.bucket}/lake", Storage(self.straight, REGION)), sql).to_pylist()
         return rows
 
     def read(self) -> set[str]:

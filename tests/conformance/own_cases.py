@@ -28,11 +28,11 @@ from ruamel.yaml import YAML
 
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.changes import upsert_items
+from streaming_app.derive.session_table import upsert_sessions
+from streaming_app.derive.user_table import upsert_users
 from streaming_app.model.tables import TABLES
-from streaming_app.registry import apps_with_profiles
-from streaming_app.tables.session import upsert_sessions
-from streaming_app.tables.user import upsert_users
-from tests.support.lake import Lake
+from streaming_app.plugins.registry import apps_with_profiles
+from tests.support.lake import LocalPipeline
 from tests.support.raw import write
 
 Row = dict[str, Any]
@@ -161,25 +161,27 @@ FORMS: dict[str, Callable[[Row, Any], Row]] = {
 """From the rest of a line and a payload (JSON, or text that is sent as it is) to the whole line."""
 
 
-def run(case: Case, folder: Path) -> Lake:
+def run(case: Case, folder: Path) -> LocalPipeline:
     """Ingest the lines, and derive from all rows: the real pass, commit and upserts, without Spark."""
-    lake = Lake(folder, APPS + case.config)
-    lake.ingest(write(folder / "raw", "case.gz", *case.lines()))
-    events, changes = (lake.query(f'SELECT * FROM "{table}"') for table in ("event", "change"))
-    users = pa.concat_tables([user_rows.states_of(events, apps_with_profiles(lake.config)), user_rows.states_of_changes(changes)])
+    pipeline = LocalPipeline(folder, APPS + case.config)
+    pipeline.ingest(write(folder / "raw", "case.gz", *case.lines()))
+    events, changes = (pipeline.query(f'SELECT * FROM "{table}"') for table in ("event", "change"))
+    users = pa.concat_tables(
+        [user_rows.states_of(events, apps_with_profiles(pipeline.config)), user_rows.states_of_changes(changes)]
+    )
     transaction = ("own cases", 0)
-    upsert_users(lake.sink, users, "test-job", lake.created_ms, transaction)
-    sessions = session_rows.states_of(events, lake.config.sessions)
-    upsert_sessions(lake.sink, sessions, lake.config.sessions, lake.created_ms, transaction)
+    upsert_users(pipeline.lake, users, "test-job", pipeline.created_ms, transaction)
+    sessions = session_rows.states_of(events, pipeline.config.sessions)
+    upsert_sessions(pipeline.lake, sessions, pipeline.config.sessions, pipeline.created_ms, transaction)
     of_items = changes.filter(pa.compute.is_valid(changes["item_id"]))
     items = {app: of_items["item_id"].combine_chunks() for app in of_items["app_id"].unique().to_pylist()}
-    upsert_items(lake.sink, items, lake.created_ms, transaction)
-    return lake
+    upsert_items(pipeline.lake, items, pipeline.created_ms, transaction)
+    return pipeline
 
 
-def stored(lake: Lake, table: str) -> list[Row]:
+def stored(pipeline: LocalPipeline, table: str) -> list[Row]:
     """The rows of a table as cases write them."""
-    return [_as_written(row) for row in lake.query(f'SELECT * FROM "{table}"').to_pylist()]
+    return [_as_written(row) for row in pipeline.query(f'SELECT * FROM "{table}"').to_pylist()]
 
 
 def _as_written(row: Row) -> Row:

@@ -15,17 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.config import load
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.dedupe import DataFile, judge
-from streaming_app.ingest.duplicate_days import DuplicateDays
+from streaming_app.ingest.commit.dedupe import DataFile, judge
+from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import Report
+from streaming_app.lake.files import WrittenFile
 from streaming_app.model.tables import EVENT, TABLES, Table
-from streaming_app.storage import Storage
-from streaming_app.tables.files import WrittenFile
+from streaming_app.plugins import load_config
+from streaming_app.storage.files import Storage
 
 from .fixture_files import FIXTURES, Row
 
@@ -56,12 +56,12 @@ class Setting:
     clock_threshold_minutes: float = 10
     transformer: str = "clickstream_sdk"
 
-    def config(self, sink: Path) -> Config:
+    def config(self, lake: Path) -> Config:
         """By way of the text of a configuration, as a user gives it (YAML is a superset of JSON)."""
         document = {
             "project_id": self.project,
-            "source": {"uri": str(sink / "unused")},
-            "sink": {"uri": str(sink)},
+            "source": {"uri": str(lake / "unused")},
+            "sink": {"uri": str(lake)},
             "apps": {app: {"transformer": self.transformer} for app in self.apps},
             "rules": {
                 "clock_correction": self.clock_correction,
@@ -70,7 +70,7 @@ class Setting:
             },
             "enrichers": ENRICHERS,
         }
-        return load.parse_config(json.dumps(document))
+        return load_config.parse_config(json.dumps(document))
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,9 @@ class Run:
         return rows.select(table.schema.names)
 
 
-def run(files: Iterable[Path], setting: Setting, sink: Path) -> Run:
+def run(files: Iterable[Path], setting: Setting, lake: Path) -> Run:
     """One task's pass over some raw files."""
-    config = setting.config(sink)
+    config = setting.config(lake)
     batch = Batch(config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS, window="all")
     return Run(config, FilePass(batch, "t").run(sorted(str(file) for file in files)))
 

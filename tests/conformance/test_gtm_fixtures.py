@@ -87,8 +87,8 @@ def test_case(case: Case, tmp_path: Path) -> None:
     assert not found, "\n".join(found)
 
 
-def _run(case: Case, sink: Path) -> Run:
-    return run([FIXTURES / f"gtm/input/{case.input}.json"], case.setting, sink)
+def _run(case: Case, lake: Path) -> Run:
+    return run([FIXTURES / f"gtm/input/{case.input}.json"], case.setting, lake)
 
 
 def _rows_of_request(done: Run, rid: str) -> dict[str, list[Row]]:

@@ -16,7 +16,7 @@ from streaming_app.model.tables import TABLES
 from streaming_app.transformers.clickstream_sdk import fields as sdk
 from streaming_app.transformers.gtm_server import fields as gtm
 from streaming_app.transformers.sensors_data import fields as sensors
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import write
 
 from . import own_cases
@@ -35,9 +35,9 @@ NOT_TOLD = {
 @pytest.mark.parametrize("name", own_cases.names())
 def test_case(name: str, tmp_path: Path) -> None:
     case = own_cases.load(name)
-    lake = own_cases.run(case, tmp_path)
+    pipeline = own_cases.run(case, tmp_path)
     told = [*INGESTED, *(table for table in DERIVED if table in case.rows)]
-    found = [line for table in told for line in _compared(table, case.expected(table), own_cases.stored(lake, table))]
+    found = [line for table in told for line in _compared(table, case.expected(table), own_cases.stored(pipeline, table))]
     assert not found, "\n".join(found)
 
 
@@ -49,9 +49,9 @@ def enriched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     """The event of each case of the enrichers, by its request: all of them in one pass."""
     folder = tmp_path_factory.mktemp("enriched")
     write_geo_database(folder / "geo.mmdb")
-    lake = Lake(folder, own_cases.APPS + _CONFIG.replace("GEO_DATABASE", str(folder / "geo.mmdb")))
-    lake.ingest(write(folder / "raw", "cases.gz", *(own_cases.enricher_line(*each) for each in enumerate(_ENRICHERS))))
-    return {row["process_info"]["rid"]: row for row in own_cases.stored(lake, "event")}
+    pipeline = LocalPipeline(folder, own_cases.APPS + _CONFIG.replace("GEO_DATABASE", str(folder / "geo.mmdb")))
+    pipeline.ingest(write(folder / "raw", "cases.gz", *(own_cases.enricher_line(*each) for each in enumerate(_ENRICHERS))))
+    return {row["process_info"]["rid"]: row for row in own_cases.stored(pipeline, "event")}
 
 
 @pytest.mark.parametrize(("number", "case"), list(enumerate(_ENRICHERS)), ids=[case["about"] for case in _ENRICHERS])

@@ -15,7 +15,7 @@ import pytest
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import parse_request
-from streaming_app.transformers.base import Rejected
+from streaming_app.plugins.transformer import Rejected
 from streaming_app.transformers.sensors_data import SensorsData
 
 from .compare import same_value

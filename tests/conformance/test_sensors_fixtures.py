@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.config.model import Rules
-from streaming_app.ingest.time_rules import TimeRules
+from streaming_app.config.model import RulesSection
+from streaming_app.ingest.transform.time_rules import TimeRules
 from streaming_app.model.event import Event
 from streaming_app.model.request import parse_request
 from streaming_app.transformers.sensors_data import SensorsData
@@ -87,7 +87,7 @@ def test_time_of_sending_corrects_the_clock() -> None:
     request = parse_request(json.dumps(line).encode())
     event = next(iter(SensorsData().transform(request)))
     assert isinstance(event, Event)
-    TimeRules(Rules(freshness_hours=TEN_YEARS)).judge(event, request.ingest_time, event.upload_time_msec)
+    TimeRules(RulesSection(freshness_hours=TEN_YEARS)).judge(event, request.ingest_time, event.upload_time_msec)
     assert event.event_time_msec == 1690779729166
 
 

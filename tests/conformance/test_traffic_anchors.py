@@ -8,8 +8,8 @@ import pytest
 
 from streaming_app.enrichers.traffic_source import TrafficSource
 from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
-from streaming_app.storage import Storage
-from tests.unit.test_traffic_source import DIRECT, GCLID, INTERNAL, NOTHING, Case, table, traffic
+from streaming_app.storage.files import Storage
+from tests.unit.enrichers.test_traffic_source import DIRECT, GCLID, INTERNAL, NOTHING, Case, table, traffic
 
 from .fixture_files import FIXTURES, skip_without_recorded_cases
 

@@ -17,12 +17,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.model.tables import TABLES
-from streaming_app.resources import conf_file
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.shop_story import SETTINGS, SHOP, TODAY, at, derive, told
 
 ROOT = Path(__file__).parents[2]
@@ -44,13 +44,13 @@ def tree(name: str) -> exp.Expression:
     return sqlglot.parse_one(FILES[name].read_text(), read="athena")
 
 
-def answer(lake: Lake, name: str, today: Any = TODAY) -> list[tuple[Any, ...]]:
+def answer(pipeline: LocalPipeline, name: str, today: Any = TODAY) -> list[tuple[Any, ...]]:
     """What a query says on some day."""
 
     def fixed(node: exp.Expression) -> exp.Expression:
         return exp.cast(exp.Literal.string(str(today)), "date") if isinstance(node, exp.CurrentDate) else node
 
-    rows = lake.query(tree(name).transform(fixed).sql("duckdb")).to_pylist()
+    rows = pipeline.query(tree(name).transform(fixed).sql("duckdb")).to_pylist()
     return [tuple(row.values()) for row in rows]
 
 
@@ -202,20 +202,20 @@ MEASURED = "cost_per_gb"
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def story(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     return told(tmp_path_factory.mktemp("story"))
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     """A small demo: the apps, names and values that the queries are written for."""
     folder = tmp_path_factory.mktemp("demo")
     generate(folder / "raw", 2_000, apps=tuple(APPS), until=datetime(2026, 5, 28, 12, tzinfo=UTC))
     write_geo_database(folder / "geo.mmdb")
-    lake = Lake(folder, SETTINGS.format(folder=folder))
-    lake.ingest(*(folder / "raw").rglob("*.gz"))
-    derive(lake)
-    return lake
+    pipeline = LocalPipeline(folder, SETTINGS.format(folder=folder))
+    pipeline.ingest(*(folder / "raw").rglob("*.gz"))
+    derive(pipeline)
+    return pipeline
 
 
 def test_every_query_has_an_answer() -> None:
@@ -223,11 +223,11 @@ def test_every_query_has_an_answer() -> None:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_answers(name: str, story: Lake) -> None:
+def test_answers(name: str, story: LocalPipeline) -> None:
     assert answer(story, name) == ANSWERS[name]
 
 
-def test_cost(story: Lake) -> None:
+def test_cost(story: LocalPipeline) -> None:
     [batch] = story.rows("run_metrics")
     hours, gigabytes = batch["pass_cpu_seconds"] / 3_600, batch["decoded_bytes"] / 1e9
     dollars = hours * (0.042094 + 4 * 0.004628)
@@ -242,7 +242,7 @@ OF_NO_APP = {"cost_per_gb", "customer_journey", "daily_balance", "quarantine_by_
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_demo_has_something_to_show(name: str, demo: Lake) -> None:
+def test_the_demo_has_something_to_show(name: str, demo: LocalPipeline) -> None:
     found = answer(demo, name)
     assert found
     if name not in OF_NO_APP:

@@ -14,15 +14,15 @@ import msgspec
 import pytest
 
 from streaming_app.errors import EnvironmentProblem
-from streaming_app.jars.folder import complete
-from streaming_app.jars.lock import Jar, faults, sha256_of
+from streaming_app.spark.jars.folder import complete
+from streaming_app.spark.jars.lock import Jar, faults, sha256_of
 from tests.support.jar_mirror import JarMirror, jar_mirror
 
 NEEDS = """
 import logging, sys, msgspec
 from streaming_app.errors import EnvironmentProblem
-from streaming_app.jars.folder import complete
-from streaming_app.jars.lock import Jar
+from streaming_app.spark.jars.folder import complete
+from streaming_app.spark.jars.lock import Jar
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 print(*complete(msgspec.json.decode(sys.argv[1], type=tuple[Jar, ...]), checksums=True))
 """

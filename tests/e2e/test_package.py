@@ -16,14 +16,14 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from streaming_app.deploy import uv
+from streaming_app.deploy.archive import write_zip
+from streaming_app.deploy.assemble import SUBMITTER, assemble
+from streaming_app.deploy.build import build, check_fits
+from streaming_app.deploy.manifest import Made
+from streaming_app.deploy.project import unpack_project
+from streaming_app.deploy.target import Target
 from streaming_app.errors import ConfigError, EnvironmentProblem
-from streaming_app.packaging import uv
-from streaming_app.packaging.archive import write_zip
-from streaming_app.packaging.assemble import SUBMITTER, assemble
-from streaming_app.packaging.build import build, check_fits
-from streaming_app.packaging.manifest import Made
-from streaming_app.packaging.project import unpack_project
-from streaming_app.packaging.target import Target
 from tests.support.package import ELSEWHERE, HERE, PYTHON, Package, made_in_checkout, skip_without_uv
 
 ELF_MACHINES = {"arm64": 183, "x86_64": 62}

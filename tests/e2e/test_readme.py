@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cost import rows
-from streaming_app.config.emr import Emr
+from streaming_app.config.emr import EmrSection
 from streaming_app.demo.apps import APPS
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +106,7 @@ def test_the_commands_on_aws_are_those_of_the_guide() -> None:
 
 
 def test_the_cost_is_that_of_the_model() -> None:
-    month, gb = ({row[0]: row[column] for row in rows(Emr()) if row[1] == "hourly"} for column in (5, 6))
+    month, gb = ({row[0]: row[column] for row in rows(EmrSection()) if row[1] == "hourly"} for column in (5, 6))
     shown = re.sub(r"\s+", " ", README)
     assert f"${month['10']} a month for hourly runs of 10 GB a day, ${month['1,000']} of 1,000 GB (${gb['1,000']} a GB;" in shown
 

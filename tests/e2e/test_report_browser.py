@@ -20,7 +20,7 @@ from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.report.make import make_report
 from tests.e2e.conftest import CHROMIUM, DRIVER
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
 from tests.support.shop_story import SETTINGS, derive
 
@@ -69,7 +69,7 @@ return [...document.querySelectorAll("body *")].filter((each) =>
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     """A small demo, and events of somebody who wants to break the page."""
     folder = tmp_path_factory.mktemp("demo")
     generate(folder / "raw", 2_000, apps=tuple(APPS), until=datetime(2026, 5, 28, 20, tzinfo=UTC))
@@ -77,17 +77,17 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     attributes = {"_session_id": "s", "_page_url": LONG, "_page_referrer": "https://" + "long-" * 40 + ".example/"}
     bad = [event("x", event_type=HOSTILE), event("y", attributes=attributes), event("z", attributes={"_page_url": HOSTILE})]
     write(folder / "raw", "hostile.gz", line(*bad), line(event("q", app_id=HOSTILE)))
-    lake = Lake(folder, SETTINGS.format(folder=folder))
-    lake.ingest(*(folder / "raw").rglob("*.gz"))
-    derive(lake)
-    return lake
+    pipeline = LocalPipeline(folder, SETTINGS.format(folder=folder))
+    pipeline.ingest(*(folder / "raw").rglob("*.gz"))
+    derive(pipeline)
+    return pipeline
 
 
 @pytest.fixture(scope="module")
-def page(lake: Lake) -> str:
+def page(pipeline: LocalPipeline) -> str:
     """Address of the page about it."""
-    path = lake.folder / "report.html"
-    path.write_text(make_report(lake.config, None, None, None, NOON), encoding="utf-8")
+    path = pipeline.folder / "report.html"
+    path.write_text(make_report(pipeline.config, None, None, None, NOON), encoding="utf-8")
     return path.as_uri()
 
 
@@ -95,7 +95,7 @@ def page(lake: Lake) -> str:
 def empty_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("empty")
     path = folder / "report.html"
-    path.write_text(make_report(Lake(folder).config, None, None, None, NOON), encoding="utf-8")
+    path.write_text(make_report(LocalPipeline(folder).config, None, None, None, NOON), encoding="utf-8")
     return path.as_uri()
 
 

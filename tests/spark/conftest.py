@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.config.load import parse_config
-from streaming_app.session import get_session
-from streaming_app.storage import Storage
+from streaming_app.plugins.load_config import parse_config
+from streaming_app.spark.session import get_session
+from streaming_app.storage.files import Storage
 
 FAST = """
 spark:

@@ -12,11 +12,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app import pipeline
+from streaming_app.lake.lake import Lake
+from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import TABLES
-from streaming_app.progress import LogLines
-from streaming_app.storage import Storage
-from streaming_app.summary import Summary
-from streaming_app.tables.delta import Sink
+from streaming_app.storage.files import Storage
 from tests.support.lake import LINEAGE, config_for, rows_of
 
 
@@ -31,7 +31,7 @@ class Job:
     def __post_init__(self) -> None:
         (self.folder / "raw").mkdir(parents=True, exist_ok=True)
         self.config = config_for(self.folder, self.extra)
-        self.sink = Sink(self.config.sink.uri, Storage())
+        self.lake = Lake(self.config.sink.uri, Storage())
 
     def run(self) -> Summary:
         self.runs.append(pipeline.run(self.config, LogLines(), f"job-{len(self.runs)}"))
@@ -57,12 +57,12 @@ class Job:
 
     def rows(self, table: str, where: str = "true") -> list[dict[str, Any]]:
         """Rows without lineage, ordered by everything."""
-        found = rows_of(self.sink, f'SELECT * FROM "{table}" WHERE {where} ORDER BY ALL')
+        found = rows_of(self.lake, f'SELECT * FROM "{table}" WHERE {where} ORDER BY ALL')
         rows: list[dict[str, Any]] = found.select([name for name in found.column_names if name not in LINEAGE]).to_pylist()
         return rows
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = rows_of(self.sink, sql).to_pylist()
+        rows: list[dict[str, Any]] = rows_of(self.lake, sql).to_pylist()
         return rows
 
     def frame(self, table: str, spark: SparkSession) -> DataFrame:

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.operations.backfill import backfill, planned
-from streaming_app.operations.check.checks import check_tables
-from streaming_app.operations.days import Days
-from streaming_app.operations.rebuild import rebuild
-from streaming_app.operations.replay import Wanted, replay
-from streaming_app.operations.replay import planned as replay_planned
-from streaming_app.operations.reprocess import reprocess
-from streaming_app.operations.steps import LogSteps
-from streaming_app.progress import LogLines
+from streaming_app.commands.backfill import backfill, planned
+from streaming_app.commands.check.checks import check_tables
+from streaming_app.commands.days import Days
+from streaming_app.commands.rebuild import rebuild
+from streaming_app.commands.replay.command import Wanted, replay
+from streaming_app.commands.replay.command import planned as replay_planned
+from streaming_app.commands.reprocess.command import reprocess
+from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.step_progress import LogSteps
 from tests.spark.job import Job
 from tests.spark.test_crash import QUARANTINE, write_first, write_second
 from tests.support.raw import NOW, event, line, write

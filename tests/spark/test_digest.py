@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app import tasks
 from streaming_app.derive import new_files, states
+from streaming_app.spark import tasks
 from tests.spark.job import Job
 from tests.support.digest import TABLES, digest, make_input, recorded
 

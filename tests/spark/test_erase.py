@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.erasure.person import Person
+from streaming_app.commands.erase.command import erase, links_of, planned
+from streaming_app.commands.erase.person import Person
 from streaming_app.errors import ConfigError
+from streaming_app.lake.query import query
+from streaming_app.metrics.progress import LogLines
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.erase import erase, links_of, planned
-from streaming_app.progress import LogLines
-from streaming_app.tables.read import query
 from tests.spark.job import Job
 from tests.spark.test_crash import changes
 from tests.support.raw import NOW, event, line, write
@@ -49,7 +49,7 @@ def job(spark: SparkSession, tmp_path: Path) -> Job:
 def everything(job: Job, app_id: str = "shop") -> str:
     """All text of an app in all tables."""
     rows = {
-        name: query(job.sink, f"SELECT * FROM \"{name}\" WHERE coalesce(app_id, '{app_id}') = '{app_id}'").to_pylist()
+        name: query(job.lake, f"SELECT * FROM \"{name}\" WHERE coalesce(app_id, '{app_id}') = '{app_id}'").to_pylist()
         for name, table in TABLES.items()
         if "app_id" in table.schema.names
     }

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.errors import ConfigError, PluginError, SourceError
-from streaming_app.tables.read import query
+from streaming_app.lake.query import query
 from tests.spark.job import Job
 from tests.support.examples import costly
 from tests.support.raw import NOW, event, line, write
@@ -156,7 +156,7 @@ def test_second_readers_agree_with_spark(spark: SparkSession, tmp_path: Path) ->
         job.run()
     for table in TABLES:
         by_spark = job.frame(table, spark)
-        by_duckdb = spark.createDataFrame(query(job.sink, f'SELECT * FROM "{table}"'), by_spark.schema)
+        by_duckdb = spark.createDataFrame(query(job.lake, f'SELECT * FROM "{table}"'), by_spark.schema)
         assert_df_equality(by_spark, by_duckdb, ignore_row_order=True, allow_nan_equality=True)
         delta = DeltaTable(f"{tmp_path}/lake/{table}")
         assert by_spark.count() == delta.count() > 0

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.erasure.person import Person
-from streaming_app.operations.backfill import backfill
-from streaming_app.operations.erase import erase
-from streaming_app.operations.rebuild import rebuild
-from streaming_app.operations.replay import Wanted, replay
-from streaming_app.operations.reprocess import reprocess
-from streaming_app.progress import LogLines
+from streaming_app.commands.backfill import backfill
+from streaming_app.commands.erase.command import erase
+from streaming_app.commands.erase.person import Person
+from streaming_app.commands.rebuild import rebuild
+from streaming_app.commands.replay.command import Wanted, replay
+from streaming_app.commands.reprocess.command import reprocess
+from streaming_app.metrics.progress import LogLines
 from tests.spark.conftest import FAST
 from tests.spark.job import Job
 from tests.spark.test_again import DAY, with_rules

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from streaming_app.commands.rebuild import rebuild
+from streaming_app.commands.reprocess.command import reprocess
 from streaming_app.errors import SinkError
-from streaming_app.operations.rebuild import rebuild
-from streaming_app.operations.reprocess import reprocess
-from streaming_app.progress import LogLines
+from streaming_app.metrics.progress import LogLines
 from tests.spark.job import Job
 from tests.spark.test_again import DAY
 from tests.spark.test_crash import write_first, write_second

@@ -9,13 +9,13 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 
+from streaming_app.commands.check.checks import check_tables
+from streaming_app.commands.doctor.doctor import diagnose
+from streaming_app.commands.doctor.finding import Finding
+from streaming_app.commands.maintain import compaction
+from streaming_app.commands.maintain.optimize import optimize, planned
+from streaming_app.commands.maintain.vacuum import check, vacuum
 from streaming_app.model.tables import TABLES
-from streaming_app.operations import compaction
-from streaming_app.operations.check.checks import check_tables
-from streaming_app.operations.doctor.doctor import diagnose
-from streaming_app.operations.doctor.finding import Finding
-from streaming_app.operations.optimize import optimize, planned
-from streaming_app.operations.vacuum import check, vacuum
 from tests.spark.job import Job
 from tests.spark.test_crash import write_first, write_second
 from tests.support.lake import LINEAGE, config_for
@@ -40,8 +40,8 @@ def odd(event_id: str) -> bytes:
 def tidy(job: Job) -> None:
     """Merge whatever can be, and delete all that is not live."""
     optimize(job.config, TABLES.values(), QUIET)
-    assert {each.table.name for each in planned(job.sink, TABLES.values())} <= {"operation"}  # where it says that it is done
-    check(job.config, job.sink, 24 * 7)
+    assert {each.table.name for each in planned(job.lake, TABLES.values())} <= {"operation"}  # where it says that it is done
+    check(job.config, job.lake, 24 * 7)
     vacuum(job.config, 0, QUIET)
 
 

@@ -9,9 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app import pipeline
-from streaming_app.backlog.any_objects import AnyObjects
+from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import unprocessed
-from streaming_app.backlog.windows import due_windows
+from streaming_app.storage.any_objects import AnyObjects
 from tests.spark.job import Job
 from tests.support.raw import event, line
 

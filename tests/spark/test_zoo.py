@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming_app import source
-from streaming_app.backlog.any_objects import AnyObjects
+from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import unprocessed
-from streaming_app.backlog.windows import due_windows
+from streaming_app.commands.replay.command import Wanted, replay
 from streaming_app.errors import SinkError
-from streaming_app.operations.replay import Wanted, replay
-from streaming_app.progress import LogLines
-from streaming_app.tasks import SizedFile
-from streaming_app.uris import from_hadoop_path
+from streaming_app.metrics.progress import LogLines
+from streaming_app.spark import raw_file_stream
+from streaming_app.spark.tasks import SizedFile
+from streaming_app.storage.any_objects import AnyObjects
+from streaming_app.storage.uris import from_hadoop_path
 from tests.spark.conftest import FAST
 from tests.spark.job import Job
 from tests.support.raw import event, line
@@ -110,7 +110,7 @@ def test_the_plan_names_what_the_rows_tell(spark: SparkSession, tmp_path: Path, 
 
     def both(spark: SparkSession, batch: DataFrame, stream_id: str) -> list[SizedFile]:
         rows = [SizedFile(from_hadoop_path(row["path"]), row["length"]) for row in batch.collect()]
-        told.append((source._planned(spark, stream_id), rows))
+        told.append((raw_file_stream._planned(spark, stream_id), rows))
         return told[-1][0]
 
     monkeypatch.setattr("streaming_app.ingest.stream.files_of", both)
@@ -129,7 +129,7 @@ def test_a_file_that_vanishes_between_listing_and_reading(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Spark has planned is gone when the tasks open it; the next run is not in its way."""
-    planned = source.files_of
+    planned = raw_file_stream.files_of
 
     def then_gone(spark: SparkSession, batch: DataFrame, stream_id: str) -> list[SizedFile]:
         found = planned(spark, batch, stream_id)

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from streaming_app.commands.days import Days
+from streaming_app.commands.operation import Operation
+from streaming_app.commands.reprocess.affected import affected_of, in_this_process
+from streaming_app.commands.reprocess.command import exchange
+from streaming_app.commands.reprocess.requarantine import requarantine
 from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.operations.affected import affected_of, in_this_process
-from streaming_app.operations.days import Days
-from streaming_app.operations.operation import Operation
-from streaming_app.operations.reprocess import exchange
-from streaming_app.operations.requarantine import requarantine
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 
 
-def shadow_of(lake: Lake, raw_files: Iterable[Path]) -> Lake:
+def shadow_of(pipeline: LocalPipeline, raw_files: Iterable[Path]) -> LocalPipeline:
     """The raw files by the lake's configuration of now, in batches of one file; files that it has already are not read again."""
-    shadow = Lake(lake.folder / "shadow", lake.extra, stream_id="shadow")
-    shadow.config = with_config(lake.config, sink=shadow.config.sink)
+    shadow = LocalPipeline(pipeline.folder / "shadow", pipeline.extra, stream_id="shadow")
+    shadow.config = with_config(pipeline.config, sink=shadow.config.sink)
     for path in raw_files:
         shadow.ingest(path)
     return shadow
@@ -31,19 +31,19 @@ def with_config(config: Config, **sections: Any) -> Config:
 
 
 def reprocess_here(
-    lake: Lake, raw_files: list[Path], days: Days, change_shadow: Callable[[Lake], Any] = lambda _: None
+    pipeline: LocalPipeline, raw_files: list[Path], days: Days, change_shadow: Callable[[LocalPipeline], Any] = lambda _: None
 ) -> Operation:
     """What ``reprocess`` does once it knows its raw files."""
-    shutil.rmtree(lake.folder / "shadow", ignore_errors=True)
-    shadow = shadow_of(lake, raw_files)
+    shutil.rmtree(pipeline.folder / "shadow", ignore_errors=True)
+    shadow = shadow_of(pipeline, raw_files)
     change_shadow(shadow)
-    return exchange_here(lake, shadow, raw_files, days)
+    return exchange_here(pipeline, shadow, raw_files, days)
 
 
-def exchange_here(lake: Lake, shadow: Lake, raw_files: list[Path], days: Days) -> Operation:
-    this = Operation("reprocess", lake.config, lake.sink)
-    affected = affected_of(shadow.sink, map(str, raw_files), *days.span_ms)
-    exchange(this, shadow.config, shadow.sink, affected, frozenset(days), f"{lake.folder}/shadow/days.json", in_this_process)
-    rebuild_stale_users(lake.config, lake.sink, this.job_id)
-    requarantine(this, shadow.sink, affected.raw_files)
+def exchange_here(pipeline: LocalPipeline, shadow: LocalPipeline, raw_files: list[Path], days: Days) -> Operation:
+    this = Operation("reprocess", pipeline.config, pipeline.lake)
+    affected = affected_of(shadow.lake, map(str, raw_files), *days.span_ms)
+    exchange(this, shadow.config, shadow.lake, affected, frozenset(days), f"{pipeline.folder}/shadow/days.json", in_this_process)
+    rebuild_stale_users(pipeline.config, pipeline.lake, this.job_id)
+    requarantine(this, shadow.lake, affected.raw_files)
     return this

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.lake import Lake, balance
+from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
 
 DAY = 86_400_000
@@ -92,21 +92,21 @@ def _long(event_id: str) -> bytes:
 
 
 def main(folder: Path, case: str, limits: dict[str, int]) -> None:
-    lake = Lake(folder)
+    pipeline = LocalPipeline(folder)
     path = write(folder / "raw", "a.gz", *requests(case))
     if "memory" in limits:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + limits["memory"],) * 2)
     if "descriptors" in limits:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limits["descriptors"],) * 2)
-    metrics = lake.ingest(path)
+    metrics = pipeline.ingest(path)
     received, accounted = balance(metrics)
     counts = {name: metrics[name] for name in ("written", "quarantined", "files")}
     found = {
         "received": received,
         "accounted": accounted,
         "reasons": json.loads(metrics["quarantined_by_reason"]),
-        "quarantine_rows": lake.query("SELECT count(*) AS n FROM quarantine")["n"][0].as_py(),
+        "quarantine_rows": pipeline.query("SELECT count(*) AS n FROM quarantine")["n"][0].as_py(),
         "event_files": json.loads(metrics["files_by_table"])["event"],
     }
     print(json.dumps(counts | found))

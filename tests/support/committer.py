@@ -7,24 +7,24 @@ import sys
 
 import pyarrow as pa
 
+from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.tables import RUN_METRICS
-from streaming_app.storage import Storage
-from streaming_app.tables.commit import Rewrite, commit
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.parquet import PartitionWriter
+from streaming_app.storage.files import Storage
 
 COMMITS = 3
 
 
 def main(lake: str, endpoint: str, region: str) -> None:
-    sink = Sink(lake, Storage(endpoint, region))
-    sink.create(RUN_METRICS)
+    lake = Lake(lake, Storage(endpoint, region))
+    lake.create(RUN_METRICS)
     for number in range(COMMITS):
-        writer = PartitionWriter(RUN_METRICS, sink.uri(RUN_METRICS), sink.storage, "x")
+        writer = PartitionWriter(RUN_METRICS, lake.uri(RUN_METRICS), lake.storage, "x")
         writer.add(pa.Table.from_pylist([{"batch_id": number}], schema=RUN_METRICS.schema))
-        rewrite = Rewrite(writer.close(), live_files(sink.open(RUN_METRICS)), [])
-        assert commit(sink.open(RUN_METRICS), RUN_METRICS, rewrite, "stream", number)
-        assert not commit(sink.open(RUN_METRICS), RUN_METRICS, rewrite, "stream", number)
+        rewrite = Rewrite(writer.close(), live_files(lake.open(RUN_METRICS)), [])
+        assert commit(lake.open(RUN_METRICS), RUN_METRICS, rewrite, "stream", number)
+        assert not commit(lake.open(RUN_METRICS), RUN_METRICS, rewrite, "stream", number)
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyspark
 
-from streaming_app.jars.folder import complete
-from streaming_app.jars.lock import locked_jars
-from streaming_app.session import SHORT_JOB_JVM
-from streaming_app.uris import bucket_and_key
+from streaming_app.spark.jars.folder import complete
+from streaming_app.spark.jars.lock import locked_jars
+from streaming_app.spark.session import SHORT_JOB_JVM
+from streaming_app.storage.uris import bucket_and_key
 from tests.support.http import JsonHandler, serving
 
 PAGE = 2

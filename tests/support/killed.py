@@ -15,9 +15,9 @@ from unittest.mock import patch
 
 from deltalake import DeltaTable
 
-from streaming_app.lease.holder import Holder
-from streaming_app.lease.slot import LocalSlot
-from streaming_app.storage import Storage
+from streaming_app.lake.lock.holder import Holder
+from streaming_app.storage.conditional_object import LocalSlot
+from streaming_app.storage.files import Storage
 
 EFFECTS: dict[tuple[type, str], str] = {
     (DeltaTable, "create_write_transaction"): "commit",

@@ -13,24 +13,24 @@ from typing import Any
 
 import pyarrow as pa
 
-from streaming_app.config.load import parse_config
 from streaming_app.config.model import Config
 from streaming_app.derive.new_files import NewFiles
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import apply_states, compute_states
-from streaming_app.engine import query_on_all_cores
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.batch_metrics import Timing
-from streaming_app.ingest.commit import commit_batch, is_committed
+from streaming_app.ingest.commit.batch_metrics import Timing
+from streaming_app.ingest.commit.commit import commit_batch, is_committed
+from streaming_app.ingest.commit.recovery import roll_back_torn_batch
 from streaming_app.ingest.file_pass import FilePass
 from streaming_app.ingest.report import merged
-from streaming_app.ingest.torn import roll_back_torn_batch
+from streaming_app.lake.duckdb import query_on_all_cores
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.query import dataset
+from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT, TABLES
-from streaming_app.storage import Storage
-from streaming_app.summary import Summary
-from streaming_app.tables.delta import Sink, live_files
-from streaming_app.tables.read import dataset
-from streaming_app.tasks import SizedFile
+from streaming_app.plugins.load_config import parse_config
+from streaming_app.spark.tasks import SizedFile
+from streaming_app.storage.files import Storage
 
 # What differs between two runs over the same requests, however they are split: where a copy was read, and when.
 LINEAGE = {"process_info", "created_time"}
@@ -49,12 +49,12 @@ def _empty_tables() -> Path:
     """Tables as a first run makes them: to copy them is ten times faster."""
     folder = Path(tempfile.mkdtemp(prefix="clickstream-empty-tables-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    Sink(str(folder), Storage()).create_all()
+    Lake(str(folder), Storage()).create_all()
     return folder
 
 
 @dataclass
-class Lake:
+class LocalPipeline:
     """The ingest half of a pipeline without Spark: the real pass and the real commit, files handed over by the test."""
 
     folder: Path
@@ -66,10 +66,10 @@ class Lake:
 
     def __post_init__(self) -> None:
         self.config = config_for(self.folder, self.extra)
-        self.sink = Sink(self.config.sink.uri, Storage())
+        self.lake = Lake(self.config.sink.uri, Storage())
         if not (self.folder / "lake").exists():
             shutil.copytree(_empty_tables(), self.folder / "lake")
-        self.sink.create_all()
+        self.lake.create_all()
 
     def ingest(self, *paths: Path, tasks: int = 1) -> dict[str, Any]:
         """One micro-batch over some files, spread over ``tasks`` tasks."""
@@ -78,29 +78,29 @@ class Lake:
 
     def ingest_again(self, *paths: Path, tasks: int = 1) -> dict[str, Any]:
         """The same micro-batch number once more, as after a crash."""
-        batch = Batch(self.config, self.sink.storage, self.stream_id, self._batch, "test-job", self.created_ms, "all")
-        roll_back_torn_batch(self.config, self.sink)
-        if is_committed(batch, self.sink):
+        batch = Batch(self.config, self.lake.storage, self.stream_id, self._batch, "test-job", self.created_ms, "all")
+        roll_back_torn_batch(self.config, self.lake)
+        if is_committed(batch, self.lake):
             return {}
         parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]
         report = merged(FilePass(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
-        return commit_batch(batch, report, Timing(0.0, sum(path.stat().st_size for path in paths if path.exists())), self.sink)
+        return commit_batch(batch, report, Timing(0.0, sum(path.stat().st_size for path in paths if path.exists())), self.lake)
 
     def derive(self) -> Summary:
         """Bring all new files of ``event`` and ``change`` into the derived tables, as a micro-batch of derive does; then rebuild
         the users of replaced events."""
         files: NewFiles = {}
         for table in (EVENT, CHANGE):
-            live = {file.path: file for file in live_files(self.sink.open(table))}
+            live = {file.path: file for file in live_files(self.lake.open(table))}
             new = [file for path, file in live.items() if path not in self._derived.get(table.name, set())]
             files[table.name] = [
-                SizedFile(f"{self.sink.uri(table)}/{each.path}", each.size, each.partition["app_id"]) for each in new
+                SizedFile(f"{self.lake.uri(table)}/{each.path}", each.size, each.partition["app_id"]) for each in new
             ]
             self._derived[table.name] = set(live)
         summary = Summary("test-job")
-        made = list(compute_states(self.sink.storage, self.config, files[EVENT.name]))
-        apply_states(made, files, self.config, self.sink, summary, ("test-derive", self._batch))
-        summary.keys_set_aside += len(rebuild_stale_users(self.config, self.sink, "test-job"))
+        made = list(compute_states(self.lake.storage, self.config, files[EVENT.name]))
+        apply_states(made, files, self.config, self.lake, summary, ("test-derive", self._batch))
+        summary.keys_set_aside += len(rebuild_stale_users(self.config, self.lake, "test-job"))
         return summary
 
     def rows(self, table: str, order: str = "ALL", where: str = "true") -> list[dict[str, Any]]:
@@ -111,12 +111,12 @@ class Lake:
         return rows
 
     def query(self, sql: str) -> pa.Table:
-        return rows_of(self.sink, sql)
+        return rows_of(self.lake, sql)
 
 
-def rows_of(sink: Sink, sql: str) -> pa.Table:
+def rows_of(lake: Lake, sql: str) -> pa.Table:
     """The answer of this process's own database: to open one for each question, as for a user's, takes longer than most tests."""
-    return query_on_all_cores(sql, **{name: dataset(sink, TABLES[name]) for name in TABLES if re.search(rf"\b{name}\b", sql)})
+    return query_on_all_cores(sql, **{name: dataset(lake, TABLES[name]) for name in TABLES if re.search(rf"\b{name}\b", sql)})
 
 
 def balance(metrics: dict[str, Any]) -> tuple[int, int]:

@@ -15,9 +15,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 from streaming_app.errors import LeaseError
-from streaming_app.lease.lease import leased
-from streaming_app.lease.slot import slot_at
-from streaming_app.storage import Storage
+from streaming_app.lake.lock.writer_lock import leased
+from streaming_app.storage.conditional_object import slot_at
+from streaming_app.storage.files import Storage
 
 ROOT = Path(__file__).parents[2]
 HERE, ELSEWHERE = "here", "another-machine"
@@ -93,5 +93,5 @@ def _main(ttl_seconds: float) -> None:
 
 if __name__ == "__main__":
     _machine = sys.argv[2]
-    with patch("streaming_app.lease.holder._machine", lambda: _machine) if _machine != HERE else nullcontext():
+    with patch("streaming_app.lake.lock.holder._machine", lambda: _machine) if _machine != HERE else nullcontext():
         _main(float(sys.argv[1]))

@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-from streaming_app.backlog.s3_objects import S3Objects
 from streaming_app.config.read import read_config
+from streaming_app.storage.s3_objects import S3Objects
 from submitter.survey import survey
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 import pyarrow.parquet as pq
 
+from streaming_app.lake.layout import LAYOUT_KEY, properties_of
 from streaming_app.model.tables import TABLES
-from streaming_app.tables.layout import LAYOUT_KEY, properties_of
 
 LAYOUT_1: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "layout-1.json").read_text())
 """Columns, partition columns and properties of each table."""

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from streaming_app.deploy import uv
+from streaming_app.deploy.target import Target
 from streaming_app.errors import EnvironmentProblem
-from streaming_app.packaging import uv
-from streaming_app.packaging.target import Target
 
 ROOT = Path(__file__).parents[2]
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"  # so that this interpreter can load what is compiled

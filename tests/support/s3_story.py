@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streaming_app.storage import Storage
-from streaming_app.tables.delta import Sink
-from streaming_app.tables.read import asking, snapshot
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.query import asking, snapshot
+from streaming_app.storage.files import Storage
 from tests.spark.conftest import FAST
 from tests.spark.test_crash import write_first, write_second
 from tests.support.cli_process import Cli, Done
@@ -71,8 +71,8 @@ class Place:
     """Errors of commands that were repeated."""
 
     @property
-    def sink(self) -> Sink:
-        return Sink(f"{self.uri}/lake", Storage(self.straight, self.region))
+    def lake(self) -> Lake:
+        return Lake(f"{self.uri}/lake", Storage(self.straight, self.region))
 
     def config(self, *, strict: bool) -> str:
         path = self.folder / ("strict.yaml" if strict else "pipeline.yaml")
@@ -103,7 +103,7 @@ class Place:
 
     def state(self) -> dict[str, Any]:
         """What must be the same everywhere: derived tables, quarantine, balance."""
-        with asking(self.sink, snapshot(self.sink)) as ask:
+        with asking(self.lake, snapshot(self.lake)) as ask:
             tables = {name: ask(f'SELECT * EXCLUDE ({", ".join(_lineage(name))}) FROM "{name}" ORDER BY ALL') for name in DERIVED}
             found = {name: rows.to_pylist() for name, rows in tables.items()}
             return {**found, "quarantine": ask(OPEN).to_pylist(), "off": ask(OFF)["off"].to_pylist()}

@@ -17,7 +17,7 @@ from typing import Any
 
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.derive.rebuild import rebuild_users
-from tests.support.lake import Lake
+from tests.support.lake import LocalPipeline
 from tests.support.raw import line, write
 
 TODAY = date(2026, 5, 28)
@@ -154,17 +154,17 @@ def dirt() -> Iterator[bytes]:
     yield sdk("eve", "e1", 28, 0, "_page_view", app="shop-staging")
 
 
-def told(folder: Path) -> Lake:
+def told(folder: Path) -> LocalPipeline:
     """The lake after all this: ``event`` by the real pass and commit, ``user`` and ``session`` by the real merge rules."""
     write_geo_database(folder / "geo.mmdb")
-    lake = Lake(folder, SETTINGS.format(folder=folder))
-    lake.ingest(write(folder / "raw", "all.gz", *ann(), *bob(), *others(), *sue(), *dirt()))
-    derive(lake)
-    return lake
+    pipeline = LocalPipeline(folder, SETTINGS.format(folder=folder))
+    pipeline.ingest(write(folder / "raw", "all.gz", *ann(), *bob(), *others(), *sue(), *dirt()))
+    derive(pipeline)
+    return pipeline
 
 
-def derive(lake: Lake) -> None:
+def derive(pipeline: LocalPipeline) -> None:
     """Make ``user`` and ``session`` of all that is in the lake."""
-    found = lake.query("SELECT app_id, user_pseudo_id FROM event UNION SELECT app_id, user_pseudo_id FROM change")
+    found = pipeline.query("SELECT app_id, user_pseudo_id FROM event UNION SELECT app_id, user_pseudo_id FROM change")
     users = {(row["app_id"], row["user_pseudo_id"]) for row in found.to_pylist() if row["user_pseudo_id"]}
-    rebuild_users(lake.config, lake.sink, "test-job", users)
+    rebuild_users(pipeline.config, pipeline.lake, "test-job", users)

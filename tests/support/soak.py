@@ -9,10 +9,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from streaming_app.commands.maintain.optimize import optimize
+from streaming_app.lake.lake import live_files
+from streaming_app.metrics.step_progress import LogSteps
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.optimize import optimize
-from streaming_app.operations.steps import LogSteps
-from streaming_app.tables.delta import live_files
 from tests.spark.job import Job
 from tests.support.killed import life_of, other_process_is_dead
 from tests.support.raw import NOW, event, line, write
@@ -93,7 +93,7 @@ class Soak:
     def _optimize(self) -> None:
         optimize(self.job.config, TABLES.values(), LogSteps())
         for table in TABLES.values():
-            files = Counter(tuple(file.partition.items()) for file in live_files(self.job.sink.open(table)))
+            files = Counter(tuple(file.partition.items()) for file in live_files(self.job.lake.open(table)))
             self.most_files = max(self.most_files, *files.values(), 0)
 
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from streaming_app.backlog.derive_log import DERIVED_FROM
 from streaming_app.derive.rebuild import rebuild_users
+from streaming_app.lake.lake import live_files
+from streaming_app.metrics.step_progress import LogSteps
 from streaming_app.model.tables import TABLES
-from streaming_app.operations.steps import LogSteps
-from streaming_app.tables.delta import live_files
-from tests.support.lake import ALL_TABLES, LINEAGE, Lake
+from tests.support.lake import ALL_TABLES, LINEAGE, LocalPipeline
 from tests.support.raw import NOW, event, line, write
 
 ODD = "my shop/é'%2F"
@@ -48,41 +48,41 @@ def of_hour(number: int) -> list[bytes]:
     ]
 
 
-def busy_lake(folder: Path, hours: int = HOURS) -> Lake:
+def busy_lake(folder: Path, hours: int = HOURS) -> LocalPipeline:
     """A lake after some hourly runs; its derive checkpoint stands where it should."""
-    lake = Lake(folder, APPS)
+    pipeline = LocalPipeline(folder, APPS)
     for number in range(hours):
-        run_hour(lake, number)
-    derived(lake)
-    return lake
+        run_hour(pipeline, number)
+    derived(pipeline)
+    return pipeline
 
 
-def run_hour(lake: Lake, number: int) -> None:
+def run_hour(pipeline: LocalPipeline, number: int) -> None:
     """Ingest by the real pass and commit; ``user`` and ``session`` by the real merge rules, a file an hour."""
-    lake.ingest(write(lake.folder / "raw", f"{number:02}.gz", *of_hour(number)))
+    pipeline.ingest(write(pipeline.folder / "raw", f"{number:02}.gz", *of_hour(number)))
     users = {("shop", f"u-{number}"), (ODD, f"u-{number}"), ("sensors", f"u-{number}")} | {("shop", "u-0")}
-    rebuild_users(lake.config, lake.sink, "test-job", users)
+    rebuild_users(pipeline.config, pipeline.lake, "test-job", users)
 
 
-def derived(lake: Lake) -> None:
+def derived(pipeline: LocalPipeline) -> None:
     """Write the checkpoint of a derive query that has read everything."""
-    checkpoint = lake.folder / "lake" / "_checkpoints" / "derive"
-    places = [{"reservoirVersion": lake.sink.open(TABLES[name]).version() + 1, "index": -1} for name in DERIVED_FROM]
+    checkpoint = pipeline.folder / "lake" / "_checkpoints" / "derive"
+    places = [{"reservoirVersion": pipeline.lake.open(TABLES[name]).version() + 1, "index": -1} for name in DERIVED_FROM]
     for name, lines in (("offsets/0", ["v1", "{}", *map(json.dumps, places)]), ("commits/0", ["v1"])):
         path = checkpoint / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines))
 
 
-def copied(lake: Lake, folder: Path) -> Lake:
+def copied(pipeline: LocalPipeline, folder: Path) -> LocalPipeline:
     """The same lake elsewhere, for a test that changes it."""
-    shutil.copytree(lake.folder, folder, dirs_exist_ok=True)
-    return Lake(folder, lake.extra, stream_id="later")
+    shutil.copytree(pipeline.folder, folder, dirs_exist_ok=True)
+    return LocalPipeline(folder, pipeline.extra, stream_id="later")
 
 
-def contents(lake: Lake, *, lineage: bool = True) -> dict[str, list[dict[str, Any]]]:
+def contents(pipeline: LocalPipeline, *, lineage: bool = True) -> dict[str, list[dict[str, Any]]]:
     """All rows of all tables but :data:`LOGS`, to the last column."""
-    found = {name: lake.query(f'SELECT * FROM "{name}" ORDER BY ALL') for name in ALL_TABLES if name not in LOGS}
+    found = {name: pipeline.query(f'SELECT * FROM "{name}" ORDER BY ALL') for name in ALL_TABLES if name not in LOGS}
     return {name: _without(rows, () if lineage else tuple(LINEAGE)).to_pylist() for name, rows in found.items()}
 
 
@@ -90,6 +90,6 @@ def _without(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
     return rows.drop_columns([name for name in names if name in rows.column_names])
 
 
-def files_of(lake: Lake) -> dict[str, int]:
+def files_of(pipeline: LocalPipeline) -> dict[str, int]:
     """Live files of each table."""
-    return {name: len(live_files(lake.sink.open(table))) for name, table in TABLES.items()}
+    return {name: len(live_files(pipeline.lake.open(table))) for name, table in TABLES.items()}

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from streaming_app.config.load import load_config
+from streaming_app.commands import operation
+from streaming_app.commands.maintain import optimize, vacuum
 from streaming_app.config.model import Config
+from streaming_app.metrics.step_progress import LogSteps
 from streaming_app.model.tables import TABLES
-from streaming_app.operations import operation, optimize, vacuum
-from streaming_app.operations.steps import LogSteps
+from streaming_app.plugins.load_config import load_config
 
 MOMENTS = (
     "optimize: a file is written",

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.backlog.s3_objects import S3Objects
 from streaming_app.cli import _exit_code, _set_up_logging
-from streaming_app.config.load import parse_config
+from streaming_app.commands.operation import operation
+from streaming_app.commands.replay.command import Wanted, replay_into
+from streaming_app.environment import open_lake
 from streaming_app.errors import ClickstreamError, ConfigError, QueryError
-from streaming_app.operations.operation import operation
-from streaming_app.operations.replay import Wanted, replay_into
-from streaming_app.progress import LogLines
-from streaming_app.tables.delta import sink_for
-from streaming_app.tables.read import query
+from streaming_app.lake.query import query
+from streaming_app.metrics.progress import LogLines
+from streaming_app.plugins.load_config import parse_config
+from streaming_app.storage.s3_objects import S3Objects
 from tests.support.http import JsonHandler, serving
-from tests.support.lake import ALL_TABLES, Lake
+from tests.support.lake import ALL_TABLES, LocalPipeline
 from tests.support.raw import NOW, event, line, write
 
 SECRET, TOKEN, ADDRESS = "SECRET-of-16-chars-and-more", "AWS-SESSION-TOKEN", "198.51.100.77"
@@ -48,19 +48,19 @@ def test_a_pass_tells_neither_key_nor_address(
     how: str, tmp_path: Path, everything_logged: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Over good lines, dirt, files that break off, and a replay."""
-    lake = Lake(tmp_path, f"privacy: {{ip: {how}, hash_key: {SECRET}}}\n")
+    pipeline = LocalPipeline(tmp_path, f"privacy: {{ip: {how}, hash_key: {SECRET}}}\n")
     lines = [line(event("a"), {"bad": 1}, ip=ADDRESS), line("no payload", ip=ADDRESS, rid="r-2"), b'{"ip": "198.51.100.77"']
     late = line(event("b", timestamp=NOW - 9 * 86_400_000), event("c", app_id="blog"), ip=ADDRESS, rid="r-3")
     whole = write(tmp_path / "raw", "a.gz", *lines, late)
     broken = write(tmp_path / "raw", "b.gz", *lines)
     broken.write_bytes(broken.read_bytes()[:-20])
-    lake.ingest(whole, broken, tmp_path / "raw" / "missing.gz")
-    with operation(lake.config, "replay", {}) as this:
+    pipeline.ingest(whole, broken, tmp_path / "raw" / "missing.gz")
+    with operation(pipeline.config, "replay", {}) as this:
         replay_into(this, Wanted(), LogLines())
-    told = everything_logged.text + "".join(capfd.readouterr()) + repr(lake.config)
+    told = everything_logged.text + "".join(capfd.readouterr()) + repr(pipeline.config)
     assert SECRET not in told
     assert ADDRESS not in told
-    stored = json.dumps(lake.rows("event") + lake.rows("run_metrics") + lake.rows("operation"), default=str)
+    stored = json.dumps(pipeline.rows("event") + pipeline.rows("run_metrics") + pipeline.rows("operation"), default=str)
     assert SECRET not in stored
     assert ADDRESS not in stored
 
@@ -146,19 +146,19 @@ def test_a_class_is_imported_only_where_the_configuration_names_it(tmp_path: Pat
     monkeypatch.chdir(tmp_path)
     for name in ("evil", "sitecustomize", "clickstream_transformers"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
-    lake = Lake(tmp_path)
+    pipeline = LocalPipeline(tmp_path)
     sent = event("a", transformer="evil:Evil", app_id="shop", enrichers=[{"evil:Evil": {}}])
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(sent, appId="evil:Evil"), line(sent, transformer="evil:Evil")))
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(sent, appId="evil:Evil"), line(sent, transformer="evil:Evil")))
     assert not {"evil", "clickstream_transformers"} & sys.modules.keys()
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("asked"))
-    lake.ingest(write(lake.folder / "raw", "a.gz", line(event("a"), event("b"))))
-    (lake.folder / "secret.csv").write_text("a,b\n1,SECRET\n")
-    (lake.folder / "c.yaml").write_text(MINIMAL.format(lake.folder))
-    return lake
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
+    pipeline = LocalPipeline(tmp_path_factory.mktemp("asked"))
+    pipeline.ingest(write(pipeline.folder / "raw", "a.gz", line(event("a"), event("b"))))
+    (pipeline.folder / "secret.csv").write_text("a,b\n1,SECRET\n")
+    (pipeline.folder / "c.yaml").write_text(MINIMAL.format(pipeline.folder))
+    return pipeline
 
 
 ATTACKS = [
@@ -201,22 +201,22 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_sql_reads_the_tables_and_does_nothing(attack: str, lake: Lake, capfd: pytest.CaptureFixture[str]) -> None:
-    before = digests(lake.folder)
+def test_sql_reads_the_tables_and_does_nothing(attack: str, pipeline: LocalPipeline, capfd: pytest.CaptureFixture[str]) -> None:
+    before = digests(pipeline.folder)
     with pytest.raises(QueryError) as error:
-        query(lake.sink, attack.format(lake.folder))
+        query(pipeline.lake, attack.format(pipeline.folder))
     assert "SECRET" not in str(error.value).replace("CREATE SECRET", "")
-    assert digests(lake.folder) == before
-    assert len(lake.rows("event")) == 2
+    assert digests(pipeline.folder) == before
+    assert len(pipeline.rows("event")) == 2
 
 
 @pytest.mark.parametrize("sql", ["DROP VIEW event", "ATTACH ':memory:' AS other; SELECT 1", "CREATE TABLE t AS SELECT 1"])
-def test_what_sql_changes_is_gone_with_its_answer(sql: str, lake: Lake) -> None:
-    before = digests(lake.folder)
+def test_what_sql_changes_is_gone_with_its_answer(sql: str, pipeline: LocalPipeline) -> None:
+    before = digests(pipeline.folder)
     with suppress(QueryError):
-        query(lake.sink, sql)
-    assert digests(lake.folder) == before
-    assert len(lake.rows("event")) == 2
+        query(pipeline.lake, sql)
+    assert digests(pipeline.folder) == before
+    assert len(pipeline.rows("event")) == 2
 
 
 @pytest.mark.parametrize(
@@ -231,13 +231,15 @@ def test_what_sql_changes_is_gone_with_its_answer(sql: str, lake: Lake) -> None:
         "true); SET enable_external_access = true; SELECT * FROM (SELECT 1",
     ],
 )
-def test_a_condition_does_no_more(where: str, lake: Lake, capfd: pytest.CaptureFixture[str]) -> None:
-    before = digests(lake.folder)
-    code = _exit_code(["inspect", "event", "--where", where.format(lake.folder), "-c", str(lake.folder / "c.yaml")], debug=False)
+def test_a_condition_does_no_more(where: str, pipeline: LocalPipeline, capfd: pytest.CaptureFixture[str]) -> None:
+    before = digests(pipeline.folder)
+    code = _exit_code(
+        ["inspect", "event", "--where", where.format(pipeline.folder), "-c", str(pipeline.folder / "c.yaml")], debug=False
+    )
     told = "".join(capfd.readouterr())
     assert code == 2, told
     assert "SECRET" not in told
-    assert digests(lake.folder) == before
+    assert digests(pipeline.folder) == before
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -255,9 +257,9 @@ def test_odd_names_of_places(name: str, tmp_path: Path) -> None:
     uri = f"{tmp_path}/a/b/odd/{name}"
     config = MINIMAL.format(tmp_path).replace(f"{tmp_path}/lake", json.dumps(uri))
     try:
-        sink = sink_for(parse_config(config))
-        sink.create_all()
-        assert query(sink, "SELECT * FROM event").num_rows == 0
+        lake = open_lake(parse_config(config))
+        lake.create_all()
+        assert query(lake, "SELECT * FROM event").num_rows == 0
         assert (Path(os.path.normpath(uri)) / "event" / "_delta_log").is_dir()
     except ClickstreamError:
         assert name in ("a\nb", "%2e%2e")
@@ -269,8 +271,8 @@ def test_odd_names_of_places(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", ["../event", "event'; DROP", 'event" --', "*", "/etc/passwd", "event\n"])
-def test_only_names_of_tables_are_tables(table: str, lake: Lake, capfd: pytest.CaptureFixture[str]) -> None:
-    assert _exit_code(["inspect", table, "-c", str(lake.folder / "c.yaml")], debug=False) == 2
+def test_only_names_of_tables_are_tables(table: str, pipeline: LocalPipeline, capfd: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code(["inspect", table, "-c", str(pipeline.folder / "c.yaml")], debug=False) == 2
 
 
 CALLABLES = ("os:system", "subprocess:check_call", "subprocess:Popen", "builtins:exec", "pathlib:Path")
@@ -305,8 +307,8 @@ def test_looks_load_no_plugin(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its code would run when it is imported."""
-    lake, mark = Lake(tmp_path), tmp_path / "mark"
-    lake.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
+    pipeline, mark = LocalPipeline(tmp_path), tmp_path / "mark"
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
     (tmp_path / "strangers.py").write_text(
         f"open({str(mark)!r}, 'w')\nclass T:\n    def transform(self, request): ...\n"
         "class E:\n    def open(self): ...\n    def enrich(self, events): ...\ndef hook(events): ...\n"

@@ -6,7 +6,7 @@ import pytest
 from reference_enricher import Reference, ReferenceOptions
 
 from streaming_app.api import ConfigError
-from streaming_app.storage import Storage
+from streaming_app.storage.files import Storage
 from streaming_app.testing import assert_enricher_contract, sample_events
 
 OFFICES = "platform,office,width\nWeb,Berlin,7\nAndroid,,8\n"

@@ -10,17 +10,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.enrichers.addresses import client_address, is_cdn
-from streaming_app.enrichers.base import Files, Info
-from streaming_app.enrichers.columns import column, with_column
-from streaming_app.enrichers.distinct import distinct
 from streaming_app.enrichers.ip.databases import Database, open_databases
 from streaming_app.enrichers.ip.layouts import COORDINATES, LAYOUT, NETWORK
 from streaming_app.enrichers.ip.options import IpOptions
 from streaming_app.enrichers.ip.places import completed
-from streaming_app.enrichers.proxies import networks_read
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
+from streaming_app.plugins.columns import column, with_column
+from streaming_app.plugins.distinct import distinct
+from streaming_app.plugins.enricher import Files, Info
+from streaming_app.privacy.addresses import client_address, is_cdn
+from streaming_app.privacy.proxies import networks_read
 
 log = logging.getLogger("clickstream.ip")
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import maxminddb
 
-from streaming_app.enrichers.base import Files, Info
 from streaming_app.enrichers.ip.editions import Edition, kind_of
 from streaming_app.enrichers.ip.layouts import Fields, fields, read_record
 from streaming_app.enrichers.ip.options import DatabaseOptions, IpOptions
 from streaming_app.errors import ClickstreamError, ConfigError
+from streaming_app.plugins.enricher import Files, Info
 
 _PROBED = 1_000
 """Networks in which a database of use has something that was asked for."""

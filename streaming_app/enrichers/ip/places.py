@@ -6,7 +6,7 @@ import csv
 from functools import cache
 from typing import Any, NamedTuple
 
-from streaming_app.resources import conf_file
+from streaming_app.config.shipped_files import conf_file
 
 
 class Country(NamedTuple):

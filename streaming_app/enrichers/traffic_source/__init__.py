@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from streaming_app.enrichers.base import Files, Info
-from streaming_app.enrichers.columns import column, with_column
-from streaming_app.enrichers.distinct import distinct, distinct_rows
 from streaming_app.enrichers.traffic_source.infer import Visit, infer
 from streaming_app.enrichers.traffic_source.load import RuleLoader
 from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
 from streaming_app.enrichers.traffic_source.rules import Rules
 from streaming_app.enrichers.traffic_source.traffic import Place, Traffic
 from streaming_app.model.remember import remember_short
+from streaming_app.plugins.columns import column, with_column
+from streaming_app.plugins.distinct import distinct, distinct_rows
+from streaming_app.plugins.enricher import Files, Info
 
 _COLUMNS = tuple(f"traffic_source_{field}" for field in Traffic._fields)
 _URLS = (

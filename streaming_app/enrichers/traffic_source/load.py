@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from streaming_app.enrichers.base import Files
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.enrichers.traffic_source.advertising import Advertising
 from streaming_app.enrichers.traffic_source.campaigns import CampaignReader
 from streaming_app.enrichers.traffic_source.categories import Categories
@@ -17,7 +17,7 @@ from streaming_app.enrichers.traffic_source.options import AppOptions, TrafficSo
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule, ChannelRule, ClickIdRule, read_rules
 from streaming_app.enrichers.traffic_source.rules import Domains, Rules
 from streaming_app.errors import ConfigError
-from streaming_app.resources import conf_file
+from streaming_app.plugins.enricher import Files
 
 _KINDS: dict[str, tuple[str, type[BaseModel]]] = {
     "categories": ("traffic_source_category_rule_v1.json", CategoryRule),

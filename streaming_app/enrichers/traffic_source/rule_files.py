@@ -24,8 +24,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from streaming_app.config.problems import placed, problems_of
-from streaming_app.enrichers.base import Files
 from streaming_app.errors import ConfigError
+from streaming_app.plugins.enricher import Files
 
 
 class _Rule(BaseModel):

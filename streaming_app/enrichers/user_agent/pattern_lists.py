@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import re2
 
-from streaming_app.enrichers.base import Files
 from streaming_app.errors import ConfigError
+from streaming_app.plugins.enricher import Files
 
 _BYTES = 32 << 20
 """Memory a search may take for its automaton (RE2's max_mem): 1,500 patterns need 8 MB, and are faster with 32."""

@@ -14,13 +14,13 @@ from streaming_app.model.coerce import COERCE, as_float, as_int, as_text
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.model.web import query_value
-from streaming_app.transformers.base import Limits, Rejected
+from streaming_app.plugins.depth import check_depth
+from streaming_app.plugins.payload import decode_tolerantly, elements, payload_bytes
+from streaming_app.plugins.transformer import Limits, Rejected
+from streaming_app.plugins.urls import split_url
 from streaming_app.transformers.clickstream_sdk import fields as keys
 from streaming_app.transformers.clickstream_sdk.items import items_of
 from streaming_app.transformers.clickstream_sdk.user import read_user
-from streaming_app.transformers.depth import check_depth
-from streaming_app.transformers.payload import decode_tolerantly, elements, payload_bytes
-from streaming_app.transformers.urls import split_url
 
 _encode = msgspec.json.Encoder().encode
 _BLANK: list[Any] = [None] * len(Event.__struct_fields__)

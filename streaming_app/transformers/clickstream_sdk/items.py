@@ -8,8 +8,8 @@ import msgspec
 
 from streaming_app.model.coerce import COERCE
 from streaming_app.model.item import Item
-from streaming_app.transformers.base import Limits
-from streaming_app.transformers.depth import check_depth
+from streaming_app.plugins.depth import check_depth
+from streaming_app.plugins.transformer import Limits
 
 _encode = msgspec.json.Encoder().encode
 _NUMBERS = {"price", "quantity"}

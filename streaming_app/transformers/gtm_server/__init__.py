@@ -11,15 +11,15 @@ from streaming_app.errors import InputError, Reason
 from streaming_app.model.coerce import COERCE, as_text
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Limits, Rejected
-from streaming_app.transformers.depth import check_depth
+from streaming_app.plugins.depth import check_depth
+from streaming_app.plugins.payload import elements, payload_bytes
+from streaming_app.plugins.transformer import Limits, Rejected
 from streaming_app.transformers.gtm_server import fields as keys
 from streaming_app.transformers.gtm_server.context import read_client, read_page, read_place, read_screen, read_time
 from streaming_app.transformers.gtm_server.fields import AT
 from streaming_app.transformers.gtm_server.ids import derived, event_id
 from streaming_app.transformers.gtm_server.items import read_items
 from streaming_app.transformers.gtm_server.user import properties_of
-from streaming_app.transformers.payload import elements, payload_bytes
 from streaming_app.transformers.presets import PRESETS
 
 _encode = msgspec.json.Encoder().encode

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from streaming_app.model.coerce import as_int
+from streaming_app.plugins.urls import split_url
 from streaming_app.transformers.gtm_server import fields as keys
 from streaming_app.transformers.gtm_server.fields import AT
 from streaming_app.transformers.gtm_server.hints import NO_HINTS, HintColumns, read_hints
-from streaming_app.transformers.urls import split_url
 
 _encode = msgspec.json.Encoder().encode
 _TIME, _SESSION_START = AT["event_time_msec"], AT["session_start_time_msec"]

@@ -12,8 +12,8 @@ from streaming_app.model.change import Change
 from streaming_app.model.coerce import as_bool
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.transformers.base import Limits, Rejected
-from streaming_app.transformers.payload import elements, payload_bytes
+from streaming_app.plugins.payload import elements, payload_bytes
+from streaming_app.plugins.transformer import Limits, Rejected
 from streaming_app.transformers.sensors_data.changes import change_of
 from streaming_app.transformers.sensors_data.event import event_of
 from streaming_app.transformers.sensors_data.fields import CHANGES

@@ -7,7 +7,7 @@ from typing import Any, cast
 from streaming_app.errors import InputError
 from streaming_app.model.change import Change, Kind
 from streaming_app.model.coerce import as_text
-from streaming_app.transformers.base import Limits
+from streaming_app.plugins.transformer import Limits
 from streaming_app.transformers.sensors_data.event import encoded, notes_of
 from streaming_app.transformers.sensors_data.identity import IS_LOGIN
 from streaming_app.transformers.sensors_data.read import Message

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from streaming_app.model.event import Event
+from streaming_app.plugins.urls import split_url
 from streaming_app.transformers.sensors_data import fields as keys
 from streaming_app.transformers.sensors_data.read import Message, coerced
-from streaming_app.transformers.urls import split_url
 
 AT = {name: position for position, name in enumerate(Event.__struct_fields__)}
 BLANK: list[Any] = [None] * (len(AT) + len(keys.CAMPAIGN))

@@ -8,8 +8,8 @@ import msgspec
 
 from streaming_app.model.coerce import as_int
 from streaming_app.model.event import Event
-from streaming_app.transformers.base import Limits
-from streaming_app.transformers.depth import check_depth
+from streaming_app.plugins.depth import check_depth
+from streaming_app.plugins.transformer import Limits
 from streaming_app.transformers.presets import PRESETS
 from streaming_app.transformers.sensors_data.columns import AT, BLANK, fill, fill_campaign, fill_pages
 from streaming_app.transformers.sensors_data.fields import SERVER_SDKS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from streaming_app.model.item import Item
-from streaming_app.transformers.base import Limits
+from streaming_app.plugins.transformer import Limits
 from streaming_app.transformers.clickstream_sdk import items as sdk_items
 
 _NAMES = {"$item_id": "item_id", "$item_name": "item_name", "$price": "price"}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from streaming_app.errors import InputError
 from streaming_app.model.coerce import COERCE, as_int, as_text
-from streaming_app.transformers.payload import decode_tolerantly
+from streaming_app.plugins.payload import decode_tolerantly
 from streaming_app.transformers.sensors_data.fields import CHANGES
 from streaming_app.transformers.sensors_data.identity import Who, who
 

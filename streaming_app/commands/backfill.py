@@ -1,0 +1,81 @@
+"""``backfill``: the raw files of some days once more, or for the first time, through a checkpoint of their own.
+
+Events that are there already are duplicates, elements that are in quarantine already likewise: nothing is there twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.unprocessed import Backlog, unprocessed
+from streaming_app.commands.days import Days, raw_folders
+from streaming_app.commands.operation import operation
+from streaming_app.commands.scratch import scratch
+from streaming_app.config.model import Config
+from streaming_app.derive.stream import derive
+from streaming_app.errors import SourceError
+from streaming_app.ingest.stream import ingest
+from streaming_app.metrics.progress import Progress
+from streaming_app.metrics.summary import Summary
+from streaming_app.plugins.loading import open_enrichers
+from streaming_app.spark.session import get_session
+from streaming_app.storage.any_objects import AnyObjects
+from streaming_app.storage.uris import absolute
+
+PHASES = ("start", "ingest", "derive")
+
+
+def planned(config: Config, days: Days) -> Backlog:
+    """What a backfill of these days would read; less where one was interrupted.
+
+    Raises:
+        SourceError: there are no such folders.
+    """
+    return _backlog(config, days, config.checkpoint_uri(_name(days)))
+
+
+def backfill(config: Config, days: Days, progress: Progress) -> Summary:
+    """Process the raw files in the folders of some days, in bounded micro-batches; then bring user and session along.
+
+    Raises:
+        LeaseError: another process writes to these tables.
+        SourceError: there are no such folders.
+    """
+    progress.phase("start")
+    with operation(config, "backfill", {"from": str(days.first), "to": str(days.last)}) as this:
+        summary = Summary(this.job_id)
+        storage = this.lake.storage
+
+        def batch_done(metrics: dict[str, Any]) -> None:
+            summary.add(metrics)
+            progress.batch(metrics)
+
+        open_enrichers(config, storage)
+        with scratch(config, _name(days), storage) as checkpoint:
+            backlog = _backlog(config, days, checkpoint)
+            spark = get_session(config, storage)
+            progress.phase("ingest")
+            progress.backlog(backlog.files, backlog.bytes)
+            if backlog:
+                ingest(spark, config, this.lake, backlog, this.job_id, batch_done)
+            progress.phase("derive")
+            derive(spark, config, this.lake, summary)
+        this.result = dict(summary.counts)
+        return summary
+
+
+def _name(days: Days) -> str:
+    return f"backfill/{days}"
+
+
+def _backlog(config: Config, days: Days, checkpoint: str) -> Backlog:
+    objects = AnyObjects(config.s3.endpoint, config.s3.region)
+    folders, _ = raw_folders(config, days, objects)
+    if not folders:
+        raise SourceError(
+            f"{config.source.uri}: there is no folder year=/month=/day= of {days}",
+            "a backfill goes by these folders; files outside of them are read by `clickstream run` only",
+        )
+    window = Window(f"backfill {days}", tuple(folders), absolute(checkpoint), was_read=False)
+    return unprocessed(window, config.source.glob, objects)

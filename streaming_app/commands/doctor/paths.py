@@ -1,0 +1,125 @@
+"""Where things are: source, sink and checkpoints, and what this process may do there."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from streaming_app.commands.doctor.finding import Finding, Pipeline
+from streaming_app.lake.lock.identity import identity
+from streaming_app.storage.conditional_object import slot_at
+from streaming_app.storage.files import Storage
+from streaming_app.storage.uris import absolute, is_s3
+
+_TEXT = "written by clickstream doctor; may be deleted"
+
+
+def aws(pipeline: Pipeline) -> Iterator[Finding]:
+    """As whom AWS knows this process; only asked where S3 is used."""
+    if not pipeline.uses_s3:
+        return
+    try:
+        yield Finding("aws", "ok", f"this is {identity(pipeline.config.s3.region)}")
+    except Exception as error:  # botocore has many classes for it, and none of them keeps a run from working
+        yield Finding(
+            "aws",
+            "warning",
+            f"who this is cannot be told: {_line(error)}",
+            "check credentials and region: aws sts get-caller-identity",
+        )
+
+
+def source(pipeline: Pipeline) -> Iterator[Finding]:
+    """The folder of the raw files can be listed, and a file in it read."""
+    uri = pipeline.config.source.uri
+    if not pipeline.storage.is_folder(uri):
+        yield Finding("source", "problem", f"{uri}: there is no such folder", "check source.uri, and put a raw file there")
+        return
+    first = next(pipeline.objects.files(absolute(uri)), None)
+    if first is None:
+        yield Finding("source", "ok", f"{uri}: can be listed, has no file yet")
+        return
+    try:
+        _read_byte(pipeline.storage, first.uri)
+    except OSError as error:
+        yield Finding("source", "problem", f"{first.uri}: cannot be read: {_line(error)}", _right("s3:GetObject", uri))
+        return
+    yield Finding("source", "ok", f"{uri}: can be listed and read")
+
+
+def lake(pipeline: Pipeline) -> Iterator[Finding]:
+    """The folder of the tables can be written to; on S3 conditionally, too, which the lease and the commits need."""
+    uri = pipeline.config.sink.uri
+    yield from _writable("sink", uri, pipeline.storage)
+    if is_s3(uri):
+        yield from _conditional("sink", uri, pipeline.storage)
+
+
+def checkpoint(pipeline: Pipeline) -> Iterator[Finding]:
+    """The same of the folder of the checkpoints, where it is elsewhere."""
+    if pipeline.config.checkpoint.uri:
+        yield from _writable("checkpoint", pipeline.config.checkpoint.uri, pipeline.storage)
+    else:
+        yield Finding("checkpoint", "ok", f"{pipeline.config.checkpoint_uri('')[:-1]}: beside the tables")
+
+
+def _writable(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
+    if not is_s3(uri) and not Path(absolute(uri)).is_dir():
+        yield _to_be_made(check, Path(absolute(uri)))
+        return
+    probe = f"{uri.rstrip('/')}/_doctor-{uuid.uuid4().hex}"
+    tries: list[tuple[str, str, Callable[[], object]]] = [
+        ("written", "s3:PutObject", lambda: storage.write_text(probe, _TEXT)),
+        ("read", "s3:GetObject", lambda: storage.read_text(probe)),
+        ("deleted", "s3:DeleteObject", lambda: storage.delete(probe)),
+    ]
+    for what, right, attempt in tries:
+        try:
+            attempt()
+        except OSError as error:
+            yield Finding(check, "problem", f"{probe}: cannot be {what}: {_line(error)}", _right(right, uri))
+            return
+    yield Finding(check, "ok", f"{uri}: can be written, read and deleted")
+
+
+def _to_be_made(check: str, folder: Path) -> Finding:
+    """A local folder that the first run makes: nothing is made now."""
+    parent = next(each for each in folder.parents if each.exists())
+    if parent.is_dir() and os.access(parent, os.W_OK):
+        return Finding(check, "ok", f"{folder}: is not there yet, the first run makes it")
+    return Finding(
+        check, "problem", f"{folder}: cannot be made in {parent}", "choose another folder, or get the right to write there"
+    )
+
+
+def _conditional(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
+    probe = f"{uri.rstrip('/')}/_doctor-{uuid.uuid4().hex}.json"
+    slot = slot_at(probe, storage)
+    first = slot.swap("1", None)
+    refused = slot.swap("2", None) is None and slot.swap("3", '"of another text"') is None
+    storage.delete(probe)
+    if first is not None and refused:
+        yield Finding(check, "ok", f"{uri}: conditional writes work")
+    else:
+        yield Finding(
+            check,
+            "problem",
+            f"{uri}: a conditional write is not refused: two runs could write at the same time",
+            "use a store that keeps If-Match and If-None-Match of PutObject, as AWS does",
+        )
+
+
+def _read_byte(storage: Storage, uri: str) -> None:
+    system, path = storage.filesystem(uri)
+    with system.open_input_stream(path) as stream:
+        stream.read(1)
+
+
+def _right(action: str, uri: str) -> str:
+    return f"give the role {action} on {uri}" if is_s3(uri) else "check the rights of the file and its folder"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,48 @@
+"""The key of the digests by which the audit knows the persons it erased: secret, or whoever reads the table could try ids.
+
+It is made of ``privacy.hash_key`` where there is one. Otherwise it is a random one, kept below the checkpoints: queries of the
+tables do not reach it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+
+from streaming_app.config.model import Config
+from streaming_app.storage.conditional_object import Slot, slot_at
+from streaming_app.storage.files import Storage
+from streaming_app.storage.uris import absolute, is_s3
+
+_NAME = "audit_key"
+
+
+def audit_key(config: Config, storage: Storage) -> bytes:
+    """The key, 32 bytes; the random one is made at the first call, and stays."""
+    key = find_audit_key(config, storage)
+    if key is None:
+        slot = _slot(config, storage)
+        slot.swap(secrets.token_hex(32), None)  # where another process was faster, its key holds
+        if not is_s3(uri := config.checkpoint_uri(_NAME)):
+            Path(absolute(uri)).chmod(0o600)
+        key = _read(slot)
+    if key is None:
+        raise FileNotFoundError(f"{config.checkpoint_uri(_NAME)}: was written and is not there")
+    return key
+
+
+def find_audit_key(config: Config, storage: Storage) -> bytes | None:
+    """The key; None where no erasure has needed one yet. Writes nothing."""
+    if configured := config.privacy.hash_key:
+        return hashlib.blake2b(configured.get_secret_value().encode(), digest_size=32, person=b"erasure audit").digest()
+    return _read(_slot(config, storage))
+
+
+def _slot(config: Config, storage: Storage) -> Slot:
+    return slot_at(config.checkpoint_uri(_NAME), storage)
+
+
+def _read(slot: Slot) -> bytes | None:
+    found = slot.read()
+    return bytes.fromhex(found[0]) if found else None

@@ -1,0 +1,145 @@
+"""Raw files written again without what names the person: elements of a request, or the whole request if nothing else is in it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import mmap
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from streaming_app.commands.erase.finder import Found, PersonFinder
+from streaming_app.errors import InputError
+from streaming_app.ingest.read.lines import BadPart, LineReader, LongLine
+from streaming_app.model.request import Request, decode_line, parse_request
+from streaming_app.storage.files import Storage
+from streaming_app.storage.uris import is_s3
+
+_COPY = 1 << 20
+
+
+@dataclass
+class RawCounts:
+    """Raw files and lines that named the person; files that could not be read to their end and are left as they are; lines that
+    could not be; lines that name the same id of another app."""
+
+    raw_files: int = 0
+    raw_lines: int = 0
+    raw_unreadable: int = 0
+    raw_unsearched: int = 0
+    raw_other_apps: int = 0
+
+    def add(self, other: RawCounts) -> None:
+        for name, count in asdict(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+
+@dataclass(frozen=True)
+class RawEraser:
+    """Works on one raw file at a time, in bounded memory: a line longer than ``max_line_bytes`` is searched on disk."""
+
+    storage: Storage
+    finder: PersonFinder
+    max_line_bytes: int
+
+    def erase(self, uri: str, *, dry_run: bool = False) -> RawCounts:
+        """Write the file again where it names the person; one that cannot be read to its end is left as it is."""
+        with tempfile.TemporaryFile() as made:
+            counts = self._rewritten(uri, made)
+            if counts.raw_lines and not counts.raw_unreadable and not dry_run:
+                made.seek(0)
+                try:
+                    self._put(uri, made)
+                except pa.ArrowInvalid:  # a key with an empty part, which Arrow writes as little as it reads it
+                    counts.raw_unreadable = 1
+        return counts
+
+    def _rewritten(self, uri: str, out: IO[bytes]) -> RawCounts:
+        counts = RawCounts()
+        with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) if uri.endswith(".gz") else _Plain(out) as lines:
+            for _, line in LineReader(self.storage, uri, self.max_line_bytes).with_long_lines():
+                if isinstance(line, BadPart):
+                    counts.raw_unreadable = 1
+                elif isinstance(line, LongLine):
+                    self._take_long(line, lines, counts)
+                else:
+                    found, left = self._without(line)
+                    _count(found, counts)
+                    if left is not None:
+                        lines.write(left + b"\n")
+        counts.raw_files = int(counts.raw_lines > 0)
+        return counts
+
+    def _take_long(self, line: LongLine, lines: IO[bytes] | gzip.GzipFile, counts: RawCounts) -> None:
+        """A line that is too long for the pass stays or goes as a whole."""
+        with mmap.mmap(line.file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            found = self.finder.in_text(text)
+            _count(found, counts)
+            if not found.mine:
+                shutil.copyfileobj(text, lines, _COPY)
+                lines.write(b"\n")
+
+    def _without(self, line: bytes) -> tuple[Found, bytes | None]:
+        """What was found in a line, and the line without the person; None where nothing is left of it."""
+        try:
+            request = parse_request(line)
+        except InputError:
+            found = self.finder.in_text(line)
+            return found._replace(complete=found.complete and not _is_binary(line)), None if found.mine else line
+        envelope = _envelope(line, request)
+        found = self.finder.in_request(request, line, json.dumps(envelope).encode())
+        if not found.mine:
+            return found, line
+        if not found.others:
+            return found, None
+        fields = envelope | {"data": f"[{','.join(found.others)}]"}
+        return found, json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+    def _put(self, uri: str, content: IO[bytes]) -> None:
+        """In place of the file, as a whole; the checkpoints know it by its name and will not read it again."""
+        system, path = self.storage.filesystem(uri)
+        target = path if is_s3(uri) else str(Path(path).with_name(f".{Path(path).name}.tmp"))
+        with system.open_output_stream(target) as stream:
+            shutil.copyfileobj(content, stream)
+        if target != path:
+            system.move(target, path)
+
+
+def _count(found: Found, counts: RawCounts) -> None:
+    if found.mine:
+        counts.raw_lines += 1
+    else:
+        counts.raw_unsearched += not found.complete
+        counts.raw_other_apps += found.named
+
+
+def _envelope(line: bytes, request: Request) -> dict[str, Any]:
+    """The line without its payload, which may be in the query of its URI: what is written again if elements go."""
+    fields, _ = decode_line(line)
+    return {**fields, "data": None, "uri": (request.uri or "").partition("?")[0]}
+
+
+_BINARY = bytes(range(0x09)) + bytes(range(0x0E, 0x20))
+
+
+def _is_binary(line: bytes) -> bool:
+    """Whether a line that is no request is no text either: packed in a way that is not known here."""
+    return line.translate(None, _BINARY) != line
+
+
+class _Plain:
+    """A stream that is not closed with the block, like gzip's."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+
+    def __enter__(self) -> IO[bytes]:
+        return self._out
+
+    def __exit__(self, *_: object) -> None:
+        self._out.flush()

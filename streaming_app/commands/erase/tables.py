@@ -1,0 +1,68 @@
+"""Rows of the person leave ``item``, ``change`` and ``event``, or stay without what names them: one commit a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.commands.erase.anonymise import STAYING, anonymised
+from streaming_app.commands.erase.person import Person
+from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.rewrite import row_groups
+from streaming_app.lake.rows import read_batches
+from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
+
+IN_ORDER = (ITEM, CHANGE, EVENT)
+"""``event`` last: an erasure that is tried again still finds there whom ``item`` was about."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A file with rows of the person: how many, and all pseudonymous ids of these."""
+
+    table: Table
+    file: LiveFile
+    rows: int
+    users: frozenset[str]
+
+
+def hits(person: Person, lake: Lake) -> Iterator[Hit]:
+    """Every file that holds rows of the person."""
+    for table in IN_ORDER:
+        for file in sorted(live_files(lake.open(table)), key=lambda each: each.path):
+            if file.partition["app_id"] != person.app_id:
+                continue
+            found = 0
+            users: set[str] = set()
+            for rows in read_batches(lake, table, file, ["user_pseudo_id", "user_id"]):
+                mine = rows.filter(person.rows(rows))
+                found += len(mine)
+                users |= set(mine["user_pseudo_id"].drop_null().to_pylist())
+            if found:
+                yield Hit(table, file, found, frozenset(users))
+
+
+def take_out(table: Table, found: list[Hit], person: Person, secret: bytes | None, lake: Lake) -> None:
+    """Write the files of some hits again, without the rows of the person, or with a ``secret`` without what names them.
+
+    Changes of attributes are all about a person: they go in either case.
+    """
+
+    def changed(rows: pa.Table) -> pa.Table:
+        which = person.rows(rows)
+        if secret is None or table.name not in STAYING:
+            return rows.filter(pc.invert(which))
+        return anonymised(table, rows, which, secret)
+
+    writer = PartitionWriter(table, lake.uri(table), lake.storage, "erased")
+    for hit in found:
+        for _, rows in row_groups(lake, table, hit.file):
+            writer.add(changed(rows))
+    # No news for derive, which the rebuild of the user's rows makes up for; other readers of the log see what went.
+    commit_once(lake, table, Rewrite([], [hit.file for hit in found], writer.close(), silent=False), "erase")

@@ -1,0 +1,48 @@
+"""Operators' commands that began and did not end: killed, and to be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.query import dataset, snapshot
+from streaming_app.model.tables import EVENT, OPERATION
+
+HARMLESS = frozenset({"optimize", "vacuum"})
+"""What these were doing when they were killed is repaired by nothing: no row depends on it."""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A command without an end, as far as the table ``operation`` knows; it may be at work right now."""
+
+    id: str
+    operation: str
+    arguments: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.arguments}, begun {self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def interrupted(lake: Lake) -> list[Interrupted]:
+    """Commands without an end that were not repeated with the same arguments since, oldest first.
+
+    Raises:
+        SinkError: there are no tables.
+    """
+    columns = ["operation_id", "operation", "status", "arguments", "created_time"]
+    files = snapshot(lake, (EVENT, OPERATION))[OPERATION.name]  # an old lake has no such table, and so no such commands
+    rows = dataset(lake, OPERATION, files).to_table(columns=columns).sort_by("created_time").to_pylist()
+    ended = {row["operation_id"] for row in rows if row["status"] != "started"}
+    done = {(row["operation"], row["arguments"]): row["created_time"] for row in rows if row["status"] == "done"}
+    return [
+        Interrupted(row["operation_id"], row["operation"], row["arguments"], row["created_time"])
+        for row in rows
+        if row["operation_id"] not in ended and not _since(done.get((row["operation"], row["arguments"])), row["created_time"])
+    ]
+
+
+def _since(done: datetime | None, began: datetime) -> bool:
+    return done is not None and done > began

@@ -1,0 +1,93 @@
+"""What every command of this package shares: it holds the lease, brings the tables' layout up to date, leaves audit rows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from streaming_app import __version__
+from streaming_app.config.model import Config
+from streaming_app.environment import lock_lake
+from streaming_app.errors import ClickstreamError
+from streaming_app.ingest.commit.recovery import roll_back_torn_batch
+from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.lock.holder import actor
+from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.model.event import LONG
+from streaming_app.model.shorten import cut
+from streaming_app.model.tables import CHANGE, EVENT, OPERATION
+
+
+@dataclass
+class Operation:
+    """A command at work on the tables; ``result`` is what it did so far, counts by name."""
+
+    name: str
+    config: Config
+    lake: Lake
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def job_id(self) -> str:
+        """What rows that it writes say of the job that wrote them."""
+        return f"{self.name}-{self.id[:12]}"
+
+    def count(self, name: str, number: int = 1) -> None:
+        self.result[name] = self.result.get(name, 0) + number
+
+
+@contextmanager
+def operation(config: Config, name: str, arguments: dict[str, Any]) -> Iterator[Operation]:
+    """Run the block as an operation. Rows of the table ``operation`` say that it began, and how it ended.
+
+    Raises:
+        LeaseError: another process writes to these tables; there is no row then.
+    """
+    with lock_lake(config, name) as lake:
+        roll_back_torn_batch(config, lake)
+        lake.create_all()
+        this = Operation(name, config, lake)
+        _note(this, "started", arguments)
+        try:
+            yield this
+        except BaseException as error:
+            with suppress(ClickstreamError, OSError):  # what went wrong matters more than the row about it
+                _note(this, "failed", arguments, f"{type(error).__name__}: {error}")
+            raise
+        _note(this, "done", arguments)
+
+
+def _note(this: Operation, status: str, arguments: dict[str, Any], message: str | None = None) -> None:
+    row = {
+        "operation_id": this.id,
+        "operation": this.name,
+        "status": status,
+        "created_time": datetime.now(UTC),
+        "arguments": _json(arguments),
+        "result": _json(this.result),
+        "message": message and cut(message, LONG),
+        "stored": stored_rows(this.lake),
+        "actor": actor(),
+        "version": __version__,
+    }
+    writer = PartitionWriter(OPERATION, this.lake.uri(OPERATION), this.lake.storage, f"{this.name}-{status}")
+    writer.add(pa.Table.from_pylist([row], schema=OPERATION.schema))
+    commit(this.lake.open(OPERATION), OPERATION, Rewrite(writer.close(), [], []), f"{this.id}-{status}", 0)
+
+
+def stored_rows(lake: Lake) -> int:
+    """Rows of ``event`` and ``change``, from the statistics in their logs."""
+    return sum(file.rows for table in (EVENT, CHANGE) for file in live_files(lake.open(table)))
+
+
+def _json(value: dict[str, Any]) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()

@@ -1,0 +1,90 @@
+"""Which raw files events of some days come from, and which of them are there no more."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.unprocessed import readable_files
+from streaming_app.backlog.unreadable_names import odd_name
+from streaming_app.commands.days import Days, raw_folders
+from streaming_app.config.model import Config
+from streaming_app.errors import Reason
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.rows import read_batches
+from streaming_app.model.process_info import sources
+from streaming_app.model.tables import CHANGE, EVENT, QUARANTINE
+from streaming_app.storage.objects import Found, Objects
+from streaming_app.storage.uris import absolute
+
+_CLOCKS = 1
+"""Days by which the server may have received an event before its own time: clocks that run ahead, and midnight."""
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """``window`` holds all files that may have events of the days, which the server received on the days ``received``; ``gone``
+    are those that stored rows name and that are nowhere, with the number of these rows."""
+
+    window: Window
+    gone: dict[str, int]
+    received: Days
+
+
+def raw_files_of(config: Config, lake: Lake, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
+    """Look for the raw files of the events of some days: in the folders of the days on which they, or copies that dedupe
+    compares with them, can have been received, and by the names that the stored rows tell."""
+    near = config.dedupe.neighbour_days + _CLOCKS
+    received = days.widened(near, math.ceil(config.rules.freshness_hours / 24) + near)
+    folders, strays = raw_folders(config, received, objects)
+    window = Window(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), was_read=False)
+    listed = {found.uri for found, _ in readable_files(window, config.source.glob, objects)}
+    named = stored_sources(lake, days)
+    # One that Spark cannot be given was brought in by a replay: nothing can be made of it here, so its rows stay.
+    there = [each for each in _existing(sorted(named.keys() - listed), lake) if odd_name(each, []) is None]
+    whole = Window(window.name, (*window.roots, *there), window.checkpoint, was_read=False)
+    found = listed | {each.uri for each in there}
+    return RawFiles(whole, {name: rows for name, rows in named.items() if name not in found}, received)
+
+
+def unread_files(shadow: Lake) -> frozenset[str]:
+    """The raw files that could not be read into a shadow of the tables, archived ones say: their stored rows must stay."""
+    return frozenset(
+        row["source_file"]
+        for file in live_files(shadow.open(QUARANTINE))
+        for rows in read_batches(shadow, QUARANTINE, file, ["reason", "source_file"])
+        for row in rows.to_pylist()
+        if row["reason"] == Reason.UNREADABLE_FILE
+    )
+
+
+def stored_sources(lake: Lake, days: Days) -> Counter[str]:
+    """Raw files that the stored events and changes of some days come from, with the number of rows."""
+    found: Counter[str] = Counter()
+    for table in (EVENT, CHANGE):
+        for file in live_files(lake.open(table)):
+            if file.day in days:
+                for rows in read_batches(lake, table, file, ["process_info"]):
+                    for each in pc.value_counts(sources(rows["process_info"])).to_pylist():
+                        found[each["values"]] += each["counts"]
+    del found[""]
+    return found
+
+
+def _existing(uris: Iterable[str], lake: Lake) -> list[Found]:
+    found = []
+    for uri in uris:
+        system, path = lake.storage.filesystem(uri)
+        try:
+            info = system.get_file_info(path)
+        except pa.ArrowInvalid:  # a name that Arrow refuses, such as one with an empty part
+            continue
+        if info.is_file:
+            found.append(Found(uri, info.size))
+    return found

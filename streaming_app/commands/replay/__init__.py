@@ -1,0 +1,1 @@
+"""``replay``: what is in quarantine through today's code and configuration."""

@@ -1,0 +1,158 @@
+"""``replay``: what is in quarantine through today's code and configuration; what passes now lands once, and is marked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from streaming_app.backlog.derive_log import derive_is_behind
+from streaming_app.commands.operation import Operation, operation
+from streaming_app.commands.replay.files import can_be_read, is_whole_file, replay_whole_files, set_aside_rows
+from streaming_app.commands.replay.keys import files_with_keys, replay_keys
+from streaming_app.commands.replay.requests import RequestsAgain
+from streaming_app.commands.replay.resolve import mark_resolved
+from streaming_app.config.model import Config
+from streaming_app.derive.set_aside import STAGE
+from streaming_app.derive.stream import derive
+from streaming_app.environment import open_lake
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.commit.batch_metrics import Timing
+from streaming_app.ingest.commit.commit import commit_batch
+from streaming_app.ingest.request_pass import RequestPass
+from streaming_app.ingest.transform.triage import RequestTriage, Triage
+from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.rows import read_batches
+from streaming_app.metrics.progress import Progress
+from streaming_app.metrics.summary import Summary
+from streaming_app.model.request import Request
+from streaming_app.model.tables import QUARANTINE
+from streaming_app.plugins.loading import open_enrichers
+from streaming_app.spark.session import get_session
+from streaming_app.storage.any_objects import AnyObjects
+
+PHASES = ("start", "replay", "derive")
+_ROW = ("reason", "stage", "raw", "envelope", "app_id", "source_file", "source_line", "elements")
+_COLUMNS = (*_ROW, "created_time", "resolved_time")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows: of one of the reasons, of one app, quarantined since a moment; all where empty."""
+
+    reasons: tuple[str, ...] = ()
+    since: datetime | None = None
+    app_id: str | None = None
+
+    def includes(self, row: dict[str, Any]) -> bool:
+        return (
+            row["resolved_time"] is None
+            and row["stage"] != STAGE  # what derive set aside is no element of a request
+            and (not self.reasons or row["reason"] in self.reasons)
+            and (self.since is None or row["created_time"] >= self.since)
+            and (self.app_id is None or row["app_id"] == self.app_id)
+        )
+
+    def may_be_in(self, file: LiveFile) -> bool:
+        """Told by the statistics in the log."""
+        latest = file.most.get("created_time")
+        return self.since is None or latest is None or latest >= self.since
+
+
+def planned(config: Config, wanted: Wanted) -> dict[str, int]:
+    """How many rows a replay would try, how many of them pass now, and how many cannot be tried; nothing is written."""
+    lake = open_lake(config)
+    counts = {"tried": 0, "pass": 0, "cannot": 0}
+    for each in set_aside_rows(lake, _files(lake, wanted), wanted):
+        counts["tried"] += 1
+        counts["pass"] += can_be_read(lake.storage, each.uri, config.limits.max_line_bytes)
+    triage = RequestTriage(config)
+    for file in _files(lake, wanted):
+        for _, _, became in _tries(lake, file, wanted, config, triage):
+            counts["cannot" if became is None else "tried"] += 1
+            counts["pass"] += became is not None and _passes(became)
+    counts["tried"] += sum(len(each.rows) for each in files_with_keys(lake, wanted))
+    return counts
+
+
+def replay(config: Config, wanted: Wanted, progress: Progress) -> dict[str, Any]:
+    """Try the rows again, a file of ``quarantine`` at a time; then bring user and session along.
+
+    An element that still fails stays as it is. Of a payload that failed as a whole, elements that fail now get rows of
+    their own.
+
+    Raises:
+        LeaseError: another process writes to these tables.
+    """
+    arguments = {"reasons": list(wanted.reasons), "since": wanted.since and wanted.since.isoformat(), "app": wanted.app_id}
+    progress.phase("start")
+    with operation(config, "replay", arguments) as this:
+        open_enrichers(config, this.lake.storage)
+        progress.phase("replay")
+        replay_into(this, wanted, progress)
+        progress.phase("derive")
+        if derive_is_behind(config, AnyObjects(config.s3.endpoint, config.s3.region)):
+            derive(get_session(config, this.lake.storage), config, this.lake, Summary(this.job_id))
+        replay_keys(this, wanted)
+    return this.result
+
+
+def replay_into(this: Operation, wanted: Wanted, progress: Progress) -> None:
+    """The part of an operation that brings elements into the tables; derive has not seen them then."""
+    this.result |= dict.fromkeys(("tried", "resolved", "cannot", "written", "duplicate", "filtered"), 0)
+    replay_whole_files(this, set_aside_rows(this.lake, _files(this.lake, wanted), wanted), progress)
+    for number, file in enumerate(_files(this.lake, wanted)):
+        _replay_file(this, file, number, wanted, progress)
+
+
+def _files(lake: Lake, wanted: Wanted) -> list[LiveFile]:
+    return sorted(filter(wanted.may_be_in, live_files(lake.open(QUARANTINE))), key=lambda file: file.path)
+
+
+def _replay_file(this: Operation, file: LiveFile, number: int, wanted: Wanted, progress: Progress) -> None:
+    began = time.monotonic()
+    created_ms = int(time.time() * 1_000)
+    batch = Batch(this.config, this.lake.storage, f"replay-{this.id}", number, this.job_id, created_ms, "replay")
+    requests = RequestPass(batch, f"replay-{this.id[:8]}-{number}")
+    passed: list[int] = []
+    for row, request, became in _tries(this.lake, file, wanted, this.config, requests.triage):
+        this.count("cannot" if became is None else "tried")
+        if became is not None and _passes(became):
+            requests.keep(request, became)
+            passed.append(row)
+    if not passed:
+        return
+    metrics = commit_batch(batch, requests.close(), Timing(time.monotonic() - began, 0), this.lake)
+    mark_resolved(this, file, pa.array(passed, pa.int64()), created_ms)
+    this.count("resolved", len(passed))
+    for name in ("written", "duplicate", "filtered"):
+        this.count(name, metrics[name])
+    progress.batch(metrics)
+
+
+def _tries(
+    lake: Lake, file: LiveFile, wanted: Wanted, config: Config, triage: RequestTriage
+) -> Iterator[tuple[int, Request, Triage | None]]:
+    """Position, request and what became of it, of each wanted row of a file; None where it cannot be tried."""
+    limits = config.limits
+    again = RequestsAgain(lake.storage, limits.max_line_bytes, limits.max_quarantine_bytes)
+    first = 0
+    for rows in read_batches(lake, QUARANTINE, file, _COLUMNS):
+        for number, row in enumerate(rows.to_pylist(), first):
+            if wanted.includes(row) and not is_whole_file(row):
+                found = again.of(row)
+                if found is None:
+                    yield number, Request(), None
+                else:
+                    yield number, found.request, found.of_the_row(triage.sort(found.request))
+        first += len(rows)
+
+
+def _passes(became: Triage) -> bool:
+    """At least one element is good now."""
+    return bool(became.events or became.changes)

@@ -1,0 +1,68 @@
+"""``replay`` of what derive set aside: the rows of these users and items are computed again, from all that there is of them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+from streaming_app.backlog.stale_users import mark_stale
+from streaming_app.commands.operation import Operation
+from streaming_app.commands.replay.resolve import mark_resolved
+from streaming_app.derive.changes import upsert_items
+from streaming_app.derive.isolate import ITEM, ids_by_app
+from streaming_app.derive.rebuild import rebuild_stale_users
+from streaming_app.derive.set_aside import Waiting, waiting_keys
+from streaming_app.errors import Reason
+from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.model.tables import QUARANTINE
+
+if TYPE_CHECKING:
+    from streaming_app.commands.replay.command import Wanted
+
+
+class WaitingFile(NamedTuple):
+    """A file of ``quarantine`` with the rows in it that are to be replayed."""
+
+    file: LiveFile
+    rows: list[Waiting]
+
+
+def files_with_keys(lake: Lake, wanted: Wanted) -> list[WaitingFile]:
+    """The files with users and items that were set aside, as far as they are wanted."""
+    if wanted.reasons and Reason.DERIVE_ERROR not in wanted.reasons:
+        return []
+    files = filter(wanted.may_be_in, live_files(lake.open(QUARANTINE)))
+    found = (WaitingFile(file, [row for row in waiting_keys(lake, file) if _is_wanted(row, wanted)]) for file in files)
+    return [each for each in found if each.rows]
+
+
+def replay_keys(this: Operation, wanted: Wanted) -> None:
+    """Compute the rows again, and mark what could be computed as resolved; what is set aside again stays as it is.
+
+    Call it only when derive has read all of ``event`` and ``change``. The users are noted as stale first: those of a replay that
+    is killed are computed by the next run.
+    """
+    found = files_with_keys(this.lake, wanted)
+    if not found:
+        return
+    keys = {row.key for each in found for row in each.rows}
+    now_ms = int(time.time() * 1_000)
+    users = {(key.app_id, key.id) for key in keys if key.column != ITEM}
+    items = ids_by_app(sorted((key.app_id, key.id) for key in keys if key.column == ITEM))
+    mark_stale(this.config, this.lake.storage, this.job_id, users)
+    failed = rebuild_stale_users(this.config, this.lake, this.job_id)
+    failed |= {(each.app_id, each.id) for each in upsert_items(this.lake, items, now_ms, (f"items-{uuid.uuid4()}", 0))}
+    for file, rows in found:
+        passed = [row.position for row in rows if (row.key.app_id, row.key.id) not in failed]
+        this.count("tried", len(rows))
+        this.count("resolved", len(passed))
+        if passed:
+            mark_resolved(this, file, pa.array(passed, pa.int64()), now_ms)
+
+
+def _is_wanted(row: Waiting, wanted: Wanted) -> bool:
+    return (wanted.app_id is None or row.key.app_id == wanted.app_id) and (wanted.since is None or row.since >= wanted.since)

@@ -1,0 +1,83 @@
+"""From a row of ``quarantine`` back to the request that it was."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+
+from streaming_app.errors import InputError
+from streaming_app.ingest.read.lines import BadPart, LineReader
+from streaming_app.ingest.transform.triage import Triage
+from streaming_app.model.request import Request, parse_request
+from streaming_app.storage.files import Storage
+
+_ENVELOPE = msgspec.json.Decoder(Request)
+_SHORT_OF = 3
+"""A text that was cut at a limit may be so many bytes shorter than it, lest a character is split."""
+
+
+class Again(NamedTuple):
+    """A request; if it holds more elements than the row, ``only`` is the position of the row's own."""
+
+    request: Request
+    only: int | None = None
+
+    def of_the_row(self, triage: Triage) -> Triage:
+        """What became of the row's own elements."""
+        if self.only is None:
+            return triage
+        events, changes, rejected = triage
+        return Triage(
+            [each for each in events if each.position == self.only],
+            [each for each in changes if each.position == self.only],
+            [each for each in rejected if each[0].position in (self.only, None)],
+        )
+
+
+class RequestsAgain:
+    """Makes requests of rows. One whose text was cut at ``max_raw_bytes`` is looked up in its raw file."""
+
+    def __init__(self, storage: Storage, max_line_bytes: int, max_raw_bytes: int) -> None:
+        self._storage, self._max_line_bytes, self._max_raw_bytes = storage, max_line_bytes, max_raw_bytes
+
+    def of(self, row: dict[str, Any]) -> Again | None:
+        """The request; None where it cannot be had any more, or never was one (part of a broken file)."""
+        if row["stage"] == "file":
+            return None
+        is_whole = len((row["raw"] or "").encode()) < self._max_raw_bytes - _SHORT_OF
+        try:
+            if row["envelope"] is None:
+                return Again(self._of_line(row, is_whole=is_whole))
+            request = _ENVELOPE.decode(row["envelope"])
+            if is_whole and not request.cut:
+                request.data = row["raw"]
+                return Again(request)
+            only = None if row["elements"] else request.first_position
+            request = self._of_line(row, is_whole=False)
+        except (InputError, msgspec.MsgspecError, OSError):
+            return None
+        return Again(request, only)
+
+    def _of_line(self, row: dict[str, Any], *, is_whole: bool) -> Request:
+        request = parse_request(_restore_bytes(row["raw"]) if is_whole else self._line(row))
+        request.source_file, request.source_line = row["source_file"], row["source_line"]
+        return request
+
+    def _line(self, row: dict[str, Any]) -> bytes:
+        reader = LineReader(self._storage, row["source_file"], self._max_line_bytes)
+        for number, line in itertools.takewhile(lambda each: each[0] <= row["source_line"], reader):
+            if number == row["source_line"] and not isinstance(line, BadPart):
+                return line
+        raise FileNotFoundError(f"{row['source_file']}: has no line {row['source_line']} any more")
+
+
+# Before a byte's escape stands an even number of backslashes; JSON has no such escape.
+_BYTE = re.compile(rb"(?<!\\)((?:\\\\)*+)\\x([89a-f][0-9a-f])")
+
+
+def _restore_bytes(raw: str) -> bytes:
+    """The bytes of a line that was kept as text: one that is not UTF-8 stands there as its escape."""
+    return _BYTE.sub(lambda found: found[1] + bytes.fromhex(found[2].decode()), raw.encode())

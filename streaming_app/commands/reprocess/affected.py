@@ -1,0 +1,114 @@
+"""Which stored rows come from some raw files, on whatever day they lie.
+
+Events that are always fresh, and those that other rules let in before, may lie on any day: so all files of a table are asked,
+but by their receive times first, a column that takes a byte or two a row. The lineage (``process_info``) is read only of files
+with a row that was received while the raw files were, or whose receive time is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from streaming_app.ingest.commit.hashes import Mask
+from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.rows import read_columns
+from streaming_app.model.arrow import as_epoch_ms
+from streaming_app.model.bounds import LATEST_MS
+from streaming_app.model.process_info import sources
+from streaming_app.model.tables import RUN_METRICS, TABLES, Table
+from streaming_app.spark.tasks import TASK_BYTES, Group, SizedFile
+
+_RECEIVED = "ingest_time_msec"
+_SHARE = 8
+"""Of a file's bytes the lineage is no more than one in so many."""
+
+Work = Callable[[Group], Iterable[bytes]]
+RunTasks = Callable[[Group, Work], Iterable[bytes]]
+"""Runs a function on some files, in any number of tasks; everything that it yields."""
+
+
+@dataclass(frozen=True)
+class Affected:
+    """Raw files by the names that stored rows have of them, and when the first and the last of their requests were received
+    at most, epoch ms."""
+
+    raw_files: frozenset[str]
+    first_ms: int
+    last_ms: int
+
+
+def affected_of(shadow: Lake, raw_files: Iterable[str], first_ms: int, last_ms: int) -> Affected:
+    """The raw files that a shadow was made of; the span of the days on which they can have been received is widened to what
+    their requests themselves tell."""
+    for file in live_files(shadow.open(RUN_METRICS)):
+        names = ("first_ingest_time", "last_ingest_time")
+        rows = read_columns(f"{shadow.uri(RUN_METRICS)}/{file.path}", names, shadow.storage)
+        first, last = (as_epoch_ms(rows[name]) for name in names)
+        first_ms = min(first_ms, pc.min(first).as_py() or first_ms)
+        last_ms = max(last_ms, pc.max(last).as_py() or last_ms)
+    return Affected(frozenset(raw_files), first_ms, last_ms)
+
+
+def affected_rows(table: Table, files: Sequence[LiveFile], affected: Affected, lake: Lake, run: RunTasks) -> dict[str, Mask]:
+    """Of each file that holds rows of the raw files, by its path: which rows these are."""
+    rows = {file.path: file.rows for file in files}
+    sized = [SizedFile(f"{lake.uri(table)}/{file.path}", file.size // _SHARE, file.path) for file in files]
+    found = run(sized, partial(_search, table.name, affected, lake.for_workers)) if affected.raw_files else ()
+    masks = (msgspec.msgpack.decode(each, type=tuple[str, bytes]) for each in found)
+    return {path: np.unpackbits(np.frombuffer(bits, np.uint8), count=rows[path]).astype(bool) for path, bits in masks}
+
+
+def in_this_process(files: Group, work: Work) -> Iterable[bytes]:
+    """For what is less than a task's work."""
+    return list(work(files))
+
+
+def is_small(files: Group) -> bool:
+    """Whether one task would do."""
+    return sum(file.size for file in files) <= TASK_BYTES
+
+
+def _search(table: str, affected: Affected, lake: Lake, group: Group) -> Iterator[bytes]:
+    """What each task runs: path and mask of the files that hold rows of the raw files."""
+    names = pa.array(sorted(affected.raw_files), pa.string())
+    for file in group:
+        if _may_hold(TABLES[table], file, affected, lake):
+            mask = _mask(file, names, lake)
+            if mask.any():
+                yield msgspec.msgpack.encode((file.tag, np.packbits(mask).tobytes()))
+
+
+def _may_hold(table: Table, file: SizedFile, affected: Affected, lake: Lake) -> bool:
+    if _RECEIVED not in table.schema.names:
+        return True
+    system, path = lake.storage.filesystem(file.uri)
+    with pq.ParquetFile(path, filesystem=system, pre_buffer=True) as parquet:
+        if _RECEIVED not in parquet.schema_arrow.names:  # an older layout did not have it
+            return True
+        column = parquet.read(columns=[_RECEIVED])[_RECEIVED]
+    # A time that is none is in no count of a batch.
+    known = pc.and_(pc.greater(column, 0), pc.less_equal(column, LATEST_MS))
+    outside = pc.or_(pc.less(column, affected.first_ms), pc.greater(column, affected.last_ms))
+    return not pc.all(pc.fill_null(pc.and_(known, outside), False)).as_py()
+
+
+def _mask(file: SizedFile, names: pa.Array, lake: Lake) -> Mask:
+    """The events of a request share their lineage: each text of a row group is looked at once."""
+    system, path = lake.storage.filesystem(file.uri)
+    masks = [np.zeros(0, bool)]
+    with pq.ParquetFile(path, filesystem=system, pre_buffer=True, read_dictionary=["process_info"]) as parquet:
+        for group in range(parquet.num_row_groups):
+            for chunk in parquet.read_row_group(group, columns=["process_info"])["process_info"].chunks:
+                wanted = pc.is_in(sources(pa.chunked_array([chunk.dictionary])), names)
+                here = pc.take(wanted.combine_chunks(), chunk.indices)
+                masks.append(pc.fill_null(here, False).to_numpy(zero_copy_only=False))
+    return np.concatenate(masks)

@@ -1,0 +1,75 @@
+"""Counting an exchange of rows twice: before it is committed, and by looking again afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import pyarrow.compute as pc
+
+from streaming_app.commands.reprocess.affected import Affected, RunTasks, affected_rows
+from streaming_app.commands.reprocess.exchange import Exchange, rows_of
+from streaming_app.errors import BalanceError
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.rows import read_columns
+from streaming_app.model.tables import ITEM, RUN_METRICS, Table
+
+Rows = dict[str, int]
+"""By table."""
+
+
+def stored(lake: Lake, tables: Iterable[Table]) -> Rows:
+    """Rows of some tables, from the statistics in their logs."""
+    return {table.name: rows_of(live_files(lake.open(table))) for table in tables}
+
+
+def check_planned(exchanges: Iterable[Exchange], shadow: Lake) -> None:
+    """Every event and change that the shadow's batches have counted comes, is there, or lost to an earlier copy; and the files
+    of each table differ by what goes and comes.
+
+    Raises:
+        BalanceError: a row would be lost, or there twice; nothing was exchanged.
+    """
+    counted = _written(shadow)
+    found = sum(each.made + each.outdone for each in exchanges if each.table is not ITEM)
+    if found != counted:
+        raise _unbalanced(f"the shadow's batches wrote {counted} events and changes, its tables have {found}")
+    for each in exchanges:
+        difference = rows_of(each.added) - rows_of(each.removed)
+        if difference != each.difference:
+            raise _unbalanced(
+                f"{each.table.name}: {each.taken_out} rows are to go, {each.replaced} give way and {each.put_in} come, "
+                f"but the files differ by {difference}"
+            )
+
+
+def check_stored(
+    exchanges: Iterable[Exchange], before: Rows, days: frozenset[date], affected: Affected, lake: Lake, run: RunTasks
+) -> None:
+    """After the commits: each table has the rows that it should have, and as many of the raw files as the shadow gave it.
+
+    Raises:
+        BalanceError: it has others.
+    """
+    for each in exchanges:
+        files = live_files(lake.open(each.table))
+        masks = affected_rows(each.table, [file for file in files if file.day in days], affected, lake, run)
+        there = rows_of(files), sum(int(mask.sum()) for mask in masks.values())
+        wanted = before[each.table.name] + each.difference, each.made
+        if there != wanted:
+            raise BalanceError(
+                f"{each.table.name}: has {there[0]} rows, {there[1]} of them from these raw files; there should be "
+                f"{wanted[0]} and {wanted[1]}",
+                "give the command again; if that ends the same, please report it with these raw files",
+            )
+
+
+def _written(shadow: Lake) -> int:
+    """What the batches of the shadow say that they wrote."""
+    files = live_files(shadow.open(RUN_METRICS))
+    uris = [f"{shadow.uri(RUN_METRICS)}/{file.path}" for file in files]
+    return sum(pc.sum(read_columns(uri, ["written"], shadow.storage)["written"]).as_py() or 0 for uri in uris)
+
+
+def _unbalanced(message: str) -> BalanceError:
+    return BalanceError(message, "nothing was exchanged; please report this with the raw files of these days")

@@ -1,0 +1,63 @@
+"""How the tables are made known to Athena: SQL for its console, or input for the Glue catalog's API.
+
+Neither lists columns: Athena reads the schema, the partitions and the files of a Delta table from its log.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from streaming_app.errors import ConfigError
+from streaming_app.model.tables import TABLES, Table
+from streaming_app.storage.uris import absolute, is_s3
+
+_GENERIC_COLUMN = {"Name": "col", "Type": "array<string>"}
+"""What Glue lists for a Delta table, whose columns it does not know."""
+
+
+def athena_ddl(sink_uri: str, database: str) -> str:
+    """The statements that make all tables of a sink known to Athena engine version 3, one a line.
+
+    Raises:
+        ConfigError: Athena cannot read tables there, or does not know databases of such a name.
+    """
+    if not re.fullmatch(r"[a-z0-9_]{1,255}", database):
+        raise ConfigError(f"{database!r} is no name for an Athena database", "--database takes lower-case letters, digits and _")
+    tables = [
+        # DDL is Hive's dialect: a reserved word (user) stands in backticks, while SELECT wants "user".
+        f"CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`{table.name}` LOCATION '{_location(table, sink_uri)}' "
+        "TBLPROPERTIES ('table_type'='DELTA');"
+        for table in TABLES.values()
+    ]
+    return "\n".join([f"CREATE DATABASE IF NOT EXISTS `{database}`;", *tables])
+
+
+def glue_table(table: Table, sink_uri: str) -> dict[str, Any]:
+    """The TableInput of Glue's CreateTable for one table, in the form that lets Athena read it as Delta.
+
+    Raises:
+        ConfigError: Athena cannot read tables there.
+    """
+    location = _location(table, sink_uri)
+    return {
+        "Name": table.name,
+        "Description": table.meaning,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"spark.sql.sources.provider": "delta"},  # by this way not table_type, which is the DDL's
+        "StorageDescriptor": {
+            "Columns": [_GENERIC_COLUMN],
+            "Location": location,
+            "SerdeInfo": {"Parameters": {"path": location}},
+        },
+        "PartitionKeys": [],
+    }
+
+
+def _location(table: Table, sink_uri: str) -> str:
+    if not is_s3(sink_uri):
+        raise ConfigError(
+            f"sink.uri: Athena reads tables on S3 only, these are in {sink_uri}",
+            "name an s3:// URI, or look with: clickstream sql",
+        )
+    return f"{absolute(sink_uri)}/{table.name}/"

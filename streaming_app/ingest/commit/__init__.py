@@ -1,0 +1,1 @@
+"""The driver's part of a micro-batch: duplicates, the balance, one commit a table, and recovery."""

@@ -1,0 +1,119 @@
+"""The row of ``run_metrics`` that a micro-batch leaves, and the balance that must hold before anything is committed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from streaming_app.errors import BalanceError
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.commit.quarantine_copies import Quarantined
+from streaming_app.ingest.commit.rewrites import Deduped
+from streaming_app.ingest.report import Report
+from streaming_app.ingest.write.ages import Ages
+from streaming_app.lake.commit import Rewrite
+from streaming_app.model.tables import CHANGE
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Of the batch so far, wall seconds; ``stored_bytes`` is the size of its raw files."""
+
+    pass_seconds: float
+    stored_bytes: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a batch is about to do to the tables."""
+
+    events: Deduped
+    changes: Deduped | None
+    items: Rewrite
+    quarantined: Quarantined
+
+    @property
+    def unique(self) -> list[Deduped]:
+        return [self.events, self.changes] if self.changes else [self.events]
+
+    def files_by_table(self) -> dict[str, int]:
+        rewrites = {each.table.name: each.rewrite for each in self.unique}
+        rewrites |= {"item": self.items, "quarantine": self.quarantined.rewrite}
+        return {name: len(rewrite.added) + len(rewrite.rewritten) for name, rewrite in rewrites.items()}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Wall and CPU seconds since it was made."""
+
+    wall: float = field(default_factory=time.monotonic)
+    cpu: float = field(default_factory=time.process_time)
+
+    def spent(self) -> dict[str, float]:
+        return {"commit_seconds": time.monotonic() - self.wall, "commit_cpu_seconds": time.process_time() - self.cpu}
+
+
+def metrics_of(batch: Batch, report: Report, timing: Timing, outcome: Outcome) -> dict[str, Any]:
+    """The row, but for the times of the commit."""
+    counts = report.counts
+    written = {each.table.name: each.written for each in outcome.unique}
+    known = outcome.quarantined.known
+    reasons = {reason: count - known.get(reason, 0) for reason, count in counts.quarantined.items()}
+    duplicate = sum(each.duplicate for each in outcome.unique) + sum(known.values())
+    return {
+        "job_id": batch.job_id,
+        "window": batch.window,
+        "batch_id": batch.batch_id,
+        "created_time": _moment(batch.created_ms),
+        "files": counts.files,
+        "bytes": timing.stored_bytes,
+        "decoded_bytes": counts.decoded_bytes,
+        "lines": counts.lines,
+        "received": counts.received,
+        "written": sum(written.values()),
+        "duplicate": counts.duplicate + duplicate,
+        "filtered": counts.filtered,
+        "quarantined": outcome.quarantined.elements,
+        "quarantined_by_reason": _json({reason: count for reason, count in reasons.items() if count}),
+        "items": sum(file.rows for file in outcome.items.added),
+        "changes": written.get(CHANGE.name, 0),
+        "first_ingest_time": _moment(counts.first_ingest_ms),
+        "last_ingest_time": _moment(counts.last_ingest_ms),
+        "pass_seconds": timing.pass_seconds,
+        "pass_cpu_seconds": counts.cpu_seconds,
+        "enrichers": _json(report.enrichers),
+        "late": counts.ages.late,
+        "files_by_table": _json(outcome.files_by_table()),
+        **_latency(counts.ages, time.time() - batch.created_ms / 1_000),
+    }
+
+
+def _latency(ages: Ages, since: float) -> dict[str, float | None]:
+    """Ages were taken when the batch began; the events are in the table ``since`` seconds later."""
+    told = {"p50": ages.seconds(0.5), "p95": ages.seconds(0.95), "max": ages.oldest_ms / 1_000 if ages.steps else None}
+    return {f"latency_{name}_seconds": None if age is None else age + since for name, age in told.items()}
+
+
+def check_balance(metrics: dict[str, Any]) -> None:
+    """
+    Raises:
+        BalanceError: what was received is not what is accounted for.
+    """
+    accounted = sum(metrics[name] for name in ("written", "duplicate", "filtered", "quarantined"))
+    if metrics["received"] != accounted:
+        raise BalanceError(
+            f"batch {metrics['batch_id']}: received {metrics['received']} elements, but {accounted} are accounted for",
+            "nothing was committed; please report this with the batch's raw files",
+        )
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def _moment(epoch_ms: int | None) -> datetime | None:
+    return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC)

@@ -1,0 +1,83 @@
+"""An element is in quarantine once, though its file is read again (a backfill, a reprocessing) and it fails again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.lake.commit import Rewrite
+from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.rewrite import without_rows
+from streaming_app.lake.rows import read_columns
+from streaming_app.model.tables import QUARANTINE
+
+KEY = ("source_file", "source_line", "envelope", "raw")
+"""The envelope knows the element's position in its request."""
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """What a batch adds to ``quarantine``: files, how many elements their rows stand for, and by reason the elements that are
+    there already."""
+
+    rewrite: Rewrite
+    elements: int
+    known: dict[str, int]
+
+
+def new_in_quarantine(files: list[WrittenFile], lake: Lake) -> Quarantined:
+    """The files of a batch without what the table has already."""
+    if not files:
+        return Quarantined(Rewrite([], [], []), 0, {})
+    stored = live_files(lake.open(QUARANTINE))
+    rows = {file.path: _read(lake, file.path, [*KEY, "reason", "elements"]) for file in files}
+    sources = pc.unique(pa.chunked_array([chunk for each in rows.values() for chunk in each["source_file"].chunks]))
+    known = known_keys(lake, stored, sources)
+    kept: list[WrittenFile] = []
+    again: dict[str, int] = {}
+    added = 0
+    for file in files:
+        table = rows[file.path]
+        is_known = pc.is_in(keys(table), known).combine_chunks()
+        elements = pc.fill_null(table["elements"], 1)
+        added += pc.sum(elements.filter(pc.invert(is_known))).as_py() or 0
+        found = (column.filter(is_known).to_pylist() for column in (table["reason"], elements))
+        for reason, count in zip(*found, strict=True):
+            again[reason] = again.get(reason, 0) + count
+        kept += _without(file, is_known, lake) if pc.any(is_known).as_py() else [file]
+    return Quarantined(Rewrite(kept, [], []), added, again)
+
+
+def known_keys(lake: Lake, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Array:
+    """Keys of the stored rows that come from some raw files."""
+    first, last = pc.min_max(sources).as_py().values()
+    found = [pa.array([], pa.string())]
+    for file in stored:
+        least, most = file.least.get("source_file"), file.most.get("source_file")
+        if least is not None and most is not None and (least > last or most < first):
+            continue
+        here = pc.is_in(_read(lake, file.path, ["source_file"])["source_file"], sources)
+        if pc.any(here).as_py():
+            found += keys(_read(lake, file.path, list(KEY)).filter(here)).chunks
+    return pa.concat_arrays(found)
+
+
+def keys(rows: pa.Table) -> pa.ChunkedArray:
+    """One text per row, in which no part runs into the next."""
+    parts = [pc.fill_null(rows[name].cast(pa.string()), "") for name in KEY]
+    lengths = pc.binary_join_element_wise(*(pc.binary_length(part).cast(pa.string()) for part in parts), " ")
+    return pc.binary_join_element_wise(lengths, *parts, " ")
+
+
+def _without(file: WrittenFile, lost: pa.Array, lake: Lake) -> list[WrittenFile]:
+    kept = without_rows(lake, QUARANTINE, file, lost)
+    lake.storage.delete(f"{lake.uri(QUARANTINE)}/{file.path}")
+    return kept
+
+
+def _read(lake: Lake, path: str, columns: list[str]) -> pa.Table:
+    return read_columns(f"{lake.uri(QUARANTINE)}/{path}", columns, lake.storage)

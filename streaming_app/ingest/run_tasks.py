@@ -1,0 +1,97 @@
+"""The files of a micro-batch through the pass, in Spark's tasks; those that tasks die of are left out, and named."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import msgspec
+from pyspark.sql import SparkSession
+
+from streaming_app.errors import SinkError, StorageError
+from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.failures import FAILED_RUNS, none_may_be_read, times_failed
+from streaming_app.ingest.file_pass import FilePass
+from streaming_app.ingest.isolate import Isolated, isolate
+from streaming_app.ingest.report import Report, merged
+from streaming_app.ingest.set_aside import set_aside_report
+from streaming_app.spark.streams import gist
+from streaming_app.spark.tasks import Group, SizedFile, grouped, run_tasks
+
+_ERRORS = f"{StorageError.__module__}."
+_DIED = re.compile(r"Python worker (exited unexpectedly|failed to connect)[^\n.:]*")
+
+
+def read_files(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> Report:
+    """What the pass made of the files; a file that its task died of twice is a row of quarantine.
+
+    Raises:
+        StorageError: the storage fails, which is no file's fault.
+        SourceError, SinkError: no file could be read.
+    """
+    found, report = _isolated(spark, batch, files)
+    if len(files) > 1 and len(found.failed) + report.counts.forbidden == len(files) and times_failed(batch) < FAILED_RUNS:
+        raise _of_all(found, len(files))
+    return _with_failed(batch, report, found)
+
+
+def read_as_far_as_possible(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> Report:
+    """The same, also where that is not one of them.
+
+    Raises:
+        StorageError: as above.
+    """
+    found, report = _isolated(spark, batch, files)
+    return _with_failed(batch, report, found)
+
+
+def _isolated(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> tuple[Isolated[SizedFile, list[Report]], Report]:
+    """What the good files made, and the report on them."""
+    found = isolate(files, partial(_run, spark, batch))
+    return found, merged(each for part in found.results for each in part)
+
+
+def _with_failed(batch: Batch, report: Report, found: Isolated[SizedFile, list[Report]]) -> Report:
+    died = {file.uri: f"the task that reads it died: {_cause(error)}" for file, error in found.failed}
+    return merged([report, set_aside_report(batch, died)]) if died else report
+
+
+def _run(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> list[Report]:
+    groups = grouped(files, spark.sparkContext.defaultParallelism) if files else [[]]
+    try:
+        made = run_tasks(spark, groups, partial(_pass, batch))
+    except Exception as error:
+        cause = gist(str(error))
+        if cause.startswith(_ERRORS):  # an error of ours in a worker: it is known, and no fault of a file
+            raise StorageError(cause.partition(": ")[2] or cause, "the next run goes on where this one stopped") from error
+        raise
+    return [msgspec.json.decode(each, type=Report) for each in made]
+
+
+def _pass(batch: Batch, group: Group) -> Iterator[bytes]:
+    """What each task runs: the pass over its files, which makes one report."""
+    logging.getLogger("clickstream").setLevel(logging.ERROR)  # the driver has said what there is to say of the configuration
+    task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
+    try:
+        yield msgspec.json.encode(FilePass(batch, task).run(file.uri for file in group))
+    except OSError as error:  # of what is written, or of an enricher's files: those of raw files have been told apart
+        raise StorageError(f"{type(error).__name__}: {error}") from error
+
+
+def _of_all(found: Isolated[SizedFile, list[Report]], files: int) -> Exception:
+    if not found.failed:
+        return none_may_be_read(files)
+    file, error = found.failed[0]
+    return SinkError(
+        f"the tasks of all {files:,} files died, of {file.uri}: {_cause(error)}",
+        f"put right what they die of; after {FAILED_RUNS} runs in a row the files are set aside",
+    )
+
+
+def _cause(error: Exception) -> str:
+    """In a line: Spark tells the death of a worker in a hundred."""
+    died = _DIED.search(str(error))
+    return died[0] if died else gist(str(error)).partition("\n")[0]

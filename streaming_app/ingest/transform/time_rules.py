@@ -1,0 +1,122 @@
+"""When an event happened: clock correction, and the freshness and future rules, by the server's receive time alone.
+
+No clock is read: the same request gives the same answer today and in a replay next year.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from streaming_app.config.model import RulesSection
+from streaming_app.errors import Reason
+from streaming_app.model.bounds import DAY_MS, INT64, LATEST_MS, is_time
+from streaming_app.model.change import Change
+from streaming_app.model.event import Event
+
+INGEST_RESOLUTION_MS = 1_000
+"""The server cuts its time to whole seconds, so an event may seem to be up to this much later than its receipt."""
+
+SHIFTED = (
+    "event_time_msec",
+    "session_start_time_msec",
+    "page_view_previous_time_msec",
+    "screen_view_previous_time_msec",
+    "user_first_touch_time_msec",
+)
+"""Times of the client's clock; durations and the set times of user properties are left as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why an event is refused."""
+
+    reason: Reason
+    message: str
+
+
+class TimeRules:
+    """The time rules of one pipeline.
+
+    Source of the correction: the reference system's (ingest time minus upload time, beyond a threshold or when the event
+    would lie in the future); here it also serves ordinary events.
+    """
+
+    def __init__(self, rules: RulesSection) -> None:
+        self._freshness_ms = int(rules.freshness_hours * 3_600_000)
+        self._threshold_ms = int(rules.clock_threshold_minutes * 60_000)
+        self._correct = rules.clock_correction
+        self._always_fresh = frozenset(rules.always_fresh)
+        self._always_fresh_ms = rules.always_fresh_days * DAY_MS
+
+    def ordinary_range(self, ingest_ms: int | None, upload_ms: int | None) -> tuple[int, int]:
+        """First and last event time (epoch ms) that need no further look in this request; an empty range if all do."""
+        if ingest_ms is None:
+            return 0, LATEST_MS
+        skew = abs(ingest_ms - upload_ms) if upload_ms is not None else 0
+        if self._correct and skew > self._threshold_ms:
+            return 1, 0
+        return max(0, ingest_ms - self._freshness_ms), ingest_ms + INGEST_RESOLUTION_MS - 1
+
+    def judge(self, event: Event | Change, ingest_ms: int | None, upload_ms: int | None) -> Verdict | None:
+        """Correct the event's times in place where its clock was wrong; returns why it is refused, or None."""
+        sent = event.event_time_msec or 0
+        if ingest_ms is not None and self._correct and sent in INT64:
+            self._correct_clock(event, ingest_ms, upload_ms)
+        time = event.event_time_msec
+        if time is None or not is_time(time):
+            return Verdict(Reason.MALFORMED_EVENT, f"event time {time} is no time between 1970 and 2199")
+        if ingest_ms is None:
+            return None
+        if self._is_always_fresh(event):
+            return self._judge_age(time, ingest_ms, self._always_fresh_ms)
+        if _ahead(time, ingest_ms) and sent - ingest_ms > self._threshold_ms:
+            return Verdict(Reason.IN_FUTURE, f"event time {time} is {time - ingest_ms} ms after ingest time {ingest_ms}")
+        return self._judge_age(time, ingest_ms, self._freshness_ms)
+
+    @staticmethod
+    def _judge_age(time: int, ingest_ms: int, limit_ms: int) -> Verdict | None:
+        if time >= ingest_ms - limit_ms:
+            return None
+        return Verdict(Reason.TOO_LATE, f"event time {time} is {ingest_ms - time} ms before ingest time {ingest_ms}")
+
+    def _is_always_fresh(self, event: Event | Change) -> bool:
+        """Changes are, like the events that carry attributes."""
+        return isinstance(event, Change) or event.event_name in self._always_fresh
+
+    def _correct_clock(self, event: Event | Change, ingest_ms: int, upload_ms: int | None) -> None:
+        sent = event.event_time_msec or 0
+        ahead = _ahead(sent, ingest_ms)
+        shift, reasons = 0, []
+        if upload_ms is not None:
+            skew = ingest_ms - upload_ms
+            if abs(skew) > self._threshold_ms or (ahead and abs(skew) >= INGEST_RESOLUTION_MS):
+                shift = skew
+                reasons.append(f"ingestTimestamp is {skew} millis ahead of uploadTimestamp, isFutureEvent: {str(ahead).lower()}")
+        beyond = sent + shift - ingest_ms
+        # What was hardly ahead before its correction is not taken for ahead because of it.
+        made_so = shift != 0 and sent - ingest_ms <= self._threshold_ms
+        small = beyond <= self._threshold_ms or self._is_always_fresh(event)
+        if beyond >= INGEST_RESOLUTION_MS and small and not made_so:
+            shift = ingest_ms - sent
+            reasons.append("eventTimestamp is in the future, set to ingestTimestamp")
+        if reasons:
+            _shift(event, sent, shift, "|".join(reasons))
+
+
+def _ahead(time_ms: int, ingest_ms: int) -> bool:
+    """Later than the server could have received it."""
+    return time_ms >= ingest_ms + INGEST_RESOLUTION_MS
+
+
+def _shift(event: Event | Change, sent: int, shift: int, reason: str) -> None:
+    for name in SHIFTED:
+        if (time := getattr(event, name, None)) is not None:
+            setattr(event, name, time + shift)
+    adjusted: dict[str, Any] = {
+        "event_timestamp_adjusted": "true",
+        "event_timestamp_adjusted_from": str(sent),
+        "event_timestamp_adjusted_to": str(sent + shift),
+        "event_timestamp_adjusted_reason": reason,
+    }
+    event.notes = {**(event.notes or {}), **adjusted}

@@ -1,0 +1,133 @@
+"""What becomes of each element of a request: an accepted event, or a rejection with the stage that refused it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from streaming_app.config.model import Config
+from streaming_app.errors import Reason
+from streaming_app.ingest.transform.run_plugin import Bounds, transform
+from streaming_app.ingest.transform.time_rules import TimeRules
+from streaming_app.model.bounds import DAY_MS, is_time
+from streaming_app.model.change import Change
+from streaming_app.model.event import Event
+from streaming_app.model.request import Request
+from streaming_app.plugins.registry import make_limits, make_transformer
+from streaming_app.plugins.transformer import Rejected, Transformer
+from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
+
+
+class Triage(NamedTuple):
+    """``rejected`` are pairs of a rejection and its stage: request, transform or rules."""
+
+    events: list[Event]
+    changes: list[Change]
+    rejected: list[tuple[Rejected, str]]
+
+
+class RequestTriage:
+    """Transforms requests by their apps' transformers and applies the rules."""
+
+    def __init__(self, config: Config) -> None:
+        limits = config.limits
+        self._bounds = Bounds(make_limits(limits), limits.max_events_per_request, limits.max_plugin_seconds)
+        self._max_days = limits.max_days_per_request
+        self._rules = TimeRules(config.rules)
+        self._transformers = {app_id: make_transformer(app, config.limits) for app_id, app in config.apps.items()}
+        self._currencies = {app_id: app.default_currency for app_id, app in config.apps.items() if app.default_currency}
+        # Requests without a known app: the events of this SDK name their app themselves.
+        self._fallback = next((each for each in self._transformers.values() if isinstance(each, ClickstreamSdk)), None)
+
+    def transformer_of(self, request: Request) -> Transformer | None:
+        return self._transformers.get(request.app_id or "", self._fallback)
+
+    def sort(self, request: Request) -> Triage:
+        """Every element of the request, in payload order; clock-corrected where its clock was wrong."""
+        transformer = self.transformer_of(request)
+        if transformer is None:
+            return Triage([], [], [(_unknown(request.app_id, None), "request")])
+        events: list[Event] = []
+        changes: list[Change] = []
+        rejected: list[tuple[Rejected, str]] = []
+        ingest, upload = request.ingest_time, request.upload_time
+        earliest, latest = self._rules.ordinary_range(ingest, upload)
+        without_time = _unreadable_time(request)
+        base_refused: Rejected | None = None  # whether the last event was that is derived from no other
+        for result in transform(transformer, request, self._bounds):
+            if isinstance(result, Rejected):
+                rejected.append((result, "transform"))
+            elif without_time:
+                rejected.append((msgspec.structs.replace(without_time, position=result.position), "rules"))
+            else:
+                refused = (result.is_derived and base_refused) or self._refused(result, ingest, upload, earliest, latest)
+                if not result.is_derived:
+                    base_refused = refused
+                if refused:
+                    rejected.append((refused, "rules"))
+                elif isinstance(result, Event):
+                    if self._currencies:
+                        _fill_currency(result, self._currencies.get(result.app_id or ""))
+                    events.append(result)
+                else:
+                    changes.append(result)
+        if len(events) + len(changes) <= self._max_days:
+            return Triage(events, changes, rejected)
+        return _within_days(Triage(events, changes, rejected), self._max_days)
+
+    def _refused(
+        self, result: Event | Change, ingest: int | None, upload: int | None, earliest: int, latest: int
+    ) -> Rejected | None:
+        """Why the rules refuse it, or None; its times are corrected in place where its clock was wrong."""
+        if result.app_id not in self._transformers:
+            return _unknown(result.app_id, result.position)
+        sent = result.upload_time_msec
+        if sent is not None and sent != upload and is_time(sent):
+            upload = sent  # what the element itself tells of its upload wins over the request
+            earliest, latest = self._rules.ordinary_range(ingest, upload)
+        if earliest <= (result.event_time_msec or -1) <= latest:
+            return None
+        verdict = self._rules.judge(result, ingest, upload)
+        return Rejected(verdict.reason, verdict.message, result.position) if verdict else None
+
+
+def _unreadable_time(request: Request) -> Rejected | None:
+    """Why no event of a request can be judged by its receive time."""
+    sent = (request.unreadable or {}).get("ingest_time")
+    message = f"ingest_time {sent} of the request is no time between 1970 and 2199"
+    return Rejected(Reason.MALFORMED_EVENT, message) if sent else None
+
+
+def _fill_currency(event: Event, default: str | None) -> None:
+    """Its amount and the prices of its items that come without a currency are in the app's; prices rather in the event's."""
+    if default is None:
+        return
+    if event.event_value is not None and not event.event_value_currency:
+        event.event_value_currency = default
+    for item in event.items or ():
+        if item.price is not None and not item.currency:
+            item.currency = event.event_value_currency or default
+
+
+def _within_days(triage: Triage, most: int) -> Triage:
+    """The same with what lies on older days than the ``most`` newest ones rejected: each day is a file of its own."""
+    accepted: list[Event | Change] = [*triage.events, *triage.changes]
+    days = sorted({_day(each) for each in accepted})
+    if len(days) <= most:
+        return triage
+    first, message = days[-most], f"events on {len(days)} days in one request, allowed are {most}"
+    beyond = [Rejected(Reason.TOO_LARGE, message, each.position) for each in accepted if _day(each) < first]
+    return Triage(
+        [each for each in triage.events if _day(each) >= first],
+        [each for each in triage.changes if _day(each) >= first],
+        [*triage.rejected, *((each, "rules") for each in beyond)],
+    )
+
+
+def _day(accepted: Event | Change) -> int:
+    return (accepted.event_time_msec or 0) // DAY_MS
+
+
+def _unknown(app_id: str | None, position: int | None) -> Rejected:
+    return Rejected(Reason.UNKNOWN_APP, f"app {app_id!r} is not configured", position)

@@ -1,0 +1,129 @@
+"""Accepted events of many requests, as one Arrow table: what the enrichers are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.ingest.write.buffer_size import measure
+from streaming_app.model.arrow import Misfits, drop_largest, to_columns
+from streaming_app.model.column_limits import note_misfits
+from streaming_app.model.columns import columns_of, json_text, text
+from streaming_app.model.event import URL, Event
+from streaming_app.model.request import Request
+from streaming_app.model.shorten import cut
+from streaming_app.model.tables import EVENT
+from streaming_app.privacy.addresses import AddressPrivacy
+from streaming_app.privacy.columns import clean_result
+
+_astuple = msgspec.structs.astuple
+_encode = msgspec.json.Encoder().encode
+_EVENT_COLUMNS = tuple(columns_of(Event))
+_KNOWN = {column.name: column for column in EVENT.columns}
+_LONGEST_HEADER = 2_048
+_AGENT, _ADDRESS = text("user agent", _LONGEST_HEADER), text("address", _LONGEST_HEADER)
+_REQUEST_COLUMNS = (_KNOWN["ingest_time_msec"], _KNOWN["device_ua"], _KNOWN["process_info"], _AGENT, _ADDRESS)
+_TRANSIENT = {"ua": _AGENT, "ip": _ADDRESS, "client_hints": json_text("client hints")}
+"""Fields of an event that follow its columns, in the order of the class."""
+
+
+_LARGE_REQUEST = 1_000_000
+"""Bytes of a request's events from which on their texts are looked at one by one."""
+_TEXTS = [(column.name, column.max_bytes) for column in _EVENT_COLUMNS if column.max_bytes and not column.is_json]
+
+
+def cut_texts(event: Event) -> None:
+    """Cut each text of an event to what its column keeps; JSON text is left to the limits of columns, which drop whole values."""
+    for name, max_bytes in _TEXTS:
+        text = getattr(event, name)
+        if isinstance(text, str) and len(text) > max_bytes:
+            setattr(event, name, cut(text, max_bytes))
+
+
+class EventTable:
+    """Collects events request by request; what the events of a request share is kept once until :meth:`make`."""
+
+    def __init__(self, project_id: str, privacy: AddressPrivacy | None = None) -> None:
+        self._project_id, self._privacy = project_id, privacy or AddressPrivacy()
+        self._rows: list[tuple[Any, ...]] = []
+        self._requests: list[tuple[Any, ...]] = []
+        self._sizes: list[int] = []
+        self._infos: dict[int, str] = {}
+        self.bytes = 0
+        """About how much memory the events so far take."""
+        self.request_ids: list[str] = []
+        """Of each event's request, as JSON text, "" where it has none: tells copies of an event apart."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, request: Request, events: list[Event], info: dict[str, Any]) -> list[str]:
+        """Take the events of one request; ``info`` is its lineage. Returns each event's ``process_info``.
+
+        Events that have an agent or address of their own, "" for none known, came by way of a server: the request's, which
+        that server sent, are not the user's, and its ``source_ip`` is left out.
+        """
+        if events and events[0].ip is not None:
+            info = {key: value for key, value in info.items() if key != "source_ip"}
+        if self._privacy.mode != "keep":  # addresses among the parameters, such as GTM's ip_override
+            for event in events:
+                clean_result(event, self._privacy, event.ip or request.ip)
+        shared = _encode(info).decode()
+        infos = [shared] * len(events)
+        rows = self._measured(events)
+        for place, event in enumerate(events):
+            if event.notes:
+                infos[place] = drop_largest(_encode({**info, **event.notes}).decode(), URL)[0]
+                self._infos[len(self._rows) + place] = infos[place]
+        self._rows += rows
+        # What all events of a request share is repeated in each of them, so its length is bounded first.
+        ua = request.ua and request.ua[:_LONGEST_HEADER]
+        agent = _encode({"string": ua}).decode() if ua else None
+        # The end of a list of addresses is what our own proxies wrote; its beginning is the client's, of any length.
+        address = request.ip and request.ip[-_LONGEST_HEADER:]
+        self._requests.append((request.ingest_time, agent, shared, ua, address))
+        self.bytes += len(events) * (len(shared) + len(agent or "") + len(ua or "") + len(address or ""))
+        self._sizes.append(len(events))
+        self.request_ids += [_encode(info["rid"]).decode() if "rid" in info else ""] * len(events)
+        return infos
+
+    def _measured(self, events: list[Event]) -> list[tuple[Any, ...]]:
+        """The events as rows, counted; text that is far too long for its column is cut before it is kept."""
+        rows = [_astuple(event) for event in events]
+        size = measure(rows)
+        if size > _LARGE_REQUEST:
+            for event in events:
+                cut_texts(event)
+            rows = [_astuple(event) for event in events]
+            size = measure(rows)
+        self.bytes += size
+        return rows
+
+    def make(self) -> pa.Table:
+        """The events so far, in order; then it is empty again."""
+        misfits: Misfits = []
+        arrays = to_columns(self._rows, (*_EVENT_COLUMNS, *_TRANSIENT.values()), misfits)
+        table = dict(zip([*(column.name for column in _EVENT_COLUMNS), *_TRANSIENT], arrays, strict=True))
+        which = pa.array(np.repeat(np.arange(len(self._sizes)), self._sizes))
+        ingest, agent, info, ua, ip = (array.take(which) for array in to_columns(self._requests, _REQUEST_COLUMNS))
+        table["ingest_time_msec"], table["process_info"] = ingest, self._with_own_infos(info)
+        agent = pc.if_else(pc.is_null(table["ua"]), agent, None)
+        table["device_ua"] = pc.coalesce(table["device_ua"], agent)
+        table["ua"], table["ip"] = pc.coalesce(table["ua"], ua), pc.coalesce(table["ip"], ip)
+        note_misfits(table, misfits)
+        table["project_id"] = pa.repeat(self._project_id, len(self._rows))
+        self._rows, self._requests, self._sizes, self._infos, self.request_ids = [], [], [], {}, []
+        self.bytes = 0
+        return pa.table(table)
+
+    def _with_own_infos(self, infos: pa.Array) -> pa.Array:
+        """The lineage of each event: that of its request unless it has something of its own to tell."""
+        if not self._infos:
+            return infos
+        mask = np.zeros(len(infos), dtype=bool)
+        mask[list(self._infos)] = True
+        return pc.replace_with_mask(infos, mask, pa.array(self._infos.values(), pa.string()))

@@ -1,0 +1,156 @@
+"""What could not be used, with its reason, its raw text and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+
+from streaming_app.ingest.transform.run_plugin import raw_elements
+from streaming_app.ingest.write.buffer_size import BUFFER_BYTES
+from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.model.arrow import as_timestamp, to_columns
+from streaming_app.model.event import LONG
+from streaming_app.model.request import Request
+from streaming_app.model.shorten import cut, storable
+from streaming_app.model.tables import QUARANTINE
+from streaming_app.plugins.registry import make_limits
+from streaming_app.plugins.transformer import Rejected
+from streaming_app.privacy.columns import clean_json, clean_payload, clean_text, clean_uri
+
+if TYPE_CHECKING:
+    from streaming_app.ingest.batch import Batch
+
+_COLUMNS = QUARANTINE.columns[:-4]  # created_time is the same for all, nothing is resolved yet, and elements are counted
+_LISTED = 100
+"""Elements of a request that get rows of their own if they were rejected for the same reason; one more row counts the others."""
+_ENVELOPE_BYTES = 2_048
+"""What is kept of each text of the envelope; where one is longer, the raw line has it."""
+_ENVELOPE_TEXTS = ("uri", "ua", "rid", "app_id")
+
+_Row = tuple[Any, ...]
+
+
+class QuarantineRows:
+    """Collects rejected elements; ``by_reason`` counts them."""
+
+    def __init__(self, batch: Batch, task: str) -> None:
+        self._batch, self._privacy = batch, batch.address_privacy
+        self._writer = PartitionWriter(QUARANTINE, batch.config.table_uri("quarantine"), batch.storage, task)
+        self._rows: list[_Row] = []
+        self._elements: list[int | None] = []
+        self._bytes = 0
+        self._parts: tuple[Request | None, list[str]] = (None, [])
+        self._payload: tuple[Request | None, str, bool] = (None, "", True)
+        self.by_reason: dict[str, int] = {}
+
+    def add_rejected(self, request: Request, rejected: Sequence[tuple[Rejected, str]]) -> None:
+        """Keep the rejected elements of a request, each with the stage that refused it.
+
+        Of more than :data:`_LISTED` for the same reason, the others share a row: it has the whole payload, and their number.
+        """
+        groups: dict[tuple[str, ...], list[Rejected]] = {}
+        for each, stage in rejected:
+            groups.setdefault((stage, str(each.reason), each.error_class or ""), []).append(each)
+        for (stage, *_), members in groups.items():
+            for each in members[:_LISTED]:
+                raw, is_whole = self._raw(request, each.position)
+                self._add(request, each, stage, raw, self._envelope(request, each.position, is_whole=is_whole))
+            if others := members[_LISTED:]:
+                first = others[0]
+                message = f"{len(others)} more elements of this request, such as element {first.position}: {first.message}"
+                common = Rejected(first.reason, message, None, first.error_class)
+                raw, is_whole = self._raw(request, None)
+                self._add(request, common, stage, raw, self._envelope(request, None, is_whole=is_whole), len(others))
+
+    def add_line(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
+        """Keep what is no request at all; ``request`` only says where it was."""
+        self._add(request, rejected, stage, clean_text(raw, self._privacy)[0], None)
+
+    def _add(
+        self, request: Request, rejected: Rejected, stage: str, raw: str, envelope: str | None, elements: int | None = None
+    ) -> None:
+        reason = str(rejected.reason)
+        self.by_reason[reason] = self.by_reason.get(reason, 0) + (elements or 1)
+        text = cut(storable(raw), self._max_bytes)
+        row = (
+            reason,
+            stage,
+            rejected.error_class,
+            cut(storable(self._privacy.clean(rejected.message, request.ip)), LONG),
+            text,
+            envelope,
+            request.app_id and self._privacy.clean(request.app_id, request.ip),
+            request.source_file,
+            request.source_line,
+            request.ingest_time,
+            self._batch.batch_id,
+        )
+        self._rows.append(row)
+        self._elements.append(elements)
+        self._bytes += _ROW_BYTES + sum(len(each) for each in row if isinstance(each, str))
+        if self._bytes >= BUFFER_BYTES:
+            self._flush()
+
+    def close(self) -> list[WrittenFile]:
+        self._flush()
+        return self._writer.close()
+
+    @property
+    def _max_bytes(self) -> int:
+        return self._batch.config.limits.max_quarantine_bytes
+
+    def _raw(self, request: Request, position: int | None) -> tuple[str, bool]:
+        """The element's own text, or the payload where it has no position, and whether it is whole; a request is split only
+        once."""
+        if position is not None:
+            if self._parts[0] is not request:
+                self._parts = (request, raw_elements(request, self._batch.config.limits.max_payload_bytes))
+            at = position - request.first_position
+            if 0 <= at < len(self._parts[1]):
+                return clean_json(self._parts[1][at], self._privacy, request.ip)
+        if self._payload[0] is not request:
+            bounds = make_limits(self._batch.config.limits)
+            self._payload = (request, *clean_payload(request, self._privacy, bounds))
+        return self._payload[1:]
+
+    def _envelope(self, request: Request, position: int | None, *, is_whole: bool) -> str:
+        """The request without its payload: with an element's raw text, which knows its position, it makes the request again.
+
+        ``cut`` says that a text in it, or the raw text, is not whole.
+        """
+        fields = msgspec.to_builtins(request) | {"first_position": position or request.first_position}
+        fields["ip"] = (self._privacy.apply(request.ip) or "")[-_ENVELOPE_BYTES:] or None
+        for name in _ENVELOPE_TEXTS:
+            fields[_WIRE_NAMES[name]] = text = self._private(request, name)
+            if text is not None and len(text) > _ENVELOPE_BYTES:
+                # What is read of a URI must not depend on where it was cut.
+                fields |= {_WIRE_NAMES[name]: cut(text, _ENVELOPE_BYTES), "cut": True, "upload_timestamp": request.upload_time}
+        if not is_whole:
+            fields["cut"] = True
+        kept = {key: value for key, value in fields.items() if key != "data" and value is not None and value is not False}
+        return storable(msgspec.json.encode(kept).decode())
+
+    def _private(self, request: Request, name: str) -> str | None:
+        text: str | None = getattr(request, name)
+        if text is None or self._privacy.mode == "keep":
+            return text
+        return clean_uri(text, self._privacy, request.ip) if name == "uri" else self._privacy.clean(text, request.ip)
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        arrays = to_columns(self._rows, _COLUMNS)
+        created = as_timestamp(pa.repeat(pa.scalar(self._batch.created_ms, pa.int64()), len(self._rows)))
+        nothing = (pa.nulls(len(self._rows), field.type) for field in list(QUARANTINE.schema)[-3:-1])
+        elements = pa.array(self._elements, pa.int64())
+        self._writer.add(pa.table([*arrays, created, *nothing, elements], schema=QUARANTINE.schema))
+        self._rows, self._elements, self._bytes = [], [], 0
+
+
+_ROW_BYTES = 500
+"""What a row takes beside its text."""
+_WIRE_NAMES = dict(zip(Request.__struct_fields__, Request.__struct_encode_fields__, strict=True))

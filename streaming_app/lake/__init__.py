@@ -1,0 +1,1 @@
+"""Delta tables: opening, reading, writing, committing, migrating, locking, querying. Knows no configuration, no business rule."""

@@ -1,0 +1,113 @@
+"""Delta tables without the JVM: where they are, making them, and the files of their newest version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from streaming_app.errors import SinkError
+from streaming_app.lake.files import LiveFile
+from streaming_app.lake.layout import bring_up_to_date, check_readable, properties_of
+from streaming_app.model.tables import TABLES, Table
+from streaming_app.storage.files import Storage
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The tables of one pipeline, below ``root``; ``guard`` raises once this process may no longer write to them."""
+
+    root: str
+    storage: Storage
+    guard: Callable[[], None] = lambda: None
+
+    @property
+    def for_workers(self) -> Lake:
+        """The same tables for tasks elsewhere, which write files but commit nothing."""
+        return Lake(self.root, self.storage)
+
+    def uri(self, table: Table) -> str:
+        return f"{self.root.rstrip('/')}/{table.name}"
+
+    def open(self, table: Table) -> DeltaTable:
+        """The table at its newest version.
+
+        Raises:
+            SinkError: it is not there or cannot be read.
+        """
+        found = self.find(table)
+        if found is None:
+            raise SinkError(f"{self.uri(table)}: there is no such table yet", "run the job first: clickstream run")
+        return found
+
+    def find(self, table: Table) -> DeltaTable | None:
+        """The table at its newest version; None where there is none."""
+        try:
+            found = DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            raise SinkError(f"{self.uri(table)}: cannot be read: {error}", "check the path and your rights on it") from None
+        check_readable(found)
+        return found
+
+    def create_all(self) -> None:
+        """Make the tables that are missing, empty, so that every reader finds all of them from the first run on.
+
+        Tables that an older version of this application made get the columns that have come since.
+
+        Raises:
+            SinkError: a newer version made one of them, and none was touched; or one cannot be read or written.
+        """
+        for table, found in [(table, self.find(table)) for table in TABLES.values()]:
+            self._create(table, found)
+
+    def create(self, table: Table) -> None:
+        """Make one table where it is missing, bring it up to date where it is old."""
+        self._create(table, self.find(table))
+
+    def _create(self, table: Table, found: DeltaTable | None) -> None:
+        """No table feature beyond reader version 1: Athena must read every table."""
+        try:
+            if found:
+                bring_up_to_date(found, table)
+                return
+            DeltaTable.create(
+                self.uri(table),
+                table.schema,
+                mode="ignore",
+                partition_by=list(table.partition_by) or None,
+                name=table.name,
+                description=table.meaning,
+                configuration=properties_of(table),
+                storage_options=self.storage.delta_options(),
+                raise_if_key_not_exists=False,
+            )
+        except (DeltaError, OSError) as error:
+            done = "brought up to date" if found else "made"
+            raise SinkError(f"{self.uri(table)}: cannot be {done}: {error}", "check the path and your rights on it") from None
+
+
+def live_files(table: DeltaTable) -> list[LiveFile]:
+    """The data files of the table's version, in the order of its log, which a compaction goes by."""
+    actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    return [
+        LiveFile(
+            unquote(action["path"]),  # encoded in the log, where a compaction named the folder after an app's id
+            {name: str(value) for name, value in _under("partition.", action)},
+            action["size_bytes"],
+            dict(_under("min.", action)),
+            dict(_under("max.", action)),
+            action["num_records"],
+        )
+        for action in actions
+    ]
+
+
+def _under(prefix: str, action: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name.removeprefix(prefix), value) for name, value in action.items() if name.startswith(prefix))

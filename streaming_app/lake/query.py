@@ -1,0 +1,167 @@
+"""Looking into the tables without Spark: deltalake says which files, DuckDB queries them. Read-only by construction."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from streaming_app.errors import QueryError
+from streaming_app.lake.files import LiveFile
+from streaming_app.lake.lake import Lake, live_files
+from streaming_app.model.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+Ask = Callable[[str], pa.Table]
+"""Gives the result of a SELECT; QueryError where DuckDB refuses it: a mistake, or an attempt to read or write anything else."""
+Snapshot = Mapping[str, list[LiveFile]]
+"""Files of some tables, by the table's name."""
+
+
+def snapshot(lake: Lake, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[LiveFile]]:
+    """All files of the newest versions. A table that the lake's version of this application did not have yet has none.
+
+    Raises:
+        SinkError: none of the tables is there, or one cannot be read.
+    """
+    chosen = list(tables)
+    found = {table.name: _files(lake, table) for table in chosen}
+    if chosen and all(files is None for files in found.values()):
+        lake.open(chosen[0])  # which says so
+    return {name: files or [] for name, files in found.items()}
+
+
+def _files(lake: Lake, table: Table) -> list[LiveFile] | None:
+    """Files of a table, None where it is not there."""
+    found = lake.find(table)
+    return None if found is None else live_files(found)
+
+
+def dataset(lake: Lake, table: Table, files: Iterable[LiveFile] | None = None) -> ds.Dataset:
+    """Some files of a table, by default all of its newest version; partition columns come from the Delta log."""
+    import pyarrow.dataset as ds  # noqa: PLC0415 - it imports pandas, a second that commands without a look need not pay
+
+    system, root = lake.storage.filesystem(lake.uri(table))
+    parquet = ds.ParquetFileFormat()
+    fragments = []
+    for file in live_files(lake.open(table)) if files is None else files:
+        known = ds.scalar(True)
+        for name, value in file.partition.items():
+            known = known & (ds.field(name) == pa.scalar(value).cast(table.schema.field(name).type))
+        fragments.append(parquet.make_fragment(f"{root}/{file.path}", system, partition_expression=known))
+    return ds.FileSystemDataset(fragments, table.schema, parquet, system)
+
+
+@dataclass(frozen=True)
+class QueryLimits:
+    """What one statement of a user may take."""
+
+    seconds: float = 300
+    memory_mb: int = 4_000
+    """Of DuckDB; beyond it goes to a private directory, as much again ten times, and is deleted."""
+    rows: int = 100_000
+    """Of the result."""
+
+
+@contextmanager
+def asking(lake: Lake, files: Snapshot, limits: QueryLimits | None = None) -> Iterator[Ask]:
+    """Questions about the tables of a snapshot, each under its own name."""
+    hint = f"tables are {', '.join(files)}; the dialect is DuckDB's"
+    with (
+        tempfile.TemporaryDirectory(prefix="clickstream-sql-") as spilled,
+        duckdb.connect(config={"autoinstall_known_extensions": False, "temp_directory": spilled}) as connection,
+    ):
+        for name, chosen in files.items():
+            connection.register(name, dataset(lake, TABLES[name], chosen))
+        connection.execute("SET TimeZone = 'UTC'")
+        if limits:
+            connection.execute(f"SET memory_limit = '{limits.memory_mb}MB'")
+            connection.execute(f"SET max_temp_directory_size = '{10 * limits.memory_mb}MB'")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+
+        def ask(sql: str) -> pa.Table:
+            try:
+                found = _bounded(connection, sql, limits) if limits else _unbounded(connection, sql)
+            except duckdb.OutOfMemoryException:
+                raise QueryError(*_beyond("needs more memory or disk", "--max-memory-mb", limits)) from None
+            except duckdb.InterruptException:
+                raise QueryError(*_beyond("takes longer", "--max-seconds", limits)) from None
+            except duckdb.Error as error:
+                raise QueryError(str(error).partition("\n")[0], hint) from None
+            if found is None:
+                raise QueryError("Query Error: that selects nothing", hint)
+            return found
+
+        yield ask
+
+
+def _unbounded(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table | None:
+    rows = connection.sql(sql)
+    return None if rows is None else rows.to_arrow_table()
+
+
+_ROWS_AT_ONCE = 2_048
+"""What DuckDB works on at once, too."""
+
+
+def _bounded(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> pa.Table | None:
+    """The result, read in parts, so that one that is too large never is in memory."""
+    ends = time.monotonic() + limits.seconds
+    timer = threading.Timer(limits.seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        rows: Any = connection.sql(sql)
+        if rows is None:
+            return None
+        reader = rows.to_arrow_reader(_ROWS_AT_ONCE)
+        parts: list[pa.RecordBatch] = []
+        size, count = 0, 0
+        for part in reader:
+            parts.append(part)
+            count += part.num_rows
+            size += part.nbytes
+            if count > limits.rows:
+                raise QueryError(*_beyond("has more rows", "--max-rows", limits))
+            if size > limits.memory_mb * 1_000_000:
+                raise QueryError(*_beyond("has a larger result", "--max-memory-mb", limits))
+            if time.monotonic() > ends:
+                raise QueryError(*_beyond("takes longer", "--max-seconds", limits))
+        return pa.Table.from_batches(parts, reader.schema)
+    finally:
+        timer.cancel()
+
+
+def _beyond(what: str, option: str, limits: QueryLimits | None) -> tuple[str, str]:
+    """Message and hint of a statement that is too much."""
+    allowed = (
+        {
+            "--max-seconds": f" than {limits.seconds:,.0f} seconds",
+            "--max-memory-mb": f" than {limits.memory_mb:,} MB",
+            "--max-rows": f" than {limits.rows:,}",
+        }
+        if limits
+        else {}
+    )
+    return f"Query Error: that {what}{allowed.get(option, '')}", f"select less, or allow more by {option}"
+
+
+def query(lake: Lake, sql: str, limits: QueryLimits | None = None) -> pa.Table:
+    """The result of a SELECT over the tables, each under its own name.
+
+    Raises:
+        QueryError: DuckDB refuses it: a mistake, an attempt to read or write anything but the tables, or more than ``limits``.
+        SinkError: there are no tables, or one cannot be read.
+    """
+    with asking(lake, snapshot(lake), limits) as ask:
+        return ask(sql)

@@ -1,0 +1,56 @@
+"""Reading rows of data files, whichever version of the layout wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from streaming_app.lake.files import AnyFile
+from streaming_app.lake.lake import Lake
+from streaming_app.model.tables import Table
+from streaming_app.storage.files import Storage
+
+_BATCH_ROWS = 16_384
+_FEW_ROWS = 256
+"""Rows that are read at a time where one of the columns may hold a megabyte of text in each."""
+
+
+def read_batches(lake: Lake, table: Table, file: AnyFile, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns of a file, a part at a time in the file's order; columns that it does not have are null."""
+    system, root = lake.storage.filesystem(lake.uri(table))
+    schema = pa.schema([table.schema.field(name) for name in columns])
+    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
+        present = [name for name in columns if name in parquet.schema_arrow.names]
+        has_long_texts = not table.unbounded_columns.isdisjoint(present)
+        for batch in parquet.iter_batches(_FEW_ROWS if has_long_texts else _BATCH_ROWS, columns=present):
+            yield conformed(pa.Table.from_batches([batch]), schema)
+
+
+def in_chunks(batches: Iterable[pa.RecordBatch], most_rows: int, most_bytes: int) -> Iterator[pa.Table]:
+    """Batches joined to tables of so many rows or bytes."""
+    chunk: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        chunk.append(batch)
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= most_rows or size >= most_bytes:
+            yield pa.Table.from_batches(chunk)
+            chunk, rows, size = [], 0, 0
+    if chunk:
+        yield pa.Table.from_batches(chunk)
+
+
+def read_columns(uri: str, columns: Sequence[str] | None, storage: Storage) -> pa.Table:
+    """Some columns of a whole Parquet file, or all."""
+    system, path = storage.filesystem(uri)
+    return pq.read_table(path, columns=columns and list(columns), filesystem=system, partitioning=None)
+
+
+def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows with the schema's columns, in its order; those they do not have are null."""
+    for field in schema:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+    return rows.select(schema.names).cast(schema)

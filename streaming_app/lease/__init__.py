@@ -1,1 +1,0 @@
-"""One writer at a time: a lease beside the tables, which whoever writes to them holds and renews."""

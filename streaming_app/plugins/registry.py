@@ -1,0 +1,154 @@
+"""Where transformers and enrichers come from: built-ins and users' own classes enter by the same door."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from streaming_app.config.problems import Path, Problem, problems_of
+from streaming_app.errors import ClickstreamError, ConfigError
+from streaming_app.plugins.enricher import Enricher, Files
+from streaming_app.plugins.transformer import Limits, Transformer
+
+if TYPE_CHECKING:  # the configuration checks its plugins by this module
+    from streaming_app.config.model import AppSection, Config, LimitsSection
+
+TRANSFORMERS, ENRICHERS = "clickstream.transformers", "clickstream.enrichers"
+"""Entry point groups of installed packages, this one included."""
+
+
+def make_transformer(app: AppSection, limits: LimitsSection) -> Transformer:
+    """An app's transformer, made from the class that its configuration names.
+
+    Raises:
+        ConfigError: no such class, it cannot be imported, or it refuses its options.
+    """
+    made: Transformer = _make(TRANSFORMERS, app.transformer, app.options, "transform", limits=make_limits(limits))
+    return made
+
+
+def make_limits(limits: LimitsSection) -> Limits:
+    """What a transformer is told of the limits."""
+    return Limits(
+        max_payload_bytes=limits.max_payload_bytes,
+        max_payload_ratio=limits.max_payload_ratio,
+        max_event_bytes=limits.max_event_bytes,
+        max_events_per_request=limits.max_events_per_request,
+        max_depth=limits.max_depth,
+        max_items_per_event=limits.max_items_per_event,
+    )
+
+
+def apps_with_profiles(config: Config) -> frozenset[str]:
+    """Apps whose transformer says that the user attributes of all its events count."""
+    classes = {app_id: _load(TRANSFORMERS, app.transformer) for app_id, app in config.apps.items()}
+    return frozenset(app_id for app_id, cls in classes.items() if getattr(cls, "PROFILES_IN_ALL_EVENTS", False))
+
+
+def make_enricher(name: str, options: Mapping[str, Any], files: Files) -> Enricher:
+    """An enricher from its name and options, not yet opened.
+
+    Raises:
+        ConfigError: no such class, it cannot be imported, or it refuses its options.
+    """
+    made: Enricher = _make(ENRICHERS, name, options, "enrich", files=files)
+    return made
+
+
+class OptionsError(ConfigError):
+    """A plugin's own model refuses its options; ``problems`` has the path of each in them."""
+
+    def __init__(self, name: str, problems: list[Problem]) -> None:
+        super().__init__(f"{name} refuses its options: " + "; ".join(_placed(*problem) for problem in problems))
+        self.problems = problems
+
+
+def _placed(path: Path, message: str) -> str:
+    return f"{'.'.join(map(str, path))}: {message}" if path else message
+
+
+def _make(group: str, name: str, options: Mapping[str, Any], method: str, **offered: Any) -> Any:
+    """An instance; of what is offered its constructor gets what it asks for by name.
+
+    Only a class that has the contract's method is called at all: a name may mean any function there is.
+    """
+    cls = _load(group, name)
+    if not isinstance(cls, type):
+        raise ConfigError(f"{name} is no class")
+    if not callable(getattr(cls, method, None)):
+        raise ConfigError(f"{name} has no method {method}()")
+    model = getattr(cls, "Options", None)
+    try:
+        wanted = inspect.signature(cls).parameters
+        given = {key: value for key, value in offered.items() if key in wanted}
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            return cls(_options(name, model, options), **given)
+        return cls(**{**given, **options})
+    except ClickstreamError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name} refuses its options: {error}") from None
+    except Exception as error:
+        raise ConfigError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
+
+
+def _options(name: str, model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
+    try:
+        return model.model_validate(options)
+    except ValidationError as error:
+        raise OptionsError(name, problems_of(error, model)) from None
+
+
+def is_built_in(group: str, name: str) -> bool:
+    """Whether the name is that of a transformer or an enricher of this application; nothing is loaded."""
+    found = {each.name: each for each in entry_points(group=group)}
+    return name in found and found[name].module.partition(".")[0] == _OWN
+
+
+_OWN = __name__.partition(".")[0]
+
+
+def load_function(name: str) -> Any:
+    """A user's function by ``package.module:function``.
+
+    Raises:
+        ConfigError: it cannot be imported, or is nothing that can be called.
+    """
+    function = _imported(name)
+    if not callable(function):
+        raise ConfigError(f"{name} is no function")
+    return function
+
+
+def _load(group: str, name: str) -> Any:
+    if ":" in name:
+        return _imported(name)
+    found = {each.name: each for each in entry_points(group=group)}
+    if name not in found:
+        close = get_close_matches(name, found, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"installed are: {', '.join(sorted(found)) or 'none'}"
+        raise ConfigError(f"there is no {group.removeprefix('clickstream.').rstrip('s')} {name!r}, {hint}")
+    try:
+        return found[name].load()
+    except Exception as error:
+        raise _not_imported(name, error) from error
+
+
+def _imported(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise _not_imported(name, error) from error
+
+
+def _not_imported(name: str, error: Exception) -> ConfigError:
+    """Whatever a user's module raises while it is imported, named: the run stops before any data is touched."""
+    kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+    return ConfigError(f"cannot import {name}: {kind}{error}")

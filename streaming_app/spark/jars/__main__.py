@@ -1,0 +1,39 @@
+"""``python -m streaming_app.spark.jars``: makes the folder of jars complete, before anything needs it.
+
+``--checksums`` reads every byte of what is there already. ``--renew`` writes the list of the locked versions again: after
+pyspark or delta-spark was changed in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from streaming_app.errors import ClickstreamError
+from streaming_app.model.escape import escape
+
+
+def main(arguments: list[str]) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    unknown = set(arguments) - {"--checksums", "--renew"}
+    if unknown:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        if "--renew" in arguments:
+            from streaming_app.spark.jars.renew import renew  # noqa: PLC0415 - of no use to all others
+
+            renew()
+        else:
+            from streaming_app.spark.jars.folder import complete  # noqa: PLC0415 - its imports are most of the time this takes
+            from streaming_app.spark.jars.lock import locked_jars  # noqa: PLC0415
+
+            complete(locked_jars(), checksums="--checksums" in arguments)
+    except ClickstreamError as error:
+        print(escape(f"error: {error}\nhint: {error.hint}", lines=True), file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""What a JVM of ours prints: in a private file while it runs, which stays where the run fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from streaming_app.storage.private_files import create_private_file, private_directory
+
+_KEPT_SECONDS = 7 * 86_400
+"""For which the logs of failed and killed runs are kept."""
+
+_current: list[Path] = []
+"""The log of this process's JVM, which is started once."""
+
+
+@contextmanager
+def jvm_output_to_log() -> Iterator[None]:
+    """What a JVM started inside prints, then and later, goes to a file: our output is for people and for pipes.
+
+    On a cluster the JVM is there already and keeps its own logs. Shown on the terminal with ``--debug``.
+    """
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1), os.dup(2)
+    log = _open_log()
+    try:
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        yield
+    finally:
+        os.close(log)
+        for number, saved in enumerate(kept, start=1):
+            os.dup2(saved, number)
+            os.close(saved)
+
+
+def jvm_log() -> Path | None:
+    """The file that says something of this process's JVM, if there is one."""
+    return next((each for each in _current if each.is_file() and each.stat().st_size), None)
+
+
+def discard_jvm_log() -> None:
+    """Delete it: the run was good."""
+    while _current:
+        _current.pop().unlink(missing_ok=True)
+
+
+def _open_log() -> int:
+    if _current and _current[0].is_file():
+        return os.open(_current[0], os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    directory = private_directory("log")
+    for old in directory.glob("jvm-*.log"):
+        if old.lstat().st_mtime < time.time() - _KEPT_SECONDS:
+            old.unlink(missing_ok=True)
+    _current[:] = [directory / f"jvm-{os.getpid()}-{secrets.token_hex(4)}.log"]
+    return create_private_file(_current[0])

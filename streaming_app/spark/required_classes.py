@@ -1,0 +1,75 @@
+"""Classes that the JVM needs and may not have, said in one line with the remedy."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from py4j.protocol import Py4JError, Py4JJavaError
+
+from streaming_app.errors import EnvironmentProblem
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession  # the command line imports this module and no Spark
+
+DELTA = "org.apache.spark.sql.delta.DeltaLog"
+_S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
+_AWS_SDK = "software.amazon.awssdk.services.s3.S3Client"
+"""What S3A calls: its own classes load without it, and fail with the first object."""
+
+_MISSING = re.compile(r"(?:ClassNotFoundException|NoClassDefFoundError): (?:Class |Could not initialize class )?([\w./$]*[\w$])")
+
+HERE = (
+    "python -m streaming_app.spark.jars --checksums fetches what is missing or damaged; where spark.conf names "
+    "spark.jars.packages, that must bring it; clickstream doctor shows where jars are"
+)
+ON_A_CLUSTER = "what spark-submit gives as spark.jars (on EMR: emr.delta_jars) and the image must bring it"
+
+
+def require_classes(session: SparkSession, *, s3: bool, submitted: bool) -> None:
+    """Load what the first write would miss: a class of Delta, and of the file system that serves s3:// where that is used.
+
+    Raises:
+        EnvironmentProblem: one cannot be loaded.
+    """
+    names = [DELTA]
+    if s3:
+        hadoop = session.sparkContext._jsc.hadoopConfiguration()
+        file_system = hadoop.get("fs.s3.impl") or _S3A
+        names += [file_system, _AWS_SDK] if file_system == _S3A else [file_system]
+    for name in names:
+        _load(session, name, ON_A_CLUSTER if submitted else HERE)
+
+
+def _load(session: SparkSession, name: str, remedy: str) -> None:
+    loader = session._jvm.java.lang.Thread.currentThread().getContextClassLoader()  # type: ignore[union-attr] # a session has one
+    try:
+        loader.loadClass(name)
+    except Py4JError as error:
+        said = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
+        raise EnvironmentProblem(f"the class {name} cannot be loaded ({said}): {_what(name)}", remedy) from error
+
+
+def missing_class(said: str) -> EnvironmentProblem | None:
+    """What an error of the JVM, with its causes, says of a class that is missing; None where that is not what it is about.
+
+    >>> str(missing_class("Caused by: java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found"))
+    'the class org.apache.hadoop.fs.s3a.S3AFileSystem cannot be loaded: the jars for S3 are missing, damaged or of other versions'
+    >>> missing_class("java.lang.OutOfMemoryError: Java heap space") is None
+    True
+    """
+    found = _MISSING.search(said)
+    if found is None:
+        return None
+    name = found[1].replace("/", ".")
+    return EnvironmentProblem(f"the class {name} cannot be loaded: {_what(name)}", HERE)
+
+
+def _what(name: str) -> str:
+    if "delta" in name:
+        whose = "Delta's jars"
+    elif "s3" in name.lower() or "awssdk" in name:
+        whose = "the jars for S3"
+    else:
+        whose = "jars"
+    return f"{whose} are missing, damaged or of other versions"

@@ -1,0 +1,95 @@
+"""Work for Spark's tasks: groups of files, one group a task, and a Python function that makes bytes of each group."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from zipimport import zipimporter
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from streaming_app.spark.memory import give_back
+
+TASK_BYTES = 64 << 20
+"""Stored bytes that one task should read: half a minute of work for a core."""
+
+_SLACK = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class SizedFile:
+    """A file to be read; ``tag`` is whatever its reader needs to know besides."""
+
+    uri: str
+    size: int
+    tag: str = ""
+
+    @property
+    def folder(self) -> str:
+        return self.uri.rpartition("/")[0]
+
+
+Group = list[SizedFile]
+
+
+def grouped(files: Iterable[SizedFile], cores: int) -> list[Group]:
+    """Files in groups of about equal size, neighbours together, cut between folders where that is near enough.
+
+    What was sent at one time lies in one folder: the copies of an event then meet in one task, which is the cheapest
+    place to tell them apart.
+    """
+    ordered = sorted(files, key=lambda file: file.uri)
+    folders: Counter[str] = Counter()
+    for file in ordered:
+        folders[file.folder] += file.size
+    left = folders.total()  # bytes of the group at hand and of those to come
+    count = min(len(ordered), max(cores, math.ceil(left / TASK_BYTES)))
+    groups: list[Group] = []
+    taken = 0
+    for file in ordered:
+        fair = left / (count - len(groups) + 1)
+        if not groups or (len(groups) < count and _is_full(groups[-1][-1], taken, file, folders[file.folder], fair)):
+            groups.append([])
+            left, taken = left - taken, 0
+        groups[-1].append(file)
+        taken += file.size
+    return groups
+
+
+def _is_full(last: SizedFile, taken: int, file: SizedFile, folder: int, fair: float) -> bool:
+    """Whether a group of ``taken`` bytes that ends with ``last`` is better left without ``file``, whose folder has ``folder``
+    bytes; ``fair`` would be an equal part."""
+    if last.folder != file.folder:
+        return taken + folder / 2 >= fair  # nearer to its part without the folder than with all of it
+    return taken >= fair / 2 and taken + file.size > (1 + _SLACK) * fair
+
+
+def forget_zips() -> None:
+    """Spare a worker's next task 0.3 s: PySpark begins each with ``importlib.invalidate_caches()``, which reads the directory of
+    every zip that was imported from again, of thousands of files in ``pyspark.zip``. An import that needs one finds it as before.
+    """
+    for path, finder in list(sys.path_importer_cache.items()):
+        if isinstance(finder, zipimporter):
+            del sys.path_importer_cache[path]
+
+
+def run_tasks(spark: SparkSession, groups: Sequence[Group], work: Callable[[Group], Iterable[bytes]]) -> list[bytes]:
+    """Run ``work`` on each group, a task each; everything that it yields, in no order."""
+    if not groups:
+        return []
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch["id"].to_pylist():
+                for made in work(groups[number]):
+                    yield pa.RecordBatch.from_pydict({"made": [made]}, schema=pa.schema([("made", pa.binary())]))
+        give_back()  # else a worker that waits for its next task keeps 300 MB that it does not need
+        forget_zips()
+
+    # A range of n numbers in n partitions: one task for each group, whatever their number.
+    numbers = spark.range(0, len(groups), 1, len(groups))
+    return [bytes(row["made"]) for row in numbers.mapInArrow(run, "made binary").collect()]

@@ -1,0 +1,37 @@
+"""Local folders and S3 behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from streaming_app.storage.local_objects import LocalObjects
+from streaming_app.storage.objects import Found, Objects
+from streaming_app.storage.uris import is_s3
+
+
+@dataclass(frozen=True)
+class AnyObjects:
+    """Local folders and S3, told apart by the URI; ``endpoint`` and ``region`` are S3's, the environment's where None."""
+
+    endpoint: str | None = None
+    region: str | None = None
+
+    def children(self, folder: str) -> Iterator[Found]:
+        return self._at(folder).children(folder)
+
+    def files(self, folder: str) -> Iterator[Found]:
+        return self._at(folder).files(folder)
+
+    def lines(self, uri: str) -> Iterator[str]:
+        return self._at(uri).lines(uri)
+
+    def _at(self, uri: str) -> Objects:
+        return self._s3 if is_s3(uri) else LocalObjects()
+
+    @cached_property
+    def _s3(self) -> Objects:
+        from streaming_app.storage.s3_objects import S3Objects  # noqa: PLC0415 - boto3 takes a third of a second
+
+        return S3Objects.connect(self.endpoint, self.region)

@@ -1,0 +1,108 @@
+"""A small text that several processes may change, none of them unseen by another: compare and swap, locally and on S3."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+from botocore.exceptions import ClientError
+
+from streaming_app.storage.files import Storage
+from streaming_app.storage.s3_objects import PATIENT
+from streaming_app.storage.uris import absolute, bucket_and_key, is_s3
+
+Version = str
+"""Tells one text from the next; equal texts have equal ones."""
+
+
+class Slot(Protocol):
+    """Where the text is kept."""
+
+    def read(self) -> tuple[str, Version] | None:
+        """The text and its version; None where there is none yet."""
+
+    def swap(self, text: str, expected: Version | None) -> Version | None:
+        """Write the text if the version is still the expected one (None: if there is none yet).
+
+        Returns the new version, or None where somebody else was faster.
+        """
+
+
+def slot_at(uri: str, storage: Storage) -> Slot:
+    """The slot at a path or an s3:// URI."""
+    if not is_s3(uri):
+        return LocalSlot(Path(absolute(uri)))
+    bucket, key = bucket_and_key(uri)
+    return S3Slot(boto3.client("s3", endpoint_url=storage.endpoint, region_name=storage.region, config=PATIENT), bucket, key)
+
+
+@dataclass(frozen=True)
+class LocalSlot:
+    """A file; a lock of the operating system keeps two processes from swapping at once."""
+
+    path: Path
+
+    def read(self) -> tuple[str, Version] | None:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        return text, _version(text)
+
+    def swap(self, text: str, expected: Version | None) -> Version | None:
+        with self._locked():
+            found = self.read()
+            if (found[1] if found else None) != expected:
+                return None
+            written = self.path.with_suffix(".tmp")
+            written.write_text(text, encoding="utf-8")
+            written.replace(self.path)
+            return _version(text)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _version(text: str) -> Version:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
+class S3Slot:
+    """An object; S3 itself refuses a write on another version than the expected one."""
+
+    client: Any
+    bucket: str
+    key: str
+
+    def read(self) -> tuple[str, Version] | None:
+        try:
+            answer = self.client.get_object(Bucket=self.bucket, Key=self.key)
+        except self.client.exceptions.NoSuchKey:
+            return None
+        return answer["Body"].read().decode(), answer["ETag"]
+
+    def swap(self, text: str, expected: Version | None) -> Version | None:
+        condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
+        try:
+            answer = self.client.put_object(Bucket=self.bucket, Key=self.key, Body=text.encode(), **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _LOST:
+                raise
+            # botocore may have repeated a write that S3 had done: then it is ours all the same.
+            found = self.read()
+            return found[1] if found and found[0] == text else None
+        return str(answer["ETag"])
+
+
+_LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409", "NoSuchKey"}

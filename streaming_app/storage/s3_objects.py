@@ -1,0 +1,122 @@
+"""Objects on S3, a page of a thousand at a time, by boto3: its credentials are the role's and refresh themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from streaming_app.errors import SourceError
+from streaming_app.storage.objects import Found
+from streaming_app.storage.uris import bucket_and_key
+
+PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 10})
+"""Throttled calls (503 SlowDown) are repeated by botocore, slower each time."""
+
+MOST_READS = 5
+"""So often is the reading of one object taken up."""
+
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class S3Objects:
+    """See :class:`streaming_app.storage.objects.Objects`; ``client`` is boto3's of S3."""
+
+    client: Any
+
+    @classmethod
+    def connect(cls, endpoint: str | None = None, region: str | None = None) -> S3Objects:
+        return cls(boto3.client("s3", endpoint_url=endpoint, region_name=region, config=PATIENT))
+
+    def children(self, folder: str) -> Iterator[Found]:
+        bucket, prefix = _bucket_and_prefix(folder)
+        for page in self._pages(folder, Bucket=bucket, Prefix=prefix, Delimiter="/"):
+            for each in page.get("CommonPrefixes", ()):
+                yield Found(f"s3://{bucket}/{each['Prefix'].removesuffix('/')}", is_folder=True)
+            yield from _files(bucket, page)
+
+    def files(self, folder: str) -> Iterator[Found]:
+        bucket, prefix = _bucket_and_prefix(folder)
+        for page in self._pages(folder, Bucket=bucket, Prefix=prefix):
+            yield from _files(bucket, page)
+
+    def lines(self, uri: str) -> Iterator[str]:
+        rest = b""
+        for chunk in self._chunks(uri):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from (line.decode() for line in lines)
+        if rest:
+            yield rest.decode()
+
+    def open(self, uri: str) -> Any:
+        """The object's content as a stream.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        bucket, key = bucket_and_key(uri)
+        try:
+            return self.client.get_object(Bucket=bucket, Key=key)["Body"]
+        except (ClientError, BotoCoreError) as error:
+            raise OSError(f"{uri}: {error}") from error
+
+    def refusal(self, uri: str) -> tuple[str, str] | None:
+        """Code and message with which S3 refuses to give the object; None where it gives it, or does not answer."""
+        bucket, key = bucket_and_key(uri)
+        try:
+            self.client.get_object(Bucket=bucket, Key=key)["Body"].close()
+        except ClientError as error:
+            told = error.response.get("Error", {})
+            return str(told.get("Code", "")), str(told.get("Message", ""))
+        except BotoCoreError:
+            return None
+        return None
+
+    def _chunks(self, uri: str) -> Iterator[bytes]:
+        """An object's content. botocore repeats a call, not the reading of its body: that goes on where it broke off."""
+        begin = 0
+        same_object: dict[str, str] = {}
+        for attempt in range(1, MOST_READS + 1):
+            answer = self._get(uri, Range=f"bytes={begin}-", **same_object) if begin else self._get(uri)
+            same_object = {"IfMatch": answer["ETag"]}
+            try:
+                for chunk in answer["Body"].iter_chunks(_CHUNK):
+                    begin += len(chunk)
+                    yield chunk
+            except BotoCoreError as error:
+                if attempt == MOST_READS:
+                    raise SourceError(f"{uri}: broke off {attempt} times: {error}", "the next run tries it again") from None
+            else:
+                return
+
+    def _get(self, uri: str, **what: str) -> Any:
+        bucket, key = bucket_and_key(uri)
+        try:
+            return self.client.get_object(Bucket=bucket, Key=key, **what)
+        except self.client.exceptions.NoSuchKey:
+            raise FileNotFoundError(f"{uri}: there is no such object") from None
+        except (ClientError, BotoCoreError) as error:
+            raise SourceError(f"{uri}: cannot be read: {error}", "check the bucket's name and s3:GetObject on it") from None
+
+    def _pages(self, folder: str, **what: str) -> Iterator[dict[str, Any]]:
+        try:
+            yield from self.client.get_paginator("list_objects_v2").paginate(**what)
+        except (ClientError, BotoCoreError) as error:
+            raise SourceError(f"{folder}: cannot be listed: {error}", "check the bucket's name and s3:ListBucket on it") from None
+
+
+def _bucket_and_prefix(folder: str) -> tuple[str, str]:
+    bucket, path = bucket_and_key(folder)  # one that ends in a slash has no name
+    return bucket, f"{path}/" if path else ""
+
+
+def _files(bucket: str, page: dict[str, Any]) -> Iterator[Found]:
+    """The objects of a page; a key that ends in a slash stands for a folder that a console made."""
+    for each in page.get("Contents", ()):
+        if not each["Key"].endswith("/"):
+            yield Found(f"s3://{bucket}/{each['Key']}", each["Size"], each["LastModified"].timestamp())

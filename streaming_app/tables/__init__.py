@@ -1,1 +1,0 @@
-"""The Delta tables: how they are made, appended to and merged."""

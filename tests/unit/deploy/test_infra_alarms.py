@@ -1,0 +1,114 @@
+"""Alarms and the dashboard look at what is emitted, and failed runs are told."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import pairwise
+
+import pytest
+from moto.events.models import EventPattern
+
+from streaming_app.metrics.cloudwatch import JOB_METRICS, print_metrics
+from streaming_app.metrics.summary import Summary
+from submitter.handler import metrics
+from submitter.report import SUBMITTER_METRICS
+from tests.support.infra import DEFAULTS, every_option
+from tests.support.stack import Stack
+
+METRICS = {*SUBMITTER_METRICS, *JOB_METRICS}
+
+
+@every_option
+def test_every_alarm_tells_the_topic(any_stack: Stack) -> None:
+    alarms = any_stack.of_type("AWS::CloudWatch::Alarm")
+    assert len(alarms) == 6
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == ["<Topic>"]
+        assert len(alarm["AlarmDescription"]) > 40, name
+        assert alarm.get("ActionsEnabled", True) == (name != "NoDataAlarm" or any_stack.given.get("ScheduleState") != "DISABLED")
+        assert alarm["EvaluationPeriods"] * alarm.get("Period", 300) <= 7 * 86_400, "CloudWatch looks back a week"
+
+
+def test_alarms_and_dashboard_show_what_is_emitted() -> None:
+    shown = set(_alarm_metrics()) | set(_dashboard_metrics())
+    assert {name for namespace, name, *_ in shown if namespace == "Clickstream"} <= METRICS
+    assert {tuple(rest) for namespace, _, *rest in shown if namespace == "Clickstream"} == {("Pipeline", "demo")}
+    assert {name for namespace, name, *_ in _dashboard_metrics() if namespace == "Clickstream"} == METRICS
+
+
+def _alarm_metrics() -> list[tuple[str, ...]]:
+    alarms = DEFAULTS.of_type("AWS::CloudWatch::Alarm").values()
+    inner = [each["MetricStat"]["Metric"] for alarm in alarms for each in alarm.get("Metrics", ()) if "MetricStat" in each]
+    return [
+        (each["Namespace"], each["MetricName"], *(text for one in each["Dimensions"] for text in (one["Name"], one["Value"])))
+        for each in [*inner, *(alarm for alarm in alarms if "MetricName" in alarm)]
+    ]
+
+
+def _dashboard_metrics() -> list[tuple[str, ...]]:
+    """The metrics of all widgets, with "." replaced by what stands above it."""
+    widgets = json.loads(DEFAULTS.resources["Dashboard"]["DashboardBody"])["widgets"]
+    found = []
+    for widget in widgets:
+        rows = [[each for each in row if isinstance(each, str)] for row in widget["properties"].get("metrics", ())]
+        for above, row in pairwise([[], *rows]):
+            row[:] = [above[at] if text == "." else text for at, text in enumerate(row)]
+        found += [tuple(row) for row in rows if row]
+    return found
+
+
+def test_the_submitter_emits_the_dimension_that_alarms_look_at() -> None:
+    """CloudWatch takes metrics of other dimensions for other metrics, and an alarm on one that nobody emits says nothing."""
+    metrics.add_dimension("Pipeline", "demo")
+    metrics.add_metric("Submitted", "Count", 1)
+    emitted = metrics.serialize_metric_set()
+    metrics.clear_metrics()
+    assert [each["Dimensions"] for each in emitted["_aws"]["CloudWatchMetrics"]] == [[["Pipeline"]]]
+
+
+def test_the_job_emits_the_dimension_that_alarms_look_at(capsys: pytest.CaptureFixture[str]) -> None:
+    print_metrics("demo", Summary("job"))
+    emitted = json.loads(capsys.readouterr().out)
+    assert [each["Dimensions"] for each in emitted["_aws"]["CloudWatchMetrics"]] == [[["Pipeline"]]]
+    assert emitted["Pipeline"] == "demo"
+
+
+def test_widgets_do_not_overlap_and_name_the_alarms() -> None:
+    widgets = json.loads(DEFAULTS.resources["Dashboard"]["DashboardBody"])["widgets"]
+    cells = [(x, y) for w in widgets for x in range(w["x"], w["x"] + w["width"]) for y in range(w["y"], w["y"] + w["height"])]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    assert set(widgets[0]["properties"]["alarms"]) == {f"arn:<{name}>" for name in DEFAULTS.of_type("AWS::CloudWatch::Alarm")}
+
+
+@pytest.mark.parametrize(
+    ("application", "state", "told"),
+    [
+        ("<Application>", "FAILED", True),
+        ("<Application>", "CANCELLED", True),
+        ("<Application>", "SUCCESS", False),
+        ("<Application>", "RUNNING", False),
+        ("another", "FAILED", False),
+    ],
+)
+def test_failed_runs_of_this_application_are_told(application: str, state: str, told: bool) -> None:
+    event = {
+        "version": "0",
+        "detail-type": "EMR Serverless Job Run State Change",
+        "source": "aws.emr-serverless",
+        "account": "111122223333",
+        "time": "2026-11-23T11:00:00Z",
+        "region": "eu-test-1",
+        "resources": [],
+        "detail": {"jobRunId": "00abc", "applicationId": application, "state": state, "previousState": "RUNNING"},
+    }
+    pattern = EventPattern.load(json.dumps(DEFAULTS.resources["FailedRunRule"]["EventPattern"]))
+    assert pattern.matches_event(event) == told
+
+
+def test_the_message_about_a_failed_run_is_a_sentence_with_its_values() -> None:
+    transformer = DEFAULTS.resources["FailedRunRule"]["Targets"][0]["InputTransformer"]
+    message = json.loads(transformer["InputTemplate"].replace("<JobLogs>", "/clickstream/demo/job"))
+    assert message.startswith("Clickstream demo: run <run> is <state>")
+    assert set(re.findall(r"<(\w+)>", message)) == set(transformer["InputPathsMap"])

@@ -1,0 +1,77 @@
+"""Copies of an event: the same ones stay however many are met at a time, and though ids look alike by their hashes."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming_app.ingest.commit import dedupe
+from streaming_app.ingest.commit.dedupe import DataFile, judge
+from streaming_app.ingest.commit.duplicate_days import DuplicateDays
+from streaming_app.ingest.write import copies as copies_module
+from streaming_app.ingest.write.copies import Copies
+from streaming_app.model.tables import EVENT
+from streaming_app.storage.files import Storage
+from tests.support.lake import config_for
+
+Row = tuple[str, str, int, int | None, str]
+"""App, event id, event time, receive time, request."""
+
+ROWS = st.tuples(
+    st.sampled_from("ab"), st.sampled_from("xyz"), st.integers(0, 2), st.none() | st.integers(0, 2), st.sampled_from("pq")
+)
+NAMES = ("app_id", "event_id", "event_time_msec", "ingest_time_msec")
+TYPES = (pa.string(), pa.string(), pa.int64(), pa.int64())
+ALIKE = {"all ids look alike": 1, "some do": 2, "none does": 1 << 62}
+
+
+def one_by_one(rows: list[Row]) -> list[bool]:
+    """What :class:`Copies` is to find, by the rule as it is written."""
+    best: dict[tuple[str, str], tuple[int, int, str]] = {}
+    stay = []
+    for app_id, event_id, time, received, request in rows:
+        order, key = (time, received or 0, request), (app_id, event_id)
+        stay.append(key not in best or order < best[key])
+        best[key] = min(order, best.get(key, order))
+    return stay
+
+
+def table(rows: list[Row]) -> pa.Table:
+    columns = list(zip(*rows, strict=True))[:-1]
+    return pa.table([pa.array(values, kind) for values, kind in zip(columns, TYPES, strict=True)], NAMES)
+
+
+@pytest.mark.parametrize("different", ALIKE.values(), ids=ALIKE)
+@given(batches=st.lists(st.lists(ROWS, min_size=1, max_size=8), max_size=6))
+def test_of_copies_the_first_by_their_order_stays(different: int, batches: list[list[Row]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copies_module, "hash", lambda key: hash(key) % different, raising=False)
+        copies = Copies()
+        found = [copies.may_stay(table(rows), [row[-1] for row in rows]).tolist() for rows in batches]
+    assert list(chain.from_iterable(found)) == one_by_one(list(chain.from_iterable(batches)))
+
+
+def test_ids_that_look_alike_are_no_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(name: str, ids: list[str], *, is_new: bool) -> DataFile:
+        info = [f'{{"rid":"{name}","input_file_name":"{name}","input_file_line":{line}}}' for line in range(len(ids))]
+        columns = {"event_id": ids, "event_time_msec": [1] * len(ids), "ingest_time_msec": [1] * len(ids), "process_info": info}
+        pq.write_table(pa.table({**columns, "user_pseudo_id": ids}), tmp_path / name)
+        return DataFile(str(tmp_path), name, "shop", date(1970, 1, 1), is_new)
+
+    new = [written("b", ["1", "2"], is_new=True), written("c", ["3", "2"], is_new=True)]
+    stored = [written("a", ["3", "4"], is_new=False)]
+    for hashes in (dedupe._hashes, lambda file, _: np.ones(len(pq.read_table(tmp_path / file.path)), np.uint64)):
+        monkeypatch.setattr(dedupe, "_hashes", hashes)
+        verdict = judge(new, stored, DuplicateDays(config_for(tmp_path), Storage(), EVENT), 1, Storage())
+        [lost] = verdict.new
+        assert lost.file.path == "c"
+        assert dict(zip(*(lost.rows[name].to_pylist() for name in ("event_id", "row")), strict=True)) == {"2": 1, "3": 0}
+        assert (verdict.stored, verdict.changed_users) == ([], set())

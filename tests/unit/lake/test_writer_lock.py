@@ -1,0 +1,305 @@
+"""One writer at a time, by real processes: who holds the lease, who gets it next, and what becomes of one who lost it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from streaming_app.environment import holder_of, lock_lake
+from streaming_app.errors import LeaseError, SinkError
+from streaming_app.lake.lock.holder import Holder
+from streaming_app.lake.lock.writer_lock import Lease, is_free, leased
+from streaming_app.model.tables import TABLES
+from streaming_app.storage.conditional_object import LocalSlot, Slot, Version
+from tests.support.lake import ALL_TABLES, LocalPipeline, config_for
+from tests.support.lease_process import ELSEWHERE, HELD, LONG, holder, killed, races
+from tests.support.raw import event, line, write
+
+IN_USE = r"the tables are in use: test-holder since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(process \d+ on .+\)"
+RACES = 20
+SHORT = 1.0
+"""A lease that is over soon."""
+AWAKE = 8.0
+"""One that is renewed soon, and not lost because this machine has much to do."""
+
+
+@pytest.fixture
+def slot(tmp_path: Path) -> LocalSlot:
+    return LocalSlot(tmp_path / "lake" / "_lease.json")
+
+
+def seen(slot: Slot) -> Holder:
+    found = slot.read()
+    assert found
+    return msgspec.json.decode(found[0], type=Holder)
+
+
+def put(slot: Slot, holder: Holder) -> None:
+    """As if it had been left there."""
+    found = slot.read()
+    assert slot.swap(msgspec.json.encode(holder).decode(), found and found[1])
+
+
+def taken(slot: Slot, what: str = "me", ttl_seconds: float = LONG) -> None:
+    with leased(slot, what, ttl_seconds):
+        assert seen(slot).what == what
+
+
+def until(happened: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something that another thread does; the limit only ends a test that would never end."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def lost(lease: Lease) -> bool:
+    try:
+        lease.check()
+    except LeaseError:
+        return True
+    return False
+
+
+def test_taken_renewed_and_given_back(slot: LocalSlot) -> None:
+    with leased(slot, "me", AWAKE) as lease:
+        first = seen(slot)
+        until(lambda: seen(slot).renewals > first.renewals)
+        lease.check()
+        assert replace_times(seen(slot)) == replace_times(first)
+    assert seen(slot).released
+    taken(slot, "the next one")
+
+
+def replace_times(holder: Holder) -> Holder:
+    return msgspec.structs.replace(holder, renewals=0, renewed=0.0)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_given_back_on_the_way_out(error: type[BaseException], slot: LocalSlot) -> None:
+    with pytest.raises(error), leased(slot, "me"):
+        raise error
+    assert seen(slot).released
+
+
+def test_refused_while_another_process_holds_it(slot: LocalSlot) -> None:
+    with holder(str(slot.path)) as process:
+        with pytest.raises(LeaseError, match=IN_USE) as refused:
+            taken(slot)
+        assert f"process {process.pid} on" in str(refused.value)
+        assert refused.value.exit_code == 8
+        assert "wait until it has ended" in refused.value.hint
+        assert not seen(slot).released
+    taken(slot)
+
+
+def test_refused_to_another_thread_of_the_same_process(slot: LocalSlot) -> None:
+    with leased(slot, "me"), pytest.raises(LeaseError, match=f"in use: me since .* \\(process {os.getpid()} on"):
+        taken(slot)
+    taken(slot)
+
+
+def test_free_at_once_when_its_process_was_killed(slot: LocalSlot) -> None:
+    """Its lease would last for ten minutes more."""
+    with holder(str(slot.path)) as process:
+        killed(process)
+        assert not seen(slot).released
+        taken(slot)
+
+
+def test_a_process_with_the_number_of_a_dead_one_does_not_hold_it(slot: LocalSlot) -> None:
+    with leased(slot, "me", LONG):
+        mine = seen(slot)
+    put(slot, mine)
+    with pytest.raises(LeaseError):
+        taken(slot)
+    put(slot, msgspec.structs.replace(mine, process_started=mine.process_started - 60))
+    taken(slot)
+
+
+def test_free_after_its_time_when_its_process_was_killed_elsewhere(slot: LocalSlot, caplog: pytest.LogCaptureFixture) -> None:
+    with holder(str(slot.path), SHORT, ELSEWHERE) as process:
+        killed(process)
+        assert not is_free(seen(slot))
+        with caplog.at_level(logging.INFO, "clickstream"):
+            taken(slot)
+    assert "waiting up to 1 s: the tables may be in use: test-holder since" in caplog.text
+
+
+def test_refused_when_it_was_renewed_elsewhere_meanwhile(slot: LocalSlot) -> None:
+    with holder(str(slot.path), AWAKE, ELSEWHERE) as process:
+        before = seen(slot).renewals
+        with pytest.raises(LeaseError, match=f"process {process.pid} on {ELSEWHERE}"):
+            taken(slot)
+        assert seen(slot).renewals > before
+
+
+def test_what_nobody_renewed_for_very_long_needs_no_watching(slot: LocalSlot) -> None:
+    with leased(slot, "me", LONG):
+        mine = seen(slot)
+    put(slot, msgspec.structs.replace(mine, host="gone", renewed=mine.renewed - 61 * LONG))
+    taken(slot)
+
+
+def given_back(slot: Slot) -> None:
+    taken(slot)
+
+
+def left_by_the_dead(slot: Slot) -> None:
+    with leased(slot, "me"):
+        mine = seen(slot)
+    put(slot, msgspec.structs.replace(mine, process_started=mine.process_started - 60))
+
+
+@pytest.mark.parametrize(
+    "before", [lambda _: None, given_back, left_by_the_dead], ids=["nothing", "given back", "left by the dead"]
+)
+def test_one_of_many_wins(before: Callable[[Slot], None], tmp_path: Path) -> None:
+    slots = [LocalSlot(tmp_path / str(number) / "_lease.json") for number in range(RACES)]
+    for slot in slots:
+        before(slot)
+    for first, *others in races([str(slot.path) for slot in slots]):
+        assert first == HELD
+        assert all(answer.startswith("the tables are in use: test-holder since") for answer in others)
+
+
+def stolen(slot: Slot) -> None:
+    """As another machine takes it that has not seen it renewed for long enough."""
+    done = None
+    while done is None:
+        text, version = slot.read() or ("", None)
+        thief = msgspec.structs.replace(msgspec.json.decode(text, type=Holder), id="thief", host="thief's", what="the thief")
+        done = slot.swap(msgspec.json.encode(thief).decode(), version)
+
+
+def test_who_lost_it_commits_nothing_more(tmp_path: Path) -> None:
+    pipeline = LocalPipeline(tmp_path)
+    slot = LocalSlot(tmp_path / "lake" / "_lease.json")
+    first, second = (write(tmp_path / "raw", f"{name}.gz", line(event(name)), b"broken") for name in "ab")
+    with leased(slot, "me", AWAKE) as lease:
+        pipeline.lake = replace(pipeline.lake, guard=lease.check)
+        pipeline.ingest(first)
+        before = versions(pipeline)
+        stolen(slot)
+        until(lambda: lost(lease))
+        with pytest.raises(LeaseError, match="lost to another process") as error:
+            pipeline.ingest(second)
+        assert error.value.exit_code == 8
+        assert versions(pipeline) == before
+    assert seen(slot).what == "the thief"  # who lost it gives nothing back
+    pipeline.lake = replace(pipeline.lake, guard=lambda: None)
+    pipeline.ingest_again(second)
+    assert len(pipeline.rows("event")) == 2
+
+
+def versions(pipeline: LocalPipeline) -> dict[str, int]:
+    return {name: pipeline.lake.open(table).version() for name, table in TABLES.items()}
+
+
+def test_who_could_not_renew_it_in_time_commits_nothing_more(slot: LocalSlot, caplog: pytest.LogCaptureFixture) -> None:
+    """The disk, or the network, is gone, and comes back."""
+    with leased(slot, "me", SHORT) as lease:
+        away = slot.path.parent.with_name("away")
+        slot.path.parent.rename(away)
+        slot.path.parent.write_text("in the way")
+        until(lambda: lost(lease))
+        slot.path.parent.unlink()
+        away.rename(slot.path.parent)
+    assert "could not be renewed" in caplog.text
+
+
+class Forgetful:
+    """A slot whose answer to some writes is lost on the way: they are done, but the writer sees an error."""
+
+    def __init__(self, slot: Slot, failing: set[int]) -> None:
+        self._slot, self._failing, self.writes = slot, failing, 0
+
+    def read(self) -> tuple[str, Version] | None:
+        return self._slot.read()
+
+    def swap(self, text: str, expected: Version | None) -> Version | None:
+        self.writes += 1
+        done = self._slot.swap(text, expected)
+        if self.writes in self._failing:
+            raise OSError("no answer")
+        return done
+
+
+def test_a_renewal_whose_answer_was_lost_is_our_own(slot: LocalSlot) -> None:
+    forgetful = Forgetful(slot, {2, 3})
+    with leased(forgetful, "me", AWAKE / 2) as lease:
+        until(lambda: forgetful.writes > 4)
+        lease.check()
+    assert seen(slot).released
+
+
+@pytest.mark.parametrize("error", [None, SinkError("what really happened")], ids=str)
+def test_an_error_at_the_end_hides_nothing(error: SinkError | None, slot: LocalSlot, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(SinkError, match="what really happened") if error else nullcontext(), leased(Unwritable(slot), "me"):
+        if error:
+            raise error
+    assert "could not be given back: the disk is gone" in caplog.text
+
+
+class Unwritable(Forgetful):
+    """A slot that takes one write."""
+
+    def __init__(self, slot: Slot) -> None:
+        super().__init__(slot, set())
+
+    def swap(self, text: str, expected: Version | None) -> Version | None:
+        if self.writes:
+            raise OSError("the disk is gone")
+        return super().swap(text, expected)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", '{"id": 1}'])
+def test_a_text_that_is_no_lease(text: str, slot: LocalSlot) -> None:
+    slot.path.parent.mkdir(parents=True)
+    slot.path.write_text(text)
+    with pytest.raises(SinkError, match="the lease on the tables cannot be taken") as error:
+        taken(slot)
+    assert error.value.exit_code == 4
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Path:
+    config = tmp_path / "pipeline.yaml"
+    config.write_text(
+        f"project_id: test\nsource: {{uri: {tmp_path}/raw}}\nsink: {{uri: {tmp_path}/lake}}\n"
+        "apps:\n  shop: {transformer: clickstream_sdk}\n"
+    )
+    write(tmp_path / "raw", "a.gz", line(event("a")))
+    return config
+
+
+@pytest.mark.parametrize("command", [["run"], ["replay"]], ids=lambda each: each[0])
+def test_commands_beside_an_active_holder(command: list[str], pipeline: Path) -> None:
+    with holder(str(pipeline.parent / "lake" / "_lease.json")) as process:
+        clickstream = str(Path(sys.executable).with_name("clickstream"))
+        done = subprocess.run([clickstream, *command, "--config", str(pipeline)], capture_output=True, text=True, check=False)
+        assert done.returncode == 8, done.stderr
+        assert "error: the tables are in use: test-holder since 20" in done.stderr
+        assert f"(process {process.pid} on" in done.stderr
+        assert "hint: wait until it has ended" in done.stderr
+    assert not [name for name in ALL_TABLES if (pipeline.parent / "lake" / name).exists()]
+
+
+def test_who_holds_it_is_told_without_waiting(tmp_path: Path) -> None:
+    config = config_for(tmp_path)
+    with lock_lake(config, "me") as lake:
+        found = holder_of(config, lake.storage)
+        assert found
+        assert (found.what, found.process) == ("me", os.getpid())
+        lake.guard()
+    assert holder_of(config, lake.storage) is None

@@ -1,0 +1,57 @@
+"""What a run tells: a bar at a terminal, log lines elsewhere."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import logging
+import re
+from types import ModuleType
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from streaming_app.commands import backfill, rebuild
+from streaming_app.commands.erase import command as erase
+from streaming_app.commands.replay import command as replay
+from streaming_app.commands.reprocess import command as reprocess
+from streaming_app.metrics.progress import Progress, progress_for
+
+BATCH: dict[str, Any] = {"batch_id": 7, "files": 2, "received": 3000, "written": 2990, "duplicate": 10, "quarantined": 0}
+SECONDS = {"pass_seconds": 1.0, "commit_seconds": 0.5}
+
+
+def tell(progress: Progress) -> None:
+    with progress:
+        progress.phase("start")
+        progress.phase("ingest")
+        progress.backlog(5, 1_500_000)
+        progress.batch(BATCH | SECONDS)
+        progress.batch(BATCH | SECONDS)
+        progress.phase("derive")
+
+
+def test_at_a_terminal() -> None:
+    screen = io.StringIO()
+    tell(progress_for(Console(file=screen, force_terminal=True, width=200)))
+    assert "4 of 5 files; batch 7: 2 files, 3,000 received" in screen.getvalue()
+    assert "done" in screen.getvalue()
+
+
+def test_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="clickstream"):
+        tell(progress_for(Console(file=io.StringIO(), force_terminal=False)))
+    assert caplog.messages[2] == "5 unprocessed files, 1.5 MB"
+    assert caplog.messages[3] == "batch 7: 2 files, 3,000 received, 2,990 written, 10 duplicate, 0 quarantined, 1.5 s"
+
+
+@pytest.mark.parametrize("command", [backfill, erase, rebuild, replay, reprocess], ids=lambda module: module.__name__)
+def test_every_phase_of_a_command_has_words(command: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    """Each that it may report, not only those that it lists."""
+    reported = re.findall(r'progress\.phase\("(\w+)"\)', inspect.getsource(command))
+    assert set(reported) <= set(command.PHASES)
+    with caplog.at_level(logging.INFO, "clickstream"), progress_for(Console(file=io.StringIO()), command.PHASES) as progress:
+        for phase in command.PHASES:
+            progress.phase(phase)
+    assert len(caplog.messages) == len(command.PHASES)
