@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES_WITH_LINKS = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*/README.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+PATH = re.compile(r"`((?:[\w-]+/)*[\w-]+\.py)`")
+MODULE = re.compile(r"python -m ((?:streaming_app|submitter|benchmarks|supply_chain|docs_site|tests)\b[\w.]*)")
 FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 
 
@@ -45,6 +47,28 @@ def headings(page: Path) -> set[str]:
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title) for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
     return {re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_LINKS, ids=name_of)
+def test_modules_that_are_named_exist(page: Path) -> None:
+    """Paths in backticks, from the root or below the application's; and what ``python -m`` is given."""
+    text = page.read_text(encoding="utf-8")
+    paths = {*PATH.findall(text), *(f"{name.replace('.', '/')}.py" for name in MODULE.findall(text))}
+    places = (ROOT, ROOT / "streaming_app", page.parent)
+    missing = [
+        path
+        for path in sorted(paths)
+        if not any((root / path).exists() or (root / path).with_suffix("").is_dir() for root in places)
+    ]
+    assert missing == []
+
+
+def test_the_architecture_names_every_folder() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    folders = [each.parent for each in (ROOT / "streaming_app").glob("*/__init__.py")] + [
+        each.parent for each in ROOT.glob("*/__init__.py") if each.parent.name != "streaming_app"
+    ]
+    assert [folder.name for folder in folders if f"**`{folder.name}/`**" not in text] == []
 
 
 def test_every_page_is_in_the_navigation() -> None:
