@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -30,12 +31,25 @@ Every key of `pipeline.yaml`. Generated from the models in `streaming_app/config
 
 
 def configuration_page() -> str:
-    """Return the page as Markdown: a section for each section of the file, a row for each key."""
+    """Return the page as Markdown: a section for each section of the file and each plugin's options, a row for each key."""
     parts = [_HEAD]
-    for path, model in _sections("", Config):
-        parts.append(f"\n## {f'`{path}`' if path else 'Top level'}\n\n| key | type | default | meaning |\n|---|---|---|---|\n")
-        parts.extend(_row(name, field) for name, field in model.model_fields.items())
+    parts += (_table("##", f"`{path}`" if path else "Top level", path, model) for path, model in _sections("", Config))
+    for kind in ("enrichers", "transformers"):
+        parts.append(f"\n## Options of built-in {kind}\n")
+        parts += (_table("###", f"`{path}`", path, model) for path, model in _plugins(kind))
     return "".join(parts)
+
+
+def _table(level: str, title: str, path: str, model: type[BaseModel]) -> str:
+    rows = "".join(_row(path, name, field) for name, field in model.model_fields.items())
+    return f"\n{level} {title}\n\n| key | type | default | meaning |\n|---|---|---|---|\n{rows}"
+
+
+def _plugins(kind: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The options of the built-in plugins that have any, by their names in the configuration."""
+    for each in sorted(entry_points(group=f"clickstream.{kind}"), key=lambda entry: entry.name):
+        if each.value.startswith("streaming_app.") and (options := getattr(each.load(), "Options", None)):
+            yield from _sections(each.name, options)
 
 
 def _sections(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
@@ -55,10 +69,17 @@ def _is_section(annotation: Any) -> TypeIs[type[BaseModel]]:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    meaning = _meaning(field.description or "see below")
+def _row(path: str, name: str, field: FieldInfo) -> str:
+    meaning = _meaning(field.description or "")
+    if _is_section(field.annotation):
+        meaning = f"{meaning} Keys: [`{name}`](#{_anchor(f'{path}.{name}')})".strip()
     cells = (f"`{name}`", " ".join([_type(field.annotation), *_constraints(field.metadata)]), _default(field), meaning)
     return f"| {' | '.join(each.replace('|', chr(92) + '|') for each in cells)} |\n"
+
+
+def _anchor(path: str) -> str:
+    """The anchor of a section's heading."""
+    return re.sub(r"[^\w-]", "", path)
 
 
 def _meaning(text: str) -> str:
@@ -78,8 +99,9 @@ def _type(annotation: Any) -> str:
         return f"list of {_type(arguments[0])}"
     if origin is dict:
         return f"{_type(arguments[0])} → {_type(arguments[1])}"
-    first = _type(next(each for each in arguments if each is not NoneType))  # of X | None, or Annotated[X, …]
-    return " ".join([first, *_constraints(arguments[1:])]) if origin is Annotated else first
+    if origin is Annotated:
+        return " ".join([_type(arguments[0]), *_constraints(arguments[1:])])
+    return " or ".join(dict.fromkeys(_type(each) for each in arguments if each is not NoneType))
 
 
 def _constraints(metadata: Any) -> Iterator[str]:
@@ -107,7 +129,7 @@ def _default(field: FieldInfo) -> str:
         return "absent"
     if isinstance(value, BaseModel):
         own = {name: getattr(value, name) for name in type(value).model_fields if name in value.model_fields_set}
-        return ", ".join(f"`{name}: {each}`" for name, each in own.items()) or "see below"
+        return ", ".join(f"`{name}: {each}`" for name, each in own.items()) or "-"
     if isinstance(value, dict | tuple):
         return ", ".join(f"`{each}`" for each in value) or "none"
     if isinstance(value, bool):
