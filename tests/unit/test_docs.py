@@ -13,6 +13,7 @@ from docs_site.reference import PAGES, page_path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES_WITH_LINKS = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*/README.md")])
+RECORDS = sorted(DOCS.glob("decisions/[0-9]*.md"))
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"`((?:[\w-]+/)*[\w-]+\.py)`")
 MODULE = re.compile(r"python -m ((?:streaming_app|submitter|benchmarks|supply_chain|docs_site|tests)\b[\w.]*)")
@@ -69,6 +70,29 @@ def test_the_architecture_names_every_folder() -> None:
         each.parent for each in ROOT.glob("*/__init__.py") if each.parent.name != "streaming_app"
     ]
     assert [folder.name for folder in folders if f"**`{folder.name}/`**" not in text] == []
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)
+def test_decision_record_has_the_four_parts(record: Path) -> None:
+    """Its number is that of its file, and the index has it."""
+    title, *parts = re.findall(r"^##? (.+)$", record.read_text(encoding="utf-8"), re.MULTILINE)
+    number, _, words = title.partition(". ")
+    assert record.name.startswith(f"{int(number):04}-")
+    assert parts == ["Context", "Decision", "Consequences", "Measurement"]
+    assert f"| {number} | [{words}]({record.name}) |" in (record.parent / "index.md").read_text(encoding="utf-8")
+
+
+def test_decision_records_are_numbered_without_gaps() -> None:
+    assert [int(record.name[:4]) for record in RECORDS] == list(range(1, len(RECORDS) + 1))
+
+
+def test_the_site_loads_nothing_from_elsewhere() -> None:
+    """No font or script of another host; a mermaid diagram would fetch its script."""
+    site = YAML(typ="safe").load((ROOT / "mkdocs.yml").read_text())
+    assert site["theme"]["font"] is False
+    assert "://" not in "".join([*site["extra_css"], *site.get("extra_javascript", [])])
+    embedded = re.compile(r"```mermaid|!\[[^\]]*\]\(\w+://|<(?:script|img|iframe)\b")
+    assert [name_of(page) for page in DOCS.rglob("*.md") if embedded.search(page.read_text(encoding="utf-8"))] == []
 
 
 def test_every_page_is_in_the_navigation() -> None:
