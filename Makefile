@@ -37,7 +37,7 @@ bench: env ## measure 1,000,000 and 4,000,000 events
 	@$(RUN) python -m benchmarks.run
 
 docs: env ## build the documentation's site into site/; fails on a broken link
-	@NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build
 
 reference: env ## write the reference pages of docs/ from the code
 	@$(RUN) python -m docs_site
