@@ -38,7 +38,7 @@ def _about(name: str, value: Any) -> str:
     if inspect.isclass(value) and issubclass(value, Enum):
         return f"{_prose(value.__doc__)}\n\n{', '.join(f'`{each.value}`' for each in value)}"
     if inspect.isclass(value) and issubclass(value, BaseException):
-        return f"Exception, a `{value.__mro__[1].__name__}`. {_prose(value.__doc__)}"
+        return f"Exception, derived from `{value.__mro__[1].__name__}`. {_prose(value.__doc__)}"
     if inspect.isclass(value):
         return "\n\n".join([_prose(value.__doc__), *_fields(value), *_methods(value)])
     if inspect.isfunction(value):
@@ -67,8 +67,23 @@ def _methods(value: type[Any]) -> Iterator[str]:
             yield f"`{name}{_signature(method)}`\n\n{_prose(method.__doc__)}".strip()
 
 
+class _Annotation(str):
+    """An annotation as it is written: its representation has no quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def _signature(function: Any) -> str:
-    return str(inspect.signature(function)).replace("'", "").replace("<factory>", "…")
+    found = inspect.signature(function)
+    parameters = [each.replace(annotation=_written(each.annotation)) for each in found.parameters.values()]
+    return str(found.replace(parameters=parameters, return_annotation=_written(found.return_annotation)))
+
+
+def _written(annotation: Any) -> Any:
+    return _Annotation(annotation) if isinstance(annotation, str) else annotation
 
 
 def _literal_below(name: str) -> str:
@@ -83,7 +98,8 @@ def _literal_below(name: str) -> str:
 def _prose(docstring: str | None) -> str:
     """A docstring as Markdown: literals, roles, sections such as ``Raises``, definitions and examples."""
     text = inspect.cleandoc(docstring or "")
-    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text).replace("``", "`").replace("<", "&lt;")
+    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text).replace("<", "&lt;")
+    text = re.sub(r"(?<!`)``(?!`)", "`", text)
     return "\n\n".join(_paragraph(each.splitlines()) for each in re.split(r"\n\n(?![ ])|\n(?=Raises:)", text) if each.strip())
 
 
