@@ -67,7 +67,7 @@ def browsers() -> list[str]:
 
 
 def rows() -> Iterable[tuple[str, Callable[[str], bool]]]:
-    """Each way to tell a bot, by its name."""
+    """Each way to recognise a bot, by its name."""
     everything = Patterns(each["pattern"] for each in CRAWLER_USER_AGENTS_DATA)
     yield f"{UA_PARSER} alone", lambda agent: UA_PARSER in by_source(agent)
     yield f"{CRAWLERS} alone", lambda agent: CRAWLERS in by_source(agent)

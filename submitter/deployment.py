@@ -1,4 +1,4 @@
-"""What the stack tells the submitter about itself, by environment variables."""
+"""The settings of the submitter's stack, from environment variables."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How far raw files grow when they are unpacked, as the last micro-batches measured it.
 
 A micro-batch adds a file with one row to ``run_metrics``, so the statistics in its Delta log are the values themselves: the
-log's newest commits tell them without a reader of Parquet in the Lambda. The files of a compaction have more rows: they are
+log's newest commits have them without a reader of Parquet in the Lambda. The files of a compaction have more rows: they are
 passed over.
 """
 
@@ -28,7 +28,9 @@ def compression_ratio(objects: Objects, run_metrics_uri: str) -> float:
 
 def _sizes(objects: Objects, log: str) -> Iterator[tuple[int, int]]:
     """Stored and decoded bytes of the newest micro-batches."""
-    commits = sorted(each.uri for each in objects.children(log) if each.name.endswith(".json") and each.name[:-5].isdecimal())
+    commits = sorted(
+        each.uri for each in objects.list_directory(log) if each.name.endswith(".json") and each.name[:-5].isdecimal()
+    )
     for uri in commits[-NEWEST:]:
         for line in objects.lines(uri):
             added = json.loads(line).get("add") if line else None

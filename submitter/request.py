@@ -57,7 +57,7 @@ def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str
 
 
 def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[str, str]:
-    """What spark-submit is told, the configuration's own settings last."""
+    """The settings of spark-submit, the configuration's own ones last."""
     emr = config.emr
     python = {"PYSPARK_PYTHON": emr.python, "PYTHONPATH": ENVIRONMENT}
     return {

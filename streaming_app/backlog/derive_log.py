@@ -35,7 +35,7 @@ class Place:
 def derive_is_behind(config: Config, objects: Objects) -> bool:
     """Whether a run that died left events or changes that ``user`` and ``session`` do not know yet."""
     checkpoint = absolute(config.checkpoint_uri("derive"))
-    if has_unfinished_batch(objects, checkpoint) or any(objects.children(absolute(config.checkpoint_uri("stale_users")))):
+    if has_unfinished_batch(objects, checkpoint) or any(objects.list_directory(absolute(config.checkpoint_uri("stale_users")))):
         return True
     places = [_place(each) for each in committed_offsets(objects, checkpoint)] or [Place() for _ in DERIVED_FROM]
     tables = (absolute(config.table_uri(name)) for name in DERIVED_FROM)
@@ -59,7 +59,7 @@ def _place(offset: dict[str, int | str | bool]) -> Place:
 def _has_news(objects: Objects, table: str, place: Place) -> bool:
     if place.inside:
         return True
-    names = (each.name for each in objects.children(f"{table}/_delta_log"))
+    names = (each.name for each in objects.list_directory(f"{table}/_delta_log"))
     versions = [int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdecimal()]
     unseen = sorted(version for version in versions if version >= place.version)
     if not unseen:

@@ -13,14 +13,14 @@ from wcmatch import fnmatch
 
 from streaming_app.backlog.file_log import committed_files, has_unfinished_batch
 from streaming_app.backlog.set_aside import set_aside_files
-from streaming_app.backlog.source_partitions import Window, is_visible
-from streaming_app.backlog.unreadable_names import NO_NAMES, is_blocked, odd_name, place_of
-from streaming_app.storage.objects import Found, Objects
+from streaming_app.backlog.source_partitions import SourcePartition, is_visible
+from streaming_app.backlog.unreadable_names import NO_NAMES, directory_of, is_blocked, unreadable_name
+from streaming_app.storage.objects import ObjectInfo, Objects
 
-MOST_PLACES = 200
+MAX_DIRECTORIES = 200
 """Folders that are handed to Spark one by one; with more it lists the window itself."""
 
-MOST_ODD = 1_000
+MAX_UNREADABLE_NAMES = 1_000
 """So many files that Spark cannot be given are set aside in a run; the next run goes on."""
 
 
@@ -28,17 +28,18 @@ MOST_ODD = 1_000
 class Backlog:
     """Unprocessed files of a window: number, stored bytes, and which work it is, as a number that two equal backlogs share."""
 
-    window: Window
+    source_partition: SourcePartition
     files: int = 0
     bytes: int = 0
     oldest: float | None = None
     """When the oldest of them was written, epoch seconds."""
     places: set[str] = field(default_factory=set)
-    """The folders that they lie in, or they themselves where Spark cannot list these; incomplete beyond :data:`MOST_PLACES`."""
+    """The directories that they lie in, or they themselves where Spark cannot list these; incomplete beyond
+    :data:`MAX_DIRECTORIES`."""
     blocked: frozenset[str] = frozenset()
     """Folders that Spark cannot list, nor any folder above them."""
     odd: dict[str, str] = field(default_factory=dict)
-    """Those that Spark cannot be given, and why; no more than :data:`MOST_ODD` of them."""
+    """Those that Spark cannot be given, and why; no more than :data:`MAX_UNREADABLE_NAMES` of them."""
     unread: dict[int, int] = field(default_factory=dict)
     """The others by key: their sizes, bytes."""
     unfinished: bool = False
@@ -53,7 +54,7 @@ class Backlog:
     def add(self, listed: Listed, key: int) -> None:
         found = listed.found
         if listed.odd is not None:
-            if len(self.odd) == MOST_ODD:
+            if len(self.odd) == MAX_UNREADABLE_NAMES:
                 return
             self.odd[found.uri] = listed.odd
         self.files += 1
@@ -62,16 +63,16 @@ class Backlog:
         self.digest ^= key
         if listed.odd is None:
             self.unread[key] = found.size
-            if len(self.places) <= MOST_PLACES:
+            if len(self.places) <= MAX_DIRECTORIES:
                 self.places.add(listed.place)
 
     @property
     def given(self) -> set[str]:
         """What Spark is sent to: the places, or the window's roots, which it lists, where there are too many of them."""
-        if self.blocked or 0 < len(self.places) <= MOST_PLACES:
-            return set(sorted(self.places)[:MOST_PLACES])
-        odd = (root.uri for root in self.window.roots if root.problem or odd_name(root, []))
-        return {root.uri for root in self.window.roots} - {*odd, *self.odd}
+        if self.blocked or 0 < len(self.places) <= MAX_DIRECTORIES:
+            return set(sorted(self.places)[:MAX_DIRECTORIES])
+        odd = (root.uri for root in self.source_partition.roots if root.problem or unreadable_name(root, []))
+        return {root.uri for root in self.source_partition.roots} - {*odd, *self.odd}
 
     def set_aside(self, odd: dict[str, str]) -> None:
         """Spark cannot be given these either."""
@@ -83,7 +84,7 @@ class Backlog:
     @property
     def is_part(self) -> bool:
         """Whether it is more than can be done at once."""
-        return len(self.odd) == MOST_ODD or bool(self.blocked and len(self.places) > MOST_PLACES)
+        return len(self.odd) == MAX_UNREADABLE_NAMES or bool(self.blocked and len(self.places) > MAX_DIRECTORIES)
 
 
 class Listed(NamedTuple):
@@ -92,31 +93,35 @@ class Listed(NamedTuple):
     ``blocks`` is a folder that Spark cannot list because of it.
     """
 
-    found: Found
+    found: ObjectInfo
     place: str
     odd: str | None = None
     blocks: str | None = None
 
 
 def unprocessed(
-    window: Window, glob: str, objects: Objects, enough_bytes: float = math.inf, blocked: frozenset[str] = frozenset()
+    source_partition: SourcePartition,
+    glob: str,
+    objects: Objects,
+    enough_bytes: float = math.inf,
+    blocked: frozenset[str] = frozenset(),
 ) -> Backlog:
     """The backlog of one window; counting stops at ``enough_bytes`` stored bytes; to ``blocked`` folders Spark is not to be sent.
 
     In memory are two numbers for each file (about 100 bytes in a Python set or dict) and one page of the listing.
     """
-    done = _Done(window, objects)
-    unfinished = has_unfinished_batch(objects, window.checkpoint)
-    backlog = _counted(Backlog(window, unfinished=unfinished, blocked=blocked), done, glob, objects, enough_bytes)
+    done = _Done(source_partition, objects)
+    unfinished = has_unfinished_batch(objects, source_partition.checkpoint)
+    backlog = _counted(Backlog(source_partition, unfinished=unfinished, blocked=blocked), done, glob, objects, enough_bytes)
     if backlog.blocked > blocked:  # known only when all is listed; then files of folders above have to be places of their own
-        again = Backlog(window, unfinished=unfinished, blocked=backlog.blocked)
+        again = Backlog(source_partition, unfinished=unfinished, blocked=backlog.blocked)
         return _counted(again, done, glob, objects, enough_bytes)
     return backlog
 
 
 def _counted(backlog: Backlog, done: _Done, glob: str, objects: Objects, enough_bytes: float) -> Backlog:
     blocked = set(backlog.blocked)
-    for listed in listed_files(backlog.window, glob, objects, backlog.blocked):
+    for listed in listed_files(backlog.source_partition, glob, objects, backlog.blocked):
         if listed.blocks:
             blocked.add(listed.blocks)
         key = key_of(listed.found.uri)
@@ -133,8 +138,8 @@ def still_unread(backlog: Backlog, glob: str, objects: Objects) -> Iterator[str]
     """The files of ``unread`` that are still there, and that the window's stream has not committed though it was sent there."""
     if not backlog.unread:
         return
-    done, given = _Done(backlog.window, objects), backlog.given
-    for found, place, odd, _ in listed_files(backlog.window, glob, objects, backlog.blocked):
+    done, given = _Done(backlog.source_partition, objects), backlog.given
+    for found, place, odd, _ in listed_files(backlog.source_partition, glob, objects, backlog.blocked):
         key = key_of(found.uri)
         is_given = place in given or any(place.startswith(f"{each}/") for each in given)
         if key in backlog.unread and odd is None and is_given and key not in done.committed:
@@ -145,16 +150,16 @@ def still_unread(backlog: Backlog, glob: str, objects: Objects) -> Iterator[str]
 class _Done:
     """Keys of the files that need nothing more: looked up when the first file is met, and only once."""
 
-    window: Window
+    source_partition: SourcePartition
     objects: Objects
 
     @cached_property
     def committed(self) -> set[int]:
-        return {key_of(uri) for uri in committed_files(self.objects, self.window.checkpoint)}
+        return {key_of(uri) for uri in committed_files(self.objects, self.source_partition.checkpoint)}
 
     @cached_property
     def set_aside(self) -> set[int]:
-        return {key_of(uri) for uri in set_aside_files(self.objects, self.window)}
+        return {key_of(uri) for uri in set_aside_files(self.objects, self.source_partition)}
 
 
 def key_of(uri: str) -> int:
@@ -162,20 +167,22 @@ def key_of(uri: str) -> int:
     return int.from_bytes(blake2b(uri.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-def readable_files(window: Window, glob: str, objects: Objects) -> Iterator[tuple[Found, str]]:
+def matching_files(source_partition: SourcePartition, glob: str, objects: Objects) -> Iterator[tuple[ObjectInfo, str]]:
     """The files of a window that Spark's file source reads, each with the place to send Spark to."""
-    return ((each.found, each.place) for each in listed_files(window, glob, objects) if each.odd is None)
+    return ((each.found, each.place) for each in listed_files(source_partition, glob, objects) if each.odd is None)
 
 
-def listed_files(window: Window, glob: str, objects: Objects, blocked: frozenset[str] = frozenset()) -> Iterator[Listed]:
+def listed_files(
+    source_partition: SourcePartition, glob: str, objects: Objects, blocked: frozenset[str] = frozenset()
+) -> Iterator[Listed]:
     """The files of a window that are to be read, also those that Spark cannot be given.
 
     ``blocked`` are the folders that Spark cannot list: of what is in them, or above them, each file is a place of its own.
     """
-    for root in window.roots:
+    for root in source_partition.roots:
         for found in objects.files(root.uri) if root.is_folder and not root.problem else (root,):
             below = found.uri.removeprefix(root.uri)[1:].split("/") if found.uri != root.uri else []
-            odd = odd_name(root, below)
+            odd = unreadable_name(root, below)
             hidden = not all(is_visible(part) or part in NO_NAMES for part in below or [root.name])
             if found.is_folder:
                 if not hidden:
@@ -186,7 +193,7 @@ def listed_files(window: Window, glob: str, objects: Objects, blocked: frozenset
             elif odd or found.problem:
                 yield Listed(found, "", odd.why if odd else found.problem, odd.blocks if odd else None)
             else:
-                place = place_of(root, below)
+                place = directory_of(root, below)
                 yield Listed(found, found.uri if is_blocked(place, blocked) else place)
 
 

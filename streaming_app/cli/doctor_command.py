@@ -19,7 +19,7 @@ def doctor(
     spark: Annotated[bool, Parameter(negative="", help="also read the jars and start Spark, which takes some seconds")] = False,
     json: Annotated[bool, Parameter(negative="", help="print one JSON object a line")] = False,
 ) -> None:
-    """Look at all that a run needs, and say what to mend; makes no tables. The exit code is 5 where a run would not work.
+    """Check all that a run needs, and say what to fix; creates no tables. The exit code is 5 where a run would not work.
 
     Example: clickstream doctor --config conf/pipeline.yaml --spark
     """

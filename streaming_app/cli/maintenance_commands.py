@@ -37,7 +37,7 @@ def optimize(
         print_plan([_compaction(each) for each in plan], json=json)
         return
     result: dict[str, Any] = {"partitions": 0}
-    if plan:  # where nothing is due, nobody is kept waiting and no audit row is left
+    if plan:  # where nothing is due, the lock is not taken and no audit row is written
         with progress_for(console(stderr=True), ()) as progress:
             result = optimizing.run(loaded, chosen, progress)
     print_result(result, json=json, nothing="no partition has enough small files to be worth it")
@@ -59,7 +59,7 @@ def vacuum(
     retention_hours: Annotated[
         int, Parameter(help="keep what a version of so many hours needs", validator=validators.Number(gte=0))
     ] = vacuuming.RETENTION_HOURS,
-    force: Annotated[bool, Parameter(negative="", help="though something may still need what is deleted")] = False,
+    force: Annotated[bool, Parameter(negative="", help="delete even what may still be needed")] = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:

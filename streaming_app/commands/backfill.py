@@ -5,9 +5,7 @@ Events that are stored already are duplicates, and so are elements in quarantine
 
 from __future__ import annotations
 
-from typing import Any
-
-from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.days import Days, raw_folders
 from streaming_app.commands.operation import operation, resume_directory
@@ -17,6 +15,7 @@ from streaming_app.errors import SourceError
 from streaming_app.ingest.stream import ingest
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
 from streaming_app.storage.any_objects import AnyObjects
@@ -46,7 +45,7 @@ def run(config: Config, days: Days, progress: Progress) -> Summary:
         summary = Summary(this.job_id)
         storage = this.lake.storage
 
-        def batch_done(metrics: dict[str, Any]) -> None:
+        def batch_done(metrics: BatchMetrics) -> None:
             summary.add(metrics)
             progress.batch(metrics)
 
@@ -76,5 +75,5 @@ def _backlog(config: Config, days: Days, checkpoint: str) -> Backlog:
             f"{config.source.uri}: there is no folder year=/month=/day= of {days}",
             "a backfill goes by these folders; files outside of them are read by `clickstream run` only",
         )
-    window = Window(f"backfill {days}", tuple(folders), absolute(checkpoint), was_read=False)
-    return unprocessed(window, config.source.glob, objects)
+    source_partition = SourcePartition(f"backfill {days}", tuple(folders), absolute(checkpoint), fully_read=False)
+    return unprocessed(source_partition, config.source.glob, objects)

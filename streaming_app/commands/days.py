@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from streaming_app.backlog.source_partitions import Date, dated_folders
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError, SourceError
-from streaming_app.storage.objects import Found, Objects
+from streaming_app.storage.objects import ObjectInfo, Objects
 from streaming_app.storage.uris import absolute
 
 
@@ -48,7 +48,7 @@ class Days:
         return first <= folder <= last
 
 
-def raw_folders(config: Config, days: Days, objects: Objects) -> tuple[list[Found], list[Found]]:
+def raw_folders(config: Config, days: Days, objects: Objects) -> tuple[list[ObjectInfo], list[ObjectInfo]]:
     """The folders of the raw files that the server received on some days, and what lies in no folder of a day.
 
     Raises:

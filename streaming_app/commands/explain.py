@@ -132,7 +132,13 @@ def explain_request(line: bytes, config: Config, storage: Storage, file: str = "
     )
     if events:
         batch = Batch(
-            config, storage, stream_id="", batch_id=0, job_id="explain", created_ms=int(time.time() * 1000), window="explain"
+            config,
+            storage,
+            stream_id="",
+            batch_id=0,
+            job_id="explain",
+            created_ms=int(time.time() * 1000),
+            source_partition="explain",
         )
         table = EventTable(config.project_id, batch.address_privacy)
         table.add(request, events, Lineage(batch).of(request))

@@ -1,4 +1,4 @@
-"""Operators' commands that began and did not end: killed, and to be repeated."""
+"""Operators' commands that began and did not end: they were killed and have to be repeated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streaming_app.lake.query import dataset, snapshot
 from streaming_app.model.tables import EVENT, OPERATION
 
 HARMLESS = frozenset({"optimize", "vacuum"})
-"""What these were doing when they were killed is repaired by nothing: no row depends on it."""
+"""Commands that need not be repeated after a kill: no row depends on them."""
 
 
 @dataclass(frozen=True)

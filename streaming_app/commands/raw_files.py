@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.backlog.source_partitions import Window
-from streaming_app.backlog.unprocessed import readable_files
-from streaming_app.backlog.unreadable_names import odd_name
+from streaming_app.backlog.source_partitions import SourcePartition
+from streaming_app.backlog.unprocessed import matching_files
+from streaming_app.backlog.unreadable_names import unreadable_name
 from streaming_app.commands.days import Days, raw_folders
 from streaming_app.config.model import Config
 from streaming_app.errors import Reason
@@ -20,7 +20,7 @@ from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.process_info import sources
 from streaming_app.model.tables import CHANGE, EVENT, QUARANTINE
-from streaming_app.storage.objects import Found, Objects
+from streaming_app.storage.objects import ObjectInfo, Objects
 from streaming_app.storage.uris import absolute
 
 _CLOCKS = 1
@@ -31,11 +31,12 @@ _CLOCKS = 1
 class RawFiles:
     """Raw files of some days' events.
 
-    ``window`` holds all files that may have such events, which the server received on the days ``received``. ``missing_files``
+    ``source_partition`` holds all files that may have such events, which the server received on the days
+    ``received``. ``missing_files``
     are named by stored rows and do not exist any more; with the number of these rows.
     """
 
-    window: Window
+    source_partition: SourcePartition
     missing_files: dict[str, int]
     received: Days
 
@@ -46,12 +47,12 @@ def find_raw_files(config: Config, lake: Lake, days: Days, objects: Objects, che
     near = config.dedupe.neighbour_days + _CLOCKS
     received = days.widened(near, math.ceil(config.rules.freshness_hours / 24) + near)
     folders, strays = raw_folders(config, received, objects)
-    window = Window(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), was_read=False)
-    listed = {found.uri for found, _ in readable_files(window, config.source.glob, objects)}
+    source_partition = SourcePartition(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), fully_read=False)
+    listed = {found.uri for found, _ in matching_files(source_partition, config.source.glob, objects)}
     named = count_stored_sources(lake, days)
     # A file whose name Spark cannot read was stored by a replay: it cannot be reprocessed here, so its rows stay.
-    there = [each for each in _existing(sorted(named.keys() - listed), lake) if odd_name(each, []) is None]
-    whole = Window(window.name, (*window.roots, *there), window.checkpoint, was_read=False)
+    there = [each for each in _existing(sorted(named.keys() - listed), lake) if unreadable_name(each, []) is None]
+    whole = replace(source_partition, roots=(*source_partition.roots, *there))
     found = listed | {each.uri for each in there}
     return RawFiles(whole, {name: rows for name, rows in named.items() if name not in found}, received)
 
@@ -80,7 +81,7 @@ def count_stored_sources(lake: Lake, days: Days) -> Counter[str]:
     return found
 
 
-def _existing(uris: Iterable[str], lake: Lake) -> list[Found]:
+def _existing(uris: Iterable[str], lake: Lake) -> list[ObjectInfo]:
     found = []
     for uri in uris:
         system, path = lake.storage.filesystem(uri)
@@ -89,5 +90,5 @@ def _existing(uris: Iterable[str], lake: Lake) -> list[Found]:
         except pa.ArrowInvalid:  # a name that Arrow refuses, such as one with an empty part
             continue
         if info.is_file:
-            found.append(Found(uri, info.size))
+            found.append(ObjectInfo(uri, info.size))
     return found

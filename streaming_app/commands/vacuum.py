@@ -84,7 +84,7 @@ def _delete(this: Operation, expired: ExpiredFiles, retention_hours: int, progre
 def _unfinished(config: Config, lake: Lake) -> Iterator[tuple[str, str]]:
     """Interrupted work that has to be completed, and the remedy."""
     objects = _objects(config)
-    windows = objects.children(absolute(config.checkpoint_uri("ingest")))
+    windows = objects.list_directory(absolute(config.checkpoint_uri("ingest")))
     if any(has_unfinished_batch(objects, each.uri) for each in windows) or derive_is_behind(config, objects):
         yield "a run", "run the job first: clickstream run"
     for each in find_interrupted(lake):

@@ -19,7 +19,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
     return [(path, _message(path, each, model)) for path, each in problems]
 
 
-def placed(document: Any, path: Path, message: str) -> str:
+def format_problem(document: Any, path: Path, message: str) -> str:
     """``line: key.path: message``, the line being that of the nearest key that is there."""
     line, here = 1, document
     for key in path:

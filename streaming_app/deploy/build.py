@@ -21,7 +21,7 @@ LAMBDA_BYTES = 250 * 1024 * 1024
 """What Lambda takes, unpacked."""
 
 
-def build(out: Path, job: Target, function: Target, added: Sequence[str], tell: Callable[[str], None]) -> list[Made]:
+def build(out: Path, job: Target, function: Target, added: Sequence[str], report: Callable[[str], None]) -> list[Made]:
     """Make environment.tar.gz and main.py for the job, submitter.zip for the function that starts it, the list of all libraries
     (sbom.cdx.json), and manifest.json.
 
@@ -29,7 +29,7 @@ def build(out: Path, job: Target, function: Target, added: Sequence[str], tell: 
         out: folder to write to; other files in it are left alone.
         job, function: where each is to run.
         added: packages for the job beside the project: requirements, wheels, or folders with a pyproject.toml.
-        tell: is told what is being done.
+        report: called with a line about each step.
 
     Raises:
         EnvironmentProblem: uv or a wheel is missing, or the function would be too large.
@@ -40,23 +40,23 @@ def build(out: Path, job: Target, function: Target, added: Sequence[str], tell: 
     (out / "manifest.json").unlink(missing_ok=True)  # it would describe other files if this is interrupted
     with tempfile.TemporaryDirectory(prefix="clickstream-package-") as temporary:
         project = Path(temporary) / "project"
-        tell("packing this project")
+        report("packing this project")
         unpack_project(uv, job, project)
         made = [
-            _environment(uv, job, [_wheel(uv, each, Path(temporary)) for each in added], project, out, tell),
+            _environment(uv, job, [_wheel(uv, each, Path(temporary)) for each in added], project, out, report),
             _entry(job, out),
-            _submitter(uv, function, project, out, tell),
+            _submitter(uv, function, project, out, report),
         ]
     write_sbom({each.path.name: each.libraries for each in made if each.libraries}, out / SBOM)
     write_manifest(made, out / SBOM, out / "manifest.json")
     return made
 
 
-def _environment(uv: Uv, target: Target, added: Sequence[str], project: Path, out: Path, tell: Callable[[str], None]) -> Made:
+def _environment(uv: Uv, target: Target, added: Sequence[str], project: Path, out: Path, report: Callable[[str], None]) -> Made:
     folder, path = project.with_name("environment"), out / "environment.tar.gz"
-    tell(f"fetching the job's libraries ({target})")
+    report(f"fetching the job's libraries ({target})")
     packages = assemble(uv, target, ENVIRONMENT, added, project, folder)
-    tell(f"compressing {path.name}")
+    report(f"compressing {path.name}")
     archive.write_tar_gz(folder, path)
     return Made(path, archive.size_of(folder), target, packages, describe_libraries(folder))
 
@@ -67,9 +67,9 @@ def _entry(target: Target, out: Path) -> Made:
     return Made(path, path.stat().st_size, target, {})
 
 
-def _submitter(uv: Uv, target: Target, project: Path, out: Path, tell: Callable[[str], None]) -> Made:
+def _submitter(uv: Uv, target: Target, project: Path, out: Path, report: Callable[[str], None]) -> Made:
     folder, path = project.with_name("submitter"), out / "submitter.zip"
-    tell(f"making {path.name} ({target})")
+    report(f"making {path.name} ({target})")
     packages = assemble(uv, target, SUBMITTER, [], project, folder)
     made = Made(path, archive.size_of(folder), target, packages, describe_libraries(folder))
     check_fits(made)

@@ -1,6 +1,6 @@
 """The part of the deployment's template that is made: the tables in the Glue catalog and the saved queries of Athena.
 
-``python -m streaming_app.deploy.template conf/infra/clickstream.yaml`` makes it anew; a test tells when that is due.
+``python -m streaming_app.deploy.template conf/infra/clickstream.yaml`` writes it again; a test fails where it is out of date.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _IN_SINK = '!Sub ["s3://${{Bucket}}/${{SinkPrefix}}{path}", {{Bucket: !If [Creat
 
 
 def updated(template: str, queries: dict[str, str]) -> str:
-    """The template's text with the made part, its last, made anew. ``queries`` are SQL texts by name.
+    """The template's text with its generated last part written again. ``queries`` are SQL texts by name.
 
     Raises:
         ValueError: the template has no line that the made part begins with.

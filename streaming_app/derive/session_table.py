@@ -13,7 +13,7 @@ from streaming_app.derive.aggregates import split_into_parts
 from streaming_app.derive.isolate import SetAside, compute_isolated
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.lake.commit import TransactionId
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.upsert import Choice, Held, hold, replace, values_by_app, wanted_rows
 from streaming_app.model.arrow import as_epoch_ms
@@ -37,9 +37,9 @@ def upsert_sessions(
     earliest = pc.min(states["first_msec"]).as_py() - reach_ms
     latest = pc.max(states["last_msec"]).as_py() + reach_ms
 
-    def near(file: LiveFile) -> bool:
+    def near(file: DataFile) -> bool:
         """A session that ends before, or begins after, cannot be joined; the log's statistics tell so file by file."""
-        ends, begins = file.most.get("session_end"), file.least.get("event_timestamp")
+        ends, begins = file.max_values.get("session_end"), file.min_values.get("event_timestamp")
         return (ends is None or _epoch_ms(ends) >= earliest) and (begins is None or _epoch_ms(begins) <= latest)
 
     def make(new: pa.Table, known: pa.Table) -> pa.Table:

@@ -20,7 +20,7 @@ class Batch:
     batch_id: int
     job_id: str
     created_ms: int
-    window: str
+    source_partition: str
 
     @property
     def transaction(self) -> TransactionId:

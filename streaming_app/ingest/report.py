@@ -8,7 +8,7 @@ import msgspec
 
 from streaming_app.ingest.write.ages import Ages
 from streaming_app.ingest.write.enrich import Use
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.model.bounds import is_time
 
 
@@ -47,11 +47,11 @@ class Counts(msgspec.Struct):
 class Report(msgspec.Struct):
     """One task's, or by :func:`merged` a whole batch's, result; ``enrichers`` by their names."""
 
-    files: list[WrittenFile]
+    files: list[DataFile]
     counts: Counts
     enrichers: dict[str, Use] = msgspec.field(default_factory=dict)
 
-    def of(self, table: str) -> list[WrittenFile]:
+    def of(self, table: str) -> list[DataFile]:
         return [file for file in self.files if file.table == table]
 
 

@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from streaming_app.errors import SinkError
-from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 
@@ -44,9 +44,9 @@ class TableChange:
     skips the whole commit. Without it, the stream sees what was added.
     """
 
-    added: list[WrittenFile]
-    removed: list[LiveFile]
-    rewritten: list[WrittenFile]
+    added: list[DataFile]
+    removed: list[DataFile]
+    rewritten: list[DataFile]
     data_change: bool = False
 
     def __bool__(self) -> bool:
@@ -134,5 +134,5 @@ def _tolerate_own_commit(target: DeltaTable, is_done: Callable[[], bool]) -> Ite
             ) from error
 
 
-def _add_actions(files: Iterable[WrittenFile], now_ms: int, *, data_change: bool) -> Iterator[AddAction]:
+def _add_actions(files: Iterable[DataFile], now_ms: int, *, data_change: bool) -> Iterator[AddAction]:
     return (AddAction(file.path, file.size, file.partition, now_ms, data_change, file.stats) for file in files)

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from streaming_app.errors import SinkError
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.layout import bring_up_to_date, check_readable, properties_of
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage.files import Storage
@@ -93,17 +93,17 @@ class Lake:
             raise SinkError(f"{self.uri(table)}: cannot be {done}: {error}", "check the path and your rights on it") from None
 
 
-def live_files(table: DeltaTable) -> list[LiveFile]:
+def live_files(table: DeltaTable) -> list[DataFile]:
     """The data files of the table's version, in the order of its log, which a compaction goes by."""
     actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [
-        LiveFile(
+        DataFile(
             unquote(action["path"]),  # encoded in the log, where a compaction named the folder after an app's id
             {name: str(value) for name, value in _under("partition.", action)},
             action["size_bytes"],
-            dict(_under("min.", action)),
-            dict(_under("max.", action)),
             action["num_records"],
+            min_values=dict(_under("min.", action)),
+            max_values=dict(_under("max.", action)),
         )
         for action in actions
     ]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import is_s3
@@ -51,7 +51,7 @@ class PartitionWriter:
         self._pending_rows: dict[Partition, int] = {}
         self._pending_bytes: dict[Partition, int] = {}
         self._open: dict[Partition, _OpenFile] = {}  # the least recently used one first
-        self._written: list[WrittenFile] = []
+        self._written: list[DataFile] = []
 
     def add(self, rows: pa.Table) -> None:
         """Take rows with the table's whole schema."""
@@ -65,7 +65,7 @@ class PartitionWriter:
             while sum(pending.values()) >= most:
                 self._flush(max(pending, key=pending.__getitem__))
 
-    def close(self) -> list[WrittenFile]:
+    def close(self) -> list[DataFile]:
         """Finish all files; returns one description each."""
         for partition in list(self._pending):
             self._flush(partition)
@@ -111,7 +111,7 @@ class PartitionWriter:
         size = file.stream.tell()
         file.stream.close()
         stats = delta_stats(file.rows, file.stats)
-        self._written.append(WrittenFile(self._table.name, file.path, dict(partition), size, file.rows, stats))
+        self._written.append(DataFile(file.path, dict(partition), size, file.rows, self._table.name, stats))
 
 
 def split_by(rows: pa.Table, names: tuple[str, ...]) -> list[tuple[Partition, pa.Table]]:

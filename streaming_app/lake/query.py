@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from streaming_app.errors import QueryError
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import TABLES, Table
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 Ask = Callable[[str], pa.Table]
 """Gives the result of a SELECT; QueryError where DuckDB refuses it: a mistake, or an attempt to read or write anything else."""
-Snapshot = Mapping[str, list[LiveFile]]
+Snapshot = Mapping[str, list[DataFile]]
 """Files of some tables, by the table's name."""
 
 
-def snapshot(lake: Lake, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[LiveFile]]:
+def snapshot(lake: Lake, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[DataFile]]:
     """All files of the newest versions. A table that the lake's version of this application did not have yet has none.
 
     Raises:
@@ -40,13 +40,13 @@ def snapshot(lake: Lake, tables: Iterable[Table] = TABLES.values()) -> dict[str,
     return {name: files or [] for name, files in found.items()}
 
 
-def _files(lake: Lake, table: Table) -> list[LiveFile] | None:
+def _files(lake: Lake, table: Table) -> list[DataFile] | None:
     """Files of a table, None where it is not there."""
     found = lake.find(table)
     return None if found is None else live_files(found)
 
 
-def dataset(lake: Lake, table: Table, files: Iterable[LiveFile] | None = None) -> ds.Dataset:
+def dataset(lake: Lake, table: Table, files: Iterable[DataFile] | None = None) -> ds.Dataset:
     """Some files of a table, by default all of its newest version; partition columns come from the Delta log."""
     import pyarrow.dataset as ds  # noqa: PLC0415 - it imports pandas, a second that commands without a look need not pay
 

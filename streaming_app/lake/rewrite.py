@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.lake.files import AnyFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rows import conform_to_schema
 from streaming_app.model.tables import Table
 
 
-def row_groups(lake: Lake, table: Table, file: AnyFile) -> Iterator[tuple[int, pa.Table]]:
+def row_groups(lake: Lake, table: Table, file: DataFile) -> Iterator[tuple[int, pa.Table]]:
     """All rows of a data file, in the table's schema: each row group with the position of its first row."""
     system, root = lake.storage.filesystem(lake.uri(table))
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
@@ -26,7 +26,7 @@ def row_groups(lake: Lake, table: Table, file: AnyFile) -> Iterator[tuple[int, p
             first += len(rows)
 
 
-def without_rows(lake: Lake, table: Table, file: AnyFile, lost: pa.Array) -> list[WrittenFile]:
+def without_rows(lake: Lake, table: Table, file: DataFile, lost: pa.Array) -> list[DataFile]:
     """The file's rows but for those where ``lost`` is true, in a new file; [] where nothing is left."""
     writer = PartitionWriter(table, lake.uri(table), lake.storage, "rewrite")
     for first, rows in row_groups(lake, table, file):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from streaming_app.lake.files import AnyFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
@@ -17,7 +17,7 @@ _FEW_ROWS = 256
 """Rows that are read at a time where one of the columns may hold a megabyte of text in each."""
 
 
-def read_batches(lake: Lake, table: Table, file: AnyFile, columns: Sequence[str]) -> Iterator[pa.Table]:
+def read_batches(lake: Lake, table: Table, file: DataFile, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Some columns of a file, a part at a time in the file's order; columns that it does not have are null."""
     system, root = lake.storage.filesystem(lake.uri(table))
     schema = pa.schema([table.schema.field(name) for name in columns])

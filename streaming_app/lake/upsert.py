@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.lake.commit import TableChange, TransactionId, commit, is_committed
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
@@ -29,13 +29,13 @@ Choice = Callable[[str, pa.Table], pa.ChunkedArray | None]
 class Held:
     """A file that holds rows of interest: ``rows`` are these, ``wanted`` says of each row of the file whether it is one."""
 
-    file: LiveFile
+    file: DataFile
     rows: pa.Table
     wanted: pa.Array
 
 
 def hold(
-    lake: Lake, table: Table, columns: tuple[str, ...], choose: Choice, near: Callable[[LiveFile], bool] = lambda _: True
+    lake: Lake, table: Table, columns: tuple[str, ...], choose: Choice, near: Callable[[DataFile], bool] = lambda _: True
 ) -> list[Held]:
     """The files with rows that ``choose`` wants; others are ruled out by their log entry, or by some columns."""
     held = []

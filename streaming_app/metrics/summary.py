@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import msgspec
 
 from streaming_app.errors import Reason
+from streaming_app.model.run_metrics import BatchMetrics
 
 COUNTED = ("files", "bytes", "received", "written", "duplicate", "filtered", "quarantined", "items", "late")
 
@@ -35,19 +35,19 @@ class Summary:
     keys_set_aside: int = 0
     """Users and items whose rows could not be computed; ``quarantine`` names them."""
 
-    def add(self, metrics: dict[str, Any]) -> None:
-        """Count one micro-batch, given as its row of ``run_metrics``."""
+    def add(self, metrics: BatchMetrics) -> None:
+        """Add one micro-batch."""
         self.batches += 1
         for name in COUNTED:
-            self.counts[name] += metrics[name]
-        for reason, count in msgspec.json.decode(metrics["quarantined_by_reason"]).items():
+            self.counts[name] += getattr(metrics, name)
+        for reason, count in metrics.quarantined_by_reason.items():
             self.quarantined_by_reason[reason] = self.quarantined_by_reason.get(reason, 0) + count
         self.set_aside = self.quarantined_by_reason.get(Reason.UNREADABLE_FILE, 0)
-        self._add_seconds("ingest", metrics["pass_seconds"])
-        self._add_seconds("commit", metrics["commit_seconds"])
-        for phase, name in (("ingest", "pass_cpu_seconds"), ("commit", "commit_cpu_seconds")):
-            self.cpu_seconds[phase] = round(self.cpu_seconds.get(phase, 0.0) + metrics[name], 3)
-        if (latency := metrics["latency_p95_seconds"]) is not None:
+        self._add_seconds("ingest", metrics.pass_seconds)
+        self._add_seconds("commit", metrics.commit_seconds)
+        for phase, seconds in (("ingest", metrics.pass_cpu_seconds), ("commit", metrics.commit_cpu_seconds)):
+            self.cpu_seconds[phase] = round(self.cpu_seconds.get(phase, 0.0) + seconds, 3)
+        if (latency := metrics.latency_p95_seconds) is not None:
             self.latency_p95_seconds = max(self.latency_p95_seconds or 0.0, round(latency, 3))
 
     @contextmanager

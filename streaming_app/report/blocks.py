@@ -101,7 +101,7 @@ TableColumn = tuple[str, Callable[[Mapping[str, Any]], str]]
 def ranking(
     title: str, head: str, rows: Sequence[Mapping[str, Any]], measure: str, columns: Sequence[TableColumn], **more: Any
 ) -> BarTable:
-    """A table of rows with a ``label`` and bars as long as the measure. Where rows know how many ``groups`` there are, it tells
+    """A table of rows with a ``label`` and bars as long as the measure. Where rows know how many ``groups`` there are, it says
     how many are not shown.
     """
     largest = max((row[measure] for row in rows), default=0) or 1

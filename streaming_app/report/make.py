@@ -78,7 +78,7 @@ def _before(lake: Lake, files: Snapshot, previous: Period | None) -> Figures | N
 
 def _asides(now: Figures) -> Iterator[str]:
     if now["all_events"] and not now["judged_events"]:
-        yield "Bots count like people: nothing tells which events are theirs, as the user_agent enricher would."
+        yield "Bots count like people: nothing marks their events, as the user_agent enricher would."
     elif now["all_events"]:
         bots = now["all_events"] - now["events"]
         of_all = f"{count(bots)} of {count(now['all_events'])} events ({part(bots, now['all_events'])})"

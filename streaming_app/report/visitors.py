@@ -16,7 +16,7 @@ SOURCE = f"session_source || ' / ' || coalesce(session_medium, {literal('(none)'
 COUNTRY = "geo_country"
 LANDING_PAGE = "regexp_replace(split_part(entry_page_url, '?', 1), '^https?://', '')"
 
-# Some clients tell on every page which site led to the visit (latest referrer), others only which page came before.
+# Some clients say on every page which site led to the visit (latest referrer), others only which page came before.
 _REFERRERS = f"""
 WITH seen AS (
   SELECT

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from streaming_app.storage.local_objects import LocalObjects
-from streaming_app.storage.objects import Found, Objects
+from streaming_app.storage.objects import ObjectInfo, Objects
 from streaming_app.storage.uris import is_s3
 
 
@@ -18,10 +18,10 @@ class AnyObjects:
     endpoint: str | None = None
     region: str | None = None
 
-    def children(self, folder: str) -> Iterator[Found]:
-        return self._at(folder).children(folder)
+    def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
+        return self._at(folder).list_directory(folder)
 
-    def files(self, folder: str) -> Iterator[Found]:
+    def files(self, folder: str) -> Iterator[ObjectInfo]:
         return self._at(folder).files(folder)
 
     def lines(self, uri: str) -> Iterator[str]:

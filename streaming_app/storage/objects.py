@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ObjectInfo:
     """A file, or a folder (size 0). ``modified`` is in epoch seconds, for people and metrics: no decision depends on it.
 
     ``problem`` says why a local file cannot be looked at, or a local folder not be listed.
@@ -28,10 +28,10 @@ class Found:
 class Objects(Protocol):
     """Where files are looked up. Folders are URIs without a slash at the end; what is not there is empty, not an error."""
 
-    def children(self, folder: str) -> Iterator[Found]:
+    def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
         """Files and folders directly in a folder."""
 
-    def files(self, folder: str) -> Iterator[Found]:
+    def files(self, folder: str) -> Iterator[ObjectInfo]:
         """All files below a folder, a page at a time."""
 
     def lines(self, uri: str) -> Iterator[str]:

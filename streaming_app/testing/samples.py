@@ -45,7 +45,9 @@ def sample_events(requests: Iterable[Request | bytes] | None = None, transformer
     places: dict[str, Any] = {"source": {"uri": "/raw"}, "sink": {"uri": "/lake"}}
     config = Config.model_validate({"project_id": "sample", "apps": apps or {"": {"transformer": transformer}}, **places})
     triage, table = RequestTriage(config), EventTable(config.project_id)
-    lineage = Lineage(Batch(config, Storage(), stream_id="", batch_id=0, job_id="sample", created_ms=NOW, window="sample"))
+    lineage = Lineage(
+        Batch(config, Storage(), stream_id="", batch_id=0, job_id="sample", created_ms=NOW, source_partition="sample")
+    )
     for request in given:
         table.add(request, triage.sort(request).events, lineage.of(request))
     if not len(table):

@@ -37,13 +37,19 @@ def requests() -> Iterator[tuple[str, list[bytes]]]:
     yield "e", [changes("r-c1", ("profile_set", X, {"tier": "gold"}), ("profile_set", "d-2", {"tier": "gold"}))]
 
 
-@pytest.fixture
-def job(spark: SparkSession, tmp_path: Path) -> Job:
-    job = Job(tmp_path, APPS)
+@pytest.fixture(scope="module")
+def once_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    job = Job(tmp_path_factory.mktemp("once"), APPS)
     for name, lines in requests():
-        write(tmp_path / "raw", f"{name}.gz", *lines)
+        write(job.folder / "raw", f"{name}.gz", *lines)
     job.run()
     return job
+
+
+@pytest.fixture
+def job(once_run: Job) -> Iterator[Job]:
+    with once_run.kept_as_it_is() as job:
+        yield job
 
 
 def everything(job: Job, app_id: str = "shop") -> str:

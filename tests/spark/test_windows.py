@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app import pipeline
-from streaming_app.backlog.source_partitions import due_windows
+from streaming_app.backlog.source_partitions import due_partitions
 from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.storage.any_objects import AnyObjects
 from tests.spark.job import Job
@@ -27,7 +27,7 @@ def put(job: Job, name: str, content: bytes | None = None) -> None:
 
 
 def unread(job: Job) -> int:
-    return sum(unprocessed(each, "*", OBJECTS).files for each in due_windows(job.config, OBJECTS))
+    return sum(unprocessed(each, "*", OBJECTS).files for each in due_partitions(job.config, OBJECTS))
 
 
 def read(job: Job) -> set[str]:

@@ -27,6 +27,7 @@ from streaming_app.lake.duckdb import query_on_all_cores
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.query import dataset
 from streaming_app.metrics.summary import Summary
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.model.tables import CHANGE, EVENT, TABLES
 from streaming_app.plugins.load_config import parse_config
 from streaming_app.spark.table_stream import NewFiles, TableFile
@@ -61,6 +62,8 @@ class LocalPipeline:
     extra: str = ""
     stream_id: str = "test-stream"
     created_ms: int = 1_780_000_100_000
+    batch_metrics: BatchMetrics = field(init=False)
+    """Of the last micro-batch that was committed."""
     _batch: int = field(default=-1, init=False)
     _derived: dict[str, set[str]] = field(default_factory=dict, init=False)
 
@@ -84,7 +87,9 @@ class LocalPipeline:
             return {}
         parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]
         report = merged(FilePass(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
-        return commit_batch(batch, report, Timing(0.0, sum(path.stat().st_size for path in paths if path.exists())), self.lake)
+        stored_bytes = sum(path.stat().st_size for path in paths if path.exists())
+        self.batch_metrics = commit_batch(batch, report, Timing(0.0, stored_bytes), self.lake)
+        return self.batch_metrics.to_row()
 
     def derive(self) -> Summary:
         """Bring all new files of ``event`` and ``change`` into the derived tables, as a micro-batch of derive does; then rebuild

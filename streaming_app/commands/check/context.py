@@ -14,7 +14,7 @@ from streaming_app.config.model import Config
 from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
 from streaming_app.lake.duckdb import query_on_all_cores
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.lake.query import Snapshot, dataset
@@ -51,7 +51,7 @@ class CheckContext:
     files: Snapshot
     sample: int
 
-    def of(self, table: Table) -> list[LiveFile]:
+    def of(self, table: Table) -> list[DataFile]:
         return self.files[table.name]
 
     def rows(self, table: Table) -> int:
@@ -81,9 +81,9 @@ class CheckContext:
         return derive_is_behind(self.config, AnyObjects(self.config.s3.endpoint, self.config.s3.region))
 
 
-def by_partition(files: Iterable[LiveFile], *names: str) -> dict[tuple[str, ...], list[LiveFile]]:
+def by_partition(files: Iterable[DataFile], *names: str) -> dict[tuple[str, ...], list[DataFile]]:
     """Files that share the values of some partition columns, ordered by these."""
-    found: dict[tuple[str, ...], list[LiveFile]] = {}
+    found: dict[tuple[str, ...], list[DataFile]] = {}
     for file in files:
         found.setdefault(tuple(file.partition[name] for name in names), []).append(file)
     return dict(sorted(found.items()))

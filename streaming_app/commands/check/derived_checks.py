@@ -15,7 +15,7 @@ from streaming_app.lake.query import dataset
 from streaming_app.model.arrow import to_rows
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
 
-BEHIND = TableProblem(USER.name, "user and session do not know all events and changes yet", "run the job: clickstream run")
+BEHIND = TableProblem(USER.name, "user and session lack some events and changes", "run the job: clickstream run")
 
 _ID = "user_pseudo_id"
 _LINEAGE = frozenset({"process_job_id", "process_time"})
@@ -23,10 +23,10 @@ _LINEAGE = frozenset({"process_job_id", "process_time"})
 
 _SQL = {
     # Ids with events and no row, and rows of ids without events.
-    "without": 'SELECT count(*) AS n, min({id}) AS example FROM (SELECT DISTINCT {id} FROM ({told}) '
+    "without": 'SELECT count(*) AS n, min({id}) AS example FROM (SELECT DISTINCT {id} FROM ({known}) '
     'WHERE coalesce({id}, \'\') <> \'\' AND {part}) ANTI JOIN "{table}" USING ({id})',
     "unfounded": 'SELECT count(*) AS n, min({id}) AS example FROM (SELECT DISTINCT {id} FROM "{table}" WHERE {part}) '
-    "ANTI JOIN ({told}) USING ({id})",
+    "ANTI JOIN ({known}) USING ({id})",
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def known_users(context: CheckContext) -> Iterator[TableProblem]:
 
 def _unknown(context: CheckContext, table: Table, app_id: str, files: dict[str, Any]) -> Iterator[TableProblem]:
     of_changes = f"SELECT {_ID} FROM change WHERE starts_with(event_name, 'profile_')"
-    told = {
+    known = {
         "without": f"SELECT {_ID} FROM event",
         "unfounded": f"SELECT {_ID} FROM event" + (f" UNION ALL {of_changes}" if table is USER else ""),
     }
@@ -54,7 +54,7 @@ def _unknown(context: CheckContext, table: Table, app_id: str, files: dict[str, 
         found = [
             row
             for part in buckets(max(1, sum(file.rows for file in files[table.name])))
-            for row in context.ask(sql.format(id=_ID, told=told[case], part=part.format(key=_ID), table=table.name), files)
+            for row in context.ask(sql.format(id=_ID, known=known[case], part=part.format(key=_ID), table=table.name), files)
             if row["n"]
         ]
         if found:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from streaming_app.commands.check.context import MAX_EXAMPLES, CheckContext, TableProblem, buckets, by_partition
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.model.tables import TABLES, Table
 
 _REMEDY = {
@@ -26,7 +26,7 @@ def unique_keys(context: CheckContext) -> Iterator[TableProblem]:
                 yield from _repeated(context, table, where, files, first)
 
 
-_Span = tuple[str, list[LiveFile], str]
+_Span = tuple[str, list[DataFile], str]
 """What to call it, its files, and a condition on the group of one key."""
 
 
@@ -47,7 +47,7 @@ def _days(context: CheckContext, table: Table) -> Iterator[_Span]:
         yield f"{app_id} {day}", [*files, *near], f"min(make_date(year, month, day)) = DATE '{day}'"
 
 
-def _repeated(context: CheckContext, table: Table, where: str, files: list[LiveFile], first: str) -> Iterator[TableProblem]:
+def _repeated(context: CheckContext, table: Table, where: str, files: list[DataFile], first: str) -> Iterator[TableProblem]:
     key = ", ".join(table.key)
     own = next(name for name in reversed(table.key) if name not in table.partition_by and name != "item_index")
     for part in buckets(sum(file.rows for file in files)):

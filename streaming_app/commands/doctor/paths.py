@@ -1,4 +1,4 @@
-"""Where things are: source, sink and checkpoints, and what this process may do there."""
+"""Source, sink and checkpoints: whether they are there, and what this process may do with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.lake.lock.identity import identity
-from streaming_app.storage.conditional_object import slot_at
+from streaming_app.storage.conditional_object import conditional_object_at
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import absolute, is_s3
 
@@ -17,7 +17,7 @@ _TEXT = "written by clickstream doctor; may be deleted"
 
 
 def aws(pipeline: Pipeline) -> Iterator[Finding]:
-    """As whom AWS knows this process; only asked where S3 is used."""
+    """The role or user that AWS knows this process as; only asked where S3 is used."""
     if not pipeline.uses_s3:
         return
     try:
@@ -26,7 +26,7 @@ def aws(pipeline: Pipeline) -> Iterator[Finding]:
         yield Finding(
             "aws",
             "warning",
-            f"who this is cannot be told: {_line(error)}",
+            f"AWS does not say who this is: {_line(error)}",
             "check credentials and region: aws sts get-caller-identity",
         )
 
@@ -85,20 +85,20 @@ def _writable(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
 
 
 def _to_be_made(check: str, folder: Path) -> Finding:
-    """A local folder that the first run makes: nothing is made now."""
+    """A local folder that the first run creates: nothing is created now."""
     parent = next(each for each in folder.parents if each.exists())
     if parent.is_dir() and os.access(parent, os.W_OK):
-        return Finding(check, "ok", f"{folder}: is not there yet, the first run makes it")
+        return Finding(check, "ok", f"{folder}: does not exist yet, the first run creates it")
     return Finding(
-        check, "problem", f"{folder}: cannot be made in {parent}", "choose another folder, or get the right to write there"
+        check, "problem", f"{folder}: cannot be created in {parent}", "choose another folder, or get the right to write there"
     )
 
 
 def _conditional(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
     probe = f"{uri.rstrip('/')}/_doctor-{uuid.uuid4().hex}.json"
-    slot = slot_at(probe, storage)
-    first = slot.swap("1", None)
-    refused = slot.swap("2", None) is None and slot.swap("3", '"of another text"') is None
+    slot = conditional_object_at(probe, storage)
+    first = slot.compare_and_swap("1", None)
+    refused = slot.compare_and_swap("2", None) is None and slot.compare_and_swap("3", '"of another text"') is None
     storage.delete(probe)
     if first is not None and refused:
         yield Finding(check, "ok", f"{uri}: conditional writes work")
@@ -107,7 +107,7 @@ def _conditional(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
             check,
             "problem",
             f"{uri}: a conditional write is not refused: two runs could write at the same time",
-            "use a store that keeps If-Match and If-None-Match of PutObject, as AWS does",
+            "use a store that supports If-Match and If-None-Match of PutObject, as AWS does",
         )
 
 

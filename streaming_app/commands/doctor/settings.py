@@ -26,7 +26,7 @@ def read_configuration(uri: str) -> tuple[Config | None, list[Finding]]:
     try:
         config = load_config(uri)
     except ConfigError as error:
-        remedy = error.hint or "mend it, then: clickstream config validate"
+        remedy = error.hint or "correct it, then: clickstream config validate"
         return None, [Finding("configuration", "problem", row, remedy) for row in str(error).splitlines()]
     except Exception as error:  # a plugin's module may raise whatever it likes
         return None, [
@@ -42,7 +42,7 @@ def plugins(_: Pipeline) -> Iterator[Finding]:
     found = installed()
     broken = [each for each in found if each["says"].startswith("cannot be imported")]
     for each in broken:
-        yield Finding("plugins", "warning", f"{each['name']} {each['says']}", f"mend or remove {each['distribution']}")
+        yield Finding("plugins", "warning", f"{each['name']} {each['says']}", f"repair or remove {each['distribution']}")
     yield Finding("plugins", "ok", f"{len(found) - len(broken)} transformers and enrichers can be imported")
 
 
@@ -66,7 +66,7 @@ def enrichers(pipeline: Pipeline) -> Iterator[Finding]:
 def _databases(name: str, databases: list[Info]) -> Iterator[Finding]:
     if not databases:
         yield Finding(
-            "geo", "warning", f"{name} has no database: places stay unknown", f"name one at enrichers: {name}: database"
+            "geo", "warning", f"{name} has no database: locations stay unknown", f"name one at enrichers: {name}: database"
         )
     for each in databases:
         age = datetime.now(UTC) - datetime.fromisoformat(each["built"])

@@ -1,4 +1,4 @@
-"""How the tables and the work on them stand."""
+"""The state of the tables, of the backlog and of the last runs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from streaming_app.backlog.derive_log import derive_is_behind
-from streaming_app.backlog.source_partitions import due_windows
+from streaming_app.backlog.source_partitions import due_partitions
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.enrichers.ip import CDN_ADDRESSES
 from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, layout_of
 from streaming_app.lake.maintenance import table_exists
@@ -24,7 +24,7 @@ from streaming_app.lake.query import asking
 from streaming_app.model.tables import OPERATION, RUN_METRICS, TABLES, Table
 
 BACKLOG_HOURS = 24
-"""A raw file that waits longer than that waits for nothing: the slowest schedule that makes sense is daily."""
+"""A raw file that waits longer than the slowest sensible schedule, daily, is not being processed."""
 
 CDN_BATCHES = 20
 CDN_PART = 0.01
@@ -37,11 +37,11 @@ def tables(pipeline: Pipeline) -> Iterator[Finding]:
     """Tables are there, in this version's layout."""
     there = [table for table in TABLES.values() if table_exists(pipeline.lake, table)]
     if not there:
-        yield Finding("tables", "ok", f"{pipeline.config.sink.uri}: no tables yet, the first run makes them")
+        yield Finding("tables", "ok", f"{pipeline.config.sink.uri}: no tables yet, the first run creates them")
         return
     missing = [name for name in TABLES if name not in {table.name for table in there}]
     if missing:
-        yield Finding("tables", "warning", f"not there yet: {', '.join(missing)}", f"the next run makes them: {_RUN}")
+        yield Finding("tables", "warning", f"not there yet: {', '.join(missing)}", f"the next run creates them: {_RUN}")
     yield from _layouts(pipeline, there)
 
 
@@ -58,7 +58,7 @@ def _layouts(pipeline: Pipeline, there: list[Table]) -> Iterator[Finding]:
             "tables",
             "warning",
             f"have an older layout than {LAYOUT_VERSION}: {', '.join(older)}",
-            f"the next run mends it: {_RUN}",
+            f"the next run migrates them: {_RUN}",
         )
     else:
         yield Finding("tables", "ok", f"{len(there)} tables at {pipeline.config.sink.uri}")
@@ -68,7 +68,7 @@ def lease(pipeline: Pipeline) -> Iterator[Finding]:
     """Who writes to the tables, and whether that process is alive."""
     holder = holder_of(pipeline.config, pipeline.storage)
     if holder is None:
-        yield Finding("lease", "ok", "nobody writes to the tables")
+        yield Finding("lease", "ok", "no process writes to the tables")
         return
     silent = time.time() - holder.renewed
     if holder.is_here or silent < holder.ttl_seconds:
@@ -85,14 +85,12 @@ def lease(pipeline: Pipeline) -> Iterator[Finding]:
 def backlog(pipeline: Pipeline) -> Iterator[Finding]:
     """What is unprocessed, by the checkpoints."""
     config, objects = pipeline.config, pipeline.objects
-    found = [unprocessed(window, config.source.glob, objects) for window in due_windows(config, objects)]
+    found = [unprocessed(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)]
     yield _waiting(found)
     if any(each.unfinished for each in found):
         yield Finding("backlog", "warning", "a micro-batch was interrupted", f"it goes on with the next run: {_RUN}")
     if table_exists(pipeline.lake, RUN_METRICS) and derive_is_behind(config, objects):
-        yield Finding(
-            "backlog", "warning", "user and session do not know all events yet", f"the next run brings them along: {_RUN}"
-        )
+        yield Finding("backlog", "warning", "user and session lack some events", f"the next run updates them: {_RUN}")
 
 
 def _waiting(found: list[Backlog]) -> Finding:
@@ -142,7 +140,7 @@ def _of_cdn(pipeline: Pipeline, name: str, count: int, received: int) -> Finding
         return Finding("addresses", "ok", message)
     options = next((entry[name] for entry in pipeline.config.enrichers if name in entry), {})
     if options.get("trusted_proxies", "auto") == "auto":
-        remedy = "have the CDN and the load balancer append to X-Forwarded-For, as they do unless they were told otherwise"
+        remedy = "have the CDN and the load balancer append to X-Forwarded-For, which is their default"
     else:
         remedy = f"set enrichers: {name}: trusted_proxies: auto, or a larger number; then reprocess the days"
     return Finding("addresses", "warning", f"{message}: it, not the visitor, was located", remedy)
@@ -153,7 +151,7 @@ def operations(pipeline: Pipeline) -> Iterator[Finding]:
     if not table_exists(pipeline.lake, OPERATION):
         return
     holder = holder_of(pipeline.config, pipeline.storage)
-    found = [each for each in find_interrupted(pipeline.lake) if holder is None or each.operation != holder.what]
+    found = [each for each in find_interrupted(pipeline.lake) if holder is None or each.operation != holder.purpose]
     for each in found:
         yield Finding("operations", "warning", f"was interrupted: {each}", f"repeat it: clickstream {each.operation}")
     if not found:
@@ -163,9 +161,9 @@ def operations(pipeline: Pipeline) -> Iterator[Finding]:
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
-def _newest(file: LiveFile) -> datetime:
+def _newest(file: DataFile) -> datetime:
     """When the newest micro-batch in a file of ``run_metrics`` began, from the log alone."""
-    moment = file.most.get("created_time")
+    moment = file.max_values.get("created_time")
     if not isinstance(moment, datetime):
         return _NEVER
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

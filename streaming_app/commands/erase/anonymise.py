@@ -1,6 +1,6 @@
-"""Rows that stay and are nobody's any more: what is left of them is named here, all else is taken away.
+"""Anonymising rows: the columns listed here are kept, all others are set to null.
 
-A list of what stays, not of what goes: a column that is added later is taken away until somebody decides otherwise.
+The list names what is kept, so that a column that is added later is removed until it is listed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from streaming_app.model.tables import EVENT, ITEM, Table
 
 REPLACED = frozenset({"event_id", "user_pseudo_id", "session_id"})
-"""Ids that keep rows together: each becomes a digest with a key that nobody keeps. Clients make event and session ids of
-user ids."""
+"""Ids that link rows: each becomes a digest with a key that is not kept. Clients derive event and session ids from user
+ids."""
 
 WITHOUT_QUERY = frozenset({"page_view_page_url"})
 """URLs whose query and fragment, where people are named, are cut off."""
@@ -64,7 +64,7 @@ _SIZE = 16
 
 
 def anonymise_rows(table: Table, rows: pa.Table, which: pa.Array, secret: bytes) -> pa.Table:
-    """The rows, those of the person without what names them."""
+    """The rows, those of the person (``which``) without what identifies them."""
     staying = STAYING[table.name]
     columns = []
     for name in table.schema.names:
@@ -80,7 +80,7 @@ def anonymise_rows(table: Table, rows: pa.Table, which: pa.Array, secret: bytes)
 
 
 def digest(value: str, secret: bytes) -> str:
-    """The same for the same id while the secret lasts."""
+    """A pseudonym of an id: equal ids have equal digests as long as the secret is the same."""
     return f"erased-{hashlib.blake2b(value.encode(), key=secret, digest_size=_SIZE).hexdigest()}"
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from streaming_app.backlog.derive_log import derive_is_behind
-from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.stale_users import mark_stale
 from streaming_app.backlog.unprocessed import listed_files
 from streaming_app.commands.erase.anonymise import digest
@@ -44,7 +44,7 @@ from streaming_app.spark.session import get_session
 from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
-from streaming_app.storage.objects import Found
+from streaming_app.storage.objects import ObjectInfo
 from streaming_app.storage.uris import absolute
 
 PHASES = ("start", "search", "erase", "rebuild")
@@ -222,7 +222,7 @@ def _erase_tables(this: Operation, person: Person, found: list[PersonRows], secr
 
 def _erase_raw(config: Config, person: Person, storage: Storage, *, dry_run: bool) -> RawCounts:
     """Every raw file there is: what was left out of the tables, such as copies and bots, names the person all the same."""
-    whole = Window("all", (Found(absolute(config.source.uri), is_folder=True),), "", was_read=True)
+    whole = SourcePartition("all", (ObjectInfo(absolute(config.source.uri), is_folder=True),), "", fully_read=True)
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     files = [SizedFile(each.found.uri, each.found.size) for each in listed_files(whole, config.source.glob, objects)]
     spark = get_session(config, storage)

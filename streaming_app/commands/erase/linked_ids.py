@@ -30,7 +30,7 @@ class LinkedId:
 
 
 def count_linked_ids(person: Person, linked: Iterable[str], lake: Lake) -> list[LinkedId]:
-    """What the tables hold of some pseudonymous ids; the one with most to lose first."""
+    """Count the rows of some pseudonymous ids; the id with the most anonymous rows first."""
     links = {each: LinkedId(each) for each in linked}
     wanted = pa.array(sorted(links), pa.string())
     for table in (EVENT, CHANGE) if links else ():

@@ -32,7 +32,7 @@ class OldVersions:
 
     @property
     def description(self) -> str:
-        """What an operator has to know, or do."""
+        """One line for the operator."""
         if self.unknown:
             return f"whether the bucket {self.bucket} keeps old versions of objects: {self.unknown}"
         return f"the bucket {self.bucket} keeps old versions of objects, and no rule of its lifecycle removes all of them"

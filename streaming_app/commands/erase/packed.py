@@ -1,6 +1,6 @@
-"""What is packed in a text, in base64 and perhaps gzip: unpacked piece by piece, whatever its size.
+"""Unpacking base64, perhaps of gzip, inside a text, piece by piece whatever its size.
 
-Wherever it stands: in a payload, in a form, in the query of an address, in a line that is too long for the pass.
+It may stand anywhere: in a payload, in a form, in the query of a URL, in a line that is too long to be parsed.
 """
 
 from __future__ import annotations

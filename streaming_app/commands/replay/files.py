@@ -1,6 +1,6 @@
-"""The part of ``replay`` for raw files that could not be read at all: the whole file through the ordinary pass, in Spark's tasks.
+"""Replaying raw files that could not be read at all: the whole file goes through ingest, in Spark's tasks.
 
-Its name need not be one that Spark can be given: Spark only carries it to a task. Events that are there already are duplicates.
+Its name need not be one that Spark can read: Spark only carries it to a task. Events that are stored already are duplicates.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.report import Report
 from streaming_app.ingest.run_tasks import read_as_far_as_possible
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import read_batches, read_columns
 from streaming_app.metrics.progress import Progress
@@ -36,7 +36,7 @@ _COLUMNS = ("reason", "stage", "app_id", "source_file", "created_time", "resolve
 class UnreadableFileRow(NamedTuple):
     """A row of ``quarantine`` that stands for a raw file: where it is, and the file's URI."""
 
-    file: LiveFile
+    file: DataFile
     position: int
     uri: str
 
@@ -46,8 +46,8 @@ def is_whole_file(row: dict[str, Any]) -> bool:
     return bool(row["reason"] == Reason.UNREADABLE_FILE)
 
 
-def find_unreadable_files(lake: Lake, files: Iterable[LiveFile], row_filter: Any) -> list[UnreadableFileRow]:
-    """The rows that are wanted."""
+def find_unreadable_files(lake: Lake, files: Iterable[DataFile], row_filter: Any) -> list[UnreadableFileRow]:
+    """The selected rows of files that could not be read."""
     found = []
     for file in files:
         first = 0
@@ -66,7 +66,7 @@ def can_be_read(storage: Storage, uri: str, max_line_bytes: int) -> bool:
 
 
 def replay_unreadable_files(this: Operation, rows: list[UnreadableFileRow], progress: Progress) -> None:
-    """Read the files; those that could be read now are marked. What cannot be read in them has rows of its own then."""
+    """Read the files; rows of those that could be read now are marked. Damaged parts of them get rows of their own."""
     if not rows:
         return
     spark = get_session(this.config, this.lake.storage)
@@ -82,7 +82,7 @@ def replay_unreadable_files(this: Operation, rows: list[UnreadableFileRow], prog
         timing = Timing(time.monotonic() - began, sum(file.size for file in files))
         metrics = commit_batch(batch, report, timing, this.lake)
         for name in ("written", "duplicate", "filtered"):
-            this.count(name, metrics[name])
+            this.count(name, getattr(metrics, name))
         progress.batch(metrics)
     this.count("tried", len(rows))
     _resolve(this, [row for row in rows if row.uri not in still])
@@ -107,7 +107,7 @@ def _unreadable(lake: Lake, report: Report) -> set[str]:
 
 
 def _size(storage: Storage, uri: str) -> int:
-    """Bytes, for a fair share of work; 1 where it cannot be told."""
+    """Size in bytes, for a fair share of work; 1 where it is not known."""
     try:
         system, path = storage.filesystem(uri)
         return max(1, system.get_file_info(path).size or 1)

@@ -25,7 +25,7 @@ from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.request_pass import RequestPass
 from streaming_app.ingest.transform.triage import RequestTriage, Triage
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.metrics.progress import Progress
@@ -58,9 +58,9 @@ class QuarantineFilter:
             and (self.app_id is None or row["app_id"] == self.app_id)
         )
 
-    def may_be_in(self, file: LiveFile) -> bool:
+    def may_be_in(self, file: DataFile) -> bool:
         """By the statistics in the log."""
-        latest = file.most.get("created_time")
+        latest = file.max_values.get("created_time")
         return self.since is None or latest is None or latest >= self.since
 
 
@@ -114,11 +114,11 @@ def replay_into(this: Operation, row_filter: QuarantineFilter, progress: Progres
         _replay_file(this, file, number, row_filter, progress)
 
 
-def _files(lake: Lake, row_filter: QuarantineFilter) -> list[LiveFile]:
+def _files(lake: Lake, row_filter: QuarantineFilter) -> list[DataFile]:
     return sorted(filter(row_filter.may_be_in, live_files(lake.open(QUARANTINE))), key=lambda file: file.path)
 
 
-def _replay_file(this: Operation, file: LiveFile, number: int, row_filter: QuarantineFilter, progress: Progress) -> None:
+def _replay_file(this: Operation, file: DataFile, number: int, row_filter: QuarantineFilter, progress: Progress) -> None:
     began = time.monotonic()
     created_ms = int(time.time() * 1_000)
     batch = Batch(this.config, this.lake.storage, f"replay-{this.id}", number, this.job_id, created_ms, "replay")
@@ -135,12 +135,12 @@ def _replay_file(this: Operation, file: LiveFile, number: int, row_filter: Quara
     mark_resolved(this, file, pa.array(passed, pa.int64()), created_ms)
     this.count("resolved", len(passed))
     for name in ("written", "duplicate", "filtered"):
-        this.count(name, metrics[name])
+        this.count(name, getattr(metrics, name))
     progress.batch(metrics)
 
 
 def _replay_rows(
-    lake: Lake, file: LiveFile, row_filter: QuarantineFilter, config: Config, triage: RequestTriage
+    lake: Lake, file: DataFile, row_filter: QuarantineFilter, config: Config, triage: RequestTriage
 ) -> Iterator[tuple[int, Request, Triage | None]]:
     """Position, request and outcome of each selected row of a file; the outcome is None where it cannot be processed."""
     limits = config.limits

@@ -1,4 +1,4 @@
-"""Which stored rows come from some raw files, on whatever day they lie.
+"""Finding the stored rows that come from some raw files, on whatever day they are.
 
 Events that are always fresh, and those that other rules let in before, may lie on any day: so all files of a table are asked,
 but by their receive times first, a column that takes a byte or two a row. The lineage (``process_info``) is read only of files
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.arrow import as_epoch_ms
@@ -47,8 +47,8 @@ class AffectedFiles:
 
 
 def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, last_ms: int) -> AffectedFiles:
-    """The raw files that a shadow was made of; the span of the days on which they can have been received is widened to what
-    their requests themselves tell."""
+    """The raw files that a shadow was made from; the span in which they can have been received is widened by the receive times
+    of their requests."""
     for file in live_files(shadow.open(RUN_METRICS)):
         names = ("first_ingest_time", "last_ingest_time")
         rows = read_columns(f"{shadow.uri(RUN_METRICS)}/{file.path}", names, shadow.storage)
@@ -59,7 +59,7 @@ def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, l
 
 
 def find_affected_rows(
-    table: Table, files: Sequence[LiveFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
+    table: Table, files: Sequence[DataFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
 ) -> dict[str, Mask]:
     """Of each file that holds rows of the raw files, by its path: which rows these are."""
     root = lake.uri(table)
@@ -73,7 +73,7 @@ def find_affected_rows(
 
 
 def in_this_process(files: list[SizedFile], work: FileSearch) -> Iterable[bytes]:
-    """For what is less than a task's work."""
+    """Run the search in this process, where it is less than a task's work."""
     return list(work(files))
 
 
@@ -83,7 +83,7 @@ def fits_one_task(files: list[SizedFile]) -> bool:
 
 
 def _search(table: str, affected: AffectedFiles, lake: Lake, group: list[SizedFile]) -> Iterator[bytes]:
-    """What each task runs: path and mask of the files that hold rows of the raw files."""
+    """Run in each task: yields path and mask of the files that hold rows of the raw files."""
     names = pa.array(sorted(affected.raw_files), pa.string())
     for file in group:
         if _may_hold(TABLES[table], file, affected, lake):

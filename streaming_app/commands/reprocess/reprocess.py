@@ -37,7 +37,7 @@ from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
-from streaming_app.ingest.commit.duplicate_days import join_days, remember
+from streaming_app.ingest.commit.duplicate_days import join_days, remember_days
 from streaming_app.ingest.stream import ingest
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake, live_files
@@ -60,7 +60,7 @@ def plan(config: Config, days: Days) -> dict[str, int]:
     """What would be read, and how many events are stored now; nothing is written."""
     lake, objects = open_lake(config), AnyObjects(config.s3.endpoint, config.s3.region)
     raw = find_raw_files(config, lake, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
-    backlog = unprocessed(raw.window, config.source.glob, objects)
+    backlog = unprocessed(raw.source_partition, config.source.glob, objects)
     events = sum(file.rows for file in live_files(lake.open(EVENT)) if file.day in days)
     return {"files": backlog.files, "bytes": backlog.bytes, "events_now": events, "files_that_are_gone": len(raw.missing_files)}
 
@@ -83,14 +83,14 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
             shadow_config, shadow = open_shadow(config, this.lake, folder)
             objects = AnyObjects(config.s3.endpoint, config.s3.region)
             raw = find_raw_files(config, this.lake, days, objects, f"{folder}/ingest")
-            backlog = unprocessed(raw.window, config.source.glob, objects)
+            backlog = unprocessed(raw.source_partition, config.source.glob, objects)
             progress.phase("ingest")
             progress.backlog(backlog.files, backlog.bytes)
             if backlog:
                 ingest(spark, shadow_config, shadow, backlog, this.job_id, progress.batch)
             # Of a file that could not be read now, an archived one say, the stored rows stay.
-            was_read = set(committed_files(objects, raw.window.checkpoint)) - find_unread_files(shadow)
-            affected = find_affected_files(shadow, was_read, *raw.received.span_ms)
+            fully_read = set(committed_files(objects, raw.source_partition.checkpoint)) - find_unread_files(shadow)
+            affected = find_affected_files(shadow, fully_read, *raw.received.span_ms)
             progress.phase("replace")
             swap_days(this, shadow_config, shadow, affected, frozenset(days), f"{folder}/days.json", _run_in(spark))
             this.result["kept"] = sum(rows for name, rows in raw.missing_files.items() if name not in affected.raw_files)
@@ -147,7 +147,7 @@ def swap_days(
     if users := {user for each in swaps for user in each.users}:
         mark_stale(this.config, lake.storage, this.job_id, users)
     for each in swaps:
-        remember(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
+        remember_days(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
         commit_swap(each, lake)
     check_result(swaps, before, days, affected, lake, run)
     this.result |= {"days": len(days), "before": before_of_days, "after": _events_on(days, lake)}

@@ -1,4 +1,4 @@
-"""What a reprocessing could not use is in ``quarantine`` afterwards, once and unresolved; what it could is resolved."""
+"""Updating ``quarantine`` after a reprocessing: rejected elements are in it once, unresolved; others are resolved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streaming_app.commands.operation import Operation
 from streaming_app.commands.replay.resolve import set_resolved
 from streaming_app.ingest.commit.quarantine_copies import KEY, keys
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
@@ -23,7 +23,7 @@ _TEXTS = pa.array([], pa.string())
 
 
 def requarantine(this: Operation, shadow: Lake, raw_files: frozenset[str]) -> None:
-    """Bring the rows of some raw files to what their shadow refuses, for today's reasons, in one commit: the shadow has read
+    """Make the rows of some raw files those that their shadow rejects, with today's reasons, in one commit: the shadow has read
     these files to their end."""
     names, now_ms = pa.array(sorted(raw_files), pa.string()), int(time.time() * 1_000)
     elements, rejections = _refused(shadow)
@@ -40,7 +40,7 @@ def requarantine(this: Operation, shadow: Lake, raw_files: frozenset[str]) -> No
     rewritten, added = writer.close(), _added(this.lake, shadow, pa.concat_arrays(known))
     if removed or added:
         commit(this.lake, QUARANTINE, TableChange(added, removed, rewritten), TransactionId.unique("reprocess"))
-    # A row that is refused for another reason than before is none more.
+    # A row that is rejected for another reason than before does not count as a new one.
     this.result["quarantined"] = sum(file.rows for file in added) - counts.pop("replaced")
     this.result |= counts
 
@@ -55,14 +55,14 @@ def _refused(shadow: Lake) -> tuple[pa.Array, pa.Array]:
     return pa.concat_arrays(elements), pa.concat_arrays(rejections)
 
 
-def _may_name(file: LiveFile, names: pa.Array) -> bool:
+def _may_name(file: DataFile, names: pa.Array) -> bool:
     """By the statistics in the log."""
     first, last = pc.min_max(names).as_py().values()
-    least, most = file.least.get("source_file"), file.most.get("source_file")
+    least, most = file.min_values.get("source_file"), file.max_values.get("source_file")
     return first is not None and (least is None or most is None or (least <= last and most >= first))
 
 
-def _marks(lake: Lake, file: LiveFile, names: pa.Array, elements: pa.Array, rejections: pa.Array) -> Iterator[pa.Table]:
+def _marks(lake: Lake, file: DataFile, names: pa.Array, elements: pa.Array, rejections: pa.Array) -> Iterator[pa.Table]:
     """Of each row, what becomes of it; ``rejection`` is its own where the shadow has the same."""
     yield pa.table({name: pa.array([], pa.bool_()) for name in ("resolved", "reopened", "replaced")} | {"rejection": _TEXTS})
     for rows in read_batches(lake, QUARANTINE, file, [*KEY, "reason", "resolved_time"]):
@@ -79,7 +79,7 @@ def _marks(lake: Lake, file: LiveFile, names: pa.Array, elements: pa.Array, reje
         )
 
 
-def _write_again(this: Operation, file: LiveFile, marks: pa.Table, writer: PartitionWriter, now_ms: int) -> None:
+def _write_again(this: Operation, file: DataFile, marks: pa.Table, writer: PartitionWriter, now_ms: int) -> None:
     for first, rows in row_groups(this.lake, QUARANTINE, file):
         here = marks.slice(first, len(rows)).combine_chunks()
         resolved = set_resolved(rows, here["resolved"].combine_chunks(), this.job_id, now_ms)
@@ -87,7 +87,7 @@ def _write_again(this: Operation, file: LiveFile, marks: pa.Table, writer: Parti
         writer.add(reopened.filter(pc.invert(here["replaced"])))
 
 
-def _added(lake: Lake, shadow: Lake, known: pa.Array) -> list[WrittenFile]:
+def _added(lake: Lake, shadow: Lake, known: pa.Array) -> list[DataFile]:
     """The shadow's rows that are not there yet."""
     writer = PartitionWriter(QUARANTINE, lake.uri(QUARANTINE), lake.storage, "reprocess")
     for file in live_files(shadow.open(QUARANTINE)):

@@ -1,4 +1,4 @@
-"""Counting an exchange of rows twice: before it is committed, and by looking again afterwards."""
+"""Checking the counts of a swap of rows: before it is committed, and in the tables afterwards."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
     Raises:
         BalanceError: a row would be lost, or there twice; nothing was exchanged.
     """
-    counted = _written(shadow)
-    found = sum(each.made + each.outdone for each in swaps if each.table is not ITEM)
+    counted = _count_written(shadow)
+    found = sum(each.rows_after + each.rows_lost for each in swaps if each.table is not ITEM)
     if found != counted:
         raise _unbalanced(f"the shadow's batches wrote {counted} events and changes, its tables have {found}")
     for each in swaps:
@@ -55,17 +55,17 @@ def check_result(
         files = live_files(lake.open(each.table))
         masks = find_affected_rows(each.table, [file for file in files if file.day in days], affected, lake, run)
         there = rows_of(files), sum(int(mask.sum()) for mask in masks.values())
-        wanted = before[each.table.name] + each.difference, each.made
+        wanted = before[each.table.name] + each.difference, each.rows_after
         if there != wanted:
             raise BalanceError(
                 f"{each.table.name}: has {there[0]} rows, {there[1]} of them from these raw files; there should be "
                 f"{wanted[0]} and {wanted[1]}",
-                "give the command again; if that ends the same, please report it with these raw files",
+                "repeat the command; if that ends the same, please report it with these raw files",
             )
 
 
-def _written(shadow: Lake) -> int:
-    """What the batches of the shadow say that they wrote."""
+def _count_written(shadow: Lake) -> int:
+    """Rows that the batches of the shadow wrote, by their metrics."""
     files = live_files(shadow.open(RUN_METRICS))
     uris = [f"{shadow.uri(RUN_METRICS)}/{file.path}" for file in files]
     return sum(pc.sum(read_columns(uri, ["written"], shadow.storage)["written"]).as_py() or 0 for uri in uris)

@@ -62,7 +62,7 @@ LeftOut = dict[date, dict[str, list[int]]]
 """Day and app of copies that were left out though no copy of that day is stored, to hashes of their event ids."""
 
 
-def remember(config: Config, storage: Storage, table: Table, name: str, left_out: LeftOut) -> None:
+def remember_days(config: Config, storage: Storage, table: Table, name: str, left_out: LeftOut) -> None:
     """Keep the days of copies; ``name`` is the batch's, the same when it is tried again."""
     for day, by_app in left_out.items():
         sorted_by_app: dict[str, Any] = {app_id: sorted(set(hashes)) for app_id, hashes in sorted(by_app.items())}

@@ -1,4 +1,4 @@
-"""Eight bytes in place of an id: of millions of ids a set takes a gigabyte. Ids that only look alike are told apart later."""
+"""Hashes of ids, 8 bytes each: a set of millions of ids takes a gigabyte. Ids that share a hash are compared later."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Hashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 
-def among(hashes: Hashes, known: Hashes) -> Mask:
-    """Which of the hashes are known; ``known`` is in ascending order."""
+def isin_sorted(hashes: Hashes, known: Hashes) -> Mask:
+    """Which of the hashes are in ``known``, which is in ascending order."""
     if not len(known):
         return np.zeros(len(hashes), bool)
-    places = np.searchsorted(known, hashes)
-    return np.asarray(known[np.minimum(places, len(known) - 1)] == hashes)
+    positions = np.searchsorted(known, hashes)
+    return np.asarray(known[np.minimum(positions, len(known) - 1)] == hashes)
 
 
-def repeated(hashes: Hashes) -> Hashes:
-    """Those that are there more than once, in ascending order; ``hashes`` are in ascending order."""
+def duplicates_in_sorted(hashes: Hashes) -> Hashes:
+    """Those that occur more than once, in ascending order; ``hashes`` are in ascending order."""
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])

@@ -11,7 +11,7 @@ from streaming_app.ingest.write.buffer_size import BUFFER_BYTES, measure
 from streaming_app.ingest.write.copies import Copies, without_twins
 from streaming_app.ingest.write.day_rows import with_day
 from streaming_app.ingest.write.lineage import Lineage
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.arrow import drop_largest, to_columns
 from streaming_app.model.change import Change
@@ -57,7 +57,7 @@ class ChangeRows:
         if len(self._rows) >= _FLUSH_ROWS or self._bytes >= BUFFER_BYTES:
             self._flush()
 
-    def close(self) -> list[WrittenFile]:
+    def close(self) -> list[DataFile]:
         self._flush()
         return self._writer.close()
 

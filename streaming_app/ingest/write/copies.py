@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import Hashes, Mask, among, repeated
+from streaming_app.ingest.commit.hashes import Hashes, Mask, duplicates_in_sorted, isin_sorted
 from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
@@ -53,7 +53,7 @@ class Copies:
         """Per row, whether it is better than all its copies met before; one that wins late is told apart by the commit."""
         rows = _compact(events, request_ids)
         hashes = _hashes(events)  # not of the rows: to unpack a dictionary takes 1.8 µs an event
-        again = among(hashes, self._hashes) | among(hashes, repeated(np.sort(hashes)))
+        again = isin_sorted(hashes, self._hashes) | isin_sorted(hashes, duplicates_in_sorted(np.sort(hashes)))
         stay = np.ones(len(rows), bool)
         if again.any():
             earlier = self._met(hashes[again])

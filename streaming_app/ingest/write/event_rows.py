@@ -19,7 +19,7 @@ from streaming_app.ingest.write.day_rows import with_day
 from streaming_app.ingest.write.enrich import Enrichment, Use
 from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.ingest.write.lineage import Lineage
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.arrow import to_columns
 from streaming_app.model.columns import columns_of
@@ -78,7 +78,7 @@ class EventRows:
         if len(self._events) >= FLUSH_ROWS or len(self._items) >= FLUSH_ITEMS or self._events.bytes >= BUFFER_BYTES:
             self._flush()
 
-    def close(self) -> list[WrittenFile]:
+    def close(self) -> list[DataFile]:
         """Write what is left; returns every file."""
         self._flush()
         return [file for writer in self._writers.values() for file in writer.close()]

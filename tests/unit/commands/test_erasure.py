@@ -130,7 +130,7 @@ USERS = (("p", None), ("p", "me"), ("p", "you"), ("q", None), ("q", "me"), (None
     ids=["pseudonym", "login", "login with links"],
 )
 def test_whose_rows(person: Person, mine: list[bool]) -> None:
-    assert person.rows(rows(*USERS)).to_pylist() == mine
+    assert person.row_mask(rows(*USERS)).to_pylist() == mine
 
 
 def test_what_stays_is_in_the_table_and_names_nobody() -> None:

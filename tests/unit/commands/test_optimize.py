@@ -20,7 +20,7 @@ from streaming_app.cli import _exit_code
 from streaming_app.commands import optimize
 from streaming_app.lake import maintenance
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.maintenance import MIN_FILES_SAVED, plan_compactions, writer_properties
 from streaming_app.lake.parquet import ROW_GROUP_ROWS, PartitionWriter
@@ -57,8 +57,8 @@ def test_what_is_due(sizes: tuple[int, ...]) -> None:
     assert found == ([PLANS[sizes]] if PLANS[sizes] else [])
 
 
-def _files(sizes: tuple[int, ...]) -> list[LiveFile]:
-    return [LiveFile(str(size), dict.fromkeys(EVENT.partition_by, "1"), size) for size in sizes]
+def _files(sizes: tuple[int, ...]) -> list[DataFile]:
+    return [DataFile(str(size), dict.fromkeys(EVENT.partition_by, "1"), size) for size in sizes]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -116,7 +116,7 @@ def test_the_contract_holds(name: str, before: LocalPipeline, after: LocalPipeli
     assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
     assert (protocol.reader_features, protocol.writer_features) == (None, None)
     for file in live_files(opened):
-        assert set(file.least) | set(file.most) <= set(table.stats_columns)
+        assert set(file.min_values) | set(file.max_values) <= set(table.stats_columns)
         parquet = pq.ParquetFile(Path(opened.table_uri.removeprefix("file://"), file.path))
         assert parquet.schema_arrow.remove_metadata() == table.file_schema
         assert parquet.metadata.num_rows == file.rows
@@ -127,9 +127,9 @@ def test_the_contract_holds(name: str, before: LocalPipeline, after: LocalPipeli
 def _extremes(pipeline: LocalPipeline, table: Table) -> dict[str, Any]:
     """Smallest and largest value of each column that has statistics, as the log tells them."""
     files = live_files(pipeline.lake.open(table))
-    known = {name: [file for file in files if file.least.get(name) is not None] for name in table.stats_columns}
+    known = {name: [file for file in files if file.min_values.get(name) is not None] for name in table.stats_columns}
     return {
-        name: (min(file.least[name] for file in some), max(file.most[name] for file in some))
+        name: (min(file.min_values[name] for file in some), max(file.max_values[name] for file in some))
         for name, some in known.items()
         if some
     }

@@ -158,7 +158,7 @@ DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] 
         lambda pipeline: (put(pipeline, USER, rows_of(pipeline, USER, "user_pseudo_id = 'u-1' AND app_id = 'shop'"), user_id="me", app_id="x"), put(pipeline, EVENT, rows_of(pipeline, EVENT, EVENT_A), app_id="x"), put(pipeline, SESSION, rows_of(pipeline, SESSION, "user_pseudo_id = 'u-1' AND app_id = 'shop'"), app_id="x")),
         {"stored_rows": [TOLD], "rebuilt_sample": ["user: of a sample, 1 rows differ in user_id: x u-1"]},
     ),
-    "derive is behind": (forget_derive, {"known_users": ["user: user and session do not know all events"], "rebuilt_sample": ["user: user and session do not know"]}),
+    "derive is behind": (forget_derive, {"known_users": ["user: user and session lack some events"], "rebuilt_sample": ["user: user and session lack"]}),
     "an older layout": (layout(1), {"layouts": [f"item: has layout 1 of {LAYOUT_VERSION}"]}),
     "a newer layout": (layout(99), {"layouts": ["item: "]}),
 }  # fmt: skip

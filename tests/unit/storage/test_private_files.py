@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.backlog.source_partitions import due_windows
+from streaming_app.backlog.source_partitions import due_partitions
 from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.cli import _exit_code
 from streaming_app.environment import open_lake
@@ -253,7 +253,7 @@ def test_the_source_may_be_a_link_itself(source: Path, tmp_path: Path) -> None:
 def test_a_folder_outside_of_the_source_is_not_listed(source: Path, tmp_path: Path) -> None:
     """What lies in it is not even named."""
     config = config_for(tmp_path)
-    backlogs = [unprocessed(window, "*", AnyObjects()) for window in due_windows(config, AnyObjects())]
+    backlogs = [unprocessed(source_partition, "*", AnyObjects()) for source_partition in due_partitions(config, AnyObjects())]
     refused = {uri.removeprefix(f"{source}/"): why for each in backlogs for uri, why in each.odd.items()}
     assert refused.keys() == {"year=2026/month=05/folder", "year=2026/month=06", "year=2025", "stray"}
     assert set(refused.values()) == {"this folder is a link that leads out of the source"}
