@@ -1,4 +1,4 @@
-"""How many bots are found, and how many people taken for bots: ``python -m benchmarks.bots [BOTS PEOPLE]``.
+"""Measures how many bots are found, and how many people are taken for bots: ``python -m benchmarks.bots [BOTS PEOPLE]``.
 
 Bots are the user agents that crawler-user-agents lists as examples; real browsers those that fake-useragent collected. The
 first list favours the source that it comes with: what the signals find of it without the lists, and how few browsers all of them

@@ -40,7 +40,7 @@ def lock_lake(config: Config, purpose: str, ttl_seconds: float = TTL_SECONDS) ->
     """The tables, for this process alone; ``purpose`` is shown to other processes that want it.
 
     Raises:
-        LeaseError: another process writes to them.
+        LockError: another process writes to them.
     """
     lake = open_lake(config)
     with acquire_lock(lock_object(config, lake.storage), purpose, ttl_seconds) as lock:

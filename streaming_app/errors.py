@@ -11,7 +11,7 @@
     ├── MissingDependencyError      5   Java, a jar or a library is missing
     ├── BalanceError                6   counts do not add up: nothing was committed
     ├── PluginError                 7   a hook or plugin of the user failed
-    └── LeaseError                  8   another process writes to the tables
+    └── LockError                   8   another process writes to the tables
 
     InputError (ValueError)         -   bad input: a row in ``quarantine``, never the end of a run
     ├── MalformedLine

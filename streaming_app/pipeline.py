@@ -28,7 +28,7 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
     Where nothing is unprocessed, nothing is started.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         ClickstreamError: with a hint; whatever was committed stays, the next run goes on from there.
     """
     job = job_id or f"{config.project_id}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"

@@ -26,7 +26,7 @@ class Deployment(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Deployment:
-        """What is set; empty variables count as absent.
+        """Read the variables; empty ones count as absent.
 
         Raises:
             ConfigError: naming every variable that is missing.

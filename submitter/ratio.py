@@ -1,4 +1,4 @@
-"""How far raw files grow when they are unpacked, as the last micro-batches measured it.
+"""The compression ratio of raw files, as the last micro-batches measured it.
 
 A micro-batch adds a file with one row to ``run_metrics``, so the statistics in its Delta log are the values themselves: the
 log's newest commits have them without a reader of Parquet in the Lambda. The files of a compaction have more rows: they are
@@ -16,11 +16,11 @@ DEFAULT = 10.0
 """JSON of clickstream requests, gzipped: 8 to 14."""
 
 NEWEST = 20
-"""Micro-batches that are looked at."""
+"""Number of micro-batches that are read."""
 
 
 def compression_ratio(objects: Objects, run_metrics_uri: str) -> float:
-    """Decoded bytes for each stored byte; :data:`DEFAULT` before the first batch."""
+    """Decoded bytes per stored byte; :data:`DEFAULT` before the first batch."""
     sizes = list(_sizes(objects, f"{run_metrics_uri}/_delta_log"))
     stored, decoded = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0)
     return decoded / stored if stored and decoded else DEFAULT

@@ -1,4 +1,4 @@
-"""What there is to do for a run: unprocessed files by window, and whether user and session are behind."""
+"""Finding the work for a run: unprocessed files by source partition, and whether user and session are behind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Workload:
 
 
 def survey(config: Config, objects: Objects, enough_bytes: float) -> Workload:
-    """Look for work; counting stops at ``enough_bytes`` stored bytes, from which on the answer is the same."""
+    """Count the work; counting stops at ``enough_bytes`` stored bytes, from which on the decision is the same."""
     backlogs = list(_backlogs(config, objects, enough_bytes))
     files = sum(each.files for each in backlogs)
     behind = files == 0 and derive_is_behind(config, objects)  # a run that reads files derives anyway

@@ -93,23 +93,23 @@ def _exit_code(arguments: list[str], debug: bool) -> int:
     except ClickstreamError as error:
         if debug:
             errors.print_exception()
-        _complain(errors, str(error), error.hint)
+        _print_error(errors, str(error), error.hint)
         return error.exit_code
     except KeyboardInterrupt:
-        _complain(errors, "interrupted", "what was committed stays; the next run goes on from there")
+        _print_error(errors, "interrupted", "what was committed stays; the next run goes on from there")
         return 130
     except Exception as error:
         if debug:
             errors.print_exception()
         if problem := missing_class(str(error)):
-            _complain(errors, str(problem), problem.hint)
+            _print_error(errors, str(problem), problem.hint)
             return problem.exit_code
-        _complain(errors, f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}", "--debug shows where")
+        _print_error(errors, f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}", "--debug shows where")
         return 1
     return 0
 
 
-def _complain(errors: Console, message: str, hint: str) -> None:
+def _print_error(errors: Console, message: str, hint: str) -> None:
     errors.print(f"error: {message}", style="red", markup=False)
     if hint:
         errors.print(f"hint: {hint}", markup=False)

@@ -30,12 +30,12 @@ def doctor(
         if json:
             say_json(asdict(found), flush=True)
         else:
-            say(_in_words(found), flush=True)
+            say(_format_finding(found), flush=True)
         problems += found.status == "problem"
     if problems:
         raise MissingDependencyError(f"{problems:,} problems", "each line above says what to do")
 
 
-def _in_words(found: Finding) -> str:
+def _format_finding(found: Finding) -> str:
     line = f"{found.status:<8} {found.check:<13} {found.message}"
     return f"{line}\n{'':<22} → {found.remedy}" if found.remedy else line

@@ -75,13 +75,13 @@ def check(
             if json:
                 say_json(asdict(each))
             else:
-                say(_in_words(each))
+                say(_format_check(each))
             found += len(each.problems)
     if found:
         raise BalanceError(f"{found:,} problems in {loaded.sink.uri}", "each says above what to do")
 
 
-def _in_words(checked: CheckResult) -> str:
+def _format_check(checked: CheckResult) -> str:
     lines = [f"{'problem' if checked.problems else 'ok':<8}{checked.name}: {checked.promise}"]
     for each in (*checked.problems, *checked.notes):
         lines += [f"        {each.table + ': ' if each.table else ''}{each.message}", f"        → {each.remedy}"]

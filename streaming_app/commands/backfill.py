@@ -5,9 +5,11 @@ Events that are stored already are duplicates, and so are elements in quarantine
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
-from streaming_app.commands.days import Days, raw_folders
+from streaming_app.commands.days import Days, find_raw_folders
 from streaming_app.commands.operation import operation, resume_directory
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
@@ -37,7 +39,7 @@ def run(config: Config, days: Days, progress: Progress) -> Summary:
     """Process the raw files in the folders of some days, in bounded micro-batches; then update user and session.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SourceError: there are no such folders.
     """
     progress.phase("start")
@@ -59,7 +61,7 @@ def run(config: Config, days: Days, progress: Progress) -> Summary:
                 ingest(spark, config, this.lake, backlog, this.job_id, batch_done)
             progress.phase("derive")
             derive(spark, config, this.lake, summary)
-        this.result = dict(summary.counts)
+        this.result = asdict(summary.counts)
         return summary
 
 
@@ -69,7 +71,7 @@ def _name(days: Days) -> str:
 
 def _backlog(config: Config, days: Days, checkpoint: str) -> Backlog:
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
-    folders, _ = raw_folders(config, days, objects)
+    folders, _ = find_raw_folders(config, days, objects)
     if not folders:
         raise SourceError(
             f"{config.source.uri}: there is no folder year=/month=/day= of {days}",

@@ -39,7 +39,7 @@ class Days:
         first, after = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (self.first, self.last + timedelta(days=1)))
         return int(first.timestamp() * 1_000), int(after.timestamp() * 1_000) - 1
 
-    def widened(self, before: int, after: int) -> Days:
+    def widen(self, before: int, after: int) -> Days:
         return Days(self.first - timedelta(days=before), self.last + timedelta(days=after))
 
     def may_hold(self, folder: Date) -> bool:
@@ -48,7 +48,7 @@ class Days:
         return first <= folder <= last
 
 
-def raw_folders(config: Config, days: Days, objects: Objects) -> tuple[list[ObjectInfo], list[ObjectInfo]]:
+def find_raw_folders(config: Config, days: Days, objects: Objects) -> tuple[list[ObjectInfo], list[ObjectInfo]]:
     """The folders of the raw files that the server received on some days, and what lies in no folder of a day.
 
     Raises:

@@ -40,9 +40,9 @@ def find_interrupted(lake: Lake) -> list[InterruptedCommand]:
     return [
         InterruptedCommand(row["operation_id"], row["operation"], row["arguments"], row["created_time"])
         for row in rows
-        if row["operation_id"] not in ended and not _since(done.get((row["operation"], row["arguments"])), row["created_time"])
+        if row["operation_id"] not in ended and not _is_after(done.get((row["operation"], row["arguments"])), row["created_time"])
     ]
 
 
-def _since(done: datetime | None, began: datetime) -> bool:
+def _is_after(done: datetime | None, began: datetime) -> bool:
     return done is not None and done > began

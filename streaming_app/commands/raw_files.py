@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import matching_files
 from streaming_app.backlog.unreadable_names import unreadable_name
-from streaming_app.commands.days import Days, raw_folders
+from streaming_app.commands.days import Days, find_raw_folders
 from streaming_app.config.model import Config
 from streaming_app.errors import Reason
 from streaming_app.lake.lake import Lake, live_files
@@ -45,13 +45,13 @@ def find_raw_files(config: Config, lake: Lake, days: Days, objects: Objects, che
     """Find the raw files of the events of some days: in the folders of the days on which they, or duplicates that dedupe
     compares with them, can have been received, and by the names in the lineage of stored rows."""
     near = config.dedupe.neighbour_days + _CLOCKS
-    received = days.widened(near, math.ceil(config.rules.freshness_hours / 24) + near)
-    folders, strays = raw_folders(config, received, objects)
+    received = days.widen(near, math.ceil(config.rules.freshness_hours / 24) + near)
+    folders, strays = find_raw_folders(config, received, objects)
     source_partition = SourcePartition(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), fully_read=False)
     listed = {found.uri for found, _ in matching_files(source_partition, config.source.glob, objects)}
     named = count_stored_sources(lake, days)
     # A file whose name Spark cannot read was stored by a replay: it cannot be reprocessed here, so its rows stay.
-    there = [each for each in _existing(sorted(named.keys() - listed), lake) if unreadable_name(each, []) is None]
+    there = [each for each in _find_existing(sorted(named.keys() - listed), lake) if unreadable_name(each, []) is None]
     whole = replace(source_partition, roots=(*source_partition.roots, *there))
     found = listed | {each.uri for each in there}
     return RawFiles(whole, {name: rows for name, rows in named.items() if name not in found}, received)
@@ -81,7 +81,7 @@ def count_stored_sources(lake: Lake, days: Days) -> Counter[str]:
     return found
 
 
-def _existing(uris: Iterable[str], lake: Lake) -> list[ObjectInfo]:
+def _find_existing(uris: Iterable[str], lake: Lake) -> list[ObjectInfo]:
     found = []
     for uri in uris:
         system, path = lake.storage.filesystem(uri)

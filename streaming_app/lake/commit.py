@@ -66,7 +66,7 @@ def commit(lake: Lake, table: Table, change: TableChange, transaction: Transacti
     at a time. ``target`` is the table where the caller has opened it already.
 
     Raises:
-        LeaseError: this process may no longer write.
+        LockError: this process may no longer write.
         SinkError: it could not be written.
     """
     # 1. Only the holder of the lock may write.
@@ -102,7 +102,7 @@ def roll_back(lake: Lake, table: Table, transaction: TransactionId, version: int
     """Restore the version before a transaction, if the table has that transaction.
 
     Raises:
-        LeaseError: this process may no longer write.
+        LockError: this process may no longer write.
         SinkError: it could not be written.
     """
     if not is_committed(lake.open(table), transaction):

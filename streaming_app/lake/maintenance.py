@@ -124,7 +124,7 @@ def compact(lake: Lake, due: Compaction) -> CompactionResult:
     """Merge the small files of one partition in a commit of its own that changes no data: streams do not see it.
 
     Raises:
-        LeaseError: this process may no longer write.
+        LockError: this process may no longer write.
         SinkError: the files cannot be read or written; the table is as before.
     """
     table = lake.open(due.table)
@@ -237,7 +237,7 @@ def delete_expired(lake: Lake, expired: ExpiredFiles, retention_hours: int) -> N
     """Delete expired files of a table.
 
     Raises:
-        LeaseError: this process may no longer write.
+        LockError: this process may no longer write.
         SinkError: something cannot be deleted.
     """
     lake.guard()

@@ -21,7 +21,7 @@ from streaming_app.model.tables import TABLES, Table
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-Ask = Callable[[str], pa.Table]
+Query = Callable[[str], pa.Table]
 """Gives the result of a SELECT; QueryError where DuckDB refuses it: a mistake, or an attempt to read or write anything else."""
 Snapshot = Mapping[str, list[DataFile]]
 """Files of some tables, by the table's name."""
@@ -73,7 +73,7 @@ class QueryLimits:
 
 
 @contextmanager
-def asking(lake: Lake, files: Snapshot, limits: QueryLimits | None = None) -> Iterator[Ask]:
+def query_session(lake: Lake, files: Snapshot, limits: QueryLimits | None = None) -> Iterator[Query]:
     """Questions about the tables of a snapshot, each under its own name."""
     hint = f"tables are {', '.join(files)}; the dialect is DuckDB's"
     with (
@@ -163,5 +163,5 @@ def query(lake: Lake, sql: str, limits: QueryLimits | None = None) -> pa.Table:
         QueryError: DuckDB refuses it: a mistake, an attempt to read or write anything but the tables, or more than ``limits``.
         SinkError: there are no tables, or one cannot be read.
     """
-    with asking(lake, snapshot(lake), limits) as ask:
+    with query_session(lake, snapshot(lake), limits) as ask:
         return ask(sql)

@@ -1,4 +1,4 @@
-"""Which days a report is about, and which files of the tables hold them: a period is a choice of partitions."""
+"""The days that a report covers, and the files of the tables that hold them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Period:
         return (self.last - self.first).days + 1
 
     def before(self) -> Period:
-        """As many days, just before."""
+        """The period of the same length just before."""
         return Period(self.first - timedelta(days=self.days), self.first - timedelta(days=1))
 
     @property
@@ -37,7 +37,7 @@ class Period:
         return "hour" if self.days <= HOURLY_DAYS else "day" if self.days <= DAILY_DAYS else "month"
 
     def steps(self) -> list[datetime]:
-        """The beginning of every hour, day or month."""
+        """The beginnings of its hours, days or months."""
         at, end = datetime.combine(self.first, datetime.min.time(), UTC), self.last
         found = [at.replace(day=1) if self.grain == "month" else at]
         while (following := _after(found[-1], self.grain)).date() <= end:
@@ -45,7 +45,7 @@ class Period:
         return found
 
     def has(self, partition: Mapping[str, str]) -> bool:
-        """Whether a file lies in the period; one of a table that is not partitioned by days does."""
+        """Whether a file belongs to the period; a file of a table that is not partitioned by days always does."""
         day = day_of(partition)
         return day is None or self.first <= day <= self.last
 

@@ -97,7 +97,7 @@ def test_by_pseudonymous_id(mode: Any, job: Job) -> None:
 def test_raw_files_can_be_read_again(job: Job, tmp_path: Path) -> None:
     """What is left of them makes the tables that are left; a run does not take them for new files."""
     erase.run(job.config, Person("shop", user_pseudo_id=X), "delete", LogProgress(), raw=True)
-    assert job.run().counts["files"] == 0
+    assert job.run().counts.files == 0
     fresh = Job(tmp_path / "fresh", APPS)
     fresh.config = job.config.model_copy(update={"sink": fresh.config.sink})
     fresh.run()

@@ -72,7 +72,7 @@ def test_columns_that_event_and_change_get_while_derive_goes_on(once_run: Job, a
     without(once_run.folder / "lake", FEWER)
     write_second(once_run.folder / "raw")
     summary = once_run.run()
-    assert summary.counts["written"] > 0
+    assert summary.counts.written > 0
     assert known(once_run.derived_tables()) == known(always_new.derived_tables())
     old = once_run.rows("event", "event_id = 'a'")
     assert [{name: row[name] for name in FEWER["event"]} for row in old] == [dict.fromkeys(FEWER["event"])]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.query import asking, snapshot
+from streaming_app.lake.query import query_session, snapshot
 from streaming_app.storage.files import Storage
 from tests.spark.conftest import FAST
 from tests.spark.test_crash import write_first, write_second
@@ -103,7 +103,7 @@ class Place:
 
     def state(self) -> dict[str, Any]:
         """What must be the same everywhere: derived tables, quarantine, balance."""
-        with asking(self.lake, snapshot(self.lake)) as ask:
+        with query_session(self.lake, snapshot(self.lake)) as ask:
             tables = {name: ask(f'SELECT * EXCLUDE ({", ".join(_lineage(name))}) FROM "{name}" ORDER BY ALL') for name in DERIVED}
             found = {name: rows.to_pylist() for name, rows in tables.items()}
             return {**found, "quarantine": ask(OPEN).to_pylist(), "off": ask(OFF)["off"].to_pylist()}

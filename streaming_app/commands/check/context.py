@@ -57,7 +57,7 @@ class CheckContext:
     def rows(self, table: Table) -> int:
         return sum(file.rows for file in self.of(table))
 
-    def ask(self, sql: str, files: Snapshot) -> list[dict[str, Any]]:
+    def query(self, sql: str, files: Snapshot) -> list[dict[str, Any]]:
         """Rows of a SELECT over some files of some tables.
 
         Raises:
@@ -81,7 +81,7 @@ class CheckContext:
         return derive_is_behind(self.config, AnyObjects(self.config.s3.endpoint, self.config.s3.region))
 
 
-def by_partition(files: Iterable[DataFile], *names: str) -> dict[tuple[str, ...], list[DataFile]]:
+def group_by_partition(files: Iterable[DataFile], *names: str) -> dict[tuple[str, ...], list[DataFile]]:
     """Files that share the values of some partition columns, ordered by these."""
     found: dict[tuple[str, ...], list[DataFile]] = {}
     for file in files:
@@ -89,7 +89,7 @@ def by_partition(files: Iterable[DataFile], *names: str) -> dict[tuple[str, ...]
     return dict(sorted(found.items()))
 
 
-def buckets(rows: int) -> Iterator[str]:
+def hash_conditions(rows: int) -> Iterator[str]:
     """Conditions on ``key``, an SQL text to be hashed, that take so many rows apart into parts that fit the memory."""
     count = -(-rows // MAX_ROWS_PER_QUERY)
     return (f"hash({{key}}) % {count} = {number}" for number in range(count))

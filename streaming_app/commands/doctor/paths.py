@@ -26,7 +26,7 @@ def aws(pipeline: Pipeline) -> Iterator[Finding]:
         yield Finding(
             "aws",
             "warning",
-            f"AWS does not say who this is: {_line(error)}",
+            f"AWS does not say who this is: {_one_line(error)}",
             "check credentials and region: aws sts get-caller-identity",
         )
 
@@ -44,7 +44,9 @@ def source(pipeline: Pipeline) -> Iterator[Finding]:
     try:
         _read_byte(pipeline.storage, first.uri)
     except OSError as error:
-        yield Finding("source", "problem", f"{first.uri}: cannot be read: {_line(error)}", _right("s3:GetObject", uri))
+        yield Finding(
+            "source", "problem", f"{first.uri}: cannot be read: {_one_line(error)}", _permission_hint("s3:GetObject", uri)
+        )
         return
     yield Finding("source", "ok", f"{uri}: can be listed and read")
 
@@ -52,22 +54,22 @@ def source(pipeline: Pipeline) -> Iterator[Finding]:
 def lake(pipeline: Pipeline) -> Iterator[Finding]:
     """The folder of the tables can be written to; on S3 conditionally, too, which the lease and the commits need."""
     uri = pipeline.config.sink.uri
-    yield from _writable("sink", uri, pipeline.storage)
+    yield from _check_writable("sink", uri, pipeline.storage)
     if is_s3(uri):
-        yield from _conditional("sink", uri, pipeline.storage)
+        yield from _check_conditional_writes("sink", uri, pipeline.storage)
 
 
 def checkpoint(pipeline: Pipeline) -> Iterator[Finding]:
     """The same of the folder of the checkpoints, where it is elsewhere."""
     if pipeline.config.checkpoint.uri:
-        yield from _writable("checkpoint", pipeline.config.checkpoint.uri, pipeline.storage)
+        yield from _check_writable("checkpoint", pipeline.config.checkpoint.uri, pipeline.storage)
     else:
         yield Finding("checkpoint", "ok", f"{pipeline.config.checkpoint_uri('')[:-1]}: beside the tables")
 
 
-def _writable(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
+def _check_writable(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
     if not is_s3(uri) and not Path(absolute(uri)).is_dir():
-        yield _to_be_made(check, Path(absolute(uri)))
+        yield _check_creatable(check, Path(absolute(uri)))
         return
     probe = f"{uri.rstrip('/')}/_doctor-{uuid.uuid4().hex}"
     tries: list[tuple[str, str, Callable[[], object]]] = [
@@ -79,12 +81,12 @@ def _writable(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
         try:
             attempt()
         except OSError as error:
-            yield Finding(check, "problem", f"{probe}: cannot be {what}: {_line(error)}", _right(right, uri))
+            yield Finding(check, "problem", f"{probe}: cannot be {what}: {_one_line(error)}", _permission_hint(right, uri))
             return
     yield Finding(check, "ok", f"{uri}: can be written, read and deleted")
 
 
-def _to_be_made(check: str, folder: Path) -> Finding:
+def _check_creatable(check: str, folder: Path) -> Finding:
     """A local folder that the first run creates: nothing is created now."""
     parent = next(each for each in folder.parents if each.exists())
     if parent.is_dir() and os.access(parent, os.W_OK):
@@ -94,7 +96,7 @@ def _to_be_made(check: str, folder: Path) -> Finding:
     )
 
 
-def _conditional(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
+def _check_conditional_writes(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
     probe = f"{uri.rstrip('/')}/_doctor-{uuid.uuid4().hex}.json"
     slot = conditional_object_at(probe, storage)
     first = slot.compare_and_swap("1", None)
@@ -117,9 +119,9 @@ def _read_byte(storage: Storage, uri: str) -> None:
         stream.read(1)
 
 
-def _right(action: str, uri: str) -> str:
+def _permission_hint(action: str, uri: str) -> str:
     return f"give the role {action} on {uri}" if is_s3(uri) else "check the rights of the file and its folder"
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__

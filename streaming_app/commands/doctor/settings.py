@@ -59,11 +59,11 @@ def enrichers(pipeline: Pipeline) -> Iterator[Finding]:
         yield Finding("enrichers", "ok", f"{step.name}: its files can be read")
         if isinstance(step.enricher, Ip):
             info = step.enricher.info()
-            yield from _databases(step.name, info["databases"])
-            yield _cdn_networks(step.name, date.fromisoformat(info["cdn_networks"]))
+            yield from _check_databases(step.name, info["databases"])
+            yield _check_cdn_networks(step.name, date.fromisoformat(info["cdn_networks"]))
 
 
-def _databases(name: str, databases: list[Info]) -> Iterator[Finding]:
+def _check_databases(name: str, databases: list[Info]) -> Iterator[Finding]:
     if not databases:
         yield Finding(
             "geo", "warning", f"{name} has no database: locations stay unknown", f"name one at enrichers: {name}: database"
@@ -77,7 +77,7 @@ def _databases(name: str, databases: list[Info]) -> Iterator[Finding]:
             yield Finding("geo", "ok", message)
 
 
-def _cdn_networks(name: str, read: date) -> Finding:
+def _check_cdn_networks(name: str, read: date) -> Finding:
     age = datetime.now(UTC).date() - read
     message = f"{name}: the list of networks of CDNs is of {read}, {age.days} days old"
     if age > CDN_MAX_AGE:

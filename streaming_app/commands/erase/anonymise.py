@@ -70,9 +70,9 @@ def anonymise_rows(table: Table, rows: pa.Table, which: pa.Array, secret: bytes)
     for name in table.schema.names:
         column = rows[name].combine_chunks()
         if name in REPLACED:
-            column = _changed(column, which, lambda value: digest(value, secret))
+            column = _map_selected(column, which, lambda value: digest(value, secret))
         elif name in WITHOUT_QUERY:
-            column = _changed(column, which, _without_query)
+            column = _map_selected(column, which, _strip_query)
         elif name not in staying:
             column = pc.if_else(which, pa.scalar(None, column.type), column)
         columns.append(column)
@@ -84,10 +84,10 @@ def digest(value: str, secret: bytes) -> str:
     return f"erased-{hashlib.blake2b(value.encode(), key=secret, digest_size=_SIZE).hexdigest()}"
 
 
-def _without_query(url: str) -> str:
+def _strip_query(url: str) -> str:
     return url.partition("?")[0].partition("#")[0]
 
 
-def _changed(column: pa.Array, which: pa.Array, change: Callable[[str], str]) -> pa.Array:
+def _map_selected(column: pa.Array, which: pa.Array, change: Callable[[str], str]) -> pa.Array:
     values = zip(column.to_pylist(), which.to_pylist(), strict=True)
     return pa.array([change(value) if is_person and value is not None else value for value, is_person in values], column.type)

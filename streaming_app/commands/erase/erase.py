@@ -85,7 +85,7 @@ def plan(config: Config, person: Person, *, raw: bool, linked: Linked = "listed"
     lake = open_lake(config)
     key = find_audit_key(config, lake.storage)
     in_audit = {"person": person.digest(key)} if key else {}
-    person = _with_choice(person, linked, lake)
+    person = _apply_choice(person, linked, lake)
     erased = _count_rows(list(find_rows(person, lake)), person)
     in_quarantine = search_quarantine(person.app_id, PersonFinder(config, person.app_id, person.ids), lake)
     erased.add_quarantine(in_quarantine)
@@ -119,10 +119,10 @@ def run(
     that were ``listed`` to whoever decided, or all. ``confirmed`` is how that was decided, for the audit.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         ConfigError: an erasure of this person was killed that had begun with another choice.
     """
-    digest_of_person = person.digest(_key_of_audit(config))
+    digest_of_person = person.digest(_load_audit_key(config))
     by = "user_id" if person.user_id else "user_pseudo_id"
     asked = {"app": person.app_id, "by": by, "mode": mode, "raw": raw, "person": digest_of_person}
     if person.user_id:
@@ -154,11 +154,11 @@ def run(
                 this.result |= {"linked_ids": len(known.linked), "linked_ids_left": len(left)}
             if confirmed:
                 this.result["confirmed"] = confirmed
-            this.result |= _remaining(known, finder, erased, config, this.lake, raw=raw)
+            this.result |= _report_remaining(known, finder, erased, config, this.lake, raw=raw)
     return this.result | {"person": digest_of_person}
 
 
-def _key_of_audit(config: Config) -> bytes:
+def _load_audit_key(config: Config) -> bytes:
     lake = open_lake(config)
     if key := find_audit_key(config, lake.storage):
         return key
@@ -186,7 +186,7 @@ def _load_or_choose(uri: str, person: Person, linked: Linked, listed: Iterable[s
     """The person with the chosen linked ids, and the secret of the anonymous ids; kept only until the erasure is through."""
     state = _read_state(uri, lake)
     if state is None:
-        chosen = _with_choice(person, linked, lake) if listed is None else replace(person, linked=frozenset(listed))
+        chosen = _apply_choice(person, linked, lake) if listed is None else replace(person, linked=frozenset(listed))
         state = _ResumeState(sorted(chosen.linked), secrets.token_hex(32), linked)
         lake.storage.write_text(uri, msgspec.json.encode(state).decode())
     elif person.user_id and state.choice != linked:
@@ -197,7 +197,7 @@ def _load_or_choose(uri: str, person: Person, linked: Linked, listed: Iterable[s
     return replace(person, linked=frozenset(state.linked)), state.secret
 
 
-def _with_choice(person: Person, linked: Linked, lake: Lake) -> Person:
+def _apply_choice(person: Person, linked: Linked, lake: Lake) -> Person:
     return add_linked_ids(person, lake) if linked == "listed" else person
 
 
@@ -239,12 +239,14 @@ def _erase_group(config: Config, person: Person, storage: Storage, dry_run: bool
         yield msgspec.json.encode(eraser.erase(file.uri, dry_run=dry_run))
 
 
-def _remaining(person: Person, finder: PersonFinder, erased: Erased, config: Config, lake: Lake, *, raw: bool) -> dict[str, Any]:
+def _report_remaining(
+    person: Person, finder: PersonFinder, erased: Erased, config: Config, lake: Lake, *, raw: bool
+) -> dict[str, Any]:
     """What is left, by looking again, what is not known, and what the operator still has to do."""
     left = sum(each.rows for each in find_rows(person, lake)) + search_quarantine(person.app_id, finder, lake).rows
     today = datetime.now(UTC).date()
     vacuum = today + timedelta(days=RETENTION_DAYS + 1)
-    after, nothing_from, unknown = without_old_versions(config, lake, today, vacuum, raw=raw)
+    after, nothing_from, unknown = find_final_date(config, lake, today, vacuum, raw=raw)
     return {
         "remaining": left,
         "nothing_remains_after": after,
@@ -269,9 +271,7 @@ def _list_unsearched(erased: Erased, lake: Lake, *, raw: bool) -> list[str]:
     return found
 
 
-def without_old_versions(
-    config: Config, lake: Lake, today: date, vacuum: date, *, raw: bool
-) -> tuple[str, date | None, list[str]]:
+def find_final_date(config: Config, lake: Lake, today: date, vacuum: date, *, raw: bool) -> tuple[str, date | None, list[str]]:
     """What has to happen before nothing remains, the day from which on that is so, and why there may be no such day.
 
     Vacuum makes old versions of what it deletes; the raw files and the state of this erasure have become so today.

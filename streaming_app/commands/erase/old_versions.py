@@ -86,10 +86,10 @@ def _code(error: Exception) -> str:
 
 def removal_days(rules: list[dict[str, Any]], prefix: str) -> int | None:
     """Days after which rules remove old versions of all objects below a prefix; None where none does."""
-    return min((days for rule in rules if (days := _days_of(rule, prefix)) is not None), default=None)
+    return min((days for rule in rules if (days := _days_of_rule(rule, prefix)) is not None), default=None)
 
 
-def _days_of(rule: dict[str, Any], prefix: str) -> int | None:
+def _days_of_rule(rule: dict[str, Any], prefix: str) -> int | None:
     expiration = rule.get("NoncurrentVersionExpiration") or {}
     if rule.get("Status") != "Enabled" or "NoncurrentDays" not in expiration or expiration.get("NewerNoncurrentVersions"):
         return None  # a rule that leaves some number of versions leaves the last ones for ever

@@ -60,7 +60,7 @@ def find_packed_texts(text: Buffer) -> Iterator[Iterator[bytes]]:
 @lru_cache(1 << 14)
 def _may_be_packed(head: bytes) -> bool:
     """Whether a text that begins so is base64 of something. A line has a hundred words, many of them the same."""
-    letters = _plain(head).translate(*_URL_SAFE)[:_HEAD_LETTERS]
+    letters = _unescape(head).translate(*_URL_SAFE)[:_HEAD_LETTERS]
     return is_readable(pybase64.b64decode(letters[: len(letters) & ~3]))
 
 
@@ -144,18 +144,18 @@ def _letters(text: Buffer, start: int, end: int, alphabet: _Letters) -> Iterator
                 (found for found in (piece.find(mark, -_ESCAPE_BYTES) for mark in (b"%", b"\\")) if found >= 0), default=cut
             )
         rest = piece[cut:]
-        yield _plain(piece[:cut]).translate(*alphabet)
+        yield _unescape(piece[:cut]).translate(*alphabet)
 
 
-def _plain(piece: bytes) -> bytes:
+def _unescape(piece: bytes) -> bytes:
     for _ in range(_LAYERS):
         if b"\\" not in piece:
             break
-        piece = _ESCAPE.sub(_character, piece)
+        piece = _ESCAPE.sub(_unescape_match, piece)
     return unquote_to_bytes(piece) if b"%" in piece else piece
 
 
-def _character(escape: re.Match[bytes]) -> bytes:
+def _unescape_match(escape: re.Match[bytes]) -> bytes:
     if escape[1]:
         return bytes.fromhex(escape[1].decode())
     return escape[2] if escape[2] and escape[2] not in b"nrtbf" else b" "

@@ -79,10 +79,10 @@ def _request(row: dict[str, Any]) -> tuple[Request, str]:
 def erase_quarantine_rows(found: dict[str, list[int]], lake: Lake) -> None:
     """Rewrite the files without these rows, in one commit."""
     files = [file for file in live_files(lake.open(QUARANTINE)) if file.path in found]
-    written = [each for file in files for each in _without(file, found[file.path], lake)]
+    written = [each for file in files for each in _rewrite_file(file, found[file.path], lake)]
     commit(lake, QUARANTINE, TableChange([], files, written, data_change=True), TransactionId.unique("erase"))
 
 
-def _without(file: DataFile, positions: list[int], lake: Lake) -> list[DataFile]:
+def _rewrite_file(file: DataFile, positions: list[int], lake: Lake) -> list[DataFile]:
     lost = row_mask(file.rows, pa.array(positions, pa.int64()))
     return without_rows(lake, QUARANTINE, file, lost)

@@ -13,8 +13,7 @@ from streaming_app.commands.erase.person import Person
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
-from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.lake.rewrite import row_groups
+from streaming_app.lake.rewrite import rewrite
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
 
@@ -54,16 +53,14 @@ def erase_rows(table: Table, found: list[PersonRows], person: Person, secret: by
     Changes of attributes are all about a person: they are removed in either case.
     """
 
-    def erase(rows: pa.Table) -> pa.Table:
+    def erase(_file: DataFile, _first: int, rows: pa.Table) -> pa.Table:
         which = person.row_mask(rows)
         if secret is None or table.name not in STAYING:
             return rows.filter(pc.invert(which))
         return anonymise_rows(table, rows, which, secret)
 
-    writer = PartitionWriter(table, lake.uri(table), lake.storage, "erased")
-    for each in found:
-        for _, rows in row_groups(lake, table, each.file):
-            writer.add(erase(rows))
+    files = [each.file for each in found]
+    written = rewrite(lake, table, files, erase, "erased")
     # No news for derive, which the rebuild of the user's rows makes up for; other readers of the log see what went.
-    change = TableChange([], [each.file for each in found], writer.close(), data_change=True)
+    change = TableChange([], files, written, data_change=True)
     commit(lake, table, change, TransactionId.unique("erase"))

@@ -71,14 +71,14 @@ def replay_unreadable_files(this: Operation, rows: list[UnreadableFileRow], prog
         return
     spark = get_session(this.config, this.lake.storage)
     still: set[str] = set()
-    sized = [SizedFile(uri, _size(this.lake.storage, uri)) for uri in sorted({row.uri for row in rows})]
-    for number, files in enumerate(_in_batches(sized)):
+    sized = [SizedFile(uri, _size_of(this.lake.storage, uri)) for uri in sorted({row.uri for row in rows})]
+    for number, files in enumerate(_split_batches(sized)):
         began = time.monotonic()
         created_ms = int(time.time() * 1_000)
         stream = f"replay-files-{this.id}"
         batch = Batch(this.config, this.lake.storage, stream, number, this.job_id, created_ms, "replay")
         report = read_as_far_as_possible(spark, batch, files)
-        still |= _unreadable(this.lake, report)
+        still |= _find_still_unreadable(this.lake, report)
         timing = Timing(time.monotonic() - began, sum(file.size for file in files))
         metrics = commit_batch(batch, report, timing, this.lake)
         for name in ("written", "duplicate", "filtered"):
@@ -97,7 +97,7 @@ def _resolve(this: Operation, rows: list[UnreadableFileRow]) -> None:
     this.count("resolved", len(rows))
 
 
-def _unreadable(lake: Lake, report: Report) -> set[str]:
+def _find_still_unreadable(lake: Lake, report: Report) -> set[str]:
     """The files that could not be read this time either."""
     found: set[str] = set()
     for file in report.of(QUARANTINE.name):
@@ -106,7 +106,7 @@ def _unreadable(lake: Lake, report: Report) -> set[str]:
     return found
 
 
-def _size(storage: Storage, uri: str) -> int:
+def _size_of(storage: Storage, uri: str) -> int:
     """Size in bytes, for a fair share of work; 1 where it is not known."""
     try:
         system, path = storage.filesystem(uri)
@@ -115,7 +115,7 @@ def _size(storage: Storage, uri: str) -> int:
         return 1
 
 
-def _in_batches(files: list[SizedFile]) -> Iterator[list[SizedFile]]:
+def _split_batches(files: list[SizedFile]) -> Iterator[list[SizedFile]]:
     part: list[SizedFile] = []
     for file in files:
         if part and sum(each.size for each in part) + file.size > DEFAULT_BATCH_BYTES:

@@ -68,11 +68,11 @@ def plan(config: Config, row_filter: QuarantineFilter) -> dict[str, int]:
     """How many rows a replay would try, how many of them pass now, and how many cannot be tried; nothing is written."""
     lake = open_lake(config)
     counts = {"tried": 0, "pass": 0, "cannot": 0}
-    for each in find_unreadable_files(lake, _files(lake, row_filter), row_filter):
+    for each in find_unreadable_files(lake, _list_files(lake, row_filter), row_filter):
         counts["tried"] += 1
         counts["pass"] += can_be_read(lake.storage, each.uri, config.limits.max_line_bytes)
     triage = RequestTriage(config)
-    for file in _files(lake, row_filter):
+    for file in _list_files(lake, row_filter):
         for _, _, outcome in _replay_rows(lake, file, row_filter, config, triage):
             counts["cannot" if outcome is None else "tried"] += 1
             counts["pass"] += outcome is not None and _passes(outcome)
@@ -87,7 +87,7 @@ def run(config: Config, row_filter: QuarantineFilter, progress: Progress) -> dic
     their own.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
     """
     arguments = {
         "reasons": list(row_filter.reasons),
@@ -109,12 +109,12 @@ def run(config: Config, row_filter: QuarantineFilter, progress: Progress) -> dic
 def replay_into(this: Operation, row_filter: QuarantineFilter, progress: Progress) -> None:
     """Store the elements that pass now, as part of an operation; derive has not seen them then."""
     this.result |= dict.fromkeys(("tried", "resolved", "cannot", "written", "duplicate", "filtered"), 0)
-    replay_unreadable_files(this, find_unreadable_files(this.lake, _files(this.lake, row_filter), row_filter), progress)
-    for number, file in enumerate(_files(this.lake, row_filter)):
+    replay_unreadable_files(this, find_unreadable_files(this.lake, _list_files(this.lake, row_filter), row_filter), progress)
+    for number, file in enumerate(_list_files(this.lake, row_filter)):
         _replay_file(this, file, number, row_filter, progress)
 
 
-def _files(lake: Lake, row_filter: QuarantineFilter) -> list[DataFile]:
+def _list_files(lake: Lake, row_filter: QuarantineFilter) -> list[DataFile]:
     return sorted(filter(row_filter.may_be_in, live_files(lake.open(QUARANTINE))), key=lambda file: file.path)
 
 

@@ -100,10 +100,10 @@ def plan_swaps(
 
 
 def _plan(table: Table, config: Config, lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner) -> DaySwap:
-    parts = _parts(table, live_files(lake.open(table)), lake, shadow, affected, run)
+    parts = _split_files(table, live_files(lake.open(table)), lake, shadow, affected, run)
     lost = find_lost_duplicates(table, parts.from_shadow, parts.from_others, config, lake)
     users = _users(table, parts, lake) | lost.users
-    return _day_swap(table, parts, lost, users, lake)
+    return _make_swap(table, parts, lost, users, lake)
 
 
 def _plan_items(
@@ -111,7 +111,7 @@ def _plan_items(
 ) -> DaySwap:
     """Items follow their event: those of a copy that lost go with it."""
     stored = [file for file in live_files(lake.open(ITEM)) if file.day in days]
-    parts = _parts(ITEM, stored, lake, shadow, affected, run)
+    parts = _split_files(ITEM, stored, lake, shadow, affected, run)
     lost = LostDuplicates()
     for file in (*parts.from_shadow, *parts.from_others):
         keys = event.lost.copies.get(file.partition["app_id"])
@@ -120,10 +120,10 @@ def _plan_items(
             mine = pc.is_in(pc.binary_join_element_wise(rows["event_id"], places(rows["process_info"]), "\n"), keys)
             if pc.any(mine).as_py():
                 lost.rows[file.path] = set(pc.indices_nonzero(mine).to_pylist())
-    return _day_swap(ITEM, parts, lost, set(), lake)
+    return _make_swap(ITEM, parts, lost, set(), lake)
 
 
-def _parts(
+def _split_files(
     table: Table, stored: list[DataFile], lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner
 ) -> TableParts:
     shadow_files = live_files(shadow.open(table))
@@ -142,7 +142,7 @@ def _parts(
     )
 
 
-def _day_swap(table: Table, parts: TableParts, lost: LostDuplicates, users: UserKeys, lake: Lake) -> DaySwap:
+def _make_swap(table: Table, parts: TableParts, lost: LostDuplicates, users: UserKeys, lake: Lake) -> DaySwap:
     """Rewrite files that hold a losing duplicate without it. Files that are then not committed are left to ``vacuum``: an
     earlier attempt may have committed one of the same name, which readers of that version still need."""
     removed, added = list(parts.affected), []

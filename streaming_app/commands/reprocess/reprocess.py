@@ -69,7 +69,7 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
     """Compute the days again; user, session, item_attributes and quarantine are updated accordingly.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SourceError: there is no raw file of these days.
     """
     progress.phase("start")
@@ -136,33 +136,33 @@ def swap_days(
         BalanceError: rows would be lost, or there twice.
     """
     lake = this.lake
-    days |= _noted_days(days_uri, lake)
+    days |= _read_noted_days(days_uri, lake)
     for table in (EVENT, CHANGE):
         join_days(this.config, shadow_config, lake.storage, table)
     swaps = plan_swaps(this.config, lake, shadow, affected, days, run)
     check_plan(swaps, shadow)
     days |= {day for each in swaps for day in each.days}
     lake.storage.write_text(days_uri, msgspec.json.encode(sorted(days)).decode())
-    before, before_of_days = count_rows(lake, IN_ORDER), _events_on(days, lake)
+    before, before_of_days = count_rows(lake, IN_ORDER), _count_rows_on(days, lake)
     if users := {user for each in swaps for user in each.users}:
         mark_stale(this.config, lake.storage, this.job_id, users)
     for each in swaps:
         remember_days(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
         commit_swap(each, lake)
     check_result(swaps, before, days, affected, lake, run)
-    this.result |= {"days": len(days), "before": before_of_days, "after": _events_on(days, lake)}
+    this.result |= {"days": len(days), "before": before_of_days, "after": _count_rows_on(days, lake)}
     this.result["stored_before"] = before[EVENT.name] + before[CHANGE.name]
     for name in ("taken_out", "replaced", "put_in"):
         this.result[name] = sum(getattr(each, name) for each in swaps if each.table in (EVENT, CHANGE))
 
 
-def _noted_days(uri: str, lake: Lake) -> frozenset[date]:
+def _read_noted_days(uri: str, lake: Lake) -> frozenset[date]:
     if not lake.storage.exists(uri):
         return frozenset()
     return frozenset(msgspec.json.decode(lake.storage.read_text(uri), type=list[date]))
 
 
-def _events_on(days: frozenset[date], lake: Lake) -> int:
+def _count_rows_on(days: frozenset[date], lake: Lake) -> int:
     """Rows of ``event`` and ``change`` on some days."""
     return sum(file.rows for table in (EVENT, CHANGE) for file in live_files(lake.open(table)) if file.day in days)
 

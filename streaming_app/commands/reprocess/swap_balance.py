@@ -33,11 +33,11 @@ def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
     counted = _count_written(shadow)
     found = sum(each.rows_after + each.rows_lost for each in swaps if each.table is not ITEM)
     if found != counted:
-        raise _unbalanced(f"the shadow's batches wrote {counted} events and changes, its tables have {found}")
+        raise _balance_error(f"the shadow's batches wrote {counted} events and changes, its tables have {found}")
     for each in swaps:
         difference = rows_of(each.added) - rows_of(each.removed)
         if difference != each.difference:
-            raise _unbalanced(
+            raise _balance_error(
                 f"{each.table.name}: {each.taken_out} rows are to go, {each.replaced} give way and {each.put_in} come, "
                 f"but the files differ by {difference}"
             )
@@ -71,5 +71,5 @@ def _count_written(shadow: Lake) -> int:
     return sum(pc.sum(read_columns(uri, ["written"], shadow.storage)["written"]).as_py() or 0 for uri in uris)
 
 
-def _unbalanced(message: str) -> BalanceError:
+def _balance_error(message: str) -> BalanceError:
     return BalanceError(message, "nothing was exchanged; please report this with the raw files of these days")

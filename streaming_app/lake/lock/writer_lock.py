@@ -48,7 +48,7 @@ class WriterLock:
         """Raise if another process may hold the lock by now.
 
         Raises:
-            LeaseError: it was not renewed in time, for example because this machine slept.
+            LockError: it was not renewed in time, for example because this machine slept.
         """
         if self._lost or time.monotonic() - self._renewed_at > self._holder.ttl_seconds:
             raise LockError("the lease on the tables was lost to another process", "nothing more was committed; run it again")
@@ -97,7 +97,7 @@ def acquire_lock(lock_object: ConditionalObject, purpose: str, ttl_seconds: floa
     """Hold the lock for the block.
 
     Raises:
-        LeaseError: another process holds it, and is alive.
+        LockError: another process holds it, and is alive.
         SinkError: it cannot be read or written.
     """
     try:

@@ -162,8 +162,8 @@ DAMAGES: dict[str, tuple[Callable[[Patient], Any], tuple[str, str, str]]] = {
     "an empty source": (configured(source="{}/lake/_checkpoints/derive/commits/none"), ("source", "problem", "there is no such folder")),
     "no sink yet": (configured(sink="{}/new/lake"), ("sink", "ok", "{}/new/lake: does not exist yet, the first run creates it")),
     "no tables yet": (configured(sink="{}/new/lake"), ("tables", "ok", "{}/new/lake: no tables yet")),
-    "a sink in a file": (configured(sink="{}/c.yaml/lake"), ("sink", "problem", "{}/c.yaml/lake: cannot be made in {}/c.yaml")),
-    "a checkpoint in a file": (configured(checkpoint="{}/c.yaml/x"), ("checkpoint", "problem", "cannot be made in {}/c.yaml")),
+    "a sink in a file": (configured(sink="{}/c.yaml/lake"), ("sink", "problem", "{}/c.yaml/lake: cannot be created in {}/c.yaml")),
+    "a checkpoint in a file": (configured(checkpoint="{}/c.yaml/x"), ("checkpoint", "problem", "cannot be created in {}/c.yaml")),
     "another split": (added("lake/_checkpoints/ingest/2026-05-28/offsets/0"), ("backlog", "problem", "was not split by month")),
     "an unknown checkpoint": (
         lambda p: (write(p.folder / "lake/_checkpoints/ingest/2026-05/commits/0"), write(p.folder / "lake/_checkpoints/ingest/2026-05/offsets/0", b"v9\n{}\n{}")),

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from cfnlint.config import ManualArgs
 
-from streaming_app.deploy.template import saved_queries, updated
+from streaming_app.deploy.template import saved_queries, update_template
 from tests.support.infra import DEFAULTS, OPTIONS, PARSED, REQUIRED, ROOT, TEMPLATE, TEXT, every_option
 from tests.support.stack import Stack
 
@@ -27,7 +27,9 @@ def test_cloudformation_reads_its_yaml() -> None:
 
 
 def test_the_made_part_is_up_to_date() -> None:
-    assert updated(TEXT, saved_queries(ROOT / "conf/athena")) == TEXT, "python -m streaming_app.deploy.template " + str(TEMPLATE)
+    assert update_template(TEXT, saved_queries(ROOT / "conf/athena")) == TEXT, "python -m streaming_app.deploy.template " + str(
+        TEMPLATE
+    )
 
 
 def test_every_parameter_is_documented_grouped_and_constrained() -> None:
