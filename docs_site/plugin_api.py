@@ -97,27 +97,36 @@ def _literal_below(name: str) -> str:
 
 def _prose(docstring: str | None) -> str:
     """A docstring as Markdown: literals, roles, sections such as ``Raises``, definitions and examples."""
-    text = inspect.cleandoc(docstring or "")
-    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text).replace("<", "&lt;")
+    parts = re.split(r"(```.*?```)", inspect.cleandoc(docstring or ""), flags=re.DOTALL)
+    return "\n\n".join(part if part.startswith("```") else _paragraphs(part) for part in parts if part.strip())
+
+
+def _paragraphs(text: str) -> str:
+    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text.strip()).replace("<", "&lt;")
     text = re.sub(r"(?<!`)``(?!`)", "`", text)
-    return "\n\n".join(_paragraph(each.splitlines()) for each in re.split(r"\n\n(?![ ])|\n(?=Raises:)", text) if each.strip())
+    paragraphs = re.split(r"\n\n(?![ ])|\n(?=(?:Args|Returns|Raises):)", text)
+    return "\n\n".join(_paragraph(each.splitlines()) for each in paragraphs if each.strip())
 
 
 def _paragraph(lines: list[str]) -> str:
-    if lines[0].startswith(("```", ">>>")):
+    if lines[0].startswith(">>>"):
         body = "\n".join(lines).replace("&lt;", "<")
-        return body if lines[0].startswith("```") else f"```python\n{body}\n```"
-    if lines[0] == "Raises:":
-        return "Raises:\n\n" + "\n".join(_items(each.strip() for each in lines[1:]))
+        return f"```python\n{body}\n```"
+    if lines[0] in ("Args:", "Raises:"):
+        return f"{lines[0]}\n\n" + "\n".join(_items(lines[1:]))
+    if lines[0] == "Returns:":
+        return f"Returns: {' '.join(each.strip() for each in lines[1:])}"
     if len(lines) > 1 and any(each.startswith("    ") for each in lines):
         return "\n".join(_definitions(lines))
     return "\n".join(lines)
 
 
 def _items(lines: Iterable[str]) -> Iterator[str]:
+    """Indented lines ``name: meaning``, a meaning over several lines being indented further."""
     for line in lines:
-        name, colon, meaning = line.partition(": ")
-        yield f"- `{name}`: {meaning}" if colon and name.isidentifier() else f"  {line}"
+        name, colon, meaning = line.strip().partition(": ")
+        is_new = colon and not line.startswith("     ") and all(each.strip().isidentifier() for each in name.split(","))
+        yield f"- `{name}`: {meaning}" if is_new else f"  {line.strip()}"
 
 
 def _definitions(lines: list[str]) -> Iterator[str]:
