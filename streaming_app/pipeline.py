@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.source_partitions import SourcePartition, due_partitions, mark_uri
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
 from streaming_app.environment import lock_lake
@@ -56,7 +56,7 @@ def _run(config: Config, lake: Lake, summary: Summary, progress: Progress) -> Su
         lake.create_all()
         objects = AnyObjects(config.s3.endpoint, config.s3.region)
         backlogs = [
-            unprocessed(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)
+            find_backlog(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)
         ]
         for backlog in backlogs:
             if not backlog:

@@ -15,7 +15,7 @@ from streaming_app.storage.objects import Objects
 DEFAULT = 10.0
 """JSON of clickstream requests, gzipped: 8 to 14."""
 
-NEWEST = 20
+NEWEST_BATCHES = 20
 """Number of micro-batches that are read."""
 
 
@@ -31,7 +31,7 @@ def _sizes(objects: Objects, log: str) -> Iterator[tuple[int, int]]:
     commits = sorted(
         each.uri for each in objects.list_directory(log) if each.name.endswith(".json") and each.name[:-5].isdecimal()
     )
-    for uri in commits[-NEWEST:]:
+    for uri in commits[-NEWEST_BATCHES:]:
         for line in objects.lines(uri):
             added = json.loads(line).get("add") if line else None
             if not added or not added.get("dataChange", True):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from streaming_app.config.emr import EmrSection, WorkerSection
 
 _MB = 1_000_000
-_LEAST_BILLED_SECONDS = 60
+_MIN_BILLED_SECONDS = 60
 _FREE_DISK_GB = 20
-_ENDLESS = 10**18
+_ENDLESS_BYTES = 10**18
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def plan_for(emr: EmrSection, stored_bytes: int, ratio: float) -> Plan:
 
 def enough_bytes(emr: EmrSection, ratio: float) -> int:
     """Stored bytes from which on a run gets the maximum of workers: counting further would not change its size."""
-    most = plan_for(emr, _ENDLESS, ratio).executors
+    most = plan_for(emr, _ENDLESS_BYTES, ratio).executors
     enough = _MB
     while plan_for(emr, enough, ratio).executors < most:
         enough *= 2
@@ -61,7 +61,7 @@ def enough_bytes(emr: EmrSection, ratio: float) -> int:
 
 
 def _dollars(emr: EmrSection, worker: WorkerSection, seconds: float) -> float:
-    hours = max(seconds, _LEAST_BILLED_SECONDS) / 3600
+    hours = max(seconds, _MIN_BILLED_SECONDS) / 3600
     price = emr.price
     per_hour = worker.vcpu * price.vcpu_hour + worker.memory_gb * price.gb_hour
     return hours * (per_hour + max(0, worker.disk_gb - _FREE_DISK_GB) * price.disk_gb_hour)

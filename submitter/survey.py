@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.source_partitions import due_partitions
-from streaming_app.backlog.unprocessed import Backlog, unprocessed
+from streaming_app.backlog.unprocessed import Backlog, find_backlog
 from streaming_app.config.model import Config
 from streaming_app.storage.objects import Objects
 
@@ -53,7 +53,7 @@ def survey(config: Config, objects: Objects, enough_bytes: float) -> Workload:
 def _backlogs(config: Config, objects: Objects, enough_bytes: float) -> Iterator[Backlog]:
     left = enough_bytes
     for source_partition in due_partitions(config, objects):
-        backlog = unprocessed(source_partition, config.source.glob, objects, left)
+        backlog = find_backlog(source_partition, config.source.glob, objects, left)
         yield backlog
         left -= backlog.bytes
         if not backlog.complete:

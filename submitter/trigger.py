@@ -65,18 +65,18 @@ def read_trigger(event: object, emr: EmrSection, maximum_vcpu: int | None) -> tu
         emr, found = _apply(emr, {key: overrides[key] for key in OVERRIDABLE if key in overrides})
         problems += found or _find_excess_vcpu(emr, overrides.get("sizing"), maximum_vcpu)
     if problems:
-        listed = "; ".join(f"{'.'.join(map(_name, path)) or 'event'}: {message}" for path, message in problems[:_MOST_LISTED])
+        listed = "; ".join(f"{'.'.join(map(_name, path)) or 'event'}: {message}" for path, message in problems[:_MAX_LISTED])
         raise ConfigError(f"the event that triggered this: {listed}", "docs/deploy.md has what an event may say")
     return trigger, emr
 
 
-_MOST_LISTED = 20
-_LONGEST_NAME = 100
+_MAX_LISTED = 20
+_MAX_NAME_CHARS = 100
 
 
 def _name(key: object) -> str:
     """A key as printable text, for logs and terminals."""
-    text = str(key)[:_LONGEST_NAME]
+    text = str(key)[:_MAX_NAME_CHARS]
     return text if text.isprintable() else ascii(text)
 
 

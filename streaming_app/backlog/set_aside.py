@@ -1,4 +1,4 @@
-"""The files of a window that were set aside before Spark was given them: a record beside its checkpoint, a URI a line.
+"""The files of a source partition that were set aside before Spark read them: a record beside its checkpoint, a URI a line.
 
 Spark's checkpoint does not know them, so that each run would set them aside again, and the submitter would start a run for them
 each time.
@@ -29,7 +29,7 @@ def set_aside_files(objects: Objects, source_partition: SourcePartition) -> Iter
         return
 
 
-def recorded(before: Iterable[str], more: Iterable[str]) -> str:
+def format_record(before: Iterable[str], more: Iterable[str]) -> str:
     """The content of the record with more files."""
     uris = [*before, *more][-MAX_RECORDED:]
     return "".join(f"{json.dumps(uri)}\n" for uri in uris)

@@ -1,4 +1,4 @@
-"""Which names Spark's file source cannot be given, and which folders it must not list because of a name in them.
+"""Names that Spark's file source cannot read, and folders that it must not list because of a name in them.
 
 Found by trying each with Spark 4.1 and Hadoop 3.4, on local folders and by S3A (tests/spark/test_zoo.py, tests/aws/test_zoo.py).
 Whatever else it passes over is noticed when its stream has ended, see :mod:`streaming_app.ingest.set_aside`.
@@ -22,14 +22,14 @@ NO_NAMES = ("", ".", "..")
 
 
 class UnreadableName(NamedTuple):
-    """Why Spark cannot be given a file; ``blocks`` is a folder that it cannot list for it, nor any folder above."""
+    """Why Spark cannot read a file; ``blocks`` is a folder that it cannot list because of it, nor any folder above."""
 
     why: str
     blocks: str | None = None
 
 
 def unreadable_name(root: ObjectInfo, below: list[str]) -> UnreadableName | None:
-    """Why Spark cannot be given a file below a root of its window (or the root itself); None where it can."""
+    """Why Spark cannot read a file below a root of its source partition (or the root itself); None where it can."""
     if ":" in root.uri.removeprefix("s3://"):
         return UnreadableName("its path has a colon where Spark has to be given it by name: move it, or give it another name")
     if not is_s3(root.uri):
@@ -47,8 +47,8 @@ def unreadable_name(root: ObjectInfo, below: list[str]) -> UnreadableName | None
 
 
 def directory_of(root: ObjectInfo, below: list[str]) -> str:
-    """The folder to send Spark to for a file: its own, or the nearest above it whose path has no colon, which Hadoop's patterns
-    cannot hold; the file itself where it lies in no folder of the window."""
+    """The directory that Spark is to list for a file: its own, or the nearest above it whose path has no colon, which Hadoop's
+    patterns cannot hold; the file itself where it lies in no folder of the source partition."""
     if not root.is_folder:
         return root.uri
     return "/".join((root.uri, *takewhile(lambda part: ":" not in part, below[:-1])))

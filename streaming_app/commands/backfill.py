@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from streaming_app.backlog.source_partitions import SourcePartition
-from streaming_app.backlog.unprocessed import Backlog, unprocessed
+from streaming_app.backlog.unprocessed import Backlog, find_backlog
 from streaming_app.commands.days import Days, find_raw_folders
 from streaming_app.commands.operation import operation, resume_directory
 from streaming_app.config.model import Config
@@ -78,4 +78,4 @@ def _backlog(config: Config, days: Days, checkpoint: str) -> Backlog:
             "a backfill goes by these folders; files outside of them are read by `clickstream run` only",
         )
     source_partition = SourcePartition(f"backfill {days}", tuple(folders), absolute(checkpoint), fully_read=False)
-    return unprocessed(source_partition, config.source.glob, objects)
+    return find_backlog(source_partition, config.source.glob, objects)

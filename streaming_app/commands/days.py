@@ -15,7 +15,7 @@ from streaming_app.storage.uris import absolute
 
 @dataclass(frozen=True)
 class Days:
-    """From the first to the last, both included."""
+    """A range of days, both ends included."""
 
     first: date
     last: date
@@ -43,13 +43,13 @@ class Days:
         return Days(self.first - timedelta(days=before), self.last + timedelta(days=after))
 
     def may_hold(self, folder: Date) -> bool:
-        """Whether a year=, month= or day= folder can hold something of these days."""
+        """Whether a year=, month= or day= folder can hold files of these days."""
         first, last = (tuple(f"{day:%Y-%m-%d}".split("-"))[: len(folder)] for day in (self.first, self.last))
         return first <= folder <= last
 
 
 def find_raw_folders(config: Config, days: Days, objects: Objects) -> tuple[list[ObjectInfo], list[ObjectInfo]]:
-    """The folders of the raw files that the server received on some days, and what lies in no folder of a day.
+    """Find the folders of the raw files that the server received on some days, and the files in no folder of a day.
 
     Raises:
         SourceError: no raw file lies in such a folder, nor beside them.

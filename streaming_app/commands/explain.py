@@ -51,8 +51,8 @@ class ExplainedEvent(msgspec.Struct):
 
 
 class Explanation(msgspec.Struct):
-    """One request. ``changes`` are those of attributes, ``duplicates`` copies of an event within it, ``failures`` the errors of
-    enrichers by their name."""
+    """One request. ``changes`` are those of attributes, ``duplicates`` counts repeated events within it, ``failures`` are errors
+    of enrichers by name."""
 
     request: RowValues
     transformer: str | None = None
@@ -168,7 +168,7 @@ def _without_nulls(row: RowValues) -> RowValues:
 
 
 def _find_destination(row: RowValues, items: int) -> RowValues:
-    """Tables and their partitions or keys; a copy that is stored already may still win."""
+    """Tables and their partitions or keys; a stored duplicate may still win."""
     if row.get("is_filtered"):
         return {"filtered": "left out by an enricher: in no table, counted"}
     day = as_timestamp(pa.array([row["event_time_msec"]]))[0].as_py()

@@ -23,7 +23,7 @@ from streaming_app.model.tables import CHANGE, EVENT, QUARANTINE
 from streaming_app.storage.objects import ObjectInfo, Objects
 from streaming_app.storage.uris import absolute
 
-_CLOCKS = 1
+_CLOCK_DAYS = 1
 """Days by which the server may have received an event before its own time: clocks that run ahead, and midnight."""
 
 
@@ -44,7 +44,7 @@ class RawFiles:
 def find_raw_files(config: Config, lake: Lake, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
     """Find the raw files of the events of some days: in the folders of the days on which they, or duplicates that dedupe
     compares with them, can have been received, and by the names in the lineage of stored rows."""
-    near = config.dedupe.neighbour_days + _CLOCKS
+    near = config.dedupe.neighbour_days + _CLOCK_DAYS
     received = days.widen(near, math.ceil(config.rules.freshness_hours / 24) + near)
     folders, strays = find_raw_folders(config, received, objects)
     source_partition = SourcePartition(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), fully_read=False)
@@ -58,7 +58,7 @@ def find_raw_files(config: Config, lake: Lake, days: Days, objects: Objects, che
 
 
 def find_unread_files(shadow: Lake) -> frozenset[str]:
-    """The raw files that could not be read into a shadow of the tables, archived ones say: their stored rows must stay."""
+    """Find the raw files that could not be read into a shadow of the tables, such as archived ones: their stored rows stay."""
     return frozenset(
         row["source_file"]
         for file in live_files(shadow.open(QUARANTINE))
@@ -69,7 +69,7 @@ def find_unread_files(shadow: Lake) -> frozenset[str]:
 
 
 def count_stored_sources(lake: Lake, days: Days) -> Counter[str]:
-    """Raw files that the stored events and changes of some days come from, with the number of rows."""
+    """Count the stored events and changes of some days by the raw file that they come from."""
     found: Counter[str] = Counter()
     for table in (EVENT, CHANGE):
         for file in live_files(lake.open(table)):

@@ -13,11 +13,11 @@ from streaming_app.config.model import Config
 from streaming_app.config.problems import Problem, format_problem, problems_of
 from streaming_app.errors import ConfigError
 
-Check = Callable[[Mapping[str, Any]], Iterable[Problem]]
+ConfigCheck = Callable[[Mapping[str, Any]], Iterable[Problem]]
 """Takes the document as it was read, finds what the model cannot know."""
 
 
-def read_config(text: str, name: str, check: Check = lambda _: ()) -> Config:
+def read_config(text: str, name: str, check: ConfigCheck = lambda _: ()) -> Config:
     """The configuration in a text; ``name`` is used in messages.
 
     Raises:

@@ -77,12 +77,12 @@ def compute_rows_of(config: Config, lake: Lake, job_id: str, users: Users) -> tu
     with_profiles = apps_with_profiles(config)
 
     def users_of(events: pa.Table, changes: pa.Table) -> pa.Table:
-        states = [user_rows.aggregate_events(events, with_profiles), user_rows.aggregate_changes(changes)]
-        return user_rows.rows_from_aggregates(user_rows.combine_aggregates(pa.concat_tables(states)), job_id, created_ms)
+        aggregates = [user_rows.aggregate_events(events, with_profiles), user_rows.aggregate_changes(changes)]
+        return user_rows.rows_from_aggregates(user_rows.combine_aggregates(pa.concat_tables(aggregates)), job_id, created_ms)
 
     def sessions_of(events: pa.Table) -> pa.Table:
-        states = session_rows.mark_as_new(session_rows.aggregate_events(events, config.sessions))
-        return session_rows.rows_from_aggregates(states, config.sessions, created_ms).select(SESSION.schema.names)
+        aggregates = session_rows.mark_as_new(session_rows.aggregate_events(events, config.sessions))
+        return session_rows.rows_from_aggregates(aggregates, config.sessions, created_ms).select(SESSION.schema.names)
 
     made, failed = compute_isolated(users_of, events, changes)
     sessions, further = compute_isolated(sessions_of, events)

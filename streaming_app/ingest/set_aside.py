@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 
-from streaming_app.backlog.set_aside import record_uri, recorded, set_aside_files
+from streaming_app.backlog.set_aside import format_record, record_uri, set_aside_files
 from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, still_unread
 from streaming_app.errors import Reason
@@ -49,7 +49,7 @@ def set_aside(odd: Mapping[str, str], batch: Batch, source_partition: SourcePart
     """
     metrics = commit_batch(batch, set_aside_report(batch, odd), Timing(0.0, 0), lake)
     before = set_aside_files(AnyObjects(batch.config.s3.endpoint, batch.config.s3.region), source_partition)
-    batch.storage.write_text(record_uri(source_partition), recorded(before, odd))
+    batch.storage.write_text(record_uri(source_partition), format_record(before, odd))
     return metrics
 
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
+from streaming_app.backlog.unprocessed import Backlog, find_backlog, key_of
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
@@ -28,7 +28,7 @@ OnBatch = Callable[[BatchMetrics], None]
 
 
 def ingest(spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
-    """Run the query of one window until every file that was there at its start is processed, or set aside.
+    """Run the query of one source partition until every file that was there at its start is processed, or set aside.
 
     ``on_batch`` is called after each commit.
     """
@@ -37,11 +37,11 @@ def ingest(spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id:
         backlog = _Ingest(spark, config, lake, backlog, job_id, on_batch).run(objects)
         if not backlog.is_part:
             return
-        backlog = unprocessed(backlog.source_partition, config.source.glob, objects)
+        backlog = find_backlog(backlog.source_partition, config.source.glob, objects)
 
 
 class _Ingest:
-    """One backlog on its way."""
+    """The query over one backlog."""
 
     def __init__(self, spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
         self._spark, self._config, self._lake, self._job_id = spark, config, lake, job_id
@@ -50,25 +50,29 @@ class _Ingest:
         self._failed: Exception | None = None  # what its processing raised, if it did
 
     def run(self, objects: AnyObjects) -> Backlog:
-        """Returns the backlog as it was counted last."""
+        """Run the query; returns the backlog as it was found last."""
         self._stream(objects)
-        odd = self._backlog.odd | passed_over(self._backlog, self._config.source.glob, objects)
-        if odd:
-            self._on_batch(set_aside(odd, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._source_partition, self._lake))
+        unreadable = self._backlog.unreadable | passed_over(self._backlog, self._config.source.glob, objects)
+        if unreadable:
+            self._on_batch(set_aside(unreadable, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._source_partition, self._lake))
         return self._backlog
 
     def _stream(self, objects: AnyObjects) -> None:
-        """The query; begun once more where S3 refuses single objects to Spark itself."""
-        while self._backlog.places or self._backlog.unfinished:
-            before = set(self._backlog.places), self._reached
+        """Run the query, and again where S3 refuses single objects to Spark itself."""
+        while self._backlog.directories or self._backlog.unfinished:
+            before = set(self._backlog.directories), self._reached
             try:
                 run_available_now(
-                    raw_files(self._spark, self._config.source, self._backlog.given),
+                    raw_files(self._spark, self._config.source, self._backlog.spark_paths),
                     self._source_partition.checkpoint,
                     self._process,
                 )
             except Exception as error:
-                if error is self._failed or not self._without_refused(objects) or before == (self._backlog.places, self._reached):
+                if (
+                    error is self._failed
+                    or not self._without_refused(objects)
+                    or before == (self._backlog.directories, self._reached)
+                ):
                     raise
             else:
                 return
@@ -82,7 +86,7 @@ class _Ingest:
         folders = refused_folders(self._backlog, self._lake.storage)
         if folders:
             blocked = self._backlog.blocked | folders
-            self._backlog = unprocessed(self._source_partition, self._config.source.glob, objects, blocked=blocked)
+            self._backlog = find_backlog(self._source_partition, self._config.source.glob, objects, blocked=blocked)
             return True
         refused = refused_places(self._backlog, self._lake.storage)
         files = [SizedFile(uri, self._backlog.unread[key_of(uri)]) for uri in refused]
@@ -114,7 +118,7 @@ class _Ingest:
 
 
 def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: Lake) -> BatchMetrics:
-    """Pass and commit of one micro-batch."""
+    """Process the files of one micro-batch and commit it."""
     began = time.monotonic()
     report = read_files(spark, batch, files)
     timing = Timing(time.monotonic() - began, sum(file.size for file in files))

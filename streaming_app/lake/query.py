@@ -1,4 +1,4 @@
-"""Looking into the tables without Spark: deltalake says which files, DuckDB queries them. Read-only by construction."""
+"""Querying the tables without Spark: deltalake says which files, DuckDB reads them. Read-only by construction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 Query = Callable[[str], pa.Table]
-"""Gives the result of a SELECT; QueryError where DuckDB refuses it: a mistake, or an attempt to read or write anything else."""
+"""Returns the result of a SELECT; raises QueryError where DuckDB refuses it: a mistake, or access to anything but the tables."""
 Snapshot = Mapping[str, list[DataFile]]
 """Files of some tables, by the table's name."""
 
@@ -74,7 +74,7 @@ class QueryLimits:
 
 @contextmanager
 def query_session(lake: Lake, files: Snapshot, limits: QueryLimits | None = None) -> Iterator[Query]:
-    """Questions about the tables of a snapshot, each under its own name."""
+    """Query the tables of a snapshot, each under its own name, in one DuckDB connection."""
     hint = f"tables are {', '.join(files)}; the dialect is DuckDB's"
     with (
         tempfile.TemporaryDirectory(prefix="clickstream-sql-") as spilled,
@@ -93,9 +93,9 @@ def query_session(lake: Lake, files: Snapshot, limits: QueryLimits | None = None
             try:
                 found = _bounded(connection, sql, limits) if limits else _unbounded(connection, sql)
             except duckdb.OutOfMemoryException:
-                raise QueryError(*_beyond("needs more memory or disk", "--max-memory-mb", limits)) from None
+                raise QueryError(*_over_limit("needs more memory or disk", "--max-memory-mb", limits)) from None
             except duckdb.InterruptException:
-                raise QueryError(*_beyond("takes longer", "--max-seconds", limits)) from None
+                raise QueryError(*_over_limit("takes longer", "--max-seconds", limits)) from None
             except duckdb.Error as error:
                 raise QueryError(str(error).partition("\n")[0], hint) from None
             if found is None:
@@ -132,17 +132,17 @@ def _bounded(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimit
             count += part.num_rows
             size += part.nbytes
             if count > limits.rows:
-                raise QueryError(*_beyond("has more rows", "--max-rows", limits))
+                raise QueryError(*_over_limit("has more rows", "--max-rows", limits))
             if size > limits.memory_mb * 1_000_000:
-                raise QueryError(*_beyond("has a larger result", "--max-memory-mb", limits))
+                raise QueryError(*_over_limit("has a larger result", "--max-memory-mb", limits))
             if time.monotonic() > ends:
-                raise QueryError(*_beyond("takes longer", "--max-seconds", limits))
+                raise QueryError(*_over_limit("takes longer", "--max-seconds", limits))
         return pa.Table.from_batches(parts, reader.schema)
     finally:
         timer.cancel()
 
 
-def _beyond(what: str, option: str, limits: QueryLimits | None) -> tuple[str, str]:
+def _over_limit(what: str, option: str, limits: QueryLimits | None) -> tuple[str, str]:
     """Message and hint of a statement that is too much."""
     allowed = (
         {

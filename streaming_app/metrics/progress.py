@@ -21,12 +21,12 @@ _MEANING = {
     "start": "starting Spark",
     "ingest": "reading raw files",
     "derive": "updating user and session",
-    "replace": "exchanging rows",
-    "replay": "trying quarantined elements again",
-    "search": "looking for rows",
+    "replace": "replacing rows",
+    "replay": "processing quarantined elements again",
+    "search": "searching rows",
     "erase": "writing files without them",
     "rebuild": "rebuilding user and session",
-    "quarantine": "bringing quarantine up to date",
+    "quarantine": "updating quarantine",
 }
 
 

@@ -24,7 +24,7 @@ from streaming_app.report.terms import Rows
 
 TOP = 10
 """Rows of a table; what is beyond is counted."""
-MOST_FUNNELS = 6
+MAX_FUNNELS = 6
 
 _DURATIONS = {
     "less than 10 s": 0,
@@ -120,7 +120,7 @@ def countries(query: Query) -> ReportSection:
 
 
 def funnel(query: Query) -> ReportSection:
-    found = query_funnels(query, MOST_FUNNELS)
+    found = query_funnels(query, MAX_FUNNELS)
     blocks = [_funnel(app_id, steps) for app_id, steps in found.items()]
     nothing = [BarTable("Funnel", "Step", [], [], nothing="No app has events of two of the steps yet.")]
     intro = (

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from streaming_app.model.escape import escape
 from streaming_app.report.period import Grain, Period
 
-LONGEST_TEXT = 160
+MAX_TEXT_CHARS = 160
 """Characters of a text that came with the data; a page address may have thousands."""
 NOTHING = "n/a"
 _TENTHS_BELOW_MS = 10_000
@@ -86,7 +86,7 @@ def format_size(stored: float) -> str:
 def shorten(text: str) -> str:
     """A text that came with the data, on one line and not too long; the template escapes it."""
     plain = escape(text)
-    return plain if len(plain) <= LONGEST_TEXT else plain[: LONGEST_TEXT - 1] + "…"
+    return plain if len(plain) <= MAX_TEXT_CHARS else plain[: MAX_TEXT_CHARS - 1] + "…"
 
 
 def format_day(when: date) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from streaming_app.errors import QueryError
 
-MOST_DAYS = 90
+MAX_DAYS = 90
 """A report for which no days are given goes back this far from the latest event: a quarter of a year."""
 HOURLY_DAYS, DAILY_DAYS = 3, 400
 """Up to so many days a chart has a point an hour, up to so many a point a day; more days have one a month."""
@@ -75,9 +75,9 @@ def choose_period(days: Collection[date], first: date | None, last: date | None)
         return ReportPeriod(None, None, asked, "no events yet")
     known = Period(min(days), max(days))
     note = "as asked" if first or last else "all days that have events"
-    if not (first or last) and known.days > MOST_DAYS:
-        asked = Period(known.last - timedelta(days=MOST_DAYS - 1), date.max)
-        note = f"the last {MOST_DAYS} days that have events"
+    if not (first or last) and known.days > MAX_DAYS:
+        asked = Period(known.last - timedelta(days=MAX_DAYS - 1), date.max)
+        note = f"the last {MAX_DAYS} days that have events"
     period = Period(max(asked.first, known.first), min(asked.last, known.last))
     if period.days < 1:
         return ReportPeriod(None, None, asked, f"no events then: there are some from {known.first} to {known.last}")

@@ -1,4 +1,4 @@
-"""The Spark session of the job: settings with the reason for each."""
+"""The Spark session of the job, with the reason for each setting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
-    # The interface server costs a second of start and nobody looks at a batch of a minute; EMR keeps the event log.
+    # The interface server costs a second of start and shows little of a batch of a minute; EMR keeps the event log.
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # Delta reads its log with this many tasks (50 by default): tables of this job have few files per version.
@@ -102,9 +102,9 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
 
 
 def _authentication(master: str) -> dict[str, str]:
-    """Whoever reaches the ports of a session must know its secret, which Spark makes where all is in one process.
+    """Connections to the ports of a session need its secret, which Spark generates where all is in one process.
 
-    For a cluster of one's own it has to be given, as ``spark.authenticate.secret``.
+    On a cluster of your own, set it as ``spark.authenticate.secret``.
     """
     return {"spark.authenticate": "true"} if re.fullmatch(r"local(\[[\d*, ]+\])?", master) else {}
 

@@ -1,4 +1,4 @@
-"""Local folders and S3 behind one door."""
+"""Local folders and S3 behind one interface."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streaming_app.storage.uris import is_s3
 
 @dataclass(frozen=True)
 class AnyObjects:
-    """Local folders and S3, told apart by the URI; ``endpoint`` and ``region`` are S3's, the environment's where None."""
+    """Local folders and S3, by the URI; ``endpoint`` and ``region`` are S3's, the environment's where None."""
 
     endpoint: str | None = None
     region: str | None = None

@@ -1,4 +1,4 @@
-"""Looking at files and objects: the few calls that the backlog needs, for local folders and for S3 alike."""
+"""Listing and reading files and objects: the interface that local folders and S3 share. Needs no Arrow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """A file, or a folder (size 0). ``modified`` is in epoch seconds, for people and metrics: no decision depends on it.
+    """A file or object, or a folder (size 0); ``size`` in bytes.
+
+    ``modified`` is in epoch seconds, for people and metrics: no decision depends on it.
 
     ``problem`` says why a local file cannot be looked at, or a local folder not be listed.
     """

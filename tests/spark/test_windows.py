@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from streaming_app import pipeline
 from streaming_app.backlog.source_partitions import due_partitions
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.storage.any_objects import AnyObjects
 from tests.spark.job import Job
 from tests.support.raw import event, line
@@ -27,7 +27,7 @@ def put(job: Job, name: str, content: bytes | None = None) -> None:
 
 
 def unread(job: Job) -> int:
-    return sum(unprocessed(each, "*", OBJECTS).files for each in due_partitions(job.config, OBJECTS))
+    return sum(find_backlog(each, "*", OBJECTS).files for each in due_partitions(job.config, OBJECTS))
 
 
 def read(job: Job) -> set[str]:

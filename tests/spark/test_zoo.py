@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app.backlog.source_partitions import due_partitions
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.commands import replay
 from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.errors import SinkError
@@ -53,7 +53,7 @@ def put(folder: Path, name: str, content: bytes | None = None) -> Path:
 
 
 def unread(job: Job) -> int:
-    return sum(unprocessed(each, "*", AnyObjects()).files for each in due_partitions(job.config, AnyObjects()))
+    return sum(find_backlog(each, "*", AnyObjects()).files for each in due_partitions(job.config, AnyObjects()))
 
 
 def quarantined(job: Job) -> dict[str, tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Checks of what ``run_metrics`` says."""
+"""Checks of the counts in ``run_metrics``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from streaming_app.commands.check.context import CheckContext, TableProblem, list_examples
+from streaming_app.commands.check.check_context import CheckContext, TableProblem, list_examples
 from streaming_app.model.tables import CHANGE, EVENT, OPERATION, RUN_METRICS
 
 RECOUNTED = ("reprocess", "erase")
@@ -20,7 +20,7 @@ _ACCOUNTED = "written + duplicate + filtered + quarantined"
 
 
 def balance(context: CheckContext) -> Iterator[TableProblem]:
-    """Each micro-batch accounts for all that it received."""
+    """Each micro-batch accounts for all elements that it received."""
     wrong = context.query(
         f'SELECT job_id, "window", batch_id, received, {_ACCOUNTED} AS accounted FROM run_metrics '
         f"WHERE received IS DISTINCT FROM {_ACCOUNTED} ORDER BY created_time",
@@ -55,7 +55,7 @@ def stored_rows(context: CheckContext) -> Iterator[TableProblem]:
 
 
 def _last_recount(context: CheckContext) -> dict[str, Any] | None:
-    """The row of ``operation`` whose stored rows are counted on from."""
+    """The row of ``operation`` at which counting starts; None where no such command has run."""
     commands = ", ".join(f"'{name}'" for name in RECOUNTED)
     found = context.query(
         "SELECT stored, created_time, operation, result FROM operation "

@@ -1,4 +1,4 @@
-"""Checks of ``user`` and ``session`` against what they are made from."""
+"""Checks of ``user`` and ``session`` against the events and changes that they are computed from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.commands.check.context import CheckContext, TableProblem, group_by_partition, hash_conditions, list_examples
+from streaming_app.commands.check.check_context import (
+    CheckContext,
+    TableProblem,
+    group_by_partition,
+    hash_conditions,
+    list_examples,
+)
 from streaming_app.derive.isolate import drop_failed
 from streaming_app.lake.query import dataset
 from streaming_app.model.arrow import to_rows
@@ -31,7 +37,7 @@ _SQL = {
 
 
 def known_users(context: CheckContext) -> Iterator[TableProblem]:
-    """Everybody of whom there is an event is in ``user`` and in ``session``, and no other."""
+    """Every user with events has rows in ``user`` and ``session``, and no other user has."""
     if context.derive_is_behind:
         yield BEHIND
         return
@@ -67,7 +73,7 @@ def _compare_ids(context: CheckContext, table: Table, app_id: str, files: dict[s
 
 
 def rebuilt_sample(context: CheckContext) -> Iterator[TableProblem]:
-    """The rows of some users are what their events and changes make of them."""
+    """The rows of a sample of users equal those computed from their events and changes."""
     from streaming_app.derive.rebuild import compute_rows_of  # noqa: PLC0415 - PySpark takes half a second
 
     if context.derive_is_behind:
@@ -107,7 +113,7 @@ def _compare_rows(table: Table, stored: pa.Table, wanted: pa.Table) -> Iterator[
 
 
 def _rows_by_key(table: Table, rows: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Rows without what says when and by which job they were written."""
+    """Rows without the time and the job of their writing, by key."""
     found = {}
     for row in to_rows(rows.drop_columns(["created_time"])):
         info = msgspec.json.decode(row["process_info"] or "{}")

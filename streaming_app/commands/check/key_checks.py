@@ -1,11 +1,17 @@
-"""Checks of what makes a row unique."""
+"""Checks that keys are unique."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from streaming_app.commands.check.context import MAX_EXAMPLES, CheckContext, TableProblem, group_by_partition, hash_conditions
+from streaming_app.commands.check.check_context import (
+    MAX_EXAMPLES,
+    CheckContext,
+    TableProblem,
+    group_by_partition,
+    hash_conditions,
+)
 from streaming_app.lake.files import DataFile
 from streaming_app.model.tables import TABLES, Table
 
@@ -36,7 +42,7 @@ def _partitions(context: CheckContext, table: Table) -> Iterator[_Span]:
 
 
 def _days(context: CheckContext, table: Table) -> Iterator[_Span]:
-    """Each day with its next ones: a key whose first day it is belongs to it."""
+    """Each day with the days after it: a key is checked on its first day."""
     days = {
         (app_id, date(int(year), int(month), int(day))): files
         for (app_id, year, month, day), files in group_by_partition(context.of(table), "app_id", "year", "month", "day").items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streaming_app.commands.check.context import CheckContext, TableProblem, list_examples
+from streaming_app.commands.check.check_context import CheckContext, TableProblem, list_examples
 from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.errors import SinkError
 from streaming_app.lake.lake import Lake
@@ -14,7 +14,7 @@ from streaming_app.model.tables import OPERATION, TABLES
 
 
 def layouts(lake: Lake) -> Iterator[TableProblem]:
-    """All tables are there, in this version's layout."""
+    """All tables exist, in this version's layout."""
     for table in TABLES.values():
         try:
             found = layout_of(lake.open(table))

@@ -29,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A configuration that can be used, and the ways to what it names."""
+    """A usable configuration, and access to its tables and files."""
 
     config: Config
 

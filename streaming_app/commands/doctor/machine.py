@@ -1,4 +1,4 @@
-"""This machine: Java, Python, Spark."""
+"""Checks of this machine: Java, Python, packages, jars, Spark."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def packages() -> Iterator[Finding]:
 
 
 def _pinned_versions() -> dict[str, str]:
-    """What this distribution asks for."""
+    """The exact versions that this distribution requires."""
     found = (re.match(r"([\w-]+)==([\w.]+)", each) for each in requires(_DISTRIBUTION) or ())
     return {each[1]: each[2] for each in found if each and each[1] in _PINNED}
 

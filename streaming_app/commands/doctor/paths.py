@@ -60,7 +60,7 @@ def lake(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def checkpoint(pipeline: Pipeline) -> Iterator[Finding]:
-    """The same of the folder of the checkpoints, where it is elsewhere."""
+    """The folder of the checkpoints can be written to, where it is not beside the tables."""
     if pipeline.config.checkpoint.uri:
         yield from _check_writable("checkpoint", pipeline.config.checkpoint.uri, pipeline.storage)
     else:

@@ -1,4 +1,4 @@
-"""The configuration, and the files and plugins that it names."""
+"""Checks of the configuration, and of the files and plugins that it names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CDN_MAX_AGE = timedelta(days=365)
 
 
 def read_configuration(uri: str) -> tuple[Config | None, list[Finding]]:
-    """The configuration, None if it cannot be used; and every problem of it."""
+    """Read the configuration; None if it cannot be used, with every problem as a finding."""
     try:
         config = load_config(uri)
     except ConfigError as error:

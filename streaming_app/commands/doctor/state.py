@@ -10,7 +10,7 @@ import msgspec
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.source_partitions import due_partitions
-from streaming_app.backlog.unprocessed import Backlog, unprocessed
+from streaming_app.backlog.unprocessed import Backlog, find_backlog
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.enrichers.ip import CDN_ADDRESSES
@@ -65,7 +65,7 @@ def _check_layouts(pipeline: Pipeline, there: list[Table]) -> Iterator[Finding]:
 
 
 def lease(pipeline: Pipeline) -> Iterator[Finding]:
-    """Who writes to the tables, and whether that process is alive."""
+    """The process that writes to the tables, and whether it is alive."""
     holder = holder_of(pipeline.config, pipeline.storage)
     if holder is None:
         yield Finding("lease", "ok", "no process writes to the tables")
@@ -83,9 +83,9 @@ def lease(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def backlog(pipeline: Pipeline) -> Iterator[Finding]:
-    """What is unprocessed, by the checkpoints."""
+    """The unprocessed files, by the checkpoints."""
     config, objects = pipeline.config, pipeline.objects
-    found = [unprocessed(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)]
+    found = [find_backlog(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)]
     yield _describe_backlog(found)
     if any(each.unfinished for each in found):
         yield Finding("backlog", "warning", "a micro-batch was interrupted", f"it goes on with the next run: {_RUN}")
@@ -106,7 +106,7 @@ def _describe_backlog(found: list[Backlog]) -> Finding:
 
 
 def last_run(pipeline: Pipeline) -> Iterator[Finding]:
-    """When the last micro-batch began, from the log alone."""
+    """The time of the last micro-batch, from the log alone."""
     if not table_exists(pipeline.lake, RUN_METRICS):
         return
     moment = max(map(_newest_batch_time, live_files(pipeline.lake.open(RUN_METRICS))), default=_NEVER)
@@ -118,7 +118,7 @@ def last_run(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def addresses(pipeline: Pipeline) -> Iterator[Finding]:
-    """Whether enough of the addresses by which visitors are located are theirs, and not a CDN's; by the last micro-batches."""
+    """Whether visitors are located by their own addresses, not by a CDN's; by the last micro-batches."""
     if not table_exists(pipeline.lake, RUN_METRICS):
         return
     files = sorted(live_files(pipeline.lake.open(RUN_METRICS)), key=_newest_batch_time)[-CDN_BATCHES:]

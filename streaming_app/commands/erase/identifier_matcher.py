@@ -13,7 +13,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _LAYERS = 6
 """Escapes in escapes that are looked behind: JSON in JSON in a form in a line are four."""
-_LONGEST_ESCAPE = 64
+_MAX_ESCAPE_CHARS = 64
 """Characters that stand for one of an id, behind all layers, at the most."""
 
 
@@ -29,7 +29,7 @@ class IdentifierMatcher:
         known = (re.escape(each) + ("" if _may_be_cut(each) else after) for each in self.ids)
         self._pattern = re.compile(f"{before}(?:{'|'.join(known)})")
         self._have_blanks = any(" " in each for each in self.ids)
-        self._overlap = _LONGEST_ESCAPE * (len(self.ids[0]) + 2)
+        self._overlap = _MAX_ESCAPE_CHARS * (len(self.ids[0]) + 2)
 
     def in_text(self, text: str) -> bool:
         return self._in_part(text, is_first=True, is_last=True)

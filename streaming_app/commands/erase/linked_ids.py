@@ -1,4 +1,4 @@
-"""The pseudonymous ids that a login id was seen with, and what goes with them.
+"""The pseudonymous ids that a login id was seen with, and the rows that they would take along.
 
 Whoever can send an event can link another's pseudonymous id to a login of their own. So an erasure takes linked ids only
 after an operator has looked at them.

@@ -1,4 +1,4 @@
-"""How long buckets keep what was deleted or replaced: by their versioning, and by the rules of their lifecycle.
+"""How long buckets keep old versions of objects, by their versioning and the rules of their lifecycle.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
 """

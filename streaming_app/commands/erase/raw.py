@@ -20,7 +20,7 @@ from streaming_app.model.request import Request, decode_line, parse_request
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import is_s3
 
-_COPY = 1 << 20
+_COPY_BYTES = 1 << 20
 
 
 @dataclass
@@ -81,7 +81,7 @@ class RawEraser:
             found = self.finder.in_text(text)
             _count(found, counts)
             if not found.person_found:
-                shutil.copyfileobj(text, lines, _COPY)
+                shutil.copyfileobj(text, lines, _COPY_BYTES)
                 lines.write(b"\n")
 
     def _erase_from_line(self, line: bytes) -> tuple[PersonMatch, bytes | None]:

@@ -32,7 +32,7 @@ class FileWithWaitingKeys(NamedTuple):
 
 
 def find_waiting_files(lake: Lake, row_filter: QuarantineFilter) -> list[FileWithWaitingKeys]:
-    """The files with users and items that were set aside, as far as they are wanted."""
+    """Find the files with users and items that were set aside, as far as they are selected."""
     if row_filter.reasons and Reason.DERIVE_ERROR not in row_filter.reasons:
         return []
     files = filter(row_filter.may_be_in, live_files(lake.open(QUARANTINE)))

@@ -12,10 +12,15 @@ import pyarrow as pa
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.commands.operation import Operation, operation
-from streaming_app.commands.replay.files import can_be_read, find_unreadable_files, is_whole_file, replay_unreadable_files
 from streaming_app.commands.replay.keys import find_waiting_files, replay_keys
 from streaming_app.commands.replay.requests import RequestRebuilder
 from streaming_app.commands.replay.resolve import mark_resolved
+from streaming_app.commands.replay.unreadable_files import (
+    can_be_read,
+    find_unreadable_files,
+    is_whole_file,
+    replay_unreadable_files,
+)
 from streaming_app.config.model import Config
 from streaming_app.derive.set_aside import STAGE
 from streaming_app.derive.stream import derive
@@ -65,7 +70,7 @@ class QuarantineFilter:
 
 
 def plan(config: Config, row_filter: QuarantineFilter) -> dict[str, int]:
-    """How many rows a replay would try, how many of them pass now, and how many cannot be tried; nothing is written."""
+    """Count the rows that a replay would process, that pass now, and that cannot be processed; nothing is written."""
     lake = open_lake(config)
     counts = {"tried": 0, "pass": 0, "cannot": 0}
     for each in find_unreadable_files(lake, _list_files(lake, row_filter), row_filter):

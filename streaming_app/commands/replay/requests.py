@@ -79,5 +79,5 @@ _BYTE = re.compile(rb"(?<!\\)((?:\\\\)*+)\\x([89a-f][0-9a-f])")
 
 
 def _restore_bytes(raw: str) -> bytes:
-    """The bytes of a line that was kept as text: one that is not UTF-8 stands there as its escape."""
+    """The bytes of a line that was stored as text, where a byte that is not UTF-8 is an escape."""
     return _BYTE.sub(lambda found: found[1] + bytes.fromhex(found[2].decode()), raw.encode())

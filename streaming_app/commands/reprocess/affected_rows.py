@@ -28,7 +28,7 @@ from streaming_app.model.tables import RUN_METRICS, TABLES, Table
 from streaming_app.spark.tasks import TASK_BYTES, SizedFile
 
 _RECEIVED = "ingest_time_msec"
-_SHARE = 8
+_LINEAGE_SHARE = 8
 """Of a file's bytes the lineage is no more than one in so many."""
 
 FileSearch = Callable[[list[SizedFile]], Iterable[bytes]]
@@ -61,10 +61,10 @@ def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, l
 def find_affected_rows(
     table: Table, files: Sequence[DataFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
 ) -> dict[str, Mask]:
-    """Of each file that holds rows of the raw files, by its path: which rows these are."""
+    """Find the rows of the raw files: a mask for each file that has some, by its path."""
     root = lake.uri(table)
     by_uri = {f"{root}/{file.path}": file for file in files}
-    sized = [SizedFile(uri, file.size // _SHARE) for uri, file in by_uri.items()]
+    sized = [SizedFile(uri, file.size // _LINEAGE_SHARE) for uri, file in by_uri.items()]
     found = run(sized, partial(_search, table.name, affected, lake.for_workers)) if affected.raw_files else ()
     masks = (msgspec.msgpack.decode(each, type=tuple[str, bytes]) for each in found)
     return {
@@ -78,7 +78,7 @@ def in_this_process(files: list[SizedFile], work: FileSearch) -> Iterable[bytes]
 
 
 def fits_one_task(files: list[SizedFile]) -> bool:
-    """Whether one task would do."""
+    """Whether the files are little enough for one task."""
     return sum(file.size for file in files) <= TASK_BYTES
 
 

@@ -84,7 +84,7 @@ class DaySwap:
 
     @property
     def difference(self) -> int:
-        """Rows more than before."""
+        """Rows after the swap minus rows before."""
         return self.put_in - self.taken_out - self.replaced
 
 
@@ -109,12 +109,12 @@ def _plan(table: Table, config: Config, lake: Lake, shadow: Lake, affected: Affe
 def _plan_items(
     event: DaySwap, lake: Lake, shadow: Lake, affected: AffectedFiles, days: frozenset[date], run: SearchRunner
 ) -> DaySwap:
-    """Items follow their event: those of a copy that lost go with it."""
+    """Items follow their event: those of a losing duplicate are removed with it."""
     stored = [file for file in live_files(lake.open(ITEM)) if file.day in days]
     parts = _split_files(ITEM, stored, lake, shadow, affected, run)
     lost = LostDuplicates()
     for file in (*parts.from_shadow, *parts.from_others):
-        keys = event.lost.copies.get(file.partition["app_id"])
+        keys = event.lost.keys.get(file.partition["app_id"])
         if keys is not None and partition_of(ITEM, file) in event.lost.partitions:
             rows = read_columns(f"{lake.uri(ITEM)}/{file.path}", ["event_id", "process_info"], lake.storage)
             mine = pc.is_in(pc.binary_join_element_wise(rows["event_id"], places(rows["process_info"]), "\n"), keys)
@@ -171,7 +171,7 @@ def _make_swap(table: Table, parts: TableParts, lost: LostDuplicates, users: Use
 
 
 def commit_swap(swap: DaySwap, lake: Lake) -> None:
-    """Silent: derive has seen the old rows and would count the new ones besides. The users' rows are rebuilt instead."""
+    """Commit without a data change: derive has read the old rows and would count the new ones too; users are rebuilt instead."""
     if swap.removed or swap.added:
         commit(lake, swap.table, TableChange([], swap.removed, swap.added), TransactionId.unique("reprocess"))
 

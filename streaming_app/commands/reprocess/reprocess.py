@@ -1,7 +1,7 @@
 """``reprocess``: computes days of events again from their raw files, with today's code, rules and configuration.
 
 The ordinary ingest runs into a shadow of the tables first, with a checkpoint of its own: it is as exactly once and as easy to
-interrupt as ever. Then the rows of the raw files that it has read, on whatever day they lie, are exchanged for the shadow's, in
+interrupt as ever. Then the rows of the raw files that it has read, on whatever day they lie, are replaced with the shadow's, in
 one commit a table: as if these raw files had come in today, and all others when they did.
 """
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from streaming_app.backlog.file_log import committed_files
 from streaming_app.backlog.stale_users import mark_stale
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.commands.days import Days
 from streaming_app.commands.operation import Operation, operation, resume_directory
 from streaming_app.commands.raw_files import find_raw_files, find_unread_files
@@ -60,7 +60,7 @@ def plan(config: Config, days: Days) -> dict[str, int]:
     """What would be read, and how many events are stored now; nothing is written."""
     lake, objects = open_lake(config), AnyObjects(config.s3.endpoint, config.s3.region)
     raw = find_raw_files(config, lake, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
-    backlog = unprocessed(raw.source_partition, config.source.glob, objects)
+    backlog = find_backlog(raw.source_partition, config.source.glob, objects)
     events = sum(file.rows for file in live_files(lake.open(EVENT)) if file.day in days)
     return {"files": backlog.files, "bytes": backlog.bytes, "events_now": events, "files_that_are_gone": len(raw.missing_files)}
 
@@ -78,12 +78,12 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
         open_enrichers(config, storage)
         spark = get_session(config, storage)
         with resume_directory(config, _name(days), storage) as folder:
-            # What derive has not seen when its day is exchanged would be counted twice.
+            # What derive has not read when its day is replaced would be counted twice.
             derive(spark, config, this.lake, Summary(this.job_id))
             shadow_config, shadow = open_shadow(config, this.lake, folder)
             objects = AnyObjects(config.s3.endpoint, config.s3.region)
             raw = find_raw_files(config, this.lake, days, objects, f"{folder}/ingest")
-            backlog = unprocessed(raw.source_partition, config.source.glob, objects)
+            backlog = find_backlog(raw.source_partition, config.source.glob, objects)
             progress.phase("ingest")
             progress.backlog(backlog.files, backlog.bytes)
             if backlog:
@@ -109,7 +109,7 @@ def _name(days: Days) -> str:
 
 
 def _run_in(spark: SparkSession) -> SearchRunner:
-    """Spark's tasks, where one would not do."""
+    """A runner that uses Spark's tasks where one is not enough."""
 
     def run(files: list[SizedFile], work: Any) -> Any:
         if fits_one_task(files):
@@ -128,9 +128,9 @@ def swap_days(
     days_uri: str,
     run: SearchRunner,
 ) -> None:
-    """Put the shadow's rows in place of those of the raw files; ``result`` gets the counts.
+    """Replace the rows of the raw files with the shadow's; ``result`` gets the counts.
 
-    ``days_uri`` keeps the days that earlier tries have looked at: items may have been exchanged there, and their events not.
+    ``days_uri`` keeps the days of earlier attempts: items may have been replaced there, and their events not.
 
     Raises:
         BalanceError: rows would be lost, or there twice.

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from streaming_app.commands.operation import Operation
 from streaming_app.commands.replay.resolve import set_resolved
-from streaming_app.ingest.commit.quarantine_copies import KEY, keys
+from streaming_app.ingest.commit.quarantine_duplicates import KEY, keys
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
@@ -63,7 +63,7 @@ def _may_name(file: DataFile, names: pa.Array) -> bool:
 
 
 def _classify_rows(lake: Lake, file: DataFile, names: pa.Array, elements: pa.Array, rejections: pa.Array) -> Iterator[pa.Table]:
-    """Of each row, what becomes of it; ``rejection`` is its own where the shadow has the same."""
+    """Classify each row: resolved, reopened or replaced; ``rejection`` is set where the shadow has the same one."""
     yield pa.table({name: pa.array([], pa.bool_()) for name in ("resolved", "reopened", "replaced")} | {"rejection": _TEXTS})
     for rows in read_batches(lake, QUARANTINE, file, [*KEY, "reason", "resolved_time"]):
         here, is_open = pc.is_in(rows["source_file"], names), pc.is_null(rows["resolved_time"])
@@ -88,7 +88,7 @@ def _rewrite(this: Operation, file: DataFile, marks: pa.Table, writer: Partition
 
 
 def _write_new_rows(lake: Lake, shadow: Lake, known: pa.Array) -> list[DataFile]:
-    """The shadow's rows that are not there yet."""
+    """Write the shadow's rows that are not stored yet."""
     writer = PartitionWriter(QUARANTINE, lake.uri(QUARANTINE), lake.storage, "reprocess")
     for file in live_files(shadow.open(QUARANTINE)):
         for rows in read_batches(shadow, QUARANTINE, file, QUARANTINE.schema.names):

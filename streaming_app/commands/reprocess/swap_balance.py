@@ -24,11 +24,11 @@ def count_rows(lake: Lake, tables: Iterable[Table]) -> RowCounts:
 
 
 def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
-    """Every event and change that the shadow's batches have counted comes, is there, or lost to an earlier copy; and the files
-    of each table differ by what goes and comes.
+    """Check that every event and change that the shadow's batches counted is added, is stored, or lost to an earlier duplicate,
+    and that the files of each table differ by what is removed and added.
 
     Raises:
-        BalanceError: a row would be lost, or there twice; nothing was exchanged.
+        BalanceError: a row would be lost, or there twice; nothing was replaced.
     """
     counted = _count_written(shadow)
     found = sum(each.rows_after + each.rows_lost for each in swaps if each.table is not ITEM)
@@ -46,7 +46,7 @@ def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
 def check_result(
     swaps: Iterable[DaySwap], before: RowCounts, days: frozenset[date], affected: AffectedFiles, lake: Lake, run: SearchRunner
 ) -> None:
-    """After the commits: each table has the rows that it should have, and as many of the raw files as the shadow gave it.
+    """Check after the commits that each table has the expected rows, and as many of the raw files as the shadow added.
 
     Raises:
         BalanceError: it has others.
@@ -72,4 +72,4 @@ def _count_written(shadow: Lake) -> int:
 
 
 def _balance_error(message: str) -> BalanceError:
-    return BalanceError(message, "nothing was exchanged; please report this with the raw files of these days")
+    return BalanceError(message, "nothing was replaced; please report this with the raw files of these days")

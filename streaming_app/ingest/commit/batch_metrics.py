@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.changes import DeduplicatedChange
-from streaming_app.ingest.commit.quarantine_copies import Quarantined
+from streaming_app.ingest.commit.quarantine_duplicates import QuarantineChange
 from streaming_app.ingest.report import Report
 from streaming_app.lake.commit import TableChange
 from streaming_app.model.run_metrics import BatchMetrics
@@ -31,7 +31,7 @@ class Outcome:
     events: DeduplicatedChange
     changes: DeduplicatedChange | None
     items: TableChange
-    quarantined: Quarantined
+    quarantined: QuarantineChange
 
     @property
     def unique(self) -> list[DeduplicatedChange]:

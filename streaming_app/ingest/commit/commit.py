@@ -1,4 +1,4 @@
-"""The driver's part of a micro-batch: from written files to committed tables.
+"""Committing a micro-batch, in the driver: from written files to committed tables.
 
 Order: quarantine, item, change, run_metrics, and ``event`` last. Its commit is the batch's commit point: what a batch committed
 that did not get there is rolled back before the next write (:mod:`.recovery`).
@@ -14,7 +14,7 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Clock, Outcome, Timing, check_balance, metrics_of
 from streaming_app.ingest.commit.changes import deduplicate, item_change
 from streaming_app.ingest.commit.duplicate_days import remember_days
-from streaming_app.ingest.commit.quarantine_copies import deduplicate_quarantine
+from streaming_app.ingest.commit.quarantine_duplicates import deduplicate_quarantine
 from streaming_app.ingest.commit.recovery import write_intent
 from streaming_app.ingest.report import Report
 from streaming_app.lake.commit import TableChange, commit, is_committed

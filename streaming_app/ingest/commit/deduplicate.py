@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut, stable_hashes
-from streaming_app.ingest.commit.hashes import Hashes, Mask, duplicates_in_sorted, isin_sorted
+from streaming_app.ingest.commit.hashes import IdHashes, Mask, duplicates_in_sorted, isin_sorted
 from streaming_app.lake.duckdb import query
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
@@ -159,7 +159,7 @@ class _AppFiles:
     def _read_ids(self, file: DataFile) -> pa.ChunkedArray:
         return read_columns(f"{self._lake.uri(self._table)}/{file.path}", ["event_id"], self._lake.storage)["event_id"]
 
-    def _read_hashes(self, file: DataFile) -> Hashes:
+    def _read_hashes(self, file: DataFile) -> IdHashes:
         return _hashes(self._read_ids(file))
 
     def _read_candidates(self, candidates: list[_Candidate]) -> Iterator[pa.Table]:
@@ -194,7 +194,7 @@ def _around(day: date, days: int) -> set[date]:
     return {day + timedelta(days=shift) for shift in range(-days, days + 1)}
 
 
-def _hashes(event_ids: pa.ChunkedArray) -> Hashes:
+def _hashes(event_ids: pa.ChunkedArray) -> IdHashes:
     ids = pa.table({"event_id": event_ids})
     return np.asarray(query("SELECT hash(event_id) AS hash FROM ids", ids=ids)["hash"].to_numpy(), np.uint64)
 

@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-Hashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
+IdHashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 
-def isin_sorted(hashes: Hashes, known: Hashes) -> Mask:
+def isin_sorted(hashes: IdHashes, known: IdHashes) -> Mask:
     """Which of the hashes are in ``known``, which is in ascending order."""
     if not len(known):
         return np.zeros(len(hashes), bool)
@@ -18,6 +18,6 @@ def isin_sorted(hashes: Hashes, known: Hashes) -> Mask:
     return np.asarray(known[np.minimum(positions, len(known) - 1)] == hashes)
 
 
-def duplicates_in_sorted(hashes: Hashes) -> Hashes:
+def duplicates_in_sorted(hashes: IdHashes) -> IdHashes:
     """Those that occur more than once, in ascending order; ``hashes`` are in ascending order."""
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])

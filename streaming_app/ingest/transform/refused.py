@@ -63,13 +63,13 @@ def refused_folders(backlog: Backlog, storage: Storage) -> frozenset[str]:
 
     Their files may be readable, or not, each as a place of its own.
     """
-    folders = [place for place in sorted(backlog.given) if is_s3(place) and key_of(place) not in backlog.unread]
+    folders = [place for place in sorted(backlog.spark_paths) if is_s3(place) and key_of(place) not in backlog.unread]
     return frozenset(uri for uri, why in refusals(storage, folders).items() if why.forbidden)
 
 
 def refused_places(backlog: Backlog, storage: Storage) -> dict[str, str]:
     """Files that are places of their own and may not be read, with the reason."""
-    single = [place for place in sorted(backlog.given) if is_s3(place) and key_of(place) in backlog.unread]
+    single = [place for place in sorted(backlog.spark_paths) if is_s3(place) and key_of(place) in backlog.unread]
     return {uri: str(why) for uri, why in refusals(storage, single).items() if why.forbidden}
 
 
@@ -82,5 +82,5 @@ def check_not_all(refused: Sequence[SizedFile], backlog: Backlog, batch: Batch) 
         SourceError: they are all.
     """
     with naming(batch, refused):
-        if len(refused) == len(backlog.given) > 1 and times_failed(batch) < FAILED_RUNS:
+        if len(refused) == len(backlog.spark_paths) > 1 and times_failed(batch) < FAILED_RUNS:
             raise none_may_be_read(len(refused))

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import Hashes, Mask, duplicates_in_sorted, isin_sorted
+from streaming_app.ingest.commit.hashes import IdHashes, Mask, duplicates_in_sorted, isin_sorted
 from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
@@ -69,14 +69,14 @@ class Copies:
         self._best[key] = order
         return True
 
-    def _met(self, hashes: Hashes) -> dict[_Key, _Order]:
+    def _met(self, hashes: IdHashes) -> dict[_Key, _Order]:
         """Rows met before that have one of these hashes."""
         first, after = (np.searchsorted(self._hashes, np.unique(hashes), side) for side in ("left", "right"))
         places = [self._places[each] for begin, end in zip(first, after, strict=True) for each in range(begin, end)]
         batches = [bisect_right(self._starts, place) - 1 for place in places]
         return dict(_row(self._batches[batch], place - self._starts[batch]) for batch, place in zip(batches, places, strict=True))
 
-    def _remember(self, rows: pa.Table, hashes: Hashes) -> None:
+    def _remember(self, rows: pa.Table, hashes: IdHashes) -> None:
         start = self._starts[-1] + len(self._batches[-1]) if self._batches else 0
         self._batches.append(rows)
         self._starts.append(start)
@@ -100,7 +100,7 @@ def _compact(events: pa.Table, request_ids: Iterable[str]) -> pa.Table:
     return pa.table(columns)
 
 
-def _hashes(events: pa.Table) -> Hashes:
+def _hashes(events: pa.Table) -> IdHashes:
     days = (events["event_time_msec"].to_numpy() // DAY_MS).tolist()
     keys = zip(*(events[name].to_pylist() for name in _KEY), days, strict=True)
     return np.fromiter(map(hash, keys), np.int64, len(events)).view(np.uint64)

@@ -11,7 +11,7 @@ import pytest
 from streaming_app.backlog.derive_log import MANY_COMMITS, derive_is_behind
 from streaming_app.backlog.file_log import committed_files
 from streaming_app.backlog.source_partitions import MAX_UNPARTITIONED, due_partitions, is_visible, mark_uri
-from streaming_app.backlog.unprocessed import MAX_DIRECTORIES, Backlog, unprocessed
+from streaming_app.backlog.unprocessed import MAX_DIRECTORIES, Backlog, find_backlog
 from streaming_app.config.model import Config, WindowsSection
 from streaming_app.errors import SourceError
 from streaming_app.storage.any_objects import AnyObjects
@@ -181,7 +181,7 @@ def test_a_compact_file_stands_for_all_before_it(tmp_path: Path) -> None:
 
 def backlog(folder: Path, glob: str = "*", **stop: float) -> Backlog:
     [source_partition] = due_partitions(config(folder), OBJECTS)
-    return unprocessed(source_partition, glob, OBJECTS, **stop)
+    return find_backlog(source_partition, glob, OBJECTS, **stop)
 
 
 def test_unprocessed_files_and_where_they_lie(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_unprocessed_files_and_where_they_lie(tmp_path: Path) -> None:
     assert backlog(tmp_path).unfinished
     checkpoint.commit(0)
     second = backlog(tmp_path)
-    assert (second.files, second.unfinished, second.places) == (2, False, {f"{tmp_path}/raw/{MAY}/day=02"})
+    assert (second.files, second.unfinished, second.directories) == (2, False, {f"{tmp_path}/raw/{MAY}/day=02"})
     assert second.digest not in (0, first.digest)
     assert second.digest == backlog(tmp_path).digest
 
@@ -215,7 +215,7 @@ def test_counting_stops_when_it_is_enough(tmp_path: Path) -> None:
 def test_places_are_bounded(tmp_path: Path) -> None:
     files(tmp_path, *(f"{MAY}/{number}/a.gz" for number in range(MAX_DIRECTORIES + 50)))
     found = backlog(tmp_path)
-    assert (found.files, len(found.places)) == (MAX_DIRECTORIES + 50, MAX_DIRECTORIES + 1)
+    assert (found.files, len(found.directories)) == (MAX_DIRECTORIES + 50, MAX_DIRECTORIES + 1)
 
 
 class Derive:

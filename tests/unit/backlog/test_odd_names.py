@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.backlog.set_aside import MAX_RECORDED, record_uri, recorded, set_aside_files
+from streaming_app.backlog.set_aside import MAX_RECORDED, format_record, record_uri, set_aside_files
 from streaming_app.backlog.source_partitions import SourcePartition, due_partitions
-from streaming_app.backlog.unprocessed import MAX_DIRECTORIES, MAX_UNREADABLE_NAMES, Backlog, still_unread, unprocessed
+from streaming_app.backlog.unprocessed import MAX_DIRECTORIES, MAX_UNREADABLE_NAMES, Backlog, find_backlog, still_unread
 from streaming_app.errors import SourceError
-from streaming_app.spark.raw_file_stream import _literal, _literal_in_braces, _where
+from streaming_app.spark.raw_file_stream import _escape_glob, _escape_in_braces, _hadoop_glob
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.objects import ObjectInfo
 from tests.support.lake import config_for
@@ -38,7 +38,7 @@ ROOT = "s3://b/raw"
 
 
 def backlog(*names: str, roots: tuple[ObjectInfo, ...] = (ObjectInfo(f"{ROOT}/m", is_folder=True),), root: str = ROOT) -> Backlog:
-    return unprocessed(
+    return find_backlog(
         SourcePartition("m", roots, "/nowhere", fully_read=False), "*", Listing([f"{root}/{name}" for name in names])
     )
 
@@ -63,8 +63,8 @@ CASES: dict[str, tuple[Backlog, set[str], set[str]]] = {
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_places(case: str) -> None:
     found, places, odd = CASES[case]
-    assert {place.removeprefix(f"{ROOT}/") for place in found.given if found.places} == places
-    assert {uri.removeprefix(f"{ROOT}/") for uri in found.odd} == odd
+    assert {place.removeprefix(f"{ROOT}/") for place in found.spark_paths if found.directories} == places
+    assert {uri.removeprefix(f"{ROOT}/") for uri in found.unreadable} == odd
     assert found.files == len(found.unread) + len(odd)
 
 
@@ -78,20 +78,20 @@ def test_places(case: str) -> None:
     ],
 )
 def test_what_spark_is_given(names: tuple[str, ...], where: str) -> None:
-    assert _where(ROOT, backlog(*names).given) == where
+    assert _hadoop_glob(ROOT, backlog(*names).spark_paths) == where
 
 
 def test_no_folder_that_spark_cannot_list_is_given() -> None:
     """Not the window either, where there are very many folders: the rest of them come in the next round."""
     found = backlog("m/../a", *(f"m/{number:03}/a" for number in range(MAX_DIRECTORIES + 9)))
-    assert len(found.given) == MAX_DIRECTORIES
+    assert len(found.spark_paths) == MAX_DIRECTORIES
     assert found.is_part
-    assert f"{ROOT}/m" not in found.given
-    assert _where(ROOT, backlog("m/../a").given).endswith("raw/{_/_/}")
+    assert f"{ROOT}/m" not in found.spark_paths
+    assert _hadoop_glob(ROOT, backlog("m/../a").spark_paths).endswith("raw/{_/_/}")
 
 
 def test_a_literal_is_one_in_braces_too() -> None:
-    assert (_literal(r"a{1}\[x,"), _literal_in_braces(r"a{1}[,")) == (r"a\{1\}\\\[x\,", r"a\\\{1\\\}\\[\\\,")
+    assert (_escape_glob(r"a{1}\[x,"), _escape_in_braces(r"a{1}[,")) == (r"a\{1\}\\\[x\,", r"a\\\{1\\\}\\[\\\,")
 
 
 @pytest.mark.parametrize("uri", ["s3://b/raw:1", "s3://b/raw//x", "s3://b/../raw", "/data/12:30/raw"])
@@ -112,26 +112,26 @@ def test_what_was_set_aside_is_no_work(tmp_path: Path) -> None:
     put(tmp_path, "year=2026/month=05/a.gz", "x:y/b.gz", "c.gz")
     windows = {each.name: each for each in due_partitions(config_for(tmp_path), AnyObjects())}
     rest = windows["rest"]
-    first = unprocessed(rest, "*", AnyObjects())
-    assert (first.files, set(first.odd)) == (2, {f"{tmp_path}/raw/x:y/b.gz"})
+    first = find_backlog(rest, "*", AnyObjects())
+    assert (first.files, set(first.unreadable)) == (2, {f"{tmp_path}/raw/x:y/b.gz"})
     Path(rest.checkpoint).mkdir(parents=True)
-    Path(record_uri(rest)).write_text(recorded([], first.odd))
-    again = unprocessed(rest, "*", AnyObjects())
-    assert (again.files, again.odd, again.digest != first.digest) == (1, {}, True)
+    Path(record_uri(rest)).write_text(format_record([], first.unreadable))
+    again = find_backlog(rest, "*", AnyObjects())
+    assert (again.files, again.unreadable, again.digest != first.digest) == (1, {}, True)
     put(tmp_path, "x:y/new\nline.gz")
-    assert set(unprocessed(rest, "*", AnyObjects()).odd) == {f"{tmp_path}/raw/x:y/new\nline.gz"}
+    assert set(find_backlog(rest, "*", AnyObjects()).unreadable) == {f"{tmp_path}/raw/x:y/new\nline.gz"}
 
 
 def test_the_record_is_bounded(tmp_path: Path) -> None:
     source_partition = SourcePartition("m", (), str(tmp_path), fully_read=False)
-    Path(record_uri(source_partition)).write_text(recorded(map(str, range(MAX_RECORDED)), ["new\nline"]))
+    Path(record_uri(source_partition)).write_text(format_record(map(str, range(MAX_RECORDED)), ["new\nline"]))
     found = list(set_aside_files(AnyObjects(), source_partition))
     assert (len(found), found[0], found[-1]) == (MAX_RECORDED, "1", "new\nline")
 
 
 def test_very_many_are_set_aside_a_part_at_a_time() -> None:
     found = backlog(*(f"x:y/{number}" for number in range(MAX_UNREADABLE_NAMES + 9)), roots=(STRAY,))
-    assert (len(found.odd), found.files, found.is_part) == (MAX_UNREADABLE_NAMES, MAX_UNREADABLE_NAMES, True)
+    assert (len(found.unreadable), found.files, found.is_part) == (MAX_UNREADABLE_NAMES, MAX_UNREADABLE_NAMES, True)
 
 
 def test_links_and_folders_of_this_machine(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_links_and_folders_of_this_machine(tmp_path: Path) -> None:
     (month / "d/up").symlink_to(month)
     (month / "d/here").symlink_to(month / "d")
     [source_partition] = due_partitions(config_for(tmp_path), AnyObjects())
-    found = unprocessed(source_partition, "*", AnyObjects())
-    assert {Path(uri).name for uri in found.odd} == {"dangling", "itself", "up", "here"}
-    assert {str(Path(place).relative_to(month)) for place in found.given} == {"d/a.gz", "e"}
+    found = find_backlog(source_partition, "*", AnyObjects())
+    assert {Path(uri).name for uri in found.unreadable} == {"dangling", "itself", "up", "here"}
+    assert {str(Path(place).relative_to(month)) for place in found.spark_paths} == {"d/a.gz", "e"}
     assert {Path(uri).name for uri in still_unread(found, "*", AnyObjects())} == {"a.gz", "b.gz"}

@@ -113,7 +113,7 @@ def test_errors(command: str, clickstream: Clickstream) -> None:
     "command",
     ["nope", "config nope", "inspect", "inspect nope", "inspect event --limit many", "sql", "run --nope", "demo --events many"],
 )
-def test_commands_that_there_are_not(command: str, clickstream: Clickstream) -> None:
+def test_unknown_commands_and_options_exit_with_2(command: str, clickstream: Clickstream) -> None:
     code, output, errors = clickstream(*command.split())
     assert (code, output) == (2, "")
     assert "Error" in errors

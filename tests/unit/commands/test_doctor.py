@@ -237,7 +237,7 @@ def test_an_old_list_of_cdns(patient: Patient, monkeypatch: pytest.MonkeyPatch) 
     assert "python -m streaming_app.privacy.renew_cdn_networks" in found.remedy
 
 
-def test_it_never_raises(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_never_raises(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Pipeline) -> list[Finding]:
         raise ZeroDivisionError
 
@@ -266,7 +266,9 @@ def refusing(real: Callable[..., Any]) -> Callable[..., Any]:
         ("delete", "sink", "cannot be deleted"),
     ],
 )
-def test_rights_are_told_apart(method: str, check: str, says: str, patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_permissions_are_named(
+    method: str, check: str, says: str, patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Storage, method, refusing(getattr(Storage, method)))
     [found] = [each for each in patient.findings() if each.check == check]
     assert (found.status, found.remedy) == ("problem", "check the rights of the file and its folder")

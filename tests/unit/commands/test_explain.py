@@ -83,7 +83,7 @@ def test_each_stage_of_a_request(tmp_path: Path) -> None:
     }.items(),
     ids=["broken line", "bot", "broken payload", "no app", "no user"],
 )
-def test_where_it_would_land(request_line: bytes, expected: tuple[Any, Any], tmp_path: Path) -> None:
+def test_explain_names_tables_and_partitions(request_line: bytes, expected: tuple[Any, Any], tmp_path: Path) -> None:
     found = explain_request(request_line, config_for(tmp_path, enrichers(tmp_path)), Storage())
     assert ([each.lands for each in found.events], [f"{each.stage} {each.reason}" for each in found.refused]) == expected
 
@@ -104,7 +104,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
     code, shown, _ = run(str(raw), "--line", "2")
     assert code == 0
-    for words in ("event 1", "ip adds", "traffic_source adds", "lands in", "quarantine element 1", "1 copies", "failed"):
+    for words in ("event 1", "ip adds", "traffic_source adds", "lands in", "quarantine element 1", "1 duplicates", "failed"):
         assert words in shown
     code, shown, _ = run(str(pretty), "--json")
     assert (code, json.loads(shown)["events"][0]["transformed"]["event_id"]) == (0, "b")

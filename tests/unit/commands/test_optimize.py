@@ -62,7 +62,7 @@ def _files(sizes: tuple[int, ...]) -> list[DataFile]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_plan_is_deltalakes(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_predicts_what_deltalake_merges(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which files deltalake merges is foretold exactly: else a partition could be due for ever."""
     monkeypatch.setattr(maintenance, "MIN_FILES_SAVED", 1)
     table, target, rng = Table("t", "", (), ("p",)), 20_000, random.Random(seed)
@@ -105,7 +105,7 @@ def test_rows_are_the_same_in_fewer_files(before: LocalPipeline, after: LocalPip
     assert {file.partition["app_id"] for file in live_files(after.lake.open(EVENT))} == {"shop", ODD}
 
 
-def test_a_second_time_there_is_nothing_to_do(after: LocalPipeline) -> None:
+def test_optimize_is_idempotent(after: LocalPipeline) -> None:
     assert optimize.plan(after.lake, TABLES.values()) == []
 
 
@@ -173,7 +173,7 @@ def _chunks(pipeline: LocalPipeline) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def test_nobody_is_shown_news(before: LocalPipeline, after: LocalPipeline) -> None:
+def test_compaction_commits_change_no_data(before: LocalPipeline, after: LocalPipeline) -> None:
     """The commits of a compaction change no data: derive has nothing to do, and the submitter's ratio stays."""
     objects = AnyObjects()
     assert not derive_is_behind(after.config, objects)
@@ -190,7 +190,7 @@ def test_nobody_is_shown_news(before: LocalPipeline, after: LocalPipeline) -> No
     assert ratios[0] == ratios[1] != 10
 
 
-def test_copies_are_found_in_compacted_files(before: LocalPipeline, after: LocalPipeline, tmp_path: Path) -> None:
+def test_duplicates_are_found_in_compacted_files(before: LocalPipeline, after: LocalPipeline, tmp_path: Path) -> None:
     """What comes later is a copy, replaces one or is new, as if nothing had been compacted."""
     earlier = line(*(event(f"{n}-a", unique_id=f"u-{n}") for n in range(3)), rid="r-0", ingest_time=NOW - 60_000)
     again = [line(event("0-x", app_id=ODD, unique_id="u-0", attributes={}), appId=ODD, rid="o-9"), earlier, b"broken 1"]

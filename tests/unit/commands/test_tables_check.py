@@ -14,8 +14,8 @@ import pytest
 
 from streaming_app.cli import _exit_code
 from streaming_app.commands import optimize
-from streaming_app.commands.check import context
-from streaming_app.commands.check.checks import CHECKS, check_tables
+from streaming_app.commands.check import check_context
+from streaming_app.commands.check.check_tables import CHECKS, check_tables
 from streaming_app.commands.operation import operation, stored_rows
 from streaming_app.environment import lock_lake
 from streaming_app.lake.commit import TableChange, TransactionId, commit
@@ -70,13 +70,13 @@ def take(pipeline: LocalPipeline, table: Table, **values: str) -> None:
     for name, value in values.items():
         gone = gone & (pc.field(name) == value)
     writer = PartitionWriter(table, pipeline.lake.uri(table), pipeline.lake.storage, "damage")
-    changed_keys = []
+    removed = []
     for file in live_files(pipeline.lake.open(table)):
         rows = dataset(pipeline.lake, table, [file]).to_table()
         if len(kept := rows.filter(~gone)) < len(rows):
-            changed_keys.append(file)
+            removed.append(file)
             writer.add(kept)
-    commit(pipeline.lake, table, TableChange(writer.close(), changed_keys, []), TransactionId.unique("damage"))
+    commit(pipeline.lake, table, TableChange(writer.close(), removed, []), TransactionId.unique("damage"))
     derived(pipeline)
 
 
@@ -143,7 +143,7 @@ DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] 
         lambda pipeline: take(pipeline, USER, app_id="shop", user_pseudo_id="u-1"),
         {"known_users": ["user: shop: 1 ids with events have no row, such as u-1"]},
     ),
-    "a user nobody knows": (
+    "a user without events": (
         lambda pipeline: put(pipeline, USER, rows_of(pipeline, USER), user_pseudo_id="who"),
         {
             "known_users": ["user: my shop/é'%2F: 1 rows are of ids without events, such as who"],
@@ -184,7 +184,7 @@ def test_what_is_found(case: str, sound: LocalPipeline, tmp_path: Path) -> None:
 
 def test_keys_are_compared_in_parts(sound: LocalPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: more rows than fit are taken apart by a hash of their key."""
-    monkeypatch.setattr(context, "MAX_ROWS_PER_QUERY", 3)
+    monkeypatch.setattr(check_context, "MAX_ROWS_PER_QUERY", 3)
     pipeline = copied(sound, tmp_path)
     assert problems(pipeline) == {}
     put(pipeline, EVENT, rows_of(pipeline, EVENT, "app_id = 'shop'", limit=50))

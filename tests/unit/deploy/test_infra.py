@@ -26,7 +26,7 @@ def test_cloudformation_reads_its_yaml() -> None:
     assert len(TEXT.encode()) < 1_000_000
 
 
-def test_the_made_part_is_up_to_date() -> None:
+def test_generated_template_is_up_to_date() -> None:
     assert update_template(TEXT, saved_queries(ROOT / "conf/athena")) == TEXT, "python -m streaming_app.deploy.template " + str(
         TEMPLATE
     )

@@ -11,8 +11,8 @@ from moto.events.models import EventPattern
 
 from streaming_app.metrics.cloudwatch import JOB_METRICS, print_metrics
 from streaming_app.metrics.summary import Summary
+from submitter.decision_report import SUBMITTER_METRICS
 from submitter.handler import metrics
-from submitter.report import SUBMITTER_METRICS
 from tests.support.infra import DEFAULTS, every_option
 from tests.support.stack import Stack
 
@@ -59,7 +59,7 @@ def _dashboard_metrics() -> list[tuple[str, ...]]:
 
 
 def test_the_submitter_emits_the_dimension_that_alarms_look_at() -> None:
-    """CloudWatch takes metrics of other dimensions for other metrics, and an alarm on one that nobody emits says nothing."""
+    """CloudWatch takes metrics of other dimensions for other metrics, and an alarm on one that is not emitted says nothing."""
     metrics.add_dimension("Pipeline", "demo")
     metrics.add_metric("Submitted", "Count", 1)
     emitted = metrics.serialize_metric_set()

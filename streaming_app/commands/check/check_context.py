@@ -44,7 +44,7 @@ class TableNote(TableProblem):
 
 @dataclass(frozen=True)
 class CheckContext:
-    """``files`` are all files of each table; ``sample`` is the number of users whose rows are computed again."""
+    """What a check reads. ``files``: all files of each table; ``sample``: the number of users whose rows are computed again."""
 
     config: Config
     lake: Lake
@@ -73,7 +73,7 @@ class CheckContext:
 
     @cached_property
     def active(self) -> Holder | None:
-        """Who is writing to the tables now."""
+        """The process that writes to the tables now; None without one."""
         return holder_of(self.config, self.lake.storage)
 
     @cached_property
@@ -90,7 +90,7 @@ def group_by_partition(files: Iterable[DataFile], *names: str) -> dict[tuple[str
 
 
 def hash_conditions(rows: int) -> Iterator[str]:
-    """Conditions on ``key``, an SQL text to be hashed, that take so many rows apart into parts that fit the memory."""
+    """SQL conditions that divide so many rows by the hash of ``key`` into parts that fit into memory."""
     count = -(-rows // MAX_ROWS_PER_QUERY)
     return (f"hash({{key}}) % {count} = {number}" for number in range(count))
 

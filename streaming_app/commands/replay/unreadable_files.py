@@ -34,7 +34,7 @@ _COLUMNS = ("reason", "stage", "app_id", "source_file", "created_time", "resolve
 
 
 class UnreadableFileRow(NamedTuple):
-    """A row of ``quarantine`` that stands for a raw file: where it is, and the file's URI."""
+    """A row of ``quarantine`` about an unreadable raw file: its data file and position, and the raw file's URI."""
 
     file: DataFile
     position: int
@@ -42,7 +42,7 @@ class UnreadableFileRow(NamedTuple):
 
 
 def is_whole_file(row: dict[str, Any]) -> bool:
-    """Whether a row of ``quarantine`` stands for a raw file that could not be read."""
+    """Whether a row of ``quarantine`` is about a raw file that could not be read."""
     return bool(row["reason"] == Reason.UNREADABLE_FILE)
 
 
