@@ -21,10 +21,11 @@ test: env ## run the tests, in minutes
 test-all: env ## run the tests and the long searches, see docs/testing.md
 	@$(PYTEST) --hypothesis-profile exhaustive
 
-check: env ## lint, format and types
+check: env ## lint, format, types and the laws of imports
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
+	@$(RUN) lint-imports
 
 format: env ## fix what lint and format can fix
 	@$(RUN) ruff check --fix .
