@@ -113,7 +113,7 @@ def _plan_items(
     parts = _split_files(ITEM, stored, lake, shadow, affected, run)
     lost = LostDuplicates()
     for file in (*parts.from_shadow, *parts.from_others):
-        keys = event.lost.copies.get(file.partition["app_id"])
+        keys = event.lost.keys.get(file.partition["app_id"])
         if keys is not None and partition_of(ITEM, file) in event.lost.partitions:
             rows = read_columns(f"{lake.uri(ITEM)}/{file.path}", ["event_id", "process_info"], lake.storage)
             mine = pc.is_in(pc.binary_join_element_wise(rows["event_id"], places(rows["process_info"]), "\n"), keys)
