@@ -13,9 +13,9 @@ from streaming_app.config.model import Config
 from streaming_app.ingest.commit.changes import row_keys
 from streaming_app.ingest.commit.deduplicate import find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
-from streaming_app.ingest.commit.hashes import Mask
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
+from streaming_app.lake.rows import RowMask
 from streaming_app.model.tables import Table
 
 PartitionValues = tuple[str, ...]
@@ -35,7 +35,7 @@ class LostDuplicates:
     left_out: LeftOut = field(default_factory=dict)
     """Days of duplicates that are stored on another day, to be remembered."""
 
-    def mask(self, file: DataFile) -> Mask:
+    def mask(self, file: DataFile) -> RowMask:
         mask = np.zeros(file.rows, bool)
         mask[sorted(self.rows[file.path])] = True
         return mask

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import IdHashes, Mask, duplicates_in_sorted, isin_sorted
+from streaming_app.ingest.commit.hashes import IdHashes, duplicates_in_sorted, isin_sorted
+from streaming_app.lake.rows import RowMask
 from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
@@ -49,7 +50,7 @@ class Copies:
         self._starts: list[int] = []
         self._best: dict[_Key, _Order] = {}  # of those that came again
 
-    def may_stay(self, events: pa.Table, request_ids: Iterable[str]) -> Mask:
+    def may_stay(self, events: pa.Table, request_ids: Iterable[str]) -> RowMask:
         """Per row, whether it is better than all its copies met before; one that wins late is told apart by the commit."""
         rows = _compact(events, request_ids)
         hashes = _hashes(events)  # not of the rows: to unpack a dictionary takes 1.8 µs an event

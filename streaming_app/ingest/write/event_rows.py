@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import Mask
 from streaming_app.ingest.write.ages import Ages
 from streaming_app.ingest.write.buffer_size import BUFFER_BYTES
 from streaming_app.ingest.write.copies import KNOWN_BY, Copies, without_twins
@@ -21,6 +20,7 @@ from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.ingest.write.lineage import Lineage
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.rows import RowMask
 from streaming_app.model.arrow import to_columns
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
@@ -108,7 +108,7 @@ class EventRows:
             self._write(ITEM, clean_columns(table, self._privacy))
         self._items = []
 
-    def _staying(self, events: pa.Table, request_ids: list[str]) -> Mask:
+    def _staying(self, events: pa.Table, request_ids: list[str]) -> RowMask:
         """Which rows are written: neither filtered by an enricher, nor a copy that lost. A filtered copy is no rival."""
         stay = np.ones(len(events), dtype=bool)
         if "is_filtered" in events.column_names:
@@ -137,6 +137,6 @@ def _by_items(events: list[Event]) -> Iterator[list[Event]]:
         yield part
 
 
-def _kept(rows: pa.Table, stay: Mask) -> pa.Table:
+def _kept(rows: pa.Table, stay: RowMask) -> pa.Table:
     """Some of the rows; mostly all of them, and a copy of 100 columns is 1 µs an event."""
     return rows if stay.all() else rows.filter(pa.array(stay))
