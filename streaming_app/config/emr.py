@@ -45,7 +45,8 @@ class SizingSection(Section):
     max_vcpu: int = Field(default=64, gt=0)
     """Most processors of all executors together; a larger backlog takes longer."""
     decoded_mb_per_vcpu_second: Positive = 12
-    """Throughput of a processor, raw files after gunzip, user and session included; docs/performance.md has measurements."""
+    """Throughput of a processor, raw files after gunzip, user and session included; measurements are in
+    docs/explanation/performance.md."""
     compression_ratio: Positive | None = None
     """Bytes after gunzip for each stored byte; what the last runs measured where absent, or 10 before the first."""
     start_seconds: Positive = 90

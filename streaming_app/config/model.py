@@ -82,7 +82,7 @@ class HookSection(Section):
 
 class DeriveSection(Section):
     hooks: tuple[HookSection, ...] = ()
-    """Functions of your own over new events, for a join in Spark; see docs/plugins.md."""
+    """Functions of your own over new events, for a join in Spark; see docs/how-to/plugins.md."""
 
 
 class DedupeSection(Section):
@@ -119,7 +119,7 @@ class LimitsSection(Section):
 class PrivacySection(Section):
     ip: Literal["keep", "truncate", "hash", "drop"] = "keep"
     """What is stored of client addresses, in all tables, after they were looked up: all; the /24 (IPv4) or /48 (IPv6) network; a
-    keyed hash; nothing. Other than keep, addresses are looked for in all texts but ids; see docs/operations.md."""
+    keyed hash; nothing. Other than keep, addresses are looked for in all texts but ids; see docs/how-to/operations.md."""
     hash_key: SecretStr | None = Field(default=None, min_length=16)
     """Key of the hash, and of the audit of erasures; who has it can test whether an address, or a person, was here."""
 
