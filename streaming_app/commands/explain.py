@@ -14,15 +14,15 @@ import pyarrow as pa
 from streaming_app.config.model import Config
 from streaming_app.errors import InputError
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.transform.triage import RequestTriage
-from streaming_app.ingest.write.copies import without_twins
+from streaming_app.ingest.transform.route import ElementRouter
+from streaming_app.ingest.write.deduplicate import drop_repeats_in_request
 from streaming_app.ingest.write.enrich import Enrichment
 from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.ingest.write.lineage import Lineage
 from streaming_app.model.arrow import as_timestamp
 from streaming_app.model.request import parse_request
 from streaming_app.model.tables import EVENT
-from streaming_app.plugins.loading import Step, open_enrichers
+from streaming_app.plugins.loading import ConfiguredEnricher, open_enrichers
 from streaming_app.storage.files import Storage
 
 Values = dict[str, Any]
@@ -70,10 +70,10 @@ def explain(line: bytes, config: Config, storage: Storage, file: str = "", numbe
     except InputError as error:
         return Explanation({}, refused=[Refused("request", error.reason, str(error))])
     request.source_file, request.source_line = file, number
-    triage = RequestTriage(config)
-    transformer = triage.transformer_of(request)
-    accepted, changes, rejected = triage.sort(request)
-    events = without_twins(accepted)
+    router = ElementRouter(config)
+    transformer = router.transformer_of(request)
+    accepted, changes, rejected = router.route(request)
+    events = drop_repeats_in_request(accepted)
     done = Explanation(
         {name: value for name, value in msgspec.to_builtins(request).items() if value is not None and name != "data"},
         type(transformer).__name__ if transformer else None,
@@ -92,7 +92,7 @@ def explain(line: bytes, config: Config, storage: Storage, file: str = "", numbe
     return done
 
 
-def _explain_events(table: pa.Table, steps: list[Step], max_seconds: float, items: list[int], done: Explanation) -> None:
+def _explain_events(table: pa.Table, steps: list[ConfiguredEnricher], max_seconds: float, items: list[int], done: Explanation) -> None:
     rows = table.to_pylist()
     done.events = [Explained(_filled(row), {}, {}) for row in rows]
     for step in steps:

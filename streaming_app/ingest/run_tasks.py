@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 
 from streaming_app.errors import SinkError, StorageError
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.failures import FAILED_RUNS, none_may_be_read, times_failed
-from streaming_app.ingest.file_pass import FilePass
+from streaming_app.ingest.failures import FAILED_RUNS, no_file_readable, times_failed
+from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.ingest.isolate import Isolated, isolate
-from streaming_app.ingest.report import Report, merged
+from streaming_app.ingest.task_report import IngestReport, merge_reports
 from streaming_app.ingest.set_aside import set_aside_report
 from streaming_app.spark.streams import gist
 from streaming_app.spark.tasks import Group, SizedFile, grouped, run_tasks
@@ -25,7 +25,7 @@ _ERRORS = f"{StorageError.__module__}."
 _DIED = re.compile(r"Python worker (exited unexpectedly|failed to connect)[^\n.:]*")
 
 
-def read_files(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> Report:
+def read_files(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
     """What the pass made of the files; a file that its task died of twice is a row of quarantine.
 
     Raises:
@@ -38,7 +38,7 @@ def read_files(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) ->
     return _with_failed(batch, report, found)
 
 
-def read_as_far_as_possible(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> Report:
+def read_as_far_as_possible(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
     """The same, also where that is not one of them.
 
     Raises:
@@ -48,18 +48,18 @@ def read_as_far_as_possible(spark: SparkSession, batch: Batch, files: Sequence[S
     return _with_failed(batch, report, found)
 
 
-def _isolated(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> tuple[Isolated[SizedFile, list[Report]], Report]:
+def _isolated(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> tuple[Isolated[SizedFile, list[IngestReport]], IngestReport]:
     """What the good files made, and the report on them."""
     found = isolate(files, partial(_run, spark, batch))
-    return found, merged(each for part in found.results for each in part)
+    return found, merge_reports(each for part in found.results for each in part)
 
 
-def _with_failed(batch: Batch, report: Report, found: Isolated[SizedFile, list[Report]]) -> Report:
+def _with_failed(batch: Batch, report: IngestReport, found: Isolated[SizedFile, list[IngestReport]]) -> IngestReport:
     died = {file.uri: f"the task that reads it died: {_cause(error)}" for file, error in found.failed}
-    return merged([report, set_aside_report(batch, died)]) if died else report
+    return merge_reports([report, set_aside_report(batch, died)]) if died else report
 
 
-def _run(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> list[Report]:
+def _run(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> list[IngestReport]:
     groups = grouped(files, spark.sparkContext.defaultParallelism) if files else [[]]
     try:
         made = run_tasks(spark, groups, partial(_pass, batch))
@@ -68,7 +68,7 @@ def _run(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> list[
         if cause.startswith(_ERRORS):  # an error of ours in a worker: it is known, and no fault of a file
             raise StorageError(cause.partition(": ")[2] or cause, "the next run goes on where this one stopped") from error
         raise
-    return [msgspec.json.decode(each, type=Report) for each in made]
+    return [msgspec.json.decode(each, type=IngestReport) for each in made]
 
 
 def _pass(batch: Batch, group: Group) -> Iterator[bytes]:
@@ -76,14 +76,14 @@ def _pass(batch: Batch, group: Group) -> Iterator[bytes]:
     logging.getLogger("clickstream").setLevel(logging.ERROR)  # the driver has said what there is to say of the configuration
     task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
     try:
-        yield msgspec.json.encode(FilePass(batch, task).run(file.uri for file in group))
+        yield msgspec.json.encode(FileProcessor(batch, task).run(file.uri for file in group))
     except OSError as error:  # of what is written, or of an enricher's files: those of raw files have been told apart
         raise StorageError(f"{type(error).__name__}: {error}") from error
 
 
-def _of_all(found: Isolated[SizedFile, list[Report]], files: int) -> Exception:
+def _of_all(found: Isolated[SizedFile, list[IngestReport]], files: int) -> Exception:
     if not found.failed:
-        return none_may_be_read(files)
+        return no_file_readable(files)
     file, error = found.failed[0]
     return SinkError(
         f"the tasks of all {files:,} files died, of {file.uri}: {_cause(error)}",

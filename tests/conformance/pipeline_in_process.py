@@ -20,8 +20,8 @@ from streaming_app.derive import session_rows, user_rows
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.dedupe import DataFile, judge
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
-from streaming_app.ingest.file_pass import FilePass
-from streaming_app.ingest.report import Report
+from streaming_app.ingest.file_processor import FileProcessor
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.files import WrittenFile
 from streaming_app.model.tables import EVENT, TABLES, Table
 from streaming_app.plugins import load_config
@@ -78,7 +78,7 @@ class Run:
     """What one run wrote."""
 
     config: Config
-    report: Report
+    report: IngestReport
     _rows: dict[str, list[Row]] = field(default_factory=dict)
 
     def written(self, table: Table) -> pa.Table:
@@ -142,7 +142,7 @@ def run(files: Iterable[Path], setting: Setting, lake: Path) -> Run:
     """One task's pass over some raw files."""
     config = setting.config(lake)
     batch = Batch(config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS, window="all")
-    return Run(config, FilePass(batch, "t").run(sorted(str(file) for file in files)))
+    return Run(config, FileProcessor(batch, "t").run(sorted(str(file) for file in files)))
 
 
 def users_of(events: pa.Table) -> pa.Table:

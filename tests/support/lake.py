@@ -21,8 +21,8 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch, is_committed
 from streaming_app.ingest.commit.recovery import roll_back_torn_batch
-from streaming_app.ingest.file_pass import FilePass
-from streaming_app.ingest.report import merged
+from streaming_app.ingest.file_processor import FileProcessor
+from streaming_app.ingest.task_report import merge_reports
 from streaming_app.lake.duckdb import query_on_all_cores
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.query import dataset
@@ -83,7 +83,7 @@ class LocalPipeline:
         if is_committed(batch, self.lake):
             return {}
         parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]
-        report = merged(FilePass(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
+        report = merge_reports(FileProcessor(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
         return commit_batch(batch, report, Timing(0.0, sum(path.stat().st_size for path in paths if path.exists())), self.lake)
 
     def derive(self) -> Summary:

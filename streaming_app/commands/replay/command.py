@@ -23,8 +23,8 @@ from streaming_app.environment import open_lake
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
-from streaming_app.ingest.request_pass import RequestPass
-from streaming_app.ingest.transform.triage import RequestTriage, Triage
+from streaming_app.ingest.request_processor import RequestProcessor
+from streaming_app.ingest.transform.route import ElementRouter, RoutedElements
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
@@ -71,9 +71,9 @@ def planned(config: Config, wanted: Wanted) -> dict[str, int]:
     for each in set_aside_rows(lake, _files(lake, wanted), wanted):
         counts["tried"] += 1
         counts["pass"] += can_be_read(lake.storage, each.uri, config.limits.max_line_bytes)
-    triage = RequestTriage(config)
+    router = ElementRouter(config)
     for file in _files(lake, wanted):
-        for _, _, became in _tries(lake, file, wanted, config, triage):
+        for _, _, became in _tries(lake, file, wanted, config, router):
             counts["cannot" if became is None else "tried"] += 1
             counts["pass"] += became is not None and _passes(became)
     counts["tried"] += sum(len(each.rows) for each in files_with_keys(lake, wanted))
@@ -118,12 +118,12 @@ def _replay_file(this: Operation, file: LiveFile, number: int, wanted: Wanted, p
     began = time.monotonic()
     created_ms = int(time.time() * 1_000)
     batch = Batch(this.config, this.lake.storage, f"replay-{this.id}", number, this.job_id, created_ms, "replay")
-    requests = RequestPass(batch, f"replay-{this.id[:8]}-{number}")
+    requests = RequestProcessor(batch, f"replay-{this.id[:8]}-{number}")
     passed: list[int] = []
-    for row, request, became in _tries(this.lake, file, wanted, this.config, requests.triage):
+    for row, request, became in _tries(this.lake, file, wanted, this.config, requests.router):
         this.count("cannot" if became is None else "tried")
         if became is not None and _passes(became):
-            requests.keep(request, became)
+            requests.write(request, became)
             passed.append(row)
     if not passed:
         return
@@ -136,8 +136,8 @@ def _replay_file(this: Operation, file: LiveFile, number: int, wanted: Wanted, p
 
 
 def _tries(
-    lake: Lake, file: LiveFile, wanted: Wanted, config: Config, triage: RequestTriage
-) -> Iterator[tuple[int, Request, Triage | None]]:
+    lake: Lake, file: LiveFile, wanted: Wanted, config: Config, router: ElementRouter
+) -> Iterator[tuple[int, Request, RoutedElements | None]]:
     """Position, request and what became of it, of each wanted row of a file; None where it cannot be tried."""
     limits = config.limits
     again = RequestsAgain(lake.storage, limits.max_line_bytes, limits.max_quarantine_bytes)
@@ -149,10 +149,10 @@ def _tries(
                 if found is None:
                     yield number, Request(), None
                 else:
-                    yield number, found.request, found.of_the_row(triage.sort(found.request))
+                    yield number, found.request, found.of_the_row(router.route(found.request))
         first += len(rows)
 
 
-def _passes(became: Triage) -> bool:
+def _passes(became: RoutedElements) -> bool:
     """At least one element is good now."""
     return bool(became.events or became.changes)

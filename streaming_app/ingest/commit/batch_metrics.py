@@ -13,8 +13,8 @@ from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.quarantine_copies import Quarantined
 from streaming_app.ingest.commit.rewrites import Deduped
-from streaming_app.ingest.report import Report
-from streaming_app.ingest.write.ages import Ages
+from streaming_app.ingest.task_report import IngestReport
+from streaming_app.ingest.write.latency import LatencyHistogram
 from streaming_app.lake.commit import Rewrite
 from streaming_app.model.tables import CHANGE
 
@@ -57,7 +57,7 @@ class Clock:
         return {"commit_seconds": time.monotonic() - self.wall, "commit_cpu_seconds": time.process_time() - self.cpu}
 
 
-def metrics_of(batch: Batch, report: Report, timing: Timing, outcome: Outcome) -> dict[str, Any]:
+def metrics_of(batch: Batch, report: IngestReport, timing: Timing, outcome: Outcome) -> dict[str, Any]:
     """The row, but for the times of the commit."""
     counts = report.counts
     written = {each.table.name: each.written for each in outcome.unique}
@@ -86,15 +86,15 @@ def metrics_of(batch: Batch, report: Report, timing: Timing, outcome: Outcome) -
         "pass_seconds": timing.pass_seconds,
         "pass_cpu_seconds": counts.cpu_seconds,
         "enrichers": _json(report.enrichers),
-        "late": counts.ages.late,
+        "late": counts.latency.late,
         "files_by_table": _json(outcome.files_by_table()),
-        **_latency(counts.ages, time.time() - batch.created_ms / 1_000),
+        **_latency(counts.latency, time.time() - batch.created_ms / 1_000),
     }
 
 
-def _latency(ages: Ages, since: float) -> dict[str, float | None]:
+def _latency(latency: LatencyHistogram, since: float) -> dict[str, float | None]:
     """Ages were taken when the batch began; the events are in the table ``since`` seconds later."""
-    told = {"p50": ages.seconds(0.5), "p95": ages.seconds(0.95), "max": ages.oldest_ms / 1_000 if ages.steps else None}
+    told = {"p50": latency.quantile(0.5), "p95": latency.quantile(0.95), "max": latency.oldest_ms / 1_000 if latency.steps else None}
     return {f"latency_{name}_seconds": None if age is None else age + since for name, age in told.items()}
 
 

@@ -17,7 +17,7 @@ from streaming_app.ingest.commit.duplicate_days import remember
 from streaming_app.ingest.commit.quarantine_copies import new_in_quarantine
 from streaming_app.ingest.commit.recovery import note_intent
 from streaming_app.ingest.commit.rewrites import deduped, item_rewrite
-from streaming_app.ingest.report import Report
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.commit import Rewrite, commit, committed
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
@@ -29,7 +29,7 @@ def is_committed(batch: Batch, lake: Lake) -> bool:
     return committed(lake.open(EVENT), batch.stream_id, batch.batch_id)
 
 
-def commit_batch(batch: Batch, report: Report, timing: Timing, lake: Lake) -> dict[str, Any]:
+def commit_batch(batch: Batch, report: IngestReport, timing: Timing, lake: Lake) -> dict[str, Any]:
     """Dedupe and commit; returns the batch's row of ``run_metrics``.
 
     Raises:
@@ -57,7 +57,7 @@ def commit_batch(batch: Batch, report: Report, timing: Timing, lake: Lake) -> di
     return metrics
 
 
-def _outcome(batch: Batch, report: Report, lake: Lake) -> Outcome:
+def _outcome(batch: Batch, report: IngestReport, lake: Lake) -> Outcome:
     events = deduped(EVENT, batch, report, lake)
     changes = deduped(CHANGE, batch, report, lake) if report.of(CHANGE.name) else None
     items = item_rewrite(report.of("item"), events, live_files(lake.open(ITEM)), lake)

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.dedupe import DataFile, Losers, Verdict, judge
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
-from streaming_app.ingest.report import Report
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.commit import Rewrite
 from streaming_app.lake.files import LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
@@ -46,7 +46,7 @@ class Deduped:
         return sum(len(losers.rows) for losers in self.verdict.new) + self.replaced
 
 
-def deduped(table: Table, batch: Batch, report: Report, lake: Lake) -> Deduped:
+def deduped(table: Table, batch: Batch, report: IngestReport, lake: Lake) -> Deduped:
     target = lake.open(table)
     stored = live_files(target)
     files = {file.path: file for file in stored}

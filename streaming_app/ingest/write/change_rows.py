@@ -8,8 +8,8 @@ import msgspec
 import pyarrow as pa
 
 from streaming_app.ingest.write.buffer_size import BUFFER_BYTES, measure
-from streaming_app.ingest.write.copies import Copies, without_twins
-from streaming_app.ingest.write.day_rows import with_day
+from streaming_app.ingest.write.deduplicate import TaskDeduplicator, drop_repeats_in_request
+from streaming_app.ingest.write.day_rows import add_partition_columns
 from streaming_app.ingest.write.lineage import Lineage
 from streaming_app.lake.files import WrittenFile
 from streaming_app.lake.parquet import PartitionWriter
@@ -38,12 +38,12 @@ class ChangeRows:
         self._rows: list[tuple[Any, ...]] = []
         self._request_ids: list[str] = []
         self._bytes = 0
-        self._copies = Copies()
+        self._copies = TaskDeduplicator()
         self.duplicate = 0
 
     def add(self, request: Request, changes: list[Change]) -> None:
         """Take the accepted changes of one request."""
-        kept = without_twins(changes)
+        kept = drop_repeats_in_request(changes)
         self.duplicate += len(changes) - len(kept)
         info = self._lineage.of(request)
         first = len(self._rows)
@@ -65,7 +65,7 @@ class ChangeRows:
         if not self._rows:
             return
         rows = pa.table(to_columns(self._rows, _COLUMNS), [column.name for column in _COLUMNS])
-        stay = self._copies.may_stay(rows, self._request_ids)
+        stay = self._copies.keep_mask(rows, self._request_ids)
         self.duplicate += len(stay) - int(stay.sum())
-        self._writer.add(with_day(CHANGE, rows.filter(pa.array(stay)), self._batch.created_ms))
+        self._writer.add(add_partition_columns(CHANGE, rows.filter(pa.array(stay)), self._batch.created_ms))
         self._rows, self._request_ids, self._bytes = [], [], 0

@@ -10,7 +10,7 @@ from streaming_app.model.column_limits import limit_columns
 from streaming_app.model.tables import Table
 
 
-def with_day(table: Table, rows: pa.Table, created_ms: int) -> pa.Table:
+def add_partition_columns(table: Table, rows: pa.Table, created_ms: int) -> pa.Table:
     """Rows with an ``event_time_msec`` as whole rows of their table."""
     columns = {name: one_array(rows[name]) for name in rows.column_names}
     limit_columns(columns, table.columns)

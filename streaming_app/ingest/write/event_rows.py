@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.ingest.write.ages import Ages
+from streaming_app.ingest.write.latency import LatencyHistogram
 from streaming_app.ingest.write.buffer_size import BUFFER_BYTES
-from streaming_app.ingest.write.copies import KNOWN_BY, Copies, without_twins
-from streaming_app.ingest.write.day_rows import with_day
-from streaming_app.ingest.write.enrich import Enrichment, Use
+from streaming_app.ingest.write.deduplicate import KNOWN_BY, TaskDeduplicator, drop_repeats_in_request
+from streaming_app.ingest.write.day_rows import add_partition_columns
+from streaming_app.ingest.write.enrich import Enrichment, EnricherStats
 from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.ingest.write.lineage import Lineage
 from streaming_app.lake.files import WrittenFile
@@ -27,7 +27,7 @@ from streaming_app.model.event import Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT, ITEM, Table
-from streaming_app.plugins.loading import worker_enrichers
+from streaming_app.plugins.loading import open_worker_enrichers
 from streaming_app.privacy.columns import clean_columns
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _ITEM_COLUMNS = (*(_KNOWN[name] for name in _ITEM_HEAD), *columns_of(Item), _KNO
 
 class EventRows:
     """Collects events request by request; ``duplicate`` counts copies that lost to one met before, ``filtered`` the events
-    that an enricher left out, ``ages`` how old the written ones are."""
+    that an enricher left out, ``latency`` how old the written ones are."""
 
     def __init__(self, batch: Batch, task: str) -> None:
         config = batch.config
@@ -52,18 +52,18 @@ class EventRows:
         self._writers = {
             table.name: PartitionWriter(table, config.table_uri(table.name), batch.storage, task) for table in (EVENT, ITEM)
         }
-        self._enrichment = Enrichment(worker_enrichers(config, batch.storage, batch.job_id), config.limits.max_plugin_seconds)
+        self._enrichment = Enrichment(open_worker_enrichers(config, batch.storage, batch.job_id), config.limits.max_plugin_seconds)
         self._privacy = batch.address_privacy
         self._events = EventTable(config.project_id, self._privacy)
         self._items: list[tuple[Any, ...]] = []
-        self._copies = Copies()
+        self._copies = TaskDeduplicator()
         self.duplicate = self.filtered = 0
-        self.ages = Ages()
+        self.latency = LatencyHistogram()
 
     def add(self, request: Request, events: list[Event]) -> None:
         """Take the accepted events of one request."""
         if len(events) > 1 and len({event.event_id for event in events}) < len(events):
-            kept = without_twins(events)
+            kept = drop_repeats_in_request(events)
             self.duplicate += len(events) - len(kept)
             events = kept
         for part in _by_items(events):
@@ -83,12 +83,12 @@ class EventRows:
         self._flush()
         return [file for writer in self._writers.values() for file in writer.close()]
 
-    def uses(self) -> dict[str, Use]:
+    def stats(self) -> dict[str, EnricherStats]:
         """What each enricher did; what it said of an error may name an address."""
-        uses = self._enrichment.close()
-        for use in uses.values():
+        stats = self._enrichment.close()
+        for use in stats.values():
             use.error = use.error and self._privacy.clean(use.error)
-        return uses
+        return stats
 
     def _add_items(self, event: Event, info: str, row: int) -> None:
         head = tuple(getattr(event, name) for name in _ITEM_HEAD)
@@ -101,7 +101,7 @@ class EventRows:
         events = clean_columns(self._enrichment.apply(self._events.make()), self._privacy)
         stay = self._staying(events, request_ids)
         written = _kept(events, stay)
-        self.ages.saw(written, self._batch.created_ms)
+        self.latency.observe(written, self._batch.created_ms)
         self._write(EVENT, written)
         if items := [item for item in self._items if stay[item[-1]]]:
             table = pa.table(to_columns(items, _ITEM_COLUMNS), [column.name for column in _ITEM_COLUMNS])
@@ -114,13 +114,13 @@ class EventRows:
         if "is_filtered" in events.column_names:
             stay = ~pc.fill_null(events["is_filtered"], False).to_numpy()
             self.filtered += len(stay) - int(stay.sum())
-        better = self._copies.may_stay(_kept(events.select(KNOWN_BY), stay), compress(request_ids, stay))
+        better = self._copies.keep_mask(_kept(events.select(KNOWN_BY), stay), compress(request_ids, stay))
         self.duplicate += len(better) - int(better.sum())
         stay[stay] = better
         return stay
 
     def _write(self, table: Table, rows: pa.Table) -> None:
-        self._writers[table.name].add(with_day(table, rows, self._batch.created_ms))
+        self._writers[table.name].add(add_partition_columns(table, rows, self._batch.created_ms))
 
 
 def _by_items(events: list[Event]) -> Iterator[list[Event]]:

@@ -38,7 +38,7 @@ def live_through(pipeline: LocalPipeline, lines: list[bytes]) -> None:
         assert received == accounted
         assert pipeline.derive().keys_set_aside == 0
     derived(pipeline)
-    problems = [each for checked in check_tables(pipeline.config, 1_000, QUIET) for each in checked.problems]
+    problems = [each for validate_result in check_tables(pipeline.config, 1_000, QUIET) for each in validate_result.problems]
     assert problems == []
     for table in TABLES:
         assert all(

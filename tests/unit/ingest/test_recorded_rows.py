@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streaming_app.ingest import file_pass
+from streaming_app.ingest import file_processor
 from streaming_app.ingest.write import event_rows
 from streaming_app.lake import parquet
 from tests.support.digest import digest, make_input, recorded

@@ -512,7 +512,7 @@ def test_a_tag_server_is_not_taken_for_the_user() -> None:
 def test_clock_of_the_tag_server(ahead_ms: int, time_ms: int | None) -> None:
     """Nobody tells when a request was sent: a time that is a little ahead is that of its receipt, the session's start likewise."""
     [event] = read({**LEAST, **server(request_start_time_ms=NOW + ahead_ms)})
-    verdict = TimeRules(RulesSection()).judge(event, NOW, None)
+    verdict = TimeRules(RulesSection()).apply(event, NOW, None)
     if time_ms is None:
         assert verdict is not None
         assert verdict.reason == Reason.IN_FUTURE

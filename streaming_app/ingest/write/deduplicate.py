@@ -23,7 +23,7 @@ _Order = tuple[int, int, str]
 _Row = TypeVar("_Row", Event, Change)
 
 
-def without_twins(events: list[_Row]) -> list[_Row]:
+def drop_repeats_in_request(events: list[_Row]) -> list[_Row]:
     """One event (or change) per id and day within a request: the earliest, of equally early ones the first in the payload."""
     best: dict[tuple[str | None, int], _Row] = {}
     for event in events:
@@ -35,7 +35,7 @@ def without_twins(events: list[_Row]) -> list[_Row]:
     return list(best.values())
 
 
-class Copies:
+class TaskDeduplicator:
     """Remembers the best copy of each event and day that a task has met, by (event time, receive time, request id).
 
     A task meets half a million events, and one in a hundred again: all are kept in some 80 bytes each, as columns, and only
@@ -49,7 +49,7 @@ class Copies:
         self._starts: list[int] = []
         self._best: dict[_Key, _Order] = {}  # of those that came again
 
-    def may_stay(self, events: pa.Table, request_ids: Iterable[str]) -> Mask:
+    def keep_mask(self, events: pa.Table, request_ids: Iterable[str]) -> Mask:
         """Per row, whether it is better than all its copies met before; one that wins late is told apart by the commit."""
         rows = _compact(events, request_ids)
         hashes = _hashes(events)  # not of the rows: to unpack a dictionary takes 1.8 µs an event

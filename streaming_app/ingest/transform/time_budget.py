@@ -19,7 +19,7 @@ class TooSlowError(Exception):
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     """Raise TooSlowError inside the block once it has taken that long, and every second after, lest it be caught there."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -37,26 +37,26 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 @dataclass
-class Patience:
+class TimeBudget:
     """With calls on parts of a table: each may take its rows' share of ``seconds``, all that are given up three times that."""
 
     seconds: float
     rows: int
-    spent: float = 0.0
+    spent_seconds: float = 0.0
 
     @property
-    def is_lost(self) -> bool:
-        return self.spent > 3 * self.seconds
+    def is_exhausted(self) -> bool:
+        return self.spent_seconds > 3 * self.seconds
 
     @contextmanager
-    def with_part(self, rows: int) -> Iterator[None]:
+    def limit_call(self, rows: int) -> Iterator[None]:
         """One call on some rows."""
         began = time.monotonic()
         try:
-            with at_most(max(self.seconds * rows / self.rows, _LEAST_SECONDS)):
+            with time_limit(max(self.seconds * rows / self.rows, _LEAST_SECONDS)):
                 yield
         except TooSlowError:
-            self.spent += time.monotonic() - began
+            self.spent_seconds += time.monotonic() - began
             raise
 
 

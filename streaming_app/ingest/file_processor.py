@@ -16,8 +16,8 @@ from typing import NamedTuple
 from streaming_app.errors import InputError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.read.lines import BadPart, LineReader
-from streaming_app.ingest.report import Report
-from streaming_app.ingest.request_pass import RequestPass
+from streaming_app.ingest.task_report import IngestReport
+from streaming_app.ingest.request_processor import RequestProcessor
 from streaming_app.model.request import Request, parse_request
 from streaming_app.plugins.transformer import Rejected
 
@@ -44,15 +44,15 @@ _order = itemgetter(0, 1)
 """Orders the records of several files as copies of one event are: the first to be met then is the one that stays."""
 
 
-class FilePass:
+class FileProcessor:
     """Processes the files of one task; make one per task, call :meth:`run` once."""
 
     def __init__(self, batch: Batch, task: str) -> None:
         self._batch, self._limits = batch, batch.config.limits
-        self._requests = RequestPass(batch, task)
+        self._requests = RequestProcessor(batch, task)
         self._counts = self._requests.counts
 
-    def run(self, uris: Iterable[str]) -> Report:
+    def run(self, uris: Iterable[str]) -> IngestReport:
         """Process whole files; returns what was written and counted."""
         gc.disable()  # rows make no cycles: the collector would only walk millions of live objects
         began = time.process_time()
@@ -81,7 +81,7 @@ class FilePass:
 
     def _take(self, record: _Record) -> None:
         if record.rejected is None:
-            self._requests.take(record.request)
+            self._requests.process(record.request)
         else:
             raw = record.raw.decode("utf-8", "backslashreplace")
             self._requests.reject(record.request, record.rejected, record.stage, raw)

@@ -17,27 +17,27 @@ LATE_MS = 3_600_000
 """An event that takes longer than this to the server is late: the hour in which it happened may have been looked at."""
 
 
-class Ages(msgspec.Struct):
+class LatencyHistogram(msgspec.Struct):
     """Of some events: how many were so many steps old, the age of the oldest in ms, and how many reached the server late."""
 
     steps: dict[int, int] = msgspec.field(default_factory=dict)
     oldest_ms: int = 0
     late: int = 0
 
-    def saw(self, events: pa.Table, now_ms: int) -> None:
+    def observe(self, events: pa.Table, now_ms: int) -> None:
         """Count events by ``event_time_msec`` and ``ingest_time_msec``."""
         happened = events["event_time_msec"]
-        ages = np.maximum(now_ms - happened.to_numpy(), 1_000)
-        steps, counts = np.unique(np.ceil(np.log(ages / 1_000) / math.log(STEP)).astype(int), return_counts=True)
+        latency = np.maximum(now_ms - happened.to_numpy(), 1_000)
+        steps, counts = np.unique(np.ceil(np.log(latency / 1_000) / math.log(STEP)).astype(int), return_counts=True)
         late = pc.sum(pc.greater(pc.subtract(events["ingest_time_msec"], happened), LATE_MS)).as_py() or 0
-        self.add(Ages(dict(zip(steps.tolist(), counts.tolist(), strict=True)), int(ages.max(initial=0)), late))
+        self.merge(LatencyHistogram(dict(zip(steps.tolist(), counts.tolist(), strict=True)), int(latency.max(initial=0)), late))
 
-    def add(self, other: Ages) -> None:
+    def merge(self, other: LatencyHistogram) -> None:
         self.steps = dict(Counter(self.steps) + Counter(other.steps))
         self.oldest_ms = max(self.oldest_ms, other.oldest_ms)
         self.late += other.late
 
-    def seconds(self, share: float) -> float | None:
+    def quantile(self, share: float) -> float | None:
         """The age that this share of the events does not exceed; None of no events."""
         wanted, seen = share * sum(self.steps.values()), 0
         for step, count in sorted(self.steps.items()):
