@@ -20,8 +20,8 @@ from streaming_app.environment import open_lake
 from streaming_app.errors import SourceError
 from streaming_app.ingest.read.decompress import BrokenFile, blocks_of
 from streaming_app.ingest.read.lines import BadPart, LineReader
-from streaming_app.ingest.read.open_raw import open_raw, why_unreadable
-from streaming_app.model.escape import escape
+from streaming_app.ingest.read.open_raw import explain_unreadable, open_raw
+from streaming_app.model.client_text import escape
 from streaming_app.plugins.load_config import load_config
 from streaming_app.storage.files import Storage
 
@@ -75,7 +75,7 @@ def _whole(uri: str, max_bytes: int, storage: Storage) -> bytes:
                 if size > max_bytes:
                     break
     except (OSError, pa.ArrowInvalid, UnicodeError) as error:
-        why = why_unreadable(storage, uri, error) or error
+        why = explain_unreadable(storage, uri, error) or error
         raise SourceError(f"{uri}: cannot be read: {why}", "give a file with one request as JSON") from None
     return b"".join(blocks)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from streaming_app.cli.terminal import console
 from streaming_app.errors import ConfigError
-from streaming_app.model.escape import escape
+from streaming_app.model.client_text import escape
 
 if TYPE_CHECKING:
     from streaming_app.commands.erase.links import Link

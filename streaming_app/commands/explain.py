@@ -18,7 +18,6 @@ from streaming_app.ingest.transform.route import ElementRouter
 from streaming_app.ingest.write.deduplicate import drop_repeats_in_request
 from streaming_app.ingest.write.enrich import Enrichment
 from streaming_app.ingest.write.event_table import EventTable
-from streaming_app.ingest.write.lineage import Lineage
 from streaming_app.model.arrow import as_timestamp
 from streaming_app.model.request import parse_request
 from streaming_app.model.tables import EVENT
@@ -86,13 +85,15 @@ def explain(line: bytes, config: Config, storage: Storage, file: str = "", numbe
             config, storage, stream_id="", batch_id=0, job_id="explain", created_ms=int(time.time() * 1000), window="explain"
         )
         table = EventTable(config.project_id, batch.address_privacy)
-        table.add(request, events, Lineage(batch).of(request))
+        table.add(request, events, batch.make_lineage_writer().of(request))
         items = [len(event.items or ()) for event in events]
         _explain_events(table.make(), steps, config.limits.max_plugin_seconds, items, done)
     return done
 
 
-def _explain_events(table: pa.Table, steps: list[ConfiguredEnricher], max_seconds: float, items: list[int], done: Explanation) -> None:
+def _explain_events(
+    table: pa.Table, steps: list[ConfiguredEnricher], max_seconds: float, items: list[int], done: Explanation
+) -> None:
     rows = table.to_pylist()
     done.events = [Explained(_filled(row), {}, {}) for row in rows]
     for step in steps:

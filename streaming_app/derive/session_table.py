@@ -16,8 +16,8 @@ from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.upsert import Choice, Held, Transaction, hold, replace, values_by_app, wanted_rows
 from streaming_app.model.arrow import as_epoch_ms
-from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.tables import SESSION
+from streaming_app.model.times import DAY_MS
 
 _KEY = "user_pseudo_id"
 _SEEN = (_KEY, "session_id", "is_inferred")

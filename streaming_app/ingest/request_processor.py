@@ -1,4 +1,4 @@
-"""The pass over requests: each element becomes a row of ``event``, ``change`` or ``quarantine``, in new files of these tables."""
+"""Processes requests one by one: transform and route their elements, write each to the buffers of its table."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from streaming_app.plugins.transformer import Rejected
 
 
 class RequestProcessor:
-    """Takes requests one by one, then :meth:`close` once. ``counts`` are what it has seen so far; ``router`` tells what would
-    become of a request."""
+    """Takes the requests of one task, then :meth:`close` once.
+
+    ``counts`` are those so far; ``router`` says where the elements of a request would go, without writing them.
+    """
 
     def __init__(self, batch: Batch, task: str) -> None:
         self.router = ElementRouter(batch.config)
@@ -24,20 +26,20 @@ class RequestProcessor:
         self._quarantine = QuarantineRows(batch, task)
         self.counts = IngestCounts()
 
-    def take(self, request: Request) -> None:
-        """Every element of a request finds its place; a request that cannot be sorted is rejected as a whole."""
+    def process(self, request: Request) -> None:
+        """Route the elements of a request and write them; a request on which that fails is rejected as a whole."""
         try:
-            router = self.router.route(request)
-        except Exception as error:  # nothing that is known raises here; one request must not take its file along
+            routed = self.router.route(request)
+        except Exception as error:  # no known error arrives here; one request must not take its file along
             kind = type(error).__name__
             rejected = Rejected(Reason.TRANSFORMER_ERROR, f"{kind}: {error}", error_class=kind)
-            router = RoutedElements([], [], [(rejected, "request")])
-        self.keep(request, router)
+            routed = RoutedElements([], [], [(rejected, "request")])
+        self.write(request, routed)
 
-    def keep(self, request: Request, router: RoutedElements) -> None:
-        """Put the elements there."""
+    def write(self, request: Request, routed: RoutedElements) -> None:
+        """Write elements of a request that have been routed."""
         self.counts.observe_ingest_time(request.ingest_time)
-        events, changes, rejected = router
+        events, changes, rejected = routed
         self.counts.received += len(events) + len(changes) + len(rejected)
         if rejected:
             self._quarantine.add_rejected(request, rejected)
@@ -47,15 +49,15 @@ class RequestProcessor:
             self._changes.add(request, changes)
 
     def reject(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
-        """What is no request at all; ``request`` only says where it was."""
+        """Write what could not be read as a request to ``quarantine``; ``request`` has its file and line only."""
         self.counts.received += 1
         self._quarantine.add_line(request, rejected, stage, raw)
 
     def close(self) -> IngestReport:
-        """Write what is left; returns the files and the counts."""
+        """Write what is buffered; returns the files and the counts."""
         files = self._events.close() + self._changes.close() + self._quarantine.close()
         self.counts.duplicate = self._events.duplicate + self._changes.duplicate
         self.counts.filtered = self._events.filtered
         self.counts.latency = self._events.latency
         self.counts.quarantined = self._quarantine.by_reason
-        return IngestReport(files, self.counts, self._events.stats())
+        return IngestReport(files, self.counts, self._events.close_enrichers())

@@ -16,8 +16,8 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.failures import FAILED_RUNS, no_file_readable, times_failed
 from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.ingest.isolate import Isolated, isolate
-from streaming_app.ingest.task_report import IngestReport, merge_reports
 from streaming_app.ingest.set_aside import set_aside_report
+from streaming_app.ingest.task_report import IngestReport, merge_reports
 from streaming_app.spark.streams import gist
 from streaming_app.spark.tasks import Group, SizedFile, grouped, run_tasks
 
@@ -48,7 +48,9 @@ def read_as_far_as_possible(spark: SparkSession, batch: Batch, files: Sequence[S
     return _with_failed(batch, report, found)
 
 
-def _isolated(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> tuple[Isolated[SizedFile, list[IngestReport]], IngestReport]:
+def _isolated(
+    spark: SparkSession, batch: Batch, files: Sequence[SizedFile]
+) -> tuple[Isolated[SizedFile, list[IngestReport]], IngestReport]:
     """What the good files made, and the report on them."""
     found = isolate(files, partial(_run, spark, batch))
     return found, merge_reports(each for part in found.results for each in part)

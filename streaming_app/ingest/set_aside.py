@@ -17,8 +17,8 @@ from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.task_report import IngestCounts, IngestReport
 from streaming_app.ingest.write.quarantine_rows import QuarantineRows
 from streaming_app.lake.lake import Lake
+from streaming_app.model.client_text import storable
 from streaming_app.model.request import Request
-from streaming_app.model.shorten import storable
 from streaming_app.plugins.transformer import Rejected
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.objects import Objects

@@ -16,9 +16,9 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch, is_committed
 from streaming_app.ingest.failures import NOT_PLANNED, name_failed_batch
+from streaming_app.ingest.refused_objects import check_not_all, find_refused_files, find_refused_folders, skip_refused_batch
 from streaming_app.ingest.run_tasks import read_files
 from streaming_app.ingest.set_aside import find_passed_over_files, set_aside
-from streaming_app.ingest.refused_objects import check_not_all, skip_refused_batch, find_refused_folders, find_refused_files
 from streaming_app.lake.lake import Lake
 from streaming_app.spark.raw_file_stream import files_of, raw_files
 from streaming_app.spark.streams import run_available_now

@@ -1,4 +1,4 @@
-"""What a task of the pass tells the driver: the files it wrote and what it counted. Travels as JSON text."""
+"""The message of an ingest task to the driver: the files it wrote and what it counted. It travels as JSON text."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from streaming_app.ingest.write.latency import LatencyHistogram
 from streaming_app.ingest.write.enrich import EnricherStats
+from streaming_app.ingest.write.latency import LatencyHistogram
 from streaming_app.lake.files import WrittenFile
-from streaming_app.model.bounds import is_time
+from streaming_app.model.times import is_time
 
 
 class IngestCounts(msgspec.Struct):
@@ -17,24 +17,27 @@ class IngestCounts(msgspec.Struct):
 
     files: int = 0
     forbidden: int = 0
-    """Files that could not be read for lack of a right."""
+    """Files that the job has no right to read."""
     decoded_bytes: int = 0
     lines: int = 0
     received: int = 0
     duplicate: int = 0
     filtered: int = 0
     quarantined: dict[str, int] = msgspec.field(default_factory=dict)
+    """Rejected elements by reason."""
     first_ingest_ms: int | None = None
     last_ingest_ms: int | None = None
     cpu_seconds: float = 0.0
     latency: LatencyHistogram = msgspec.field(default_factory=LatencyHistogram)
 
     def observe_ingest_time(self, ingest_ms: int | None) -> None:
-        if ingest_ms is not None and is_time(ingest_ms):  # a time that is none must not fail the batch
+        """Widen the range of receive times; a value that is no time is ignored, as it must not fail the batch."""
+        if ingest_ms is not None and is_time(ingest_ms):
             self.first_ingest_ms = ingest_ms if self.first_ingest_ms is None else min(self.first_ingest_ms, ingest_ms)
             self.last_ingest_ms = ingest_ms if self.last_ingest_ms is None else max(self.last_ingest_ms, ingest_ms)
 
     def add(self, other: IngestCounts) -> None:
+        """Add the counters of another task."""
         for name in ("files", "forbidden", "decoded_bytes", "lines", "received", "duplicate", "filtered", "cpu_seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, count in other.quarantined.items():
@@ -45,21 +48,23 @@ class IngestCounts(msgspec.Struct):
 
 
 class IngestReport(msgspec.Struct):
-    """One task's, or by :func:`merge_reports` a whole batch's, result; ``enrichers`` by their names."""
+    """The result of one task, or by :func:`merge_reports` of a whole batch; ``enrichers`` by their names."""
 
     files: list[WrittenFile]
     counts: IngestCounts
     enrichers: dict[str, EnricherStats] = msgspec.field(default_factory=dict)
 
     def of(self, table: str) -> list[WrittenFile]:
+        """The files written for a table."""
         return [file for file in self.files if file.table == table]
 
 
 def merge_reports(reports: Iterable[IngestReport]) -> IngestReport:
+    """The reports of several tasks as one."""
     whole = IngestReport([], IngestCounts())
     for report in reports:
         whole.files.extend(report.files)
         whole.counts.add(report.counts)
-        for name, use in report.enrichers.items():
-            whole.enrichers.setdefault(name, EnricherStats()).add(use)
+        for name, stats in report.enrichers.items():
+            whole.enrichers.setdefault(name, EnricherStats()).add(stats)
     return whole

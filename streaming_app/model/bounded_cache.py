@@ -36,7 +36,7 @@ def bounded_cache(entries: int, longest: int = LONGEST) -> Callable[[Callable[..
 
         either = cast("Any", answer)
         either.cache_clear, either.cache_info = remembered.cache_clear, remembered.cache_info
-        return cast("Remembered[R_co]", either)
+        return cast("CachedFunction[R_co]", either)
 
     return decorate
 

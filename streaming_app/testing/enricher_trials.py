@@ -87,7 +87,9 @@ class EnricherTrials:
     def can_be_made_again(self) -> None:
         other: Enricher = self._subject.another()
         other.open()
-        _assert_same(self._made(self._events), conform_to_schema(other.enrich(self._events), self._events, trusted=False), "made again")
+        _assert_same(
+            self._made(self._events), conform_to_schema(other.enrich(self._events), self._events, trusted=False), "made again"
+        )
 
     def _made(self, events: pa.Table) -> pa.Table:
         return conform_to_schema(self._subject.plugin.enrich(events), events, trusted=False)

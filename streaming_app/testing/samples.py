@@ -12,7 +12,6 @@ from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.transform.route import ElementRouter
 from streaming_app.ingest.write.event_table import EventTable
-from streaming_app.ingest.write.lineage import Lineage
 from streaming_app.model.request import Request, parse_request
 from streaming_app.storage.files import Storage
 
@@ -45,7 +44,8 @@ def sample_events(requests: Iterable[Request | bytes] | None = None, transformer
     places: dict[str, Any] = {"source": {"uri": "/raw"}, "sink": {"uri": "/lake"}}
     config = Config.model_validate({"project_id": "sample", "apps": apps or {"": {"transformer": transformer}}, **places})
     router, table = ElementRouter(config), EventTable(config.project_id)
-    lineage = Lineage(Batch(config, Storage(), stream_id="", batch_id=0, job_id="sample", created_ms=NOW, window="sample"))
+    batch = Batch(config, Storage(), stream_id="", batch_id=0, job_id="sample", created_ms=NOW, window="sample")
+    lineage = batch.make_lineage_writer()
     for request in given:
         table.add(request, router.route(request).events, lineage.of(request))
     if not len(table):

@@ -152,7 +152,7 @@ def test_items(triggered: list[Truth], done: Run) -> None:
     found: list[str] = []
     for event in sent:
         rows = [row for row in done.rows("item") if row["event_id"] == event["captured"]["event_id"]]
-        rows.route(key=lambda row: int(row["item_index"]))
+        rows.sort(key=lambda row: int(row["item_index"]))
         if len(rows) != len(event["items"]):
             found.append(f"{event['name']}: {len(rows)} items, sent {len(event['items'])}")
         for item, row in zip(event["items"], rows, strict=False):

@@ -14,8 +14,8 @@ from streaming_app.commands.erase.mentions import Mentions
 from streaming_app.commands.erase.packed import BLOCK, Buffer, Damaged, is_readable, packed_texts, unpacked
 from streaming_app.config.model import Config
 from streaming_app.errors import MalformedPayload
-from streaming_app.ingest.transform.run_plugin import Bounds, raw_elements, transform
 from streaming_app.ingest.transform.route import ElementRouter
+from streaming_app.ingest.transform.run_plugin import Bounds, raw_elements, transform
 from streaming_app.model.request import Request
 from streaming_app.plugins.payload import stored_payload
 from streaming_app.plugins.transformer import Rejected

@@ -18,8 +18,8 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.read.lines import BadPart, LineReader
-from streaming_app.ingest.task_report import IngestReport
 from streaming_app.ingest.run_tasks import read_as_far_as_possible
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import read_batches, read_columns

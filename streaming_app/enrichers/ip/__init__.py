@@ -10,15 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.enrichers.ip.countries import fill_country
 from streaming_app.enrichers.ip.databases import Database, open_databases
 from streaming_app.enrichers.ip.layouts import COORDINATES, LAYOUT, NETWORK
 from streaming_app.enrichers.ip.options import IpOptions
-from streaming_app.enrichers.ip.countries import fill_country
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
-from streaming_app.plugins.columns import column, with_column
-from streaming_app.plugins.distinct import distinct
-from streaming_app.plugins.enricher import Files, EnricherInfo
+from streaming_app.plugins.arrow_columns import column, distinct, with_column
+from streaming_app.plugins.enricher import EnricherInfo, Files
 from streaming_app.privacy.addresses import client_address, is_cdn
 from streaming_app.privacy.proxies import networks_read
 

@@ -15,7 +15,7 @@ from streaming_app.enrichers.ip.editions import Edition, edition_type_of
 from streaming_app.enrichers.ip.layouts import FieldPaths, field_paths, read_record
 from streaming_app.enrichers.ip.options import DatabaseOptions, IpOptions
 from streaming_app.errors import ClickstreamError, ConfigError
-from streaming_app.plugins.enricher import Files, EnricherInfo
+from streaming_app.plugins.enricher import EnricherInfo, Files
 
 _PROBED = 1_000
 """Networks in which a database of use has something that was asked for."""

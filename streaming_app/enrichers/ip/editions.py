@@ -38,8 +38,10 @@ class EditionType(NamedTuple):
 def edition_type_of(database_type: str) -> EditionType | None:
     """The kind of an edition of MaxMind's; None for databases of others, and for editions that locate nothing.
 
-    >>> edition_type_of("GeoIP2-City-Europe").look_up is Reader.city, edition_type_of("DBIP-City"), edition_type_of("GeoIP2-Domain")
-    (True, None, None)
+    >>> edition_type_of("GeoIP2-City-Europe").look_up is Reader.city
+    True
+    >>> edition_type_of("DBIP-City"), edition_type_of("GeoIP2-Domain")
+    (None, None)
     """
     maker, *words = database_type.split("-")
     if maker not in ("GeoIP2", "GeoLite2"):

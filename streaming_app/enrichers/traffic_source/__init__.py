@@ -14,9 +14,8 @@ from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
 from streaming_app.enrichers.traffic_source.rules import TrafficRules
 from streaming_app.enrichers.traffic_source.traffic import PageInfo, Traffic
 from streaming_app.model.bounded_cache import bounded_cache
-from streaming_app.plugins.columns import column, with_column
-from streaming_app.plugins.distinct import distinct, distinct_rows
-from streaming_app.plugins.enricher import Files, EnricherInfo
+from streaming_app.plugins.arrow_columns import column, distinct, distinct_rows, with_column
+from streaming_app.plugins.enricher import EnricherInfo, Files
 
 _COLUMNS = tuple(f"traffic_source_{field}" for field in Traffic._fields)
 _URLS = (
@@ -64,7 +63,8 @@ class TrafficSource:
 
     def _enrich_app(self, app_id: str | None, events: pa.Table) -> pa.Table:
         app = self._apps.get(app_id) or self._apps["*"]
-        # 1. Each column of URLs as numbers of distinct pages; 2. the inference for each distinct combination; 3. one take a column.
+        # 1. Each column of URLs as numbers of distinct pages. 2. The inference once for each distinct combination of inputs.
+        # 3. Each column of results by one take.
         pages, codes = zip(*(_encode_pages(column(events, name, pa.string()), app.read_page) for name in _URLS), strict=True)
         combinations, which = distinct_rows([*codes, *(column(events, name, pa.string()) for name in _COLUMNS)])
         count = len(_URLS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from streaming_app.enrichers.traffic_source.urls import parameters
 from streaming_app.enrichers.traffic_source.rule_files import ClickIdRule
 from streaming_app.enrichers.traffic_source.traffic import Campaign, Click, Traffic, without_direct
+from streaming_app.enrichers.traffic_source.urls import parameters
 from streaming_app.model.web_address import WebAddress
 
 UTM = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import re2
 
-from streaming_app.enrichers.traffic_source.rule_files import AllOf, ChannelRule, Comparison, AnyOf
+from streaming_app.enrichers.traffic_source.rule_files import AllOf, AnyOf, ChannelRule, Comparison
 
 ChannelFields = Mapping[str, str | None]
 """Values by the field names of the rules, in lower case."""

@@ -99,7 +99,7 @@ def _campaign(client: Traffic, context: EventContext, rules: TrafficRules) -> tu
 
 
 def _client_click(clid: str | None, rules: TrafficRules) -> Click | None:
-    """The click id that the client sent, JSON text {type, value}; one of an unknown type counts as paid, as the client says so."""
+    """The click id that the client sent, JSON text {type, value}; one of an unknown type counts as paid."""
     if not clid:
         return None
     try:
@@ -126,7 +126,7 @@ def _category(source: str, referrer: PageInfo | None, rules: TrafficRules, *, fr
 
 
 def _medium(source: str | None, category: str | None, click: Click | None, rules: TrafficRules) -> str | None:
-    """The medium of the click id, of advertising by the campaign's ``source``, or of the category; None if none of them has one."""
+    """The medium of the click id, of advertising by the campaign's ``source``, or of the category; else None."""
     if click and (click.medium or click.is_paid):
         return f"({click.medium or 'CPC'})"
     if source and (medium := rules.advertising.medium(source)):
@@ -148,7 +148,7 @@ def _channel(found: Traffic, click: Click | None, referrer: PageInfo | None, rul
 
 
 def _direct(known: Traffic, click: Click | None, context: EventContext, rules: TrafficRules) -> Traffic:
-    """The columns of a visit without a source: a page of one's own led here, or none did. Other values of the client or a campaign stay."""
+    """The columns without a source: a page of one's own led here, or none did. What else the client or a campaign said stays."""
     came_from = context.latest_referrer or context.page_referrer
     known = known._replace(medium=known.medium or _medium(None, known.category, click, rules))
     channel = known.channel_group or _channel(known, click, None, rules)

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from streaming_app.config.shipped_files import conf_file
 from streaming_app.enrichers.traffic_source.advertising import Advertising
 from streaming_app.enrichers.traffic_source.campaigns import CampaignReader
-from streaming_app.enrichers.traffic_source.referrer_categories import Categories
 from streaming_app.enrichers.traffic_source.channels import Channels
 from streaming_app.enrichers.traffic_source.options import AppOptions, TrafficSourceOptions
+from streaming_app.enrichers.traffic_source.referrer_categories import Categories
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule, ChannelRule, ClickIdRule, read_rules
 from streaming_app.enrichers.traffic_source.rules import Domains, TrafficRules
 from streaming_app.errors import ConfigError

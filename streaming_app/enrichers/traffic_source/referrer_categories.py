@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from streaming_app.enrichers.traffic_source.urls import name_of, parameters, parse_page_url, site_of
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
 from streaming_app.enrichers.traffic_source.traffic import as_one_word
+from streaming_app.enrichers.traffic_source.urls import name_of, parameters, parse_page_url, site_of
 from streaming_app.model.bounded_cache import bounded_cache
 from streaming_app.model.web_address import WebAddress
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from streaming_app.enrichers.traffic_source.urls import is_within, parse_page_url, site_of
 from streaming_app.enrichers.traffic_source.advertising import Advertising
 from streaming_app.enrichers.traffic_source.campaigns import CampaignReader
-from streaming_app.enrichers.traffic_source.referrer_categories import Categories
 from streaming_app.enrichers.traffic_source.channels import Channels
+from streaming_app.enrichers.traffic_source.referrer_categories import Categories
 from streaming_app.enrichers.traffic_source.traffic import PageInfo
+from streaming_app.enrichers.traffic_source.urls import is_within, parse_page_url, site_of
 from streaming_app.model.bounded_cache import bounded_cache
 
 # A page is seen by several events in a row; the bound keeps a worker's memory flat.

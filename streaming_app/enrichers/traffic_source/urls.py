@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse_page_url import parse_qsl
+from urllib.parse import parse_qsl
 
 from tldextract import TLDExtract
 

@@ -7,17 +7,16 @@ from importlib.metadata import version
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.enrichers.user_agent.apply_hints import category_with_hints, with_hints
 from streaming_app.enrichers.user_agent.bots import bot_source, crawlers
-from streaming_app.enrichers.user_agent.device_categories import category_of
 from streaming_app.enrichers.user_agent.client import Client, as_json, client_of, parse, parser
 from streaming_app.enrichers.user_agent.client_hints import Hints, read_hints
+from streaming_app.enrichers.user_agent.device_categories import category_of
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
-from streaming_app.enrichers.user_agent.apply_hints import category_with_hints, with_hints
 from streaming_app.enrichers.user_agent.pattern_lists import PatternList, read_lists
 from streaming_app.model.bounded_cache import bounded_cache
-from streaming_app.plugins.columns import column, with_column
-from streaming_app.plugins.distinct import distinct_rows
-from streaming_app.plugins.enricher import Files, EnricherInfo
+from streaming_app.plugins.arrow_columns import column, distinct_rows, with_column
+from streaming_app.plugins.enricher import EnricherInfo, Files
 
 KEPT = 8_192
 """So many pairs of user agent and hints are remembered, the latest ones, unless they are long: about 2 kB each, 4 kB at most."""

@@ -5,9 +5,9 @@ Versions and names are put as ua-parser puts them, so that one browser has one n
 
 from __future__ import annotations
 
-from streaming_app.enrichers.user_agent.device_categories import DeviceCategory, category_of
 from streaming_app.enrichers.user_agent.client import Client, parse
 from streaming_app.enrichers.user_agent.client_hints import Hints, leading_numbers, platform_version
+from streaming_app.enrichers.user_agent.device_categories import DeviceCategory, category_of
 from streaming_app.enrichers.user_agent.hint_names import FROZEN_BROWSERS, FROZEN_SYSTEMS, GENERIC, SPECIFIC, SYSTEMS
 
 

@@ -94,7 +94,11 @@ def metrics_of(batch: Batch, report: IngestReport, timing: Timing, outcome: Outc
 
 def _latency(latency: LatencyHistogram, since: float) -> dict[str, float | None]:
     """Ages were taken when the batch began; the events are in the table ``since`` seconds later."""
-    told = {"p50": latency.quantile(0.5), "p95": latency.quantile(0.95), "max": latency.oldest_ms / 1_000 if latency.steps else None}
+    told = {
+        "p50": latency.quantile(0.5),
+        "p95": latency.quantile(0.95),
+        "max": latency.oldest_ms / 1_000 if latency.steps else None,
+    }
     return {f"latency_{name}_seconds": None if age is None else age + since for name, age in told.items()}
 
 

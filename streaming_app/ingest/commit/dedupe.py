@@ -25,8 +25,8 @@ from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut, s
 from streaming_app.ingest.commit.hashes import Hashes, Mask, among, repeated
 from streaming_app.lake.duckdb import query
 from streaming_app.lake.rows import read_columns
-from streaming_app.model.bounds import DAY_MS
-from streaming_app.model.process_info import places, requests
+from streaming_app.model.lineage import request_ids, source_positions
+from streaming_app.model.times import DAY_MS
 from streaming_app.storage.files import Storage
 
 _ORDER = ("event_time_msec", "ingest_time_msec", "request", "stored_first", "place")
@@ -214,8 +214,8 @@ def _copies(files: list[DataFile], suspects: list[Mask], storage: Storage) -> It
             received = pc.fill_null(rows["ingest_time_msec"], 0)
             yield (
                 rows.set_column(rows.column_names.index("ingest_time_msec"), "ingest_time_msec", received)
-                .append_column("place", places(rows["process_info"]))
-                .append_column("request", requests(rows["process_info"]))
+                .append_column("place", source_positions(rows["process_info"]))
+                .append_column("request", request_ids(rows["process_info"]))
                 .append_column("file", pa.repeat(pa.scalar(number, pa.int64()), rows.num_rows))
                 .append_column("stored_first", pa.repeat(pa.scalar(int(file.is_new), pa.int64()), rows.num_rows))
                 .combine_chunks()

@@ -17,7 +17,7 @@ from streaming_app.lake.files import LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import row_mask, without_rows
 from streaming_app.lake.rows import read_columns
-from streaming_app.model.process_info import places
+from streaming_app.model.lineage import source_positions
 from streaming_app.model.tables import ITEM, Table
 
 
@@ -106,7 +106,7 @@ def _items_of(file: WrittenFile | LiveFile, lost: list[Losers], lake: Lake) -> L
     if not copies:
         return None
     items = read_columns(f"{here.root}/{file.path}", ["event_id", "process_info"], lake.storage)
-    keys = _copy_key(items["event_id"], places(items["process_info"]))
+    keys = _copy_key(items["event_id"], source_positions(items["process_info"]))
     rows = pc.indices_nonzero(pc.is_in(keys, pa.concat_arrays([each.combine_chunks() for each in copies])))
     return Losers(here, pa.table({"row": rows.cast(pa.int64())})) if len(rows) else None
 

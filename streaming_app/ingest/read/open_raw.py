@@ -66,7 +66,7 @@ def open_raw(storage: Storage, uri: str) -> Iterator[Any]:
     """The raw file as a readable stream.
 
     Raises:
-        OSError, ArrowInvalid, UnicodeError: it cannot be opened; see :func:`find_reason`.
+        OSError, ArrowInvalid, UnicodeError: it cannot be opened; see :func:`explain_unreadable`.
     """
     if is_s3(uri) and not set(NO_NAMES).isdisjoint(_parts(uri)):
         with closing(_s3(storage).open(uri)) as stream:
@@ -129,7 +129,7 @@ def _is_below(path: str, folder: str) -> bool:
     return os.path.commonpath((path, folder)) == folder
 
 
-def find_reason(storage: Storage, uri: str, error: Exception) -> UnreadableFile | None:
+def explain_unreadable(storage: Storage, uri: str, error: Exception) -> UnreadableFile | None:
     """Why the file cannot be read for good; None where the error says nothing of it."""
     if isinstance(error, (pa.ArrowInvalid, UnicodeError)):
         return UnreadableFile(f"a name that cannot be opened: {error}")

@@ -10,10 +10,10 @@ from streaming_app.config.model import Config
 from streaming_app.errors import Reason
 from streaming_app.ingest.transform.run_plugin import Bounds, transform
 from streaming_app.ingest.transform.time_rules import TimeRules
-from streaming_app.model.bounds import DAY_MS, is_time
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
+from streaming_app.model.times import DAY_MS, is_time
 from streaming_app.plugins.registry import make_limits, make_transformer
 from streaming_app.plugins.transformer import Rejected, Transformer
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk

@@ -10,9 +10,10 @@ from typing import Any
 
 from streaming_app.config.model import RulesSection
 from streaming_app.errors import Reason
-from streaming_app.model.bounds import DAY_MS, INT64, LATEST_MS, is_time
 from streaming_app.model.change import Change
+from streaming_app.model.coerce import INT64
 from streaming_app.model.event import Event
+from streaming_app.model.times import DAY_MS, LATEST_MS, is_time
 
 INGEST_RESOLUTION_MS = 1_000
 """The server cuts its time to whole seconds, so an event may seem to be up to this much later than its receipt."""

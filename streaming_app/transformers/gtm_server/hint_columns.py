@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from streaming_app.model.bounded_cache import bounded_cache
 from streaming_app.model.client_hint_syntax import Brand, by_name, read_brands, unquoted
 from streaming_app.model.coerce import as_bool
-from streaming_app.model.bounded_cache import bounded_cache
 
 _NO_WORD = re.compile(r"\W+", re.ASCII)
 _SKELETON = "Chromium"

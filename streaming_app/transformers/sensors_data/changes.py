@@ -34,7 +34,7 @@ def change_of(message: Message, limits: Limits) -> Change:
     attributes: dict[str, Any] = {key: value for key, value in message.properties.items() if key != IS_LOGIN}
     return Change(
         event_time_msec=message.time,
-        event_name=cast("Kind", message.kind),
+        event_name=cast("ChangeType", message.kind),
         user_pseudo_id=None if is_item else message.sender.distinct,
         user_id=None if is_item else message.sender.login,
         item_type=as_text(sent.get("item_type")) if is_item else None,

@@ -28,7 +28,9 @@ class SenderIds(NamedTuple):
     anonymous: str | None
 
 
-def read_sender_ids(message: dict[str, Any], kind: str | None, properties: dict[str, Any], identities: dict[str, Any]) -> SenderIds:
+def read_sender_ids(
+    message: dict[str, Any], kind: str | None, properties: dict[str, Any], identities: dict[str, Any]
+) -> SenderIds:
     """The ids of one message; an empty one is none, and neither is an object or an array."""
     anonymous = _id(message.get("anonymous_id"))
     distinct = _id(message.get("distinct_id")) or anonymous

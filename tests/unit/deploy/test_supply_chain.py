@@ -91,7 +91,9 @@ def test_what_pip_audit_says(tmp_path: Path) -> None:
     found = ask(pip_audit([weak, find_passed_over_files], tmp_path))
     assert isinstance(found, Compared)
     assert (found.packages, found.found) == ({"a": "1.5"}, {Finding("a", "X-1")})
-    assert ask(pip_audit([find_passed_over_files], tmp_path)) == "every package was passed over"  # which pip-audit takes for good news
+    assert (
+        ask(pip_audit([find_passed_over_files], tmp_path)) == "every package was passed over"
+    )  # which pip-audit takes for good news
     assert ask(pip_audit("", tmp_path)) == ask(pip_audit("[]", tmp_path)) == "no network"
 
 

@@ -16,10 +16,10 @@ from streaming_app.commands.erase.command import erase
 from streaming_app.commands.erase.person import Person
 from streaming_app.metrics.progress import LogLines
 from streaming_app.model.arrow import to_rows
-from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.tables import TABLES
+from streaming_app.model.times import DAY_MS
 from tests.support.examples import costly
 from tests.support.extremes import STOPPED_ONCE, extreme_requests
 from tests.support.lake import LocalPipeline, balance

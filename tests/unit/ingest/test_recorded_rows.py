@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 
 SMALL = {
     (event_rows, "FLUSH_ROWS"): 64,
-    (file_pass, "_OPEN_FILES"): 1,
+    (file_processor, "_OPEN_FILES"): 1,
     (parquet, "ROW_GROUP_ROWS"): 100,
     (parquet, "_PENDING_ROWS"): 150,
 }

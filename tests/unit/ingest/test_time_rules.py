@@ -15,9 +15,9 @@ import pytest
 from streaming_app.config.model import RulesSection
 from streaming_app.errors import Reason
 from streaming_app.ingest.transform.time_rules import TimeRules
-from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
+from streaming_app.model.times import LATEST_MS
 from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from streaming_app.enrichers.traffic_source.urls import parse_page_url
 from streaming_app.model.request import Request
-from streaming_app.model.web import LONGEST_HOST
+from streaming_app.model.web_address import LONGEST_HOST
 from streaming_app.plugins.split import split_elements
 from streaming_app.plugins.urls import split_url
 from streaming_app.transformers.gtm_server.ids import event_id
