@@ -88,13 +88,13 @@ def main(paths: list[str]) -> None:
     console = Console(width=130)
     console.print(grid)
     console.print(f"patterns of {CRAWLERS}: {len(CRAWLER_USER_AGENTS_DATA):,}, of them too wide: {len(TOO_WIDE)}")
-    listed(console, "Bots that are missed", [agent for agent in corpora["bots"] if not by_source(agent)])
+    print_list(console, "Bots that are missed", [agent for agent in corpora["bots"] if not by_source(agent)])
     people = [agent for name, agents in corpora.items() if name != "bots" for agent in agents]
     wrong = [f"{agent}  ({bot_source(agent, parse(agent))})" for agent in people]
-    listed(console, "People taken for bots", [line for line in wrong if not line.endswith("(None)")])
+    print_list(console, "People taken for bots", [line for line in wrong if not line.endswith("(None)")])
 
 
-def listed(console: Console, title: str, agents: list[str]) -> None:
+def print_list(console: Console, title: str, agents: list[str]) -> None:
     console.print(f"\n{title}: {len(agents):,}", style="bold")
     for agent in agents[:: max(1, -(-len(agents) // SHOWN))]:
         console.print(f"  {agent}", markup=False, highlight=False, overflow="ellipsis", no_wrap=True)

@@ -34,7 +34,7 @@ def month(events: int) -> Path:
     made = generate(raw, events, until=UNTIL, processes=2, days=DAYS)
     generate(folder / "small", SMALL, files=1, until=UNTIL + timedelta(hours=1), users=events // EVENTS_PER_USER)
     used, summary = run(configured(raw, folder / "lake"))
-    print(f"the month: {summary['counts']['written']:,} events, {_shown(used)}", flush=True)
+    print(f"the month: {summary['counts']['written']:,} events, {_format_usage(used)}", flush=True)
     keep({str(events): result(events, asdict(made), used, summary)})
     (folder / "done").touch()
     return folder
@@ -62,7 +62,7 @@ def on_the_month(folder: Path) -> tuple[Usage, dict[str, Any]]:
             (raw / file.relative_to(folder / "small")).unlink()
 
 
-def _shown(used: Usage) -> str:
+def _format_usage(used: Usage) -> str:
     shares = " / ".join(f"{used.cpu_of(kind):.1f}" for kind in KINDS)
     return f"{used.cpu:.1f} CPU-s ({' / '.join(KINDS)}: {shares}), {used.wall:.1f} s, {used.peak_bytes / 1e9:.2f} GB"
 
@@ -74,7 +74,7 @@ def main() -> None:
         for case in (on_empty_tables, on_the_month):
             used, summary = case(folder)
             name = case.__name__.replace("_", " ")
-            print(f"{number + 1}: {name}: {summary['counts']['written']:,} events, {_shown(used)}", flush=True)
+            print(f"{number + 1}: {name}: {summary['counts']['written']:,} events, {_format_usage(used)}", flush=True)
             print("   " + ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in summary["seconds"].items()), flush=True)
             best[name] = min(used.cpu, best.get(name, float("inf")))
     empty, full = best.values()

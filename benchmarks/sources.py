@@ -59,7 +59,7 @@ def _settings(folder: Path, app_id: str) -> dict[str, str]:
     return {"app_id": app_id, "transformer": APPS[app_id].transformer, "geo": str(folder / "geo.mmdb")}
 
 
-def measured(events: int, folder: Path) -> dict[str, tuple[float, float]]:
+def measure_source(events: int, folder: Path) -> dict[str, tuple[float, float]]:
     """CPU-microseconds per event by app, of the pass and of the whole job: the least of all rounds."""
     write_geo_database(folder / "geo.mmdb")
     for app_id in APPS:
@@ -75,7 +75,7 @@ def measured(events: int, folder: Path) -> dict[str, tuple[float, float]]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="clickstream-sources-") as folder:
-        found = measured(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS, Path(folder))
+        found = measure_source(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS, Path(folder))
     first_pass, first_job = next(iter(found.values()))
     for app_id, (by_pass, job) in found.items():
         ratios = f"pass {by_pass:6.1f} CPU-us an event (x{by_pass / first_pass:.2f})   job {job:6.1f} (x{job / first_job:.2f})"

@@ -71,7 +71,7 @@ class PluginError(ClickstreamError):
     exit_code = 7
 
 
-class EnvironmentProblem(ClickstreamError):
+class MissingDependencyError(ClickstreamError):
     """Java, a jar or a library that the job needs is missing."""
 
     exit_code = 5

@@ -12,7 +12,7 @@ from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
 from streaming_app.environment import lock_lake
 from streaming_app.errors import SourceError
-from streaming_app.ingest.commit.recovery import roll_back_torn_batch
+from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
 from streaming_app.ingest.stream import ingest
 from streaming_app.lake.lake import Lake
 from streaming_app.metrics.progress import Progress
@@ -52,7 +52,7 @@ def _run(config: Config, lake: Lake, summary: Summary, progress: Progress) -> Su
         if not storage.is_folder(config.source.uri):
             raise SourceError(f"{config.source.uri}: there is no such folder", "check source.uri and your rights on it")
         open_enrichers(config, storage)  # what is wrong with their files shows before any data is touched
-        roll_back_torn_batch(config, lake)
+        roll_back_incomplete_batch(config, lake)
         lake.create_all()
         objects = AnyObjects(config.s3.endpoint, config.s3.region)
         backlogs = [unprocessed(window, config.source.glob, objects) for window in due_windows(config, objects)]

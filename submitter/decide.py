@@ -13,10 +13,10 @@ from streaming_app.storage.uris import absolute
 from submitter.deployment import Deployment
 from submitter.in_use import tables_in_use
 from submitter.ratio import compression_ratio
-from submitter.request import Request, client_token, start_job_run
+from submitter.request import JobRunRequest, client_token, start_job_run
 from submitter.runs import Runs
 from submitter.sizing import Plan, enough_bytes, plan_for
-from submitter.survey import Work, survey
+from submitter.survey import Workload, survey
 
 
 class Action(StrEnum):
@@ -34,13 +34,13 @@ class Decision:
 
     action: Action
     active_run: str | None = None
-    work: Work | None = None
+    work: Workload | None = None
     ratio: float | None = None
     plan: Plan | None = None
-    request: Request | None = None
+    request: JobRunRequest | None = None
 
 
-def configuration(uri: str, objects: Objects) -> Config:
+def read_configuration(uri: str, objects: Objects) -> Config:
     """The pipeline's configuration, without its plugins.
 
     Raises:

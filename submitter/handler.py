@@ -12,7 +12,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 
 from submitter.deployment import Deployment
-from submitter.report import described, measured
+from submitter.report import decision_metrics, describe_decision
 from submitter.submit import submit
 
 logger = Logger(service="clickstream-submitter")
@@ -23,12 +23,12 @@ metrics = Metrics(namespace="Clickstream")  # a service would be one more dimens
 def handler(event: object, _context: Any) -> dict[str, Any]:
     """What was decided, as it is logged."""
     done = submit(Deployment.from_environment(os.environ), event)
-    shown = described(done.decision, done.job_run_id) | ({"dry_run": True} if done.trigger.dry_run else {})
+    shown = describe_decision(done.decision, done.job_run_id) | ({"dry_run": True} if done.trigger.dry_run else {})
     logger.info(done.decision.action.value, extra={"pipeline": done.project_id, **shown})
     if done.trigger.dry_run:
         return shown  # and no metric: alarms and the dashboard look at runs
     metrics.add_dimension("Pipeline", done.project_id)
-    for name, unit, value in measured(done.decision, done.trigger.moment):
+    for name, unit, value in decision_metrics(done.decision, done.trigger.moment):
         metrics.add_metric(name, unit, value)
     metrics.flush_metrics()
     return shown

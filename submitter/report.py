@@ -17,7 +17,7 @@ SUBMITTER_METRICS = {
 """Metrics of the submitter in CloudWatch and their units."""
 
 
-def described(decision: Decision, job_run_id: str | None = None) -> dict[str, Any]:
+def describe_decision(decision: Decision, job_run_id: str | None = None) -> dict[str, Any]:
     """The decision as plain values."""
     shown: dict[str, Any] = {"decision": decision.action.value, "job_run_id": job_run_id}
     if decision.active_run:
@@ -31,7 +31,7 @@ def described(decision: Decision, job_run_id: str | None = None) -> dict[str, An
     return shown
 
 
-def measured(decision: Decision, moment: float | None) -> Iterator[tuple[str, str, float]]:
+def decision_metrics(decision: Decision, moment: float | None) -> Iterator[tuple[str, str, float]]:
     """Name, unit and value of each metric; ``moment`` is that of the schedule.
 
     While a run is active nothing was counted, so there is no metric of the backlog.

@@ -12,7 +12,7 @@ from streaming_app.errors import ConfigError
 from submitter.deployment import Deployment
 from submitter.sizing import Plan
 
-Request = dict[str, Any]
+JobRunRequest = dict[str, Any]
 
 ENVIRONMENT = "./environment"
 """Where EMR unpacks the packaged libraries, in the working directory of the driver and of each executor."""
@@ -28,7 +28,7 @@ def client_token(identity: str, last_run: str | None) -> str:
     return sha256(f"{identity} {last_run}".encode()).hexdigest()
 
 
-def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str) -> Request:
+def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str) -> JobRunRequest:
     """All parameters of ``start_job_run``."""
     name = job_name(config)
     run_id = f"{name}-{token[:12]}"

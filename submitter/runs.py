@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from submitter.request import Request
+from submitter.request import JobRunRequest
 
 ACTIVE = ("SUBMITTED", "PENDING", "SCHEDULED", "QUEUED", "RUNNING", "CANCELLING")
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
@@ -27,17 +27,17 @@ class Runs:
 
     def active(self) -> str | None:
         """Id of a run of this pipeline that is on its way or at work."""
-        return next((run["id"] for run in self._listed(ACTIVE)), None)
+        return next((run["id"] for run in self._list_runs(ACTIVE)), None)
 
     def last(self) -> str | None:
         """Id of the run that ended last."""
-        recent = [run for state in ENDED for run in islice(self._listed((state,)), RECENT)]
+        recent = [run for state in ENDED for run in islice(self._list_runs((state,)), RECENT)]
         return max(recent, key=lambda run: (run["createdAt"], run["id"]))["id"] if recent else None
 
-    def start(self, request: Request) -> str:
+    def start(self, request: JobRunRequest) -> str:
         """Start a run; the id of the job run."""
         return str(self.client.start_job_run(**request)["jobRunId"])
 
-    def _listed(self, states: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    def _list_runs(self, states: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("list_job_runs").paginate(applicationId=self.application_id, states=list(states))
         return (run for page in pages for run in page["jobRuns"] if run.get("name") == self.name)

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from streaming_app.errors import ClickstreamError
 from streaming_app.storage.any_objects import AnyObjects
-from submitter.decide import Decision, configuration, decide
+from submitter.decide import Decision, decide, read_configuration
 from submitter.deployment import Deployment
 from submitter.request import job_name
 from submitter.runs import Runs
@@ -35,7 +35,7 @@ def submit(deployment: Deployment, event: object, *, dry_run: bool = False) -> S
     Raises:
         ClickstreamError: the configuration or the event has problems, or something cannot be listed, read or started.
     """
-    config = configuration(deployment.config_uri, AnyObjects())
+    config = read_configuration(deployment.config_uri, AnyObjects())
     trigger, emr = read_trigger(event, config.emr, deployment.maximum_vcpu)
     config = config.model_copy(update={"emr": emr})
     objects = AnyObjects(config.s3.endpoint, config.s3.region)

@@ -17,7 +17,7 @@ log = logging.getLogger("clickstream")
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """Of all windows together. ``complete`` is false where counting stopped because there is more than enough."""
 
     files: int
@@ -33,13 +33,13 @@ class Work:
         return self.files > 0 or self.unfinished or self.derive_behind
 
 
-def survey(config: Config, objects: Objects, enough_bytes: float) -> Work:
+def survey(config: Config, objects: Objects, enough_bytes: float) -> Workload:
     """Look for work; counting stops at ``enough_bytes`` stored bytes, from which on the answer is the same."""
     backlogs = list(_backlogs(config, objects, enough_bytes))
     files = sum(each.files for each in backlogs)
     behind = files == 0 and derive_is_behind(config, objects)  # a run that reads files derives anyway
     parts = sorted(f"{each.window.name} {each.digest} {each.unfinished}" for each in backlogs if each)
-    return Work(
+    return Workload(
         files=files,
         bytes=sum(each.bytes for each in backlogs),
         oldest=min((each.oldest for each in backlogs if each.oldest is not None), default=None),

@@ -35,7 +35,7 @@ Pins = Mapping[str, str]
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class Vulnerability:
     """A known weakness of a locked version."""
 
     package: str
@@ -46,7 +46,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Assessment:
     """What we make of a weakness. ``reachable``: data that we do not trust gets to the code that has it."""
 
     package: str
@@ -59,21 +59,21 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """Packages that were compared with the advisories until a day, and what was found."""
 
     packages: Pins
-    found: frozenset[Finding]
+    found: frozenset[Vulnerability]
     on: date
     until: date
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditList:
     """The list."""
 
-    compared: Compared
-    judgements: tuple[Judgement, ...] = field(default=())
+    compared: Comparison
+    judgements: tuple[Assessment, ...] = field(default=())
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"audit: no database of advisories was reached ({compared}); by the list in {LIST.relative_to(ROOT)}:")
         compared = audited.compared
     elif "--write" in arguments:
-        write_list(Audited(compared, audited.judgements), LIST)
+        write_list(AuditList(compared, audited.judgements), LIST)
     lines, failed = report(locked, compared, audited.judgements)
     print("\n".join(f"audit: {line}" for line in lines))
     return int(failed)
@@ -98,7 +98,7 @@ def locked_packages(lock: Path) -> dict[str, str]:
     return dict(sorted(found, key=lambda each: (each[0], Version(each[1]))))
 
 
-def report(locked: Pins, compared: Compared, judgements: Iterable[Judgement]) -> tuple[list[str], bool]:
+def report(locked: Pins, compared: Comparison, judgements: Iterable[Assessment]) -> tuple[list[str], bool]:
     """What to print, and whether it fails."""
     same = {name for name, version in locked.items() if compared.packages.get(name) == version}
     on, until = compared.on, compared.until
@@ -108,7 +108,7 @@ def report(locked: Pins, compared: Compared, judgements: Iterable[Judgement]) ->
     if others := sorted(f"{name} {version}" for name, version in locked.items() if name not in same):
         lines.append(f"not compared: {', '.join(others)}")
     judged = {(each.package, each.id): each for each in judgements if _concerns(each, locked)}
-    found = {Finding(*key) for key in judged} | {each for each in compared.found if each.package in locked}
+    found = {Vulnerability(*key) for key in judged} | {each for each in compared.found if each.package in locked}
     failed = False
     for each in sorted(found):
         judgement = judged.get((each.package, each.id))
@@ -121,18 +121,18 @@ def report(locked: Pins, compared: Compared, judgements: Iterable[Judgement]) ->
 _OLD_DAYS = 30
 
 
-def _concerns(judgement: Judgement, locked: Pins) -> bool:
+def _concerns(judgement: Assessment, locked: Pins) -> bool:
     version = locked.get(judgement.package)
     return version is not None and SpecifierSet(judgement.affected).contains(version, prereleases=True)
 
 
-def _describe(judgement: Judgement | None) -> str:
+def _describe(judgement: Assessment | None) -> str:
     if judgement is None:
         return f"not judged yet: add what you make of it to {LIST.name}, or lock a version without it"
     return f"{judgement.severity}, {'reachable' if judgement.reachable else 'not reachable'}: {judgement.why}"
 
 
-def ask(command: Sequence[str]) -> Compared | str:
+def ask(command: Sequence[str]) -> Comparison | str:
     """What pip-audit finds in this environment; why it could not, where it compared nothing."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     try:
@@ -142,23 +142,23 @@ def ask(command: Sequence[str]) -> Compared | str:
     compared = [each for each in dependencies if "version" in each]  # others were passed over, with a skip_reason
     if not compared:
         return "every package was passed over"
-    found = {Finding(each["name"], weakness["id"]) for each in compared for weakness in each["vulns"]}
+    found = {Vulnerability(each["name"], weakness["id"]) for each in compared for weakness in each["vulns"]}
     packages = {each["name"]: each["version"] for each in compared}
     today = datetime.now(UTC).date()
-    return Compared(packages, frozenset(found), today, today)
+    return Comparison(packages, frozenset(found), today, today)
 
 
-def compare_with_folder(locked: Pins, folder: Path) -> Compared | str:
+def compare_with_folder(locked: Pins, folder: Path) -> Comparison | str:
     """The same by a copy of PyPA's advisory database: ``vulns/<package>/<id>.yaml``, each in OSV's format."""
     if not (folder / "vulns").is_dir():
         return f"{folder} has no folder vulns"
-    found: set[Finding] = set()
+    found: set[Vulnerability] = set()
     for name, version in locked.items():
         for path in sorted((folder / "vulns" / name).glob("*.yaml")):
             advisory = YAML(typ="safe", pure=True).load(path)
             if not advisory.get("withdrawn") and any(_affects(each, name, version) for each in advisory.get("affected", ())):
-                found.add(Finding(name, advisory["id"]))
-    return Compared(locked, frozenset(found), datetime.now(UTC).date(), _newest(folder))
+                found.add(Vulnerability(name, advisory["id"]))
+    return Comparison(locked, frozenset(found), datetime.now(UTC).date(), _newest(folder))
 
 
 def _newest(folder: Path) -> date:
@@ -192,15 +192,15 @@ def _is_within(version: Version, events: Iterable[Mapping[str, str]]) -> bool:
     return affected
 
 
-def read_list(path: Path) -> Audited:
+def read_list(path: Path) -> AuditList:
     """The list as it was written last."""
     document = tomllib.loads(path.read_text())
     packages = dict(each.split("==") for each in document["packages"])
-    compared = Compared(packages, frozenset(), document["compared"], document["advisories_until"])
-    return Audited(compared, tuple(Judgement(**each) for each in document.get("weakness", ())))
+    compared = Comparison(packages, frozenset(), document["compared"], document["advisories_until"])
+    return AuditList(compared, tuple(Assessment(**each) for each in document.get("weakness", ())))
 
 
-def write_list(audited: Audited, path: Path) -> None:
+def write_list(audited: AuditList, path: Path) -> None:
     """Write the packages that were compared; judgements stay, and what is not judged yet is left to be."""
     compared = audited.compared
     lines = [

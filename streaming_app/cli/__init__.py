@@ -18,11 +18,11 @@ from streaming_app.cli.config_commands import config_app
 from streaming_app.cli.demo_command import demo
 from streaming_app.cli.doctor_command import doctor
 from streaming_app.cli.explain_command import explain
-from streaming_app.cli.look_commands import inspect, sql
 from streaming_app.cli.maintenance_commands import optimize, vacuum
 from streaming_app.cli.operation_commands import backfill, erase, rebuild, replay, reprocess
 from streaming_app.cli.package_command import package
 from streaming_app.cli.plugin_commands import plugins_app
+from streaming_app.cli.query_commands import inspect, sql
 from streaming_app.cli.report_command import report
 from streaming_app.cli.run_command import run
 from streaming_app.cli.submit_command import submit

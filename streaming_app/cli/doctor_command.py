@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import say, say_json
 from streaming_app.commands.doctor.finding import Finding
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 
 
 def doctor(
@@ -33,7 +33,7 @@ def doctor(
             say(_in_words(found), flush=True)
         problems += found.status == "problem"
     if problems:
-        raise EnvironmentProblem(f"{problems:,} problems", "each line above says what to do")
+        raise MissingDependencyError(f"{problems:,} problems", "each line above says what to do")
 
 
 def _in_words(found: Finding) -> str:

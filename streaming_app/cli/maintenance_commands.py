@@ -6,16 +6,15 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from streaming_app.cli.answers import tell, tell_plan
-from streaming_app.cli.look_commands import TableName
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
+from streaming_app.cli.query_commands import TableName
+from streaming_app.cli.results import print_plan, print_result
 from streaming_app.cli.terminal import console
-from streaming_app.commands.maintain import optimize as optimizing
-from streaming_app.commands.maintain import vacuum as vacuuming
-from streaming_app.commands.maintain.compaction import Compaction
-from streaming_app.commands.maintain.expired import Expired
+from streaming_app.commands import optimize as optimizing
+from streaming_app.commands import vacuum as vacuuming
 from streaming_app.environment import open_lake
-from streaming_app.metrics.step_progress import steps_on
+from streaming_app.lake.maintenance import Compaction, ExpiredFiles
+from streaming_app.metrics.progress import progress_for
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.load_config import load_settings
 
@@ -33,15 +32,15 @@ def optimize(
     """
     loaded = load_settings(config)
     chosen = [TABLES[name] for name in dict.fromkeys(table or TABLES)]
-    plan = optimizing.planned(open_lake(loaded), chosen)
+    plan = optimizing.plan(open_lake(loaded), chosen)
     if dry_run:
-        tell_plan([_compaction(each) for each in plan], json=json)
+        print_plan([_compaction(each) for each in plan], json=json)
         return
     result: dict[str, Any] = {"partitions": 0}
     if plan:  # where nothing is due, nobody is kept waiting and no audit row is left
-        with steps_on(console(stderr=True)) as steps:
-            result = optimizing.optimize(loaded, chosen, steps)
-    tell(result, json=json, nothing="no partition has enough small files to be worth it")
+        with progress_for(console(stderr=True), ()) as progress:
+            result = optimizing.run(loaded, chosen, progress)
+    print_result(result, json=json, nothing="no partition has enough small files to be worth it")
 
 
 def _compaction(each: Compaction) -> dict[str, Any]:
@@ -71,17 +70,17 @@ def vacuum(
     loaded = load_settings(config)
     lake = open_lake(loaded)
     if not force:
-        vacuuming.check(loaded, lake, retention_hours)
-    plan = vacuuming.planned(loaded, lake, retention_hours)
+        vacuuming.check_safe(loaded, lake, retention_hours)
+    plan = vacuuming.plan(loaded, lake, retention_hours)
     if dry_run:
-        tell_plan([_expired(each) for each in plan], json=json)
+        print_plan([_expired(each) for each in plan], json=json)
         return
     result: dict[str, Any] = {"files": 0, "bytes": 0, "log_entries": 0}
     if plan:
-        with steps_on(console(stderr=True)) as steps:
-            result = vacuuming.vacuum(loaded, retention_hours, steps)
-    tell(result, json=json, nothing="nothing to delete")
+        with progress_for(console(stderr=True), ()) as progress:
+            result = vacuuming.run(loaded, retention_hours, progress)
+    print_result(result, json=json, nothing="nothing to delete")
 
 
-def _expired(each: Expired) -> dict[str, Any]:
+def _expired(each: ExpiredFiles) -> dict[str, Any]:
     return {"table": each.table.name, "files": len(each.data), "bytes": each.bytes, "log_entries": len(each.log)}

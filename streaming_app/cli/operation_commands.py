@@ -10,10 +10,10 @@ from typing import Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
 
-from streaming_app.cli.answers import tell
-from streaming_app.cli.linked_ids import confirm_links, show_links
+from streaming_app.cli.linked_ids_prompt import confirm_links, show_links
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
-from streaming_app.cli.run_command import tell_summary
+from streaming_app.cli.results import print_result
+from streaming_app.cli.run_command import print_summary
 from streaming_app.cli.terminal import console
 from streaming_app.commands.days import Days
 from streaming_app.errors import Reason
@@ -42,11 +42,11 @@ def backfill(
 
     loaded, days = load_config(config), Days(first.date(), last.date())
     if dry_run:
-        found = command.planned(loaded, days)
-        tell({"files": found.files, "bytes": found.bytes}, json=json)
+        found = command.plan(loaded, days)
+        print_result({"files": found.files, "bytes": found.bytes}, json=json)
         return
-    summary = _run(command.PHASES, partial(command.backfill, loaded, days))
-    tell_summary(summary, json=json)
+    summary = _run(command.PHASES, partial(command.run, loaded, days))
+    print_summary(summary, json=json)
 
 
 def reprocess(
@@ -61,11 +61,11 @@ def reprocess(
 
     Example: clickstream reprocess --from 2026-11-01 --to 2026-11-03
     """
-    from streaming_app.commands.reprocess import command  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.commands import reprocess as command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded, days = load_config(config), Days(first.date(), last.date())
-    work = partial(command.reprocess, loaded, days)
-    tell(command.planned(loaded, days) if dry_run else _run(command.PHASES, work), json=json)
+    work = partial(command.run, loaded, days)
+    print_result(command.plan(loaded, days) if dry_run else _run(command.PHASES, work), json=json)
 
 
 def replay(
@@ -81,13 +81,13 @@ def replay(
 
     Example: clickstream replay --reason unknown_app --since 2026-11-01
     """
-    from streaming_app.commands.replay import command  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.commands import replay as command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded = load_config(config)
     moment = None if since is None else since.astimezone(UTC) if since.tzinfo else since.replace(tzinfo=UTC)
-    wanted = command.Wanted(tuple(map(str, reason)), moment, app)
-    work = partial(command.replay, loaded, wanted)
-    tell(command.planned(loaded, wanted) if dry_run else _run(command.PHASES, work), json=json)
+    row_filter = command.QuarantineFilter(tuple(map(str, reason)), moment, app)
+    work = partial(command.run, loaded, row_filter)
+    print_result(command.plan(loaded, row_filter) if dry_run else _run(command.PHASES, work), json=json)
 
 
 def rebuild(
@@ -105,8 +105,8 @@ def rebuild(
     from streaming_app.commands import rebuild as command  # noqa: PLC0415 - PySpark takes half a second
 
     loaded = load_config(config)
-    work = partial(command.rebuild, loaded, tables)
-    tell(command.planned(loaded) if dry_run else _run(command.PHASES, work), json=json)
+    work = partial(command.run, loaded, tables)
+    print_result(command.plan(loaded) if dry_run else _run(command.PHASES, work), json=json)
 
 
 def erase(
@@ -131,20 +131,20 @@ def erase(
 
     Example: clickstream erase --app shop --user-id 4711 --mode delete --raw
     """
-    from streaming_app.commands.erase import command  # noqa: PLC0415 - PySpark takes half a second
+    from streaming_app.commands import erase as command  # noqa: PLC0415 - PySpark takes half a second
     from streaming_app.commands.erase.person import Person  # noqa: PLC0415 - as below
 
     loaded, person = load_config(config), Person(app, user_pseudo_id, user_id)
-    links = command.links_of(loaded, person) if user_id else []
+    links = command.find_linked_ids(loaded, person) if user_id else []
     show_links(links, chosen=linked == "listed")
     if dry_run:
-        plan = command.planned(loaded, person, raw=raw, linked=linked)
-        tell(plan | {"linked": [asdict(each) for each in links]} if json else plan, json=json)
+        plan = command.plan(loaded, person, raw=raw, linked=linked)
+        print_result(plan | {"linked": [asdict(each) for each in links]} if json else plan, json=json)
         return
     confirmed = confirm_links(links, yes=yes) if linked == "listed" else ""
     listed = [each.user_pseudo_id for each in links] if linked == "listed" else []
-    work = partial(command.erase, loaded, person, mode, raw=raw, linked=linked, listed=listed, confirmed=confirmed)
-    tell(_run(command.PHASES, work), json=json)
+    work = partial(command.run, loaded, person, mode, raw=raw, linked=linked, listed=listed, confirmed=confirmed)
+    print_result(_run(command.PHASES, work), json=json)
 
 
 def _run(phases: tuple[str, ...], work: Callable[[Progress], T]) -> T:

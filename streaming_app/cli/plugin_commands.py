@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 from cyclopts import App, Parameter
 
-from streaming_app.cli.look_commands import JsonOption, console_for_grids, print_json, show
+from streaming_app.cli.query_commands import RowsJsonOption, console_for_grids, print_grid, print_rows_as_json
 from streaming_app.cli.terminal import say
 from streaming_app.errors import ConfigError
 from streaming_app.storage.files import Storage
@@ -18,7 +18,7 @@ plugins_app = App(name="plugins", help="Transformers and enrichers: built-in, in
 
 
 @plugins_app.command(name="list")
-def list_plugins(*, json: JsonOption = False) -> None:
+def list_plugins(*, json: RowsJsonOption = False) -> None:
     """Show every transformer and enricher that is installed: name, class, distribution, what it says of itself.
 
     Example: clickstream plugins list
@@ -27,9 +27,9 @@ def list_plugins(*, json: JsonOption = False) -> None:
 
     rows = pa.Table.from_pylist(installed())
     if json:
-        print_json(rows)
+        print_rows_as_json(rows)
     else:
-        show(rows, console_for_grids())
+        print_grid(rows, console_for_grids())
 
 
 @plugins_app.command

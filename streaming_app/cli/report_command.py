@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, extras_installed
 from streaming_app.cli.terminal import say
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError
@@ -29,12 +29,13 @@ def report(
 
     Example: clickstream report --out report.html --from 2026-11-01
     """
-    say(described(write_report(load_settings(config), out, app, from_, to)))
+    say(describe_page(write_report(load_settings(config), out, app, from_, to)))
 
 
 def write_report(config: Config, out: Path, app: str | None = None, first: date | None = None, last: date | None = None) -> Path:
     """Write the report of now; the path that was written."""
-    from streaming_app.report.make import make_report  # noqa: PLC0415 - Jinja takes time that other commands need not pay
+    with extras_installed("report"):
+        from streaming_app.report.make import make_report  # noqa: PLC0415 - an extra of the wheel
 
     page = make_report(config, app, first, last, datetime.now(UTC))
     try:
@@ -45,6 +46,6 @@ def write_report(config: Config, out: Path, app: str | None = None, first: date 
     return out
 
 
-def described(out: Path) -> str:
+def describe_page(out: Path) -> str:
     """Where a page is, for people and for a browser's address line."""
     return f"wrote {out} ({out.stat().st_size / 1e3:,.0f} kB): open it in a browser, {out.absolute().as_uri()}"

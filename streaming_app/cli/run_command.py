@@ -22,7 +22,7 @@ def run(
     batch_bytes: Annotated[int | None, Parameter(help="stored bytes of a micro-batch, in place of the configuration's")] = None,
     metrics: Annotated[bool, Parameter(negative="", help="also print a line of metrics that CloudWatch reads")] = False,
 ) -> None:
-    """Process every raw file that is unprocessed, once; then bring user and session along.
+    """Process every raw file that is unprocessed, once; then update user and session.
 
     Example: clickstream run --config conf/pipeline.yaml
     """
@@ -35,39 +35,14 @@ def run(
         loaded = loaded.model_copy(update={"source": bounded})
     with progress_for(errors) as progress:
         summary = pipeline.run(loaded, progress, job_id)
-    tell_summary(summary, json=json)
+    print_summary(summary, json=json)
     if metrics:
         print_metrics(loaded.project_id, summary)
 
 
-def tell_summary(summary: Summary, *, json: bool) -> None:
+def print_summary(summary: Summary, *, json: bool) -> None:
     """Print a summary for people, or as one line of JSON."""
     if json:
         say_json_text(summary.as_json())
     else:
-        say(describe(summary))
-
-
-def describe(summary: Summary) -> str:
-    """A summary for people."""
-    aside = _set_aside(summary)
-    if not summary.batches:
-        return "\n".join(["nothing new to process", *aside])
-    seconds = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in summary.seconds.items())
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(summary.quarantined_by_reason.items()))
-    lines = [
-        f"{summary.counts['files']:,} files, micro-batches: {summary.batches} ({seconds})",
-        f"balance: {summary.balance()}",
-    ]
-    if reasons:
-        lines.append(f"quarantined: {reasons}")
-    return "\n".join([*lines, *aside])
-
-
-def _set_aside(summary: Summary) -> list[str]:
-    """What the run has gone on without."""
-    counts = {
-        "raw files that cannot be read": summary.set_aside,
-        "users and items whose rows cannot be computed": summary.keys_set_aside,
-    }
-    return [f"set aside: {count:,} {what}; clickstream tables check names them" for what, count in counts.items() if count]
+        say(summary.describe())

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import say_json_text
 from submitter.deployment import Deployment
-from submitter.report import described
+from submitter.report import describe_decision
 from submitter.submit import submit as submit_run
 
 
@@ -36,7 +36,7 @@ def submit(
         CLICKSTREAM_LOG_URI=log_uri,
     )
     submitted = submit_run(deployment, {}, dry_run=dry_run)
-    shown = described(submitted.decision, submitted.job_run_id)
+    shown = describe_decision(submitted.decision, submitted.job_run_id)
     if dry_run:
         shown["request"] = submitted.decision.request
     say_json_text(json_module.dumps(shown, indent=None if json else 2))

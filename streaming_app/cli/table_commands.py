@@ -12,11 +12,11 @@ from cyclopts import App, Parameter, validators
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import console, say, say_json, say_json_text
-from streaming_app.commands.check.checks import Checked, check_tables
+from streaming_app.commands.check.checks import CheckResult, check_tables
 from streaming_app.deploy.ddl import athena_ddl, glue_table
 from streaming_app.environment import holder_of, open_lake
 from streaming_app.errors import BalanceError, QueryError
-from streaming_app.metrics.step_progress import steps_on
+from streaming_app.metrics.progress import progress_for
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.plugins.load_config import load_settings
 
@@ -70,8 +70,8 @@ def check(
     if holder := holder_of(loaded, open_lake(loaded).storage):
         log.warning("the tables are in use, so what is half done shows as a problem: %s", holder)
     found = 0
-    with steps_on(console(stderr=True), lines=False) as steps:
-        for each in check_tables(loaded, sample, steps):
+    with progress_for(console(stderr=True), (), log_steps=False) as progress:
+        for each in check_tables(loaded, sample, progress):
             if json:
                 say_json(asdict(each))
             else:
@@ -81,7 +81,7 @@ def check(
         raise BalanceError(f"{found:,} problems in {loaded.sink.uri}", "each says above what to do")
 
 
-def _in_words(checked: Checked) -> str:
+def _in_words(checked: CheckResult) -> str:
     lines = [f"{'problem' if checked.problems else 'ok':<8}{checked.name}: {checked.promise}"]
     for each in (*checked.problems, *checked.notes):
         lines += [f"        {each.table + ': ' if each.table else ''}{each.message}", f"        → {each.remedy}"]

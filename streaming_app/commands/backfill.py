@@ -1,6 +1,6 @@
-"""``backfill``: the raw files of some days once more, or for the first time, through a checkpoint of their own.
+"""``backfill``: processes the raw files of some days again, or for the first time, with a checkpoint of their own.
 
-Events that are there already are duplicates, elements that are in quarantine already likewise: nothing is there twice.
+Events that are stored already are duplicates, and so are elements in quarantine: nothing is stored twice.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import Any
 from streaming_app.backlog.source_partitions import Window
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.days import Days, raw_folders
-from streaming_app.commands.operation import operation
-from streaming_app.commands.scratch import scratch
+from streaming_app.commands.operation import operation, resume_directory
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
 from streaming_app.errors import SourceError
@@ -26,8 +25,8 @@ from streaming_app.storage.uris import absolute
 PHASES = ("start", "ingest", "derive")
 
 
-def planned(config: Config, days: Days) -> Backlog:
-    """What a backfill of these days would read; less where one was interrupted.
+def plan(config: Config, days: Days) -> Backlog:
+    """The raw files that a backfill of these days would read; fewer where one was interrupted.
 
     Raises:
         SourceError: there are no such folders.
@@ -35,8 +34,8 @@ def planned(config: Config, days: Days) -> Backlog:
     return _backlog(config, days, config.checkpoint_uri(_name(days)))
 
 
-def backfill(config: Config, days: Days, progress: Progress) -> Summary:
-    """Process the raw files in the folders of some days, in bounded micro-batches; then bring user and session along.
+def run(config: Config, days: Days, progress: Progress) -> Summary:
+    """Process the raw files in the folders of some days, in bounded micro-batches; then update user and session.
 
     Raises:
         LeaseError: another process writes to these tables.
@@ -52,7 +51,7 @@ def backfill(config: Config, days: Days, progress: Progress) -> Summary:
             progress.batch(metrics)
 
         open_enrichers(config, storage)
-        with scratch(config, _name(days), storage) as checkpoint:
+        with resume_directory(config, _name(days), storage) as checkpoint:
             backlog = _backlog(config, days, checkpoint)
             spark = get_session(config, storage)
             progress.phase("ingest")

@@ -1,19 +1,24 @@
-"""What each stage does to one request: parsed, each element, each enricher's additions, where it would land.
+"""``explain``: what each stage does to one request: parse, transform, enrich, and the tables where it would be stored.
 
-The very stages of the pass, on one request; nothing is written.
+It runs the stages of ingest on one request; nothing is written.
 """
 
 from __future__ import annotations
 
+import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from streaming_app.config.model import Config
-from streaming_app.errors import InputError
+from streaming_app.errors import InputError, SourceError
 from streaming_app.ingest.batch import Batch
+from streaming_app.ingest.read.decompress import BrokenFile, blocks_of
+from streaming_app.ingest.read.lines import BadPart, LineReader
+from streaming_app.ingest.read.open_raw import explain_unreadable, open_raw
 from streaming_app.ingest.transform.route import ElementRouter
 from streaming_app.ingest.write.deduplicate import drop_repeats_in_request
 from streaming_app.ingest.write.enrich import Enrichment
@@ -24,11 +29,11 @@ from streaming_app.model.tables import EVENT
 from streaming_app.plugins.loading import ConfiguredEnricher, open_enrichers
 from streaming_app.storage.files import Storage
 
-Values = dict[str, Any]
+RowValues = dict[str, Any]
 
 
-class Refused(msgspec.Struct):
-    """An element that would land in ``quarantine``."""
+class ExplainedRejection(msgspec.Struct):
+    """An element that would be stored in ``quarantine``."""
 
     stage: str
     reason: str
@@ -36,29 +41,73 @@ class Refused(msgspec.Struct):
     position: int | None = None
 
 
-class Explained(msgspec.Struct):
-    """One event: what its transformer made of it, what each enricher added or changed, and the rows it would bring."""
+class ExplainedEvent(msgspec.Struct):
+    """One event: its transformer's result, what each enricher added or changed, and the tables where it would be stored."""
 
-    transformed: Values
-    enriched: dict[str, Values]
-    lands: Values
+    transformed: RowValues
+    enriched: dict[str, RowValues]
+    lands: RowValues
 
 
 class Explanation(msgspec.Struct):
     """One request. ``changes`` are those of attributes, ``duplicates`` copies of an event within it, ``failures`` the errors of
     enrichers by their name."""
 
-    request: Values
+    request: RowValues
     transformer: str | None = None
-    events: list[Explained] = []
-    changes: list[Values] = []
-    refused: list[Refused] = []
+    events: list[ExplainedEvent] = []
+    changes: list[RowValues] = []
+    refused: list[ExplainedRejection] = []
     duplicates: int = 0
     failures: dict[str, str] = {}
 
 
-def explain(line: bytes, config: Config, storage: Storage, file: str = "", number: int = 0) -> Explanation:
-    """Take one raw line through the stages of the pass.
+def read_request(uri: str, number: int | None, max_bytes: int, storage: Storage) -> tuple[bytes, int]:
+    """Read one request of a file; returns its text and the number of its line.
+
+    Without a ``number`` it is the first line, or the whole file where that is one JSON object.
+
+    Raises:
+        SourceError: the file, or this line of it, cannot be read.
+    """
+    if number is None:
+        whole = _read_whole(uri, max_bytes, storage)
+        if _is_object(whole):
+            return whole, 1
+    for found, part in LineReader(storage, uri, max_bytes):
+        if number in (None, found):
+            if isinstance(part, BadPart):
+                raise SourceError(f"{uri}: {part.message}", "the job would quarantine it as " + part.reason)
+            return part, found
+    raise SourceError(f"{uri} has no line {number or 1}", "lines count from 1, blank ones too")
+
+
+def _read_whole(uri: str, max_bytes: int, storage: Storage) -> bytes:
+    """The content, decompressed in memory; not much more of it than a line may have."""
+    blocks: list[bytes] = []
+    try:
+        with open_raw(storage, uri) as raw, suppress(BrokenFile):
+            size = 0
+            for block in blocks_of(raw):
+                blocks.append(block)
+                size += len(block)
+                if size > max_bytes:
+                    break
+    except (OSError, pa.ArrowInvalid, UnicodeError) as error:
+        why = explain_unreadable(storage, uri, error) or error
+        raise SourceError(f"{uri}: cannot be read: {why}", "give a file with one request as JSON") from None
+    return b"".join(blocks)
+
+
+def _is_object(text: bytes) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def explain_request(line: bytes, config: Config, storage: Storage, file: str = "", number: int = 0) -> Explanation:
+    """Take one raw line through the stages of ingest.
 
     Raises:
         ConfigError: an enricher cannot be opened.
@@ -67,7 +116,7 @@ def explain(line: bytes, config: Config, storage: Storage, file: str = "", numbe
     try:
         request = parse_request(line)
     except InputError as error:
-        return Explanation({}, refused=[Refused("request", error.reason, str(error))])
+        return Explanation({}, refused=[ExplainedRejection("request", error.reason, str(error))])
     request.source_file, request.source_line = file, number
     router = ElementRouter(config)
     transformer = router.transformer_of(request)
@@ -76,9 +125,9 @@ def explain(line: bytes, config: Config, storage: Storage, file: str = "", numbe
     done = Explanation(
         {name: value for name, value in msgspec.to_builtins(request).items() if value is not None and name != "data"},
         type(transformer).__name__ if transformer else None,
-        refused=[Refused(stage, each.reason, each.message, each.position) for each, stage in rejected],
+        refused=[ExplainedRejection(stage, each.reason, each.message, each.position) for each, stage in rejected],
         duplicates=len(accepted) - len(events),
-        changes=[_filled(msgspec.to_builtins(each)) for each in changes],
+        changes=[_without_nulls(msgspec.to_builtins(each)) for each in changes],
     )
     if events:
         batch = Batch(
@@ -95,7 +144,7 @@ def _explain_events(
     table: pa.Table, steps: list[ConfiguredEnricher], max_seconds: float, items: list[int], done: Explanation
 ) -> None:
     rows = table.to_pylist()
-    done.events = [Explained(_filled(row), {}, {}) for row in rows]
+    done.events = [ExplainedEvent(_without_nulls(row), {}, {}) for row in rows]
     for step in steps:
         enrichment = Enrichment([step], max_seconds)  # one at a time, to see what each adds
         table, before = enrichment.apply(table), rows
@@ -106,14 +155,14 @@ def _explain_events(
             if use.error:
                 done.failures[name] = use.error
     for event, row, count in zip(done.events, rows, items, strict=True):
-        event.lands = _landing(row, count)
+        event.lands = _find_destination(row, count)
 
 
-def _filled(row: Values) -> Values:
+def _without_nulls(row: RowValues) -> RowValues:
     return {name: value for name, value in row.items() if value is not None}
 
 
-def _landing(row: Values, items: int) -> Values:
+def _find_destination(row: RowValues, items: int) -> RowValues:
     """Tables and their partitions or keys; a copy that is stored already may still win."""
     if row.get("is_filtered"):
         return {"filtered": "left out by an enricher: in no table, counted"}

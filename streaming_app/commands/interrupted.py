@@ -14,7 +14,7 @@ HARMLESS = frozenset({"optimize", "vacuum"})
 
 
 @dataclass(frozen=True)
-class Interrupted:
+class InterruptedCommand:
     """A command without an end, as far as the table ``operation`` knows; it may be at work right now."""
 
     id: str
@@ -26,7 +26,7 @@ class Interrupted:
         return f"{self.operation} {self.arguments}, begun {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def interrupted(lake: Lake) -> list[Interrupted]:
+def find_interrupted(lake: Lake) -> list[InterruptedCommand]:
     """Commands without an end that were not repeated with the same arguments since, oldest first.
 
     Raises:
@@ -38,7 +38,7 @@ def interrupted(lake: Lake) -> list[Interrupted]:
     ended = {row["operation_id"] for row in rows if row["status"] != "started"}
     done = {(row["operation"], row["arguments"]): row["created_time"] for row in rows if row["status"] == "done"}
     return [
-        Interrupted(row["operation_id"], row["operation"], row["arguments"], row["created_time"])
+        InterruptedCommand(row["operation_id"], row["operation"], row["arguments"], row["created_time"])
         for row in rows
         if row["operation_id"] not in ended and not _since(done.get((row["operation"], row["arguments"])), row["created_time"])
     ]

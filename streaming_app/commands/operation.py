@@ -1,4 +1,4 @@
-"""What every command of this package shares: it holds the lease, brings the tables' layout up to date, leaves audit rows."""
+"""What every command shares: it holds the lock, migrates the tables, writes audit rows, and can resume where it was killed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from streaming_app import __version__
 from streaming_app.config.model import Config
 from streaming_app.environment import lock_lake
 from streaming_app.errors import ClickstreamError
-from streaming_app.ingest.commit.recovery import roll_back_torn_batch
-from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.lock.holder import actor
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.client_text import cut
 from streaming_app.model.event import LONG
 from streaming_app.model.tables import CHANGE, EVENT, OPERATION
+from streaming_app.storage.files import Storage
 
 
 @dataclass
 class Operation:
-    """A command at work on the tables; ``result`` is what it did so far, counts by name."""
+    """A running command; ``result`` is what it did so far, counts by name."""
 
     name: str
     config: Config
@@ -38,7 +39,7 @@ class Operation:
 
     @property
     def job_id(self) -> str:
-        """What rows that it writes say of the job that wrote them."""
+        """The job id of the rows that it writes."""
         return f"{self.name}-{self.id[:12]}"
 
     def count(self, name: str, number: int = 1) -> None:
@@ -47,26 +48,26 @@ class Operation:
 
 @contextmanager
 def operation(config: Config, name: str, arguments: dict[str, Any]) -> Iterator[Operation]:
-    """Run the block as an operation. Rows of the table ``operation`` say that it began, and how it ended.
+    """Run the block as an operation: rows of the table ``operation`` record its start and its end.
 
     Raises:
         LeaseError: another process writes to these tables; there is no row then.
     """
     with lock_lake(config, name) as lake:
-        roll_back_torn_batch(config, lake)
+        roll_back_incomplete_batch(config, lake)
         lake.create_all()
         this = Operation(name, config, lake)
-        _note(this, "started", arguments)
+        _write_audit_row(this, "started", arguments)
         try:
             yield this
         except BaseException as error:
             with suppress(ClickstreamError, OSError):  # what went wrong matters more than the row about it
-                _note(this, "failed", arguments, f"{type(error).__name__}: {error}")
+                _write_audit_row(this, "failed", arguments, f"{type(error).__name__}: {error}")
             raise
-        _note(this, "done", arguments)
+        _write_audit_row(this, "done", arguments)
 
 
-def _note(this: Operation, status: str, arguments: dict[str, Any], message: str | None = None) -> None:
+def _write_audit_row(this: Operation, status: str, arguments: dict[str, Any], message: str | None = None) -> None:
     row = {
         "operation_id": this.id,
         "operation": this.name,
@@ -81,7 +82,7 @@ def _note(this: Operation, status: str, arguments: dict[str, Any], message: str 
     }
     writer = PartitionWriter(OPERATION, this.lake.uri(OPERATION), this.lake.storage, f"{this.name}-{status}")
     writer.add(pa.Table.from_pylist([row], schema=OPERATION.schema))
-    commit(this.lake.open(OPERATION), OPERATION, Rewrite(writer.close(), [], []), f"{this.id}-{status}", 0)
+    commit(this.lake, OPERATION, TableChange(writer.close(), [], []), TransactionId(f"{this.id}-{status}", 0))
 
 
 def stored_rows(lake: Lake) -> int:
@@ -91,3 +92,24 @@ def stored_rows(lake: Lake) -> int:
 
 def _json(value: dict[str, Any]) -> str:
     return msgspec.json.encode(value, order="sorted").decode()
+
+
+@contextmanager
+def resume_directory(config: Config, name: str, storage: Storage) -> Iterator[str]:
+    """The folder ``_checkpoints/<name>``, in which a command keeps its progress so that, after a kill, it can resume there.
+
+    It is as the last attempt left it, and is deleted when the block has ended without an error. A marker file says that it is
+    complete: an interrupted deletion is continued, not taken for an earlier attempt's progress.
+    """
+    folder = config.checkpoint_uri(name)
+    marker = f"{folder}.done"
+    if storage.exists(marker):
+        _clear(folder, marker, storage)
+    yield folder
+    storage.write_text(marker, "")
+    _clear(folder, marker, storage)
+
+
+def _clear(folder: str, marker: str, storage: Storage) -> None:
+    storage.delete_folder(folder)
+    storage.delete(marker)

@@ -1,4 +1,4 @@
-"""Which raw files events of some days come from, and which of them are there no more."""
+"""The raw files that the events of some days come from, and which of them do not exist any more."""
 
 from __future__ import annotations
 
@@ -29,31 +29,34 @@ _CLOCKS = 1
 
 @dataclass(frozen=True)
 class RawFiles:
-    """``window`` holds all files that may have events of the days, which the server received on the days ``received``; ``gone``
-    are those that stored rows name and that are nowhere, with the number of these rows."""
+    """Raw files of some days' events.
+
+    ``window`` holds all files that may have such events, which the server received on the days ``received``. ``missing_files``
+    are named by stored rows and do not exist any more; with the number of these rows.
+    """
 
     window: Window
-    gone: dict[str, int]
+    missing_files: dict[str, int]
     received: Days
 
 
-def raw_files_of(config: Config, lake: Lake, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
-    """Look for the raw files of the events of some days: in the folders of the days on which they, or copies that dedupe
-    compares with them, can have been received, and by the names that the stored rows tell."""
+def find_raw_files(config: Config, lake: Lake, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
+    """Find the raw files of the events of some days: in the folders of the days on which they, or duplicates that dedupe
+    compares with them, can have been received, and by the names in the lineage of stored rows."""
     near = config.dedupe.neighbour_days + _CLOCKS
     received = days.widened(near, math.ceil(config.rules.freshness_hours / 24) + near)
     folders, strays = raw_folders(config, received, objects)
     window = Window(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), was_read=False)
     listed = {found.uri for found, _ in readable_files(window, config.source.glob, objects)}
-    named = stored_sources(lake, days)
-    # One that Spark cannot be given was brought in by a replay: nothing can be made of it here, so its rows stay.
+    named = count_stored_sources(lake, days)
+    # A file whose name Spark cannot read was stored by a replay: it cannot be reprocessed here, so its rows stay.
     there = [each for each in _existing(sorted(named.keys() - listed), lake) if odd_name(each, []) is None]
     whole = Window(window.name, (*window.roots, *there), window.checkpoint, was_read=False)
     found = listed | {each.uri for each in there}
     return RawFiles(whole, {name: rows for name, rows in named.items() if name not in found}, received)
 
 
-def unread_files(shadow: Lake) -> frozenset[str]:
+def find_unread_files(shadow: Lake) -> frozenset[str]:
     """The raw files that could not be read into a shadow of the tables, archived ones say: their stored rows must stay."""
     return frozenset(
         row["source_file"]
@@ -64,7 +67,7 @@ def unread_files(shadow: Lake) -> frozenset[str]:
     )
 
 
-def stored_sources(lake: Lake, days: Days) -> Counter[str]:
+def count_stored_sources(lake: Lake, days: Days) -> Counter[str]:
     """Raw files that the stored events and changes of some days come from, with the number of rows."""
     found: Counter[str] = Counter()
     for table in (EVENT, CHANGE):

@@ -1,4 +1,4 @@
-"""``rebuild``: all of ``user`` or ``session`` from ``event`` and ``change``, swapped in one commit."""
+"""``rebuild``: computes all of ``user`` or ``session`` from ``event`` and ``change``, and replaces the table in one commit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from streaming_app.commands.operation import operation
 from streaming_app.config.model import Config
-from streaming_app.derive.all_users import rebuild_table
+from streaming_app.derive.full_rebuild import rebuild_table
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
 from streaming_app.lake.lake import live_files
@@ -19,14 +19,14 @@ PHASES = ("start", "derive", "rebuild")
 TABLES = {table.name: table for table in (USER, SESSION)}
 
 
-def planned(config: Config) -> dict[str, int]:
-    """What would be read; nothing is written."""
+def plan(config: Config) -> dict[str, int]:
+    """Files, events and bytes that would be read; nothing is written."""
     files = live_files(open_lake(config).open(EVENT))
     return {"files": len(files), "events": sum(file.rows for file in files), "bytes": sum(file.size for file in files)}
 
 
-def rebuild(config: Config, names: tuple[str, ...], progress: Progress) -> dict[str, Any]:
-    """Make the named tables anew.
+def run(config: Config, names: tuple[str, ...], progress: Progress) -> dict[str, Any]:
+    """Rebuild the named tables.
 
     Raises:
         LeaseError: another process writes to these tables.

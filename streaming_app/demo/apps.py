@@ -8,10 +8,10 @@ from random import Random
 
 from streaming_app.demo.dirt import Dirt
 from streaming_app.demo.gtm_requests import play_gtm
-from streaming_app.demo.request import Played
+from streaming_app.demo.request import VisitResult
 from streaming_app.demo.sdk_requests import play_sdk
 from streaming_app.demo.sensors_play import play_sensors
-from streaming_app.demo.visit import Visit
+from streaming_app.demo.visit import PlannedVisit
 from streaming_app.demo.world import World
 
 _OF_THE_SDK = frozenset({Dirt.BROKEN_LINE, Dirt.UNKNOWN_APP})
@@ -19,7 +19,7 @@ _OF_THE_SDK = frozenset({Dirt.BROKEN_LINE, Dirt.UNKNOWN_APP})
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class DemoApp:
     """``share`` of 100 events; ``spared`` is the dirt that there is not.
 
     ``waits``: its clients keep what happens while they are offline. ``has_clock``: the time is a client's, which may be wrong.
@@ -27,16 +27,16 @@ class App:
 
     transformer: str
     share: int
-    play: Callable[[Visit, World, str, Random], Played]
+    play: Callable[[PlannedVisit, World, str, Random], VisitResult]
     spared: frozenset[Dirt] = frozenset()
     waits: bool = True
     has_clock: bool = True
 
 
 APPS = {
-    "shop": App("clickstream_sdk", 60, play_sdk),
-    "shop-gtm": App("gtm_server", 25, play_gtm, _OF_THE_SDK, waits=False, has_clock=False),
-    "shop-sensors": App("sensors_data", 15, play_sensors, _OF_THE_SDK),
+    "shop": DemoApp("clickstream_sdk", 60, play_sdk),
+    "shop-gtm": DemoApp("gtm_server", 25, play_gtm, _OF_THE_SDK, waits=False, has_clock=False),
+    "shop-sensors": DemoApp("sensors_data", 15, play_sensors, _OF_THE_SDK),
 }
 """By app id."""
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from streaming_app.demo.request import Played, Request
+from streaming_app.demo.request import DemoRequest, VisitResult
 
 _TIMEOUT_MS = 30 * 60_000  # what sessions.timeout_minutes is by default
 Span = tuple[str, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
+class GeneratedCounts:
     """``events``, ``changes``, ``items``, ``users``, ``sessions`` and ``things`` are rows of their tables (the last one of
     ``item_attributes``), each once. ``resent`` are further copies of these events and changes, ``broken`` the rows of
     ``quarantine`` by reason.
@@ -40,10 +40,10 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Generated(Counts):
+class Generated(GeneratedCounts):
     """The sums of all ``apps``; ``decoded_bytes`` is the size of all payloads as JSON, ``stored_bytes`` that of the files."""
 
-    apps: dict[str, Counts]
+    apps: dict[str, GeneratedCounts]
     files: int
     stored_bytes: int
     decoded_bytes: int
@@ -65,7 +65,7 @@ class Tally:
     things: set[str] = field(default_factory=set)
     spans: list[Span] = field(default_factory=list)
 
-    def saw(self, played: Played) -> None:
+    def add_visit(self, played: VisitResult) -> None:
         """A visit, before anything goes wrong with it."""
         self.changes += played.changes
         self.items += played.items
@@ -75,7 +75,7 @@ class Tally:
         self.things |= played.things
         self.spans += played.spans
 
-    def sent(self, request: Request) -> None:
+    def add_request(self, request: DemoRequest) -> None:
         """A request, after that."""
         self.resent += request.good if request.is_repeated else 0
         self.broken.update(str(reason) for reason in request.bad)
@@ -85,20 +85,20 @@ class Tally:
             mine, more = getattr(self, each.name), getattr(other, each.name)
             setattr(self, each.name, mine | more if isinstance(mine, set) else mine + more)
 
-    def counts(self) -> Counts:
-        return Counts(
+    def counts(self) -> GeneratedCounts:
+        return GeneratedCounts(
             events=self.events,
             changes=self.changes,
             items=self.items,
             resent=self.resent,
             broken=dict(sorted(self.broken.items())),
             users=len(self.users),
-            sessions=len(self.sessions) + _inferred(self.spans),
+            sessions=len(self.sessions) + _count_inferred_sessions(self.spans),
             things=len(self.things),
         )
 
 
-def _inferred(spans: Iterable[Span]) -> int:
+def _count_inferred_sessions(spans: Iterable[Span]) -> int:
     """Sessions of clients that tell none: a user's events without a longer pause."""
     reached: defaultdict[str, float] = defaultdict(lambda: float("-inf"))
     sessions = 0
@@ -108,9 +108,9 @@ def _inferred(spans: Iterable[Span]) -> int:
     return sessions
 
 
-def summed(apps: dict[str, Counts]) -> dict[str, Any]:
-    """The fields of :class:`Counts` over all apps."""
-    total: dict[str, Any] = {each.name: 0 for each in fields(Counts)}
+def sum_counts(apps: dict[str, GeneratedCounts]) -> dict[str, Any]:
+    """The fields of :class:`GeneratedCounts` over all apps."""
+    total: dict[str, Any] = {each.name: 0 for each in fields(GeneratedCounts)}
     for name in total:
         values = [getattr(counts, name) for counts in apps.values()]
         total[name] = sum(values) if name != "broken" else dict(sorted(sum(map(Counter, values), Counter()).items()))

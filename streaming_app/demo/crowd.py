@@ -8,7 +8,7 @@ from random import Random
 
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.dirt import Dirt
-from streaming_app.demo.visit import LONGEST_PAUSE_MS, Visit
+from streaming_app.demo.visit import LONGEST_PAUSE_MS, PlannedVisit
 from streaming_app.demo.world import DAY_MS, HOUR_MS, World
 
 SLOWEST_UPLOAD_MS = 5_000
@@ -36,11 +36,11 @@ DIRT_EVERY = {
 class Crowd:
     """Visits of one app; ``dirt`` holds the cases of each, in order."""
 
-    visits: list[Visit]
+    visits: list[PlannedVisit]
     dirt: list[list[Dirt]]
 
 
-def invite(app_id: str, hours: list[tuple[int, int]], world: World, rng: Random) -> list[Crowd]:
+def plan_visits(app_id: str, hours: list[tuple[int, int]], world: World, rng: Random) -> list[Crowd]:
     """A crowd for each hour, given as its beginning (epoch ms) and how many events its visits have."""
     app, events = APPS[app_id], sum(quota for _, quota in hours)
     visits = [_visits(quota, hour_ms, len(world.users), rng) for hour_ms, quota in hours]
@@ -63,37 +63,37 @@ def cases(events: int, every: int) -> int:
     return max(1, round(events / every))
 
 
-def _visits(quota: int, hour_ms: int, users: int, rng: Random) -> list[Visit]:
+def _visits(quota: int, hour_ms: int, users: int, rng: Random) -> list[PlannedVisit]:
     """Visits that begin and end, at the latest, in one hour."""
     visits = []
     while quota:
         events = min(quota, LONGEST_VISIT, SHORTEST_VISIT + int(rng.expovariate(1 / (MEAN_VISIT - SHORTEST_VISIT))))
         latest = HOUR_MS - events * LONGEST_PAUSE_MS - SLOWEST_UPLOAD_MS
         user = int(users * rng.random() ** 1.4)  # some come more often than others
-        visits.append(Visit(user, hour_ms + rng.randrange(latest), events))
+        visits.append(PlannedVisit(user, hour_ms + rng.randrange(latest), events))
         quota -= events
     return visits
 
 
-def _go_offline(visits: list[Visit], count: int, rng: Random) -> None:
+def _go_offline(visits: list[PlannedVisit], count: int, rng: Random) -> None:
     for visit in rng.sample(visits, min(count, len(visits))):
         visit.offline_ms = rng.randint(*OFFLINE_MS)
         visit.start_ms -= visit.offline_ms
 
 
-def _set_clocks(visits: list[Visit], count: int, rng: Random) -> None:
+def _set_clocks(visits: list[PlannedVisit], count: int, rng: Random) -> None:
     """A wrong clock is the client's: it is as wrong in all its visits."""
     wrong = {visit.user: rng.choice((-1, 1)) * rng.randint(*SKEW_MS) for visit in rng.sample(visits, min(count, len(visits)))}
     for visit in visits:
         visit.clock_ms = wrong.get(visit.user, 0)
 
 
-def _number(visits: list[Visit], world: World) -> None:
+def _number(visits: list[PlannedVisit], world: World) -> None:
     """Number each user's visits in their order and give them the user's first touch."""
-    by_user: defaultdict[int, list[Visit]] = defaultdict(list)
+    partition_by_user: defaultdict[int, list[PlannedVisit]] = defaultdict(list)
     for visit in visits:
-        by_user[visit.user].append(visit)
-    for index, own in by_user.items():
+        partition_by_user[visit.user].append(visit)
+    for index, own in partition_by_user.items():
         user = world.users[index]
         own.sort(key=lambda visit: visit.start_ms)
         previous = own[0].start_ms - 1

@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 import pybase64
 
-from streaming_app.demo.request import Request
+from streaming_app.demo.request import DemoRequest
 from streaming_app.demo.world import DAY_MS, HOUR_MS, Json
 from streaming_app.errors import Reason
 
@@ -41,28 +41,28 @@ _ELEMENTS = {
 """Dirt that is one more element among good ones, and the reason for which that is refused."""
 
 
-def spoil(requests: list[Request], case: Dirt, rng: Random) -> None:
+def spoil(requests: list[DemoRequest], case: Dirt, rng: Random) -> None:
     """Do one case of dirt to the requests of a visit: change one of them, or add one."""
     at = rng.choice([number for number, request in enumerate(requests) if request.good])
     victim = requests[at]
     if case in _ELEMENTS:
         requests[at] = _with_element(victim, case, rng)
     elif case is Dirt.RESENT:
-        requests.append(victim.again(rng))
+        requests.append(victim.make_copy(rng))
     else:
         requests.append(_bad_request(victim, case, rng))
 
 
-def _with_element(victim: Request, case: Dirt, rng: Random) -> Request:
+def _with_element(victim: DemoRequest, case: Dirt, rng: Random) -> DemoRequest:
     at = rng.randint(0, len(victim.elements))
     elements = (*victim.elements[:at], _bad_element(victim, case, rng), *victim.elements[at:])
     return replace(victim, elements=elements, bad=(*victim.bad, _ELEMENTS[case]))
 
 
-def _bad_element(victim: Request, case: Dirt, rng: Random) -> Json | msgspec.Raw:
+def _bad_element(victim: DemoRequest, case: Dirt, rng: Random) -> Json | msgspec.Raw:
     if case is Dirt.UNREADABLE:
         return msgspec.Raw(rng.choice(_UNREADABLE))
-    event = victim.another(rng)
+    event = victim.make_element(rng)
     if case is Dirt.LATE:
         victim.move(event, -_FRESHNESS_MS - rng.randint(HOUR_MS, 3 * DAY_MS))
     elif case is Dirt.FUTURE:
@@ -72,14 +72,14 @@ def _bad_element(victim: Request, case: Dirt, rng: Random) -> Json | msgspec.Raw
     return event
 
 
-def _bad_request(victim: Request, case: Dirt, rng: Random) -> Request:
+def _bad_request(victim: DemoRequest, case: Dirt, rng: Random) -> DemoRequest:
     """A request of its own, none of which can be used."""
-    request = victim.following(rng.randint(100, 900))
+    request = victim.make_next(rng.randint(100, 900))
     if case is Dirt.BROKEN_LINE:
         return replace(request, is_cut=True, bad=(Reason.MALFORMED_LINE,))
     if case is Dirt.GARBAGE:
         data = rng.randbytes(300).lstrip(_LIKE_JSON)
         return replace(request, data=pybase64.b64encode_as_string(data), bad=(Reason.MALFORMED_PAYLOAD,))
     stray = replace(request, app_id=f"{victim.app_id}-staging")
-    events = tuple(stray.another(rng) for _ in range(rng.randint(1, 3)))
+    events = tuple(stray.make_element(rng) for _ in range(rng.randint(1, 3)))
     return replace(stray, elements=events, bad=(Reason.UNKNOWN_APP,) * len(events))

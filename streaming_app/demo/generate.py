@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from streaming_app.demo.apps import quotas
-from streaming_app.demo.counts import Generated, Tally, summed
+from streaming_app.demo.counts import Generated, Tally, sum_counts
 from streaming_app.demo.plan import plan
 from streaming_app.demo.world import make_world
 from streaming_app.demo.write import Order, Written, write_shift
@@ -53,16 +53,16 @@ def generate(
     world = make_world(users or max(LEAST_USERS, events // EVENTS_PER_USER), seed)
     shifts = plan(world, quotas(events, apps), files, int(end.timestamp()) * 1_000, Random(f"plan {seed}"), days)
     tallies, lines, stored = {app_id: Tally() for app_id in apps}, 0, 0
-    for part in _written([Order(Path(folder), shift, len(world.users), seed) for shift in shifts], processes):
+    for part in _write_all([Order(Path(folder), shift, len(world.users), seed) for shift in shifts], processes):
         lines, stored = lines + part.lines, stored + part.stored_bytes
         for app_id, tally in part.tallies.items():
             tallies[app_id].add(tally)
     counts = {app_id: tally.counts() for app_id, tally in tallies.items()}
     decoded = sum(tally.decoded_bytes for tally in tallies.values())
-    return Generated(**summed(counts), apps=counts, files=files, stored_bytes=stored, decoded_bytes=decoded, lines=lines)
+    return Generated(**sum_counts(counts), apps=counts, files=files, stored_bytes=stored, decoded_bytes=decoded, lines=lines)
 
 
-def _written(orders: list[Order], processes: int) -> Iterable[Written]:
+def _write_all(orders: list[Order], processes: int) -> Iterable[Written]:
     if processes == 1:
         return map(write_shift, orders)
     # Not forked: a fork copies locks that threads of this process may hold.

@@ -6,7 +6,7 @@ import base64
 from random import Random
 
 from streaming_app.demo.browsers import browser_of
-from streaming_app.demo.visit import Visit
+from streaming_app.demo.visit import PlannedVisit
 from streaming_app.demo.world import Json, User
 
 _REGIONS = {
@@ -20,7 +20,7 @@ _REGIONS = {
 _CONSENTS = ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
 
 
-def visitor_of(user: User, visit: Visit) -> Json:
+def visitor_of(user: User, visit: PlannedVisit) -> Json:
     """The visitor, the browser and the session."""
     browser = browser_of(user)
     country, region = region_of(user).split("-")
@@ -60,7 +60,7 @@ def region_of(user: User) -> str:
     return regions[_nibble(user, 0) % len(regions)]
 
 
-def _client_id(user: User, visit: Visit) -> str:
+def _client_id(user: User, visit: PlannedVisit) -> str:
     """base64 of 32 bytes, and the second of the first touch."""
     return f"{base64.b64encode(Random(user.unique_id).randbytes(32)).decode()}.{visit.first_touch_ms // 1_000}"
 

@@ -8,9 +8,9 @@ from random import Random
 from typing import Self
 
 from streaming_app.demo.gtm_client import request_of
-from streaming_app.demo.gtm_visit import GtmVisit, Told
-from streaming_app.demo.request import Played, Request
-from streaming_app.demo.visit import Visit
+from streaming_app.demo.gtm_visit import GtmVisit, TimedEvent
+from streaming_app.demo.request import DemoRequest, VisitResult
+from streaming_app.demo.visit import PlannedVisit
 from streaming_app.demo.world import Json, World
 
 MOST_EVENTS = 4
@@ -23,14 +23,14 @@ _OF_OTHERS = (_SYSTEM, "items", "item_id", "value", "currency", "transaction_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GtmRequest(Request):
+class GtmRequest(DemoRequest):
     """``given`` is the server's :meth:`stamp`."""
 
     REQUIRED = "event_name"
 
     given: tuple[str, int]
 
-    def another(self, rng: Random) -> Json:
+    def make_element(self, rng: Random) -> Json:
         like = next(element for element in self.elements if isinstance(element, dict))
         event = {key: value for key, value in like.items() if key not in _OF_OTHERS}
         event |= {"event_name": "user_engagement", "engagement_time_msec": rng.randint(1_000, 60_000)}
@@ -39,7 +39,7 @@ class GtmRequest(Request):
     def move(self, element: Json, by_ms: int) -> None:
         element[_SERVER]["request_start_time_ms"] += by_ms
 
-    def again(self, rng: Random) -> Self:  # noqa: ARG002 - nothing is left to chance
+    def make_copy(self, rng: Random) -> Self:  # noqa: ARG002 - nothing is left to chance
         """The same line once more.
 
         Tag servers do not try again, but streams before the files deliver what they have at least once. A request of another
@@ -47,7 +47,7 @@ class GtmRequest(Request):
         """
         return replace(self, is_repeated=True)
 
-    def following(self, pause_ms: int) -> Self:
+    def make_next(self, pause_ms: int) -> Self:
         rid, nanoseconds = self.given
         return replace(self, received_ms=self.received_ms + pause_ms, good=0, given=(rid[::-1], nanoseconds))
 
@@ -55,7 +55,7 @@ class GtmRequest(Request):
     def is_single(self) -> bool:
         return len(self.elements) == 1
 
-    def packed(self, payload: bytes) -> str:
+    def pack_payload(self, payload: bytes) -> str:
         return payload.decode()
 
     def envelope(self, text: str) -> Json:
@@ -67,10 +67,10 @@ class GtmRequest(Request):
         return self.given
 
 
-def play_gtm(visit: Visit, world: World, app_id: str, rng: Random) -> Played:
+def play_gtm(visit: PlannedVisit, world: World, app_id: str, rng: Random) -> VisitResult:
     """Requests in the order of their events."""
     user, told = world.users[visit.user], GtmVisit(visit, world, rng).events()
-    requests: list[Request] = []
+    requests: list[DemoRequest] = []
     for batch in _batches(told, rng):
         started = batch[-1].at_ms + rng.randint(10, 300)
         request = GtmRequest(
@@ -86,10 +86,10 @@ def play_gtm(visit: Visit, world: World, app_id: str, rng: Random) -> Played:
     first = told[0].event
     items = sum(len(each.event.get("items", ())) for each in told)
     session = f"{first['client_id']} {first['ga_session_id']}"
-    return Played(requests, items=items, users={first["client_id"]}, sessions={session})
+    return VisitResult(requests, items=items, users={first["client_id"]}, sessions={session})
 
 
-def _batches(told: list[Told], rng: Random) -> Iterator[list[Told]]:
+def _batches(told: list[TimedEvent], rng: Random) -> Iterator[list[TimedEvent]]:
     """One event in most requests, a few in others."""
     rest = list(told)
     while rest:

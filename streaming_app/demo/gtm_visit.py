@@ -11,14 +11,14 @@ from random import Random
 from typing import NamedTuple
 
 from streaming_app.demo.gtm_client import visitor_of
-from streaming_app.demo.pages import Page, arrive, landing, page_of
-from streaming_app.demo.visit import TAX, TERMS, TIERS, Player, Visit
+from streaming_app.demo.pages import ShopPage, arrive, landing, page_of
+from streaming_app.demo.visit import TAX, TERMS, TIERS, PlannedVisit, Player
 from streaming_app.demo.world import Json, Product, World
 
 _CLICK_IDS = ("gclid", "wbraid", "msclkid", "fbclid", "ttclid")
 
 
-class Told(NamedTuple):
+class TimedEvent(NamedTuple):
     """An event and when it happened, epoch ms; ``rows`` of ``event`` are made of it."""
 
     at_ms: int
@@ -29,12 +29,12 @@ class Told(NamedTuple):
 class GtmVisit(Player):
     """Makes the events of one visit."""
 
-    def __init__(self, visit: Visit, world: World, rng: Random) -> None:
+    def __init__(self, visit: PlannedVisit, world: World, rng: Random) -> None:
         super().__init__(visit, world, rng)
         self._always = visitor_of(self._user, visit)
         self._entered, self._cart, self._count = self._start, list[Json](), 0
 
-    def events(self) -> list[Told]:
+    def events(self) -> list[TimedEvent]:
         """As many as make the planned rows of ``event``: of the first one come also those of a new visitor and session."""
         rows = self._visit.events
         begins = {"fv": rows > 2 and self._visit.number == 1, "ss": rows > 1}
@@ -43,7 +43,7 @@ class GtmVisit(Player):
             first.event["x-ga-system_properties"] = {name: "1" for name, does in begins.items() if does}
         return [first._replace(rows=1 + sum(begins.values())), *others]
 
-    def _story(self) -> Iterator[Told]:
+    def _story(self) -> Iterator[TimedEvent]:
         """The visit without an end."""
         arrival = arrive(self._rng)
         page = landing(arrival, _CLICK_IDS[self._below(len(_CLICK_IDS))], self._user)
@@ -59,12 +59,12 @@ class GtmVisit(Player):
             left, page = page, page_of(product, self._user, self._rng)
             self._open(page, left.url)
 
-    def _open(self, page: Page, referrer: str | None) -> None:
+    def _open(self, page: ShopPage, referrer: str | None) -> None:
         self._place: Json = {"page_location": page.url, "page_title": page.title, "x-ga-page_id": self._rng.getrandbits(30)}
         if referrer:
             self._place["page_referrer"] = referrer
 
-    def _acts(self) -> Iterator[Told]:
+    def _acts(self) -> Iterator[TimedEvent]:
         """What a visitor does on any page."""
         if self._chance(0.5):
             yield self._event("scroll", {"percent_scrolled": 90})
@@ -78,12 +78,12 @@ class GtmVisit(Player):
         if self._chance(0.6):
             yield self._event("user_engagement")
 
-    def _login(self, login: str) -> Told:
+    def _login(self, login: str) -> TimedEvent:
         self._always["user_id"] = login
         told = {"age": 18 + self._below(60), "tier": TIERS[self._below(3)], "newsletter": self._chance(0.5)}
         return self._event("login", {"method": "password", "x-ga-mp2-user_properties": {"_user_id": login, **told}})
 
-    def _shop(self, item: Json) -> Iterator[Told]:
+    def _shop(self, item: Json) -> Iterator[TimedEvent]:
         shown = _ga4(item) | {"index": self._below(20), "item_list_name": "Related products"}
         yield self._event("select_item", {"item_id": item["id"], "items": [shown]})
         yield self._event("view_item", _worth([shown]))
@@ -97,12 +97,12 @@ class GtmVisit(Player):
             yield self._event("purchase", {**worth, **order, "tax": round(worth["value"] * TAX, 2)})
             self._cart = []
 
-    def _event(self, name: str, own: Json | None = None) -> Told:
+    def _event(self, name: str, own: Json | None = None) -> TimedEvent:
         self._pause()
         self._count += 1
         engaged = {"engagement_time_msec": self._now - self._entered + 1}
         count = {"x-ga-request_count": self._count}
-        return Told(self._now, {"event_name": name, **(own or {}), **engaged, **self._always, **self._place, **count})
+        return TimedEvent(self._now, {"event_name": name, **(own or {}), **engaged, **self._always, **self._place, **count})
 
 
 def _ga4(item: Json) -> Json:

@@ -7,13 +7,13 @@ from random import Random
 
 import msgspec
 
-from streaming_app.demo.request import Request
+from streaming_app.demo.request import DemoRequest
 
 
-def raw_line(request: Request, rng: Random) -> tuple[bytes, int]:
+def raw_line(request: DemoRequest, rng: Random) -> tuple[bytes, int]:
     """The line, and the bytes of JSON that the pipeline can decode from it."""
     payload = request.payload()
-    envelope = request.envelope(request.data or request.packed(payload))
+    envelope = request.envelope(request.data or request.pack_payload(payload))
     second, millisecond = divmod(request.received_ms, 1_000)
     shown = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     rid, nanoseconds = request.stamp(rng)

@@ -28,7 +28,7 @@ class Arrival(NamedTuple):
     host: str | None
 
 
-class Page(NamedTuple):
+class ShopPage(NamedTuple):
     url: str
     title: str
 
@@ -43,25 +43,29 @@ def arrive(rng: Random) -> Arrival:
     return Arrival(named if way == "campaign" else {}, click if way == "ad" else None, host)
 
 
-def landing(arrival: Arrival, click_name: str, user: User) -> Page:
+def landing(arrival: Arrival, click_name: str, user: User) -> ShopPage:
     """The first page: campaigns and click ids are only in its address."""
     query = "&".join(f"utm_{name}={quote(value)}" for name, value in arrival.campaign.items())
     if arrival.click:
         query = f"{click_name}={arrival.click}"
-    return Page(f"https://{HOST}/{'?' * bool(query)}{query}", _shown(user, "Home - Example Shop", "商店首页"))
+    return ShopPage(f"https://{HOST}/{'?' * bool(query)}{query}", _translate(user, "Home - Example Shop", "商店首页"))
 
 
-def page_of(product: Product | None, user: User, rng: Random) -> Page:
+def page_of(product: Product | None, user: User, rng: Random) -> ShopPage:
     """A product's page, or one of the list of all."""
     if product:
-        path, title = f"product/{product.item['id']}?feature=similar", _shown(user, product.item["name"], product.chinese_name)
+        path, title = (
+            f"product/{product.item['id']}?feature=similar",
+            _translate(user, product.item["name"], product.chinese_name),
+        )
     else:
         page = 1 + int(rng.random() * 9)
-        path, title = f"category/all?page={page}&sort=price", _shown(user, f"All products, page {page}", f"全部商品 {page}")
-    return Page(f"https://{HOST}/{path}", title)
+        path = f"category/all?page={page}&sort=price"
+        title = _translate(user, f"All products, page {page}", f"全部商品 {page}")
+    return ShopPage(f"https://{HOST}/{path}", title)
 
 
-def _shown(user: User, english: str, chinese: str) -> str:
+def _translate(user: User, english: str, chinese: str) -> str:
     return chinese if user.fields["system_language"] == "zh" else english
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from streaming_app.demo.crowd import Crowd, invite
+from streaming_app.demo.crowd import Crowd, plan_visits
 from streaming_app.demo.world import HOUR_MS, World
 
 HOURS = 24
@@ -32,7 +32,7 @@ def plan(world: World, events: dict[str, int], files: int, end_ms: int, rng: Ran
     shifts[0].servers -= count * SERVERS - files
     for app_id, total in events.items():
         if total:
-            crowds = invite(app_id, list(zip(hours, split(total, count), strict=True)), world, rng)
+            crowds = plan_visits(app_id, list(zip(hours, split(total, count), strict=True)), world, rng)
             for shift, crowd in zip(shifts, crowds, strict=True):
                 shift.crowds[app_id] = crowd
     return shifts

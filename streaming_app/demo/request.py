@@ -19,7 +19,7 @@ _ZLIB_LEVEL = 6  # what Java, Swift and Python use unless told otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request(ABC):
+class DemoRequest(ABC):
     """``sent_ms`` is by the client's clock, ``received_ms`` by the server's, both epoch ms; ``address`` is X-Forwarded-For.
 
     ``good`` rows of ``event`` and ``change`` are made of its elements, but of some that end in quarantine for the reasons in
@@ -41,18 +41,18 @@ class Request(ABC):
     is_repeated: bool = False
 
     @abstractmethod
-    def another(self, rng: Random) -> Json:
+    def make_element(self, rng: Random) -> Json:
         """An ordinary element of the same visit, made when the request was sent: one row of ``event``, if it were good."""
 
     @abstractmethod
     def move(self, element: Json, by_ms: int) -> None:
-        """Change the time of an element that :meth:`another` made."""
+        """Change the time of an element that :meth:`make_element` made."""
 
     @abstractmethod
-    def again(self, rng: Random) -> Self:
+    def make_copy(self, rng: Random) -> Self:
         """The copy that arrives when a request is sent twice."""
 
-    def following(self, pause_ms: int) -> Self:
+    def make_next(self, pause_ms: int) -> Self:
         """A request of its own that arrives ``pause_ms`` later and has nothing good yet."""
         return replace(self, received_ms=self.received_ms + pause_ms, good=0)
 
@@ -66,7 +66,7 @@ class Request(ABC):
         """The payload is an object."""
 
     @abstractmethod
-    def packed(self, payload: bytes) -> str:
+    def pack_payload(self, payload: bytes) -> str:
         """The payload as it travels."""
 
     @abstractmethod
@@ -78,21 +78,21 @@ class Request(ABC):
         return f"{rng.getrandbits(128):032x}", rng.randrange(1_000_000)
 
 
-def gzipped(payload: bytes) -> str:
+def gzip_base64(payload: bytes) -> str:
     """base64(gzip(…))."""
     packer = zlib.compressobj(_ZLIB_LEVEL, zlib.DEFLATED, _GZIP)
     return pybase64.b64encode_as_string(packer.compress(payload) + packer.flush())
 
 
 @dataclass(slots=True)
-class Played:
+class VisitResult:
     """What a visit brings: its requests, and what the pipeline makes of them.
 
     ``sessions`` are those with an id of the client's, ``spans`` the stretches of events without one, as (user, first, last
     event in epoch ms); ``things`` are the items with attributes.
     """
 
-    requests: list[Request]
+    requests: list[DemoRequest]
     changes: int = 0
     items: int = 0
     users: set[str] = field(default_factory=set)

@@ -5,35 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from streaming_app.demo.pages import CAMPAIGNS, PROMOTIONS, Page, arrive, landing, page_of
+from streaming_app.demo.pages import CAMPAIGNS, PROMOTIONS, ShopPage, arrive, landing, page_of
 from streaming_app.demo.sdk_visit import Script
-from streaming_app.demo.visit import Visit
+from streaming_app.demo.visit import PlannedVisit
 from streaming_app.demo.world import Json, Product, World
 
 _TIMINGS = ("fetchStart", "connectEnd", "requestStart", "responseEnd", "domInteractive", "loadEventEnd", "duration")
 _SCREENS = ("Category", "Search", "Account", "Cart")
 
 
-def events_of(visit: Visit, world: World, app_id: str, rng: Random) -> list[Json]:
+def events_of(visit: PlannedVisit, world: World, app_id: str, rng: Random) -> list[Json]:
     """``visit.events`` events in order, as the SDK of the user's platform sends them."""
-    script = _Web if world.users[visit.user].platform == "Web" else _App
+    script = _WebShop if world.users[visit.user].platform == "Web" else _MobileApp
     return script(visit, world, app_id, rng).events()
 
 
-class _Web(Script):
+class _WebShop(Script):
     """SDK 0.12.6 in a single-page shop: it does not look into the page's address."""
 
     VIEW = "_page_view"
 
     def _entrance(self) -> Json:
         arrival = arrive(self._rng)
-        place = {**_told(landing(arrival, "gclid", self._user)), "_latest_referrer": ""}
+        place = {**_page_fields(landing(arrival, "gclid", self._user)), "_latest_referrer": ""}
         if arrival.host:
             place |= {"_latest_referrer": f"https://{arrival.host}/", "_latest_referrer_host": arrival.host}
         return place
 
     def _place_of(self, product: Product | None) -> Json:
-        return {**self._place, **_told(page_of(product, self._user, self._rng))}
+        return {**self._place, **_page_fields(page_of(product, self._user, self._rng))}
 
     def _referring(self, left: Json) -> Json:
         return {"_page_referrer": left.get("_page_url", ""), "_page_referrer_title": left.get("_page_title", "")}
@@ -50,11 +50,11 @@ class _Web(Script):
             yield self._event("_scroll", {"_engagement_time_msec": self._now - self._entered})
 
 
-def _told(page: Page) -> Json:
+def _page_fields(page: ShopPage) -> Json:
     return {"_page_title": page.title, "_page_url": page.url}
 
 
-class _App(Script):
+class _MobileApp(Script):
     """The SDKs for Android and iOS: screens in place of pages, told of by every event."""
 
     VIEW = "_screen_view"

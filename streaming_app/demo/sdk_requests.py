@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Self
 
-from streaming_app.demo.request import Played, Request, gzipped
+from streaming_app.demo.request import DemoRequest, VisitResult, gzip_base64
 from streaming_app.demo.sdk_platforms import events_of
-from streaming_app.demo.visit import Visit
+from streaming_app.demo.visit import PlannedVisit
 from streaming_app.demo.world import Json, User, World, uuid4
 
 EVENTS_PER_REQUEST = 25
@@ -19,13 +19,13 @@ _REQUESTS_PER_VISIT = 4  # at most, so that the numbers of two visits never meet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SdkRequest(Request):
+class SdkRequest(DemoRequest):
     REQUIRED = "event_id"
 
     user: User
     sequence: int
 
-    def another(self, rng: Random) -> Json:
+    def make_element(self, rng: Random) -> Json:
         like = next(element for element in self.elements if isinstance(element, dict))
         own = {"event_type": "_user_engagement", "event_id": uuid4(rng), "timestamp": self.sent_ms, "app_id": self.app_id}
         attributes = {**like["attributes"], "_engagement_time_msec": rng.randint(1_000, 60_000)}
@@ -36,10 +36,10 @@ class SdkRequest(Request):
     def move(self, element: Json, by_ms: int) -> None:
         element["timestamp"] += by_ms
 
-    def again(self, rng: Random) -> Self:
+    def make_copy(self, rng: Random) -> Self:
         return replace(self, received_ms=self.received_ms + rng.randint(30, 80), is_repeated=True)
 
-    def following(self, pause_ms: int) -> Self:
+    def make_next(self, pause_ms: int) -> Self:
         return replace(self, received_ms=self.received_ms + pause_ms, good=0, sequence=self.sequence + 1)
 
     @property
@@ -51,8 +51,8 @@ class SdkRequest(Request):
         """A lone event of a page is sent as an object: not the SDK's way, but one that hand-written clients have."""
         return self._is_web and len(self.elements) == 1
 
-    def packed(self, payload: bytes) -> str:
-        return payload.decode() if self._is_web else gzipped(payload)
+    def pack_payload(self, payload: bytes) -> str:
+        return payload.decode() if self._is_web else gzip_base64(payload)
 
     def envelope(self, text: str) -> Json:
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -69,10 +69,10 @@ class SdkRequest(Request):
         }
 
 
-def play_sdk(visit: Visit, world: World, app_id: str, rng: Random) -> Played:
+def play_sdk(visit: PlannedVisit, world: World, app_id: str, rng: Random) -> VisitResult:
     """Events in requests, each sent soon after its last event, or all of them once the client is online again."""
     user, events = world.users[visit.user], events_of(visit, world, app_id, rng)
-    requests: list[Request] = []
+    requests: list[DemoRequest] = []
     for sequence, begin in enumerate(range(0, len(events), EVENTS_PER_REQUEST), 1 + visit.number * _REQUESTS_PER_VISIT):
         batch = events[begin : begin + EVENTS_PER_REQUEST]
         last = events[-1] if visit.offline_ms else batch[-1]
@@ -91,4 +91,4 @@ def play_sdk(visit: Visit, world: World, app_id: str, rng: Random) -> Played:
         requests.append(request)
     items = sum(len(event.get("items", ())) for event in events)
     session = f"{user.unique_id} {events[0]['attributes']['_session_id']}"
-    return Played(requests, items=items, users={user.unique_id}, sessions={session})
+    return VisitResult(requests, items=items, users={user.unique_id}, sessions={session})

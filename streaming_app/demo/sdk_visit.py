@@ -9,7 +9,7 @@ from itertools import islice
 from random import Random
 from typing import ClassVar
 
-from streaming_app.demo.visit import TAX, TERMS, TIERS, Player, Visit
+from streaming_app.demo.visit import TAX, TERMS, TIERS, PlannedVisit, Player
 from streaming_app.demo.world import Json, Product, World, uuid4
 
 
@@ -19,7 +19,7 @@ class Script(Player, ABC):
     VIEW: ClassVar[str]
     """Name of the event that a new place brings."""
 
-    def __init__(self, visit: Visit, world: World, app_id: str, rng: Random) -> None:
+    def __init__(self, visit: PlannedVisit, world: World, app_id: str, rng: Random) -> None:
         super().__init__(visit, world, rng)
         self._entered, user = self._start, self._user
         self._ids = {"device_id": user.device_id, "unique_id": user.unique_id, "app_id": app_id}

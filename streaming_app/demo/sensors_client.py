@@ -46,6 +46,6 @@ def campaign_of(arrival: Arrival, prefix: str = "$utm_") -> Json:
     return {f"{prefix}{name}": value for name, value in arrival.campaign.items() if name != "id"}
 
 
-def shown(epoch_ms: int) -> str:
+def format_time(epoch_ms: int) -> str:
     """A time as Sensors Data writes dates."""
     return f"{datetime.fromtimestamp(epoch_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S}.{epoch_ms % 1_000:03d}"

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 from streaming_app.demo.browsers import browser_of
-from streaming_app.demo.request import Played, Request
+from streaming_app.demo.request import DemoRequest, VisitResult
 from streaming_app.demo.sensors_requests import SensorsRequest, Way
 from streaming_app.demo.sensors_server import OrderMessages
 from streaming_app.demo.sensors_visit import SensorsVisit
-from streaming_app.demo.visit import Visit
+from streaming_app.demo.visit import PlannedVisit
 from streaming_app.demo.world import Json, World
 
 MESSAGES_PER_BATCH = 6
@@ -22,7 +22,7 @@ _LEAST_FOR_FIRST, _LEAST_FOR_ORDER = 2, 6
 """Events of a visit in which there is room for a first open, and for a sign-up and an order."""
 
 
-def play_sensors(visit: Visit, world: World, app_id: str, rng: Random) -> Played:
+def play_sensors(visit: PlannedVisit, world: World, app_id: str, rng: Random) -> VisitResult:
     """The visitor browses; some sign up, order, and go on as who they are. Who comes back is a stranger again."""
     user, is_first = world.users[visit.user], visit.number == 1 and visit.events >= _LEAST_FOR_FIRST
     script = SensorsVisit(visit, world, rng, is_first=is_first)
@@ -39,7 +39,9 @@ def play_sensors(visit: Visit, world: World, app_id: str, rng: Random) -> Played
     return _facts(requests, [*_by_true_clock(told, visit.clock_ms), *_by_true_clock(by_server, 0)])
 
 
-def _with_order(script: SensorsVisit, visit: Visit, world: World, rng: Random, tracks: int) -> tuple[list[Json], list[Json]]:
+def _with_order(
+    script: SensorsVisit, visit: PlannedVisit, world: World, rng: Random, tracks: int
+) -> tuple[list[Json], list[Json]]:
     """What the browser tells, and the shop's server: a sign-up and an order within the visit's other ``tracks``."""
     user, before = world.users[visit.user], rng.randint(2, tracks)
     told, is_told_by_server = script.browse(before), rng.random() < 0.3
@@ -56,7 +58,7 @@ class _Sender:
     def __init__(self, app_id: str, way: Way, agent: str, addresses: tuple[str, ...], rng: Random) -> None:
         self._app_id, self._way, self._agent, self._addresses, self._rng = app_id, way, agent, addresses, rng
 
-    def send(self, messages: list[Json], visit: Visit | None) -> Iterator[Request]:
+    def send(self, messages: list[Json], visit: PlannedVisit | None) -> Iterator[DemoRequest]:
         """Each message soon, or a batch soon after its last one; where the client was offline, all at the end."""
         offline, clock = (visit.offline_ms, visit.clock_ms) if visit else (0, 0)
         size = MESSAGES_PER_BATCH if self._is_patient() else 1
@@ -92,8 +94,8 @@ def _by_true_clock(messages: list[Json], ahead_ms: int) -> Iterator[tuple[int, J
     return ((message["time"] - ahead_ms, message) for message in messages)
 
 
-def _facts(requests: list[Request], told: Iterable[tuple[int, Json]]) -> Played:
-    played = Played(requests)
+def _facts(requests: list[DemoRequest], told: Iterable[tuple[int, Json]]) -> VisitResult:
+    played = VisitResult(requests)
     seen: dict[str, list[int]] = {}
     for at_ms, message in told:
         events, changes = rows_of(message)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 import pybase64
 
-from streaming_app.demo.request import Request, gzipped
+from streaming_app.demo.request import DemoRequest, gzip_base64
 from streaming_app.demo.world import Json
 
 
@@ -27,7 +27,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SensorsRequest(Request):
+class SensorsRequest(DemoRequest):
     """``like`` is an event of the same sender."""
 
     REQUIRED = "event"
@@ -36,7 +36,7 @@ class SensorsRequest(Request):
     agent: str
     like: Json
 
-    def another(self, rng: Random) -> Json:
+    def make_element(self, rng: Random) -> Json:
         drawn = {"_track_id": rng.getrandbits(30)} if "_track_id" in self.like else {}
         ordinary = {name: value for name, value in self.like["properties"].items() if name != "$is_first_time"}
         return {**self.like, "properties": ordinary, "time": self.sent_ms, **drawn}
@@ -44,7 +44,7 @@ class SensorsRequest(Request):
     def move(self, element: Json, by_ms: int) -> None:
         element["time"] += by_ms
 
-    def again(self, rng: Random) -> Self:
+    def make_copy(self, rng: Random) -> Self:
         """The SDK tries again with a time of sending of its own: the messages are the same all the same."""
         pause = rng.randint(1_000, 2_000)
         return replace(self, sent_ms=self.sent_ms + pause, received_ms=self.received_ms + pause, is_repeated=True)
@@ -58,8 +58,8 @@ class SensorsRequest(Request):
         sent = [{**each, **flushed} if isinstance(each, dict) else each for each in self.elements]
         return msgspec.json.encode(sent[0] if self.is_single else sent)
 
-    def packed(self, payload: bytes) -> str:
-        return gzipped(payload) if self.way == Way.SERVER else pybase64.b64encode_as_string(payload)
+    def pack_payload(self, payload: bytes) -> str:
+        return gzip_base64(payload) if self.way == Way.SERVER else pybase64.b64encode_as_string(payload)
 
     def envelope(self, text: str) -> Json:
         form = f"{'data' if self.is_single else 'data_list'}={quote(text, safe='')}"

@@ -7,9 +7,9 @@ from itertools import count
 from random import Random
 from urllib.parse import urlsplit
 
-from streaming_app.demo.pages import Page, arrive, landing, page_of
-from streaming_app.demo.sensors_client import LIB, campaign_of, cookie_of, device_of, latest, shown
-from streaming_app.demo.visit import TERMS, TIERS, Player, Visit
+from streaming_app.demo.pages import ShopPage, arrive, landing, page_of
+from streaming_app.demo.sensors_client import LIB, campaign_of, cookie_of, device_of, format_time, latest
+from streaming_app.demo.visit import TERMS, TIERS, PlannedVisit, Player
 from streaming_app.demo.world import Json, Product, World
 
 
@@ -19,7 +19,7 @@ class SensorsVisit(Player):
     ``cart`` is what the visitor wants, ``cookie`` the anonymous id.
     """
 
-    def __init__(self, visit: Visit, world: World, rng: Random, *, is_first: bool) -> None:
+    def __init__(self, visit: PlannedVisit, world: World, rng: Random, *, is_first: bool) -> None:
         super().__init__(visit, world, rng)
         self.cookie = cookie_of(self._user)
         self.cart: list[Json] = []
@@ -46,7 +46,7 @@ class SensorsVisit(Player):
         self._pause()
         self._who |= {"identities": {**self._ids, "$identity_login_id": login}, "distinct_id": login, "login_id": login}
         told = {"name": f"User {login}", "age": 18 + self._below(60), "tier": TIERS[self._below(3)]}
-        profile: list[tuple[str, Json]] = [("profile_set", told), ("profile_set_once", {"first_order": shown(self._now)})]
+        profile: list[tuple[str, Json]] = [("profile_set", told), ("profile_set_once", {"first_order": format_time(self._now)})]
         if self._chance(0.3):
             profile.append(("profile_unset", {"cart_reminder": True}))
         signed = [] if by_server else [self._track("$SignUp", kind="track_signup") | {"original_id": self.cookie}]
@@ -62,13 +62,13 @@ class SensorsVisit(Player):
             began = {**campaign_of(arrival), "$is_first_time": is_first} if number == 0 else {"$is_first_time": False}
             yield self._view(page, left, began)
             if number == 0 and is_first:
-                first = {"$first_visit_time": shown(self._now), "$first_referrer": left, **campaign_of(arrival)}
+                first = {"$first_visit_time": format_time(self._now), "$first_referrer": left, **campaign_of(arrival)}
                 yield self._message("profile_set_once", first)
             yield from self._acts(product)
             product, left = self._next_product(), page.url
             page = page_of(product, self._user, self._rng)
 
-    def _view(self, page: Page, left: str, own: Json) -> Json:
+    def _view(self, page: ShopPage, left: str, own: Json) -> Json:
         self._pause()
         self._preset |= {"$url": page.url, "$url_path": urlsplit(page.url).path, "$title": page.title}
         return self._track("$pageview", {"$referrer": left, "$referrer_host": urlsplit(left).hostname or "", **own})

@@ -17,7 +17,7 @@ TAX = 0.08
 
 
 @dataclass(slots=True)
-class Visit:
+class PlannedVisit:
     """One session as planned; times are epoch ms by the true clock.
 
     ``user`` is an index into the world's users, ``events`` the rows of ``event`` that it brings, ``offline_ms`` how long after
@@ -36,7 +36,7 @@ class Visit:
 class Player:
     """Plays one visit by the client's clock, which goes on with every event."""
 
-    def __init__(self, visit: Visit, world: World, rng: Random) -> None:
+    def __init__(self, visit: PlannedVisit, world: World, rng: Random) -> None:
         self._visit, self._world, self._rng = visit, world, rng
         self._user = world.users[visit.user]
         self._start = self._now = visit.start_ms + visit.clock_ms

@@ -48,13 +48,13 @@ def write_shift(order: Order) -> Written:
         tally = written.tallies[app_id] = Tally()
         for visit, dirt in zip(crowd.visits, crowd.dirt, strict=True):
             played = APPS[app_id].play(visit, world, app_id, rng)
-            tally.saw(played)
+            tally.add_visit(played)
             for case in dirt:
                 spoil(played.requests, case, rng)
             for request in played.requests:
                 line, decoded_bytes = raw_line(request, rng)
                 rng.choice(servers).append((request.received_ms, line))
-                tally.sent(request)
+                tally.add_request(request)
                 tally.decoded_bytes += decoded_bytes
     for lines in servers:
         written.lines += len(lines)

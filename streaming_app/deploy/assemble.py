@@ -13,7 +13,7 @@ from streaming_app.deploy.hashes import hashes_in, with_hashes
 from streaming_app.deploy.project import NAME, in_checkout, locked_requirements, pin, requirements_of
 from streaming_app.deploy.target import Target
 from streaming_app.deploy.uv import Uv
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 
 log = logging.getLogger("clickstream")
 
@@ -79,7 +79,7 @@ def _check_added(unlocked: list[str], added: Iterable[str]) -> None:
     """What a user adds brings libraries that no lock knows; without that, there is none."""
     log.info("not in uv.lock, so not compared with it: %s", ", ".join(unlocked))
     if not list(added):
-        raise EnvironmentProblem(f"uv.lock has no hash for {', '.join(unlocked)}", "lock them: uv lock")
+        raise MissingDependencyError(f"uv.lock has no hash for {', '.join(unlocked)}", "lock them: uv lock")
 
 
 def _strip(folder: Path) -> None:

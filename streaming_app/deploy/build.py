@@ -15,7 +15,7 @@ from streaming_app.deploy.sbom import FILE as SBOM
 from streaming_app.deploy.sbom import describe_libraries, write_sbom
 from streaming_app.deploy.target import Target
 from streaming_app.deploy.uv import Uv
-from streaming_app.errors import ConfigError, EnvironmentProblem
+from streaming_app.errors import ConfigError, MissingDependencyError
 
 LAMBDA_BYTES = 250 * 1024 * 1024
 """What Lambda takes, unpacked."""
@@ -80,7 +80,7 @@ def _submitter(uv: Uv, target: Target, project: Path, out: Path, tell: Callable[
 def check_fits(function: Made) -> None:
     """Refuse what Lambda would refuse at the end of an upload."""
     if function.unpacked > LAMBDA_BYTES:
-        raise EnvironmentProblem(
+        raise MissingDependencyError(
             f"{function.path.name} would be {function.unpacked:,} bytes unpacked, Lambda takes {LAMBDA_BYTES:,}",
             f"leave something out of the extra {SUBMITTER.extra!r} in pyproject.toml: {', '.join(function.packages)}",
         )

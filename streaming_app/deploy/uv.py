@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from streaming_app.deploy.target import Target
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 
 CHECKOUT = Path(__file__).parents[2]
 _NAME = "uv.exe" if os.name == "nt" else "uv"
@@ -67,7 +67,7 @@ class Uv:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)  # noqa: S603 - uv
         if done.returncode:
             said = " ".join(done.stderr.split()).removeprefix("error: ")
-            raise EnvironmentProblem(f"uv could not {purpose}: {said}", _hint(said))
+            raise MissingDependencyError(f"uv could not {purpose}: {said}", _hint(said))
         return done.stdout
 
 
@@ -77,7 +77,7 @@ def find_uv() -> str:
     for place in (os.environ.get("UV"), *places):
         if place and Path(place).is_file():
             return str(place)
-    raise EnvironmentProblem("uv is missing: it fetches the libraries for the machines of AWS", "pip install uv")
+    raise MissingDependencyError("uv is missing: it fetches the libraries for the machines of AWS", "pip install uv")
 
 
 def _wheels_for(target: Target) -> list[str]:

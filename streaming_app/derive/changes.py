@@ -13,14 +13,15 @@ import pyarrow.parquet as pq
 from streaming_app.derive.attributes import LOG_COLUMNS, Folded, fold, remaining
 from streaming_app.derive.isolate import ITEM, SetAside, compute_isolated, failed_by_app
 from streaming_app.derive.set_aside import quarantine_keys
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import dataset
-from streaming_app.lake.upsert import Transaction, exclude, hold, one_of, replace
+from streaming_app.lake.upsert import exclude, hold, one_of, replace
 from streaming_app.model.arrow import as_timestamp, drop_largest
 from streaming_app.model.tables import CHANGE, ITEM_ATTRIBUTES
 
 if TYPE_CHECKING:
-    from streaming_app.spark.tasks import SizedFile
+    from streaming_app.spark.table_stream import TableFile
 
 Keys = dict[str, pa.Array]
 """App id to the ids of its users, or of its items."""
@@ -28,17 +29,17 @@ Keys = dict[str, pa.Array]
 _MAX_BYTES = next(column.max_bytes or 0 for column in ITEM_ATTRIBUTES.columns if column.name == "attributes_json_str")
 
 
-def touched(lake: Lake, files: Iterable[SizedFile], column: str) -> Keys:
+def changed_keys(lake: Lake, files: Iterable[TableFile], column: str) -> Keys:
     """The distinct values of a column in some files of ``change``, by app."""
     found: dict[str, list[pa.Array]] = {}
     for file in files:
         system, path = lake.storage.filesystem(file.uri)
         values = pq.read_table(path, columns=[column], filesystem=system, partitioning=None)[column]
-        found.setdefault(file.tag, []).append(pc.unique(values.drop_null()))
+        found.setdefault(file.app_id, []).append(pc.unique(values.drop_null()))
     return {app_id: pc.unique(pa.chunked_array(parts)) for app_id, parts in found.items()}
 
 
-def log_of(lake: Lake, keys: Keys, column: str) -> pa.Table:
+def read_changes(lake: Lake, keys: Keys, column: str) -> pa.Table:
     """All changes of some users or items."""
     log = dataset(lake, CHANGE)
     wanted = [(pc.field("app_id") == app_id) & pc.field(column).isin(ids) for app_id, ids in keys.items() if len(ids)]
@@ -47,11 +48,11 @@ def log_of(lake: Lake, keys: Keys, column: str) -> pa.Table:
     return pa.concat_tables([empty, *(log.to_table(columns=columns, filter=each) for each in wanted)])
 
 
-def upsert_items(lake: Lake, keys: Keys, created_ms: int, transaction: Transaction) -> list[SetAside]:
+def upsert_items(lake: Lake, keys: Keys, created_ms: int, transaction: TransactionId) -> list[SetAside]:
     """Bring the attributes of some items up to date; returns those set aside, which stay as they are."""
     if not any(len(ids) for ids in keys.values()):
         return []
-    changes = log_of(lake, keys, ITEM)
+    changes = read_changes(lake, keys, ITEM)
     changes = changes.filter(pc.starts_with(changes["event_name"], "item_"))
     made, failed = compute_isolated(_item_rows, changes, column=ITEM)
     quarantine_keys(lake, failed, created_ms)

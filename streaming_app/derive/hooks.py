@@ -1,27 +1,28 @@
-"""Users' own functions over the new events of a micro-batch, for those who need a join in Spark.
+"""Running hooks: the user's own functions over the new events of a micro-batch, for joins in Spark.
 
-Nothing of an event passes through the JVM otherwise: who configures no hook pays nothing.
+No event passes through the JVM otherwise: a pipeline without hooks pays nothing for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from streaming_app.config.model import Config
 from streaming_app.errors import PluginError
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.upsert import Transaction
 from streaming_app.model.tables import EVENT
 from streaming_app.plugins.registry import load_function
+from streaming_app.spark.session import Session
 from streaming_app.storage.uris import absolute
 
 Hook = Callable[[DataFrame], DataFrame]
 """Takes new events with all columns of ``event``; what it returns is appended to the hook's table."""
 
 
-def run_hooks(spark: SparkSession, uris: Sequence[str], config: Config, lake: Lake, transaction: Transaction) -> None:
+def run_hooks(spark: Session, uris: Sequence[str], config: Config, lake: Lake, transaction: TransactionId) -> None:
     """Call every configured hook with the events of some new files, and append what it returns, once per micro-batch.
 
     Raises:
@@ -39,18 +40,18 @@ def run_hooks(spark: SparkSession, uris: Sequence[str], config: Config, lake: La
             first_line = str(error).strip().partition("\n")[0]
             raise PluginError(
                 f"derive hook {hook.function}: {type(error).__name__}: {first_line}",
-                "mend it, or leave it out of derive.hooks; the next run calls it again for the same events",
+                "fix it, or remove it from derive.hooks; the next run calls it again for the same events",
             ) from error
 
 
-def new_events(spark: SparkSession, uris: Sequence[str], lake: Lake) -> DataFrame:
+def new_events(spark: Session, uris: Sequence[str], lake: Lake) -> DataFrame:
     """The rows of some files of ``event``, its partition columns included."""
     schema = ", ".join(f"`{column.name}` {column.type}" for column in EVENT.columns)
     root = absolute(lake.uri(EVENT))
     return spark.read.schema(schema).option("basePath", root).parquet(*uris)
 
 
-def _append_once(rows: DataFrame, uri: str, transaction: Transaction) -> None:
+def _append_once(rows: DataFrame, uri: str, transaction: TransactionId) -> None:
     stream_id, batch_id = transaction
     writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
     writer.option("txnAppId", stream_id).option("txnVersion", batch_id).save(absolute(uri))

@@ -59,7 +59,7 @@ def compute_isolated(
     return first + second, first_failed + second_failed
 
 
-def without(rows: pa.Table, failed: Iterable[SetAside], column: str = USER) -> pa.Table:
+def drop_failed(rows: pa.Table, failed: Iterable[SetAside], column: str = USER) -> pa.Table:
     """The rows of all others."""
     ids = failed_by_app(failed)
     return _split(rows, column, ids)[1] if ids else rows

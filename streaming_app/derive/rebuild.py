@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -11,11 +10,12 @@ import pyarrow.dataset as ds
 from streaming_app.backlog.stale_users import Users, stale_users
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
-from streaming_app.derive.all_users import rebuild_table
-from streaming_app.derive.changes import log_of
-from streaming_app.derive.isolate import SetAside, compute_isolated, ids_by_app, without
+from streaming_app.derive.aggregates import EVENT_COLUMNS
+from streaming_app.derive.changes import read_changes
+from streaming_app.derive.full_rebuild import rebuild_table
+from streaming_app.derive.isolate import SetAside, compute_isolated, drop_failed, ids_by_app
 from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.derive.states import EVENT_COLUMNS
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import dataset
 from streaming_app.lake.upsert import hold, one_of, replace
@@ -58,7 +58,7 @@ def rebuild_users(config: Config, lake: Lake, job_id: str, users: Users) -> User
     # Each rebuild is a transaction of its own: it may be repeated as often as needed.
     for table, made in rows.items():
         held = hold(lake, TABLES[table], (_KEY,), one_of(values))
-        replace(lake, TABLES[table], held, without(made, failed), (f"rebuild-{uuid.uuid4()}", 0))
+        replace(lake, TABLES[table], held, drop_failed(made, failed), TransactionId.unique("rebuild"))
     return aside
 
 
@@ -71,16 +71,16 @@ def rebuilt_rows(config: Config, lake: Lake, job_id: str, users: Users) -> tuple
     found = dataset(lake, EVENT)
     wanted = [(ds.field("app_id") == app_id) & ds.field(_KEY).isin(ids) for app_id, ids in values.items()]
     events = pa.concat_tables([found.to_table(columns=columns, filter=each) for each in wanted])
-    changes = log_of(lake, values, _KEY)
+    changes = read_changes(lake, values, _KEY)
     with_profiles = apps_with_profiles(config)
 
     def users_of(events: pa.Table, changes: pa.Table) -> pa.Table:
-        states = [user_rows.states_of(events, with_profiles), user_rows.states_of_changes(changes)]
-        return user_rows.rows_of(user_rows.combine_states(pa.concat_tables(states)), job_id, created_ms)
+        states = [user_rows.aggregate_events(events, with_profiles), user_rows.aggregate_changes(changes)]
+        return user_rows.rows_from_aggregates(user_rows.combine_aggregates(pa.concat_tables(states)), job_id, created_ms)
 
     def sessions_of(events: pa.Table) -> pa.Table:
-        states = session_rows.with_stored(session_rows.states_of(events, config.sessions))
-        return session_rows.rows_of(states, config.sessions, created_ms).select(SESSION.schema.names)
+        states = session_rows.mark_as_new(session_rows.aggregate_events(events, config.sessions))
+        return session_rows.rows_from_aggregates(states, config.sessions, created_ms).select(SESSION.schema.names)
 
     made, failed = compute_isolated(users_of, events, changes)
     sessions, further = compute_isolated(sessions_of, events)

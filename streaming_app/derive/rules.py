@@ -15,7 +15,7 @@ from streaming_app.model.times import DAY_MS, LATEST_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class FirstOrLast:
     """Columns taken together from one event: the one with the smallest ("first") or largest ("last") ``as_of``.
 
     ``columns`` maps a column of the table to its expression over an event; only events for which ``where`` holds take
@@ -52,16 +52,16 @@ USER_FOLDS: Fold = {
     "last_msec": ("max", "event_time_msec"),
     "first_touch_time_msec": ("min", f"coalesce({_if_time('user_first_touch_time_msec')}, event_time_msec)"),
 }
-USER_PICKS = (
-    Pick("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),
-    Pick(
+USER_FIRST_OR_LAST = (
+    FirstOrLast("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),
+    FirstOrLast(
         "first_referrer_as_of",
         "first",
         {"first_referrer": "page_view_page_referrer"},
         "coalesce(page_view_page_referrer, '') <> ''",
     ),
-    Pick("first_traffic_as_of", "first", _traffic(tuple(c.name for c in USER_TRAFFIC)), _SOURCE),
-    Pick(
+    FirstOrLast("first_traffic_as_of", "first", _traffic(tuple(c.name for c in USER_TRAFFIC)), _SOURCE),
+    FirstOrLast(
         "first_app_install_source_as_of",
         "first",
         {"first_app_install_source": "app_install_source"},
@@ -81,11 +81,11 @@ SESSION_FOLDS: Fold = {
     "page_view_count": ("sum", f"CASE WHEN {_VIEW} THEN 1 ELSE 0 END"),
     "engagement_time_msec": ("sum", f"least(greatest(coalesce(user_engagement_time_msec, 0), 0), {DAY_MS})"),
 }
-SESSION_PICKS = (
-    Pick("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),
-    Pick("entry_as_of", "first", {"entry_page_url": _PAGE}, f"{_VIEW} AND {_PAGE} IS NOT NULL"),
-    Pick("exit_as_of", "last", {"exit_page_url": _PAGE}, f"{_VIEW} AND {_PAGE} IS NOT NULL"),
-    Pick(
+SESSION_FIRST_OR_LAST = (
+    FirstOrLast("user_id_as_of", "last", {"user_id": "user_id"}, "coalesce(user_id, '') <> ''"),
+    FirstOrLast("entry_as_of", "first", {"entry_page_url": _PAGE}, f"{_VIEW} AND {_PAGE} IS NOT NULL"),
+    FirstOrLast("exit_as_of", "last", {"exit_page_url": _PAGE}, f"{_VIEW} AND {_PAGE} IS NOT NULL"),
+    FirstOrLast(
         "traffic_as_of",
         "first",
         {
@@ -94,7 +94,7 @@ SESSION_PICKS = (
         },
         rank=f"CASE WHEN {_SOURCE} AND lower(traffic_source_source) <> 'direct' THEN '0' ELSE '1' END",
     ),
-    Pick(
+    FirstOrLast(
         "first_event_as_of",
         "first",
         {name: name for name in ("platform", "geo_country", "device_ua_device_category")},
@@ -102,7 +102,7 @@ SESSION_PICKS = (
 )
 
 
-def unit_columns(folds: Fold, picks: tuple[Pick, ...]) -> str:
+def event_to_aggregate_sql(folds: Fold, picks: tuple[FirstOrLast, ...]) -> str:
     """SELECT list that turns one event into a state."""
     parts = [f"{expression} AS {column}" for column, (_, expression) in folds.items()]
     for pick in picks:
@@ -120,7 +120,7 @@ _SUM = (
 _FOLDED = {"min": "min({0})", "max": "max({0})", "sum": _SUM}
 
 
-def combine(states: str, keys: str, folds: Fold, picks: tuple[Pick, ...], extra: str = "", kept: str = "") -> str:
+def combine(states: str, keys: str, folds: Fold, picks: tuple[FirstOrLast, ...], extra: str = "", kept: str = "") -> str:
     """Query that combines the states of each group of ``keys`` into one.
 
     ``extra`` are further aggregates, ``kept`` the names under which they come out (each after a comma).

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.config.model import SessionsSection
-from streaming_app.derive.rules import SESSION_FOLDS, SESSION_PICKS, combine, unit_columns
+from streaming_app.derive.rules import SESSION_FIRST_OR_LAST, SESSION_FOLDS, combine, event_to_aggregate_sql
 from streaming_app.lake.duckdb import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp
 from streaming_app.model.tables import SESSION
@@ -42,18 +42,18 @@ EVENT_COLUMNS = (
 )
 """What is read of ``event``, besides its app_id."""
 
-STATE_COLUMNS = (
+AGGREGATE_COLUMNS = (
     "app_id",
     "user_pseudo_id",
     "session_id",
     "is_inferred",
     *SESSION_FOLDS,
-    *(name for pick in SESSION_PICKS for name in (pick.as_of, *pick.columns)),
+    *(name for pick in SESSION_FIRST_OR_LAST for name in (pick.as_of, *pick.columns)),
 )
 
 _STATE_TYPES = {"first_msec": pa.int64(), "last_msec": pa.int64(), "is_inferred": pa.bool_()}
-STATE_SCHEMA = pa.schema([(name, _STATE_TYPES.get(name) or SESSION.schema.field(name).type) for name in STATE_COLUMNS])
-STORED_SCHEMA = pa.schema([*STATE_SCHEMA, ("stored_id", pa.string()), ("stored_msec", pa.int64())])
+AGGREGATE_SCHEMA = pa.schema([(name, _STATE_TYPES.get(name) or SESSION.schema.field(name).type) for name in AGGREGATE_COLUMNS])
+STORED_SCHEMA = pa.schema([*AGGREGATE_SCHEMA, ("stored_id", pa.string()), ("stored_msec", pa.int64())])
 """A state and, if it is a row of ``session`` already, that row's session_id and first event (epoch ms)."""
 MERGE_SCHEMA = (
     SESSION.schema.append(pa.field("match_id", pa.string()))
@@ -63,30 +63,30 @@ MERGE_SCHEMA = (
 """Rows for the upsert: the target row that each replaces, if any, and whether that is only to be deleted."""
 
 
-def states_of(events: pa.Table, sessions: SessionsSection) -> pa.Table:
+def aggregate_events(events: pa.Table, sessions: SessionsSection) -> pa.Table:
     """The states of some events: one per session id and day, and one per stretch without a pause where there is no id."""
     units = (
         "SELECT app_id, user_pseudo_id, nullif(session_id, '') AS session_id, coalesce(session_id, '') = '' AS is_inferred, "
-        f"{unit_columns(SESSION_FOLDS, SESSION_PICKS)} FROM events WHERE coalesce(user_pseudo_id, '') <> ''"
+        f"{event_to_aggregate_sql(SESSION_FOLDS, SESSION_FIRST_OR_LAST)} FROM events WHERE coalesce(user_pseudo_id, '') <> ''"
     )
     # A day is shorter than any allowed pause of a client's session, so this grouping never joins what is apart.
     by_day = f"SELECT *, first_msec // 86400000 AS island FROM ({units}) WHERE NOT is_inferred"
     by_pause = _islands(f"SELECT * FROM ({units}) WHERE is_inferred", sessions)
     named = f"{by_day} UNION ALL BY NAME {by_pause}"
-    states = combine(named, f"{KEYS}, island", SESSION_FOLDS, SESSION_PICKS)
+    states = combine(named, f"{KEYS}, island", SESSION_FOLDS, SESSION_FIRST_OR_LAST)
     # Lineage says which event the traffic fields are from; its name is the last part of the order.
     chosen = "'{\"event_name\":' || to_json(split_part(traffic_as_of, chr(9), 3)) || ',' || substr(process_info, 2)"
     sql = f"SELECT * REPLACE ({chosen} AS process_info) FROM ({states})"
-    return query(sql, events=events).select(STATE_COLUMNS).cast(STATE_SCHEMA)
+    return query(sql, events=events).select(AGGREGATE_COLUMNS).cast(AGGREGATE_SCHEMA)
 
 
-def with_stored(states: pa.Table) -> pa.Table:
+def mark_as_new(states: pa.Table) -> pa.Table:
     """New states in the schema that stored ones share."""
     nothing = [pa.nulls(len(states), pa.string()), pa.nulls(len(states), pa.int64())]
     return pa.table([*states.columns, *nothing], schema=STORED_SCHEMA)
 
 
-def as_states(rows: pa.Table) -> pa.Table:
+def aggregates_of_rows(rows: pa.Table) -> pa.Table:
     """Rows of ``session`` as the states that they are, marked as stored."""
     first = as_epoch_ms(rows["event_timestamp"])
     columns = {name: rows[name] for name in rows.column_names}
@@ -100,7 +100,7 @@ def as_states(rows: pa.Table) -> pa.Table:
     return pa.table([columns[name] for name in STORED_SCHEMA.names], schema=STORED_SCHEMA)
 
 
-def rows_of(states: pa.Table, sessions: SessionsSection, created_ms: int) -> pa.Table:
+def rows_from_aggregates(states: pa.Table, sessions: SessionsSection, created_ms: int) -> pa.Table:
     """Rows for the upsert (:data:`MERGE_SCHEMA`) from states, new and stored (:data:`STORED_SCHEMA`).
 
     Sessions that no new state belongs to are left out.
@@ -110,7 +110,7 @@ def rows_of(states: pa.Table, sessions: SessionsSection, created_ms: int) -> pa.
     )
     news = ", bool_or(stored_id IS NULL) AS has_news"
     islands = _islands("SELECT * FROM states", sessions)
-    combined = combine(islands, f"{KEYS}, island", SESSION_FOLDS, SESSION_PICKS, stored + news, ", stored, has_news")
+    combined = combine(islands, f"{KEYS}, island", SESSION_FOLDS, SESSION_FIRST_OR_LAST, stored + news, ", stored, has_news")
     start = "strftime(make_timestamp(first_msec * 1000), '-%Y%m%d-%H%M%S%g')"
     name = f"CASE WHEN is_inferred THEN right(user_pseudo_id, 8) || {start} ELSE session_id END"
     changed = f"SELECT * REPLACE ({name} AS session_id) FROM ({combined}) WHERE has_news"

@@ -9,12 +9,13 @@ import pyarrow.compute as pc
 
 from streaming_app.config.model import SessionsSection
 from streaming_app.derive import session_rows
+from streaming_app.derive.aggregates import split_into_parts
 from streaming_app.derive.isolate import SetAside, compute_isolated
 from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.derive.states import in_parts
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.upsert import Choice, Held, Transaction, hold, replace, values_by_app, wanted_rows
+from streaming_app.lake.upsert import Choice, Held, hold, replace, values_by_app, wanted_rows
 from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.tables import SESSION
 from streaming_app.model.times import DAY_MS
@@ -26,7 +27,7 @@ _MATCH = (_KEY, "match_id", "match_start")
 
 
 def upsert_sessions(
-    lake: Lake, states: pa.Table, sessions: SessionsSection, created_ms: int, transaction: Transaction
+    lake: Lake, states: pa.Table, sessions: SessionsSection, created_ms: int, transaction: TransactionId
 ) -> list[SetAside]:
     """Combine new states with the sessions they extend or join, and write those that have news; returns the users that were
     set aside, whose sessions stay as they are."""
@@ -42,12 +43,12 @@ def upsert_sessions(
         return (ends is None or _epoch_ms(ends) >= earliest) and (begins is None or _epoch_ms(begins) <= latest)
 
     def make(new: pa.Table, known: pa.Table) -> pa.Table:
-        return session_rows.rows_of(pa.concat_tables([new, known]), sessions, created_ms)
+        return session_rows.rows_from_aggregates(pa.concat_tables([new, known]), sessions, created_ms)
 
     held = hold(lake, SESSION, _SEEN, _may_join(states), near)
-    stored = session_rows.as_states(wanted_rows(SESSION, held))
+    stored = session_rows.aggregates_of_rows(wanted_rows(SESSION, held))
     made, failed = [session_rows.MERGE_SCHEMA.empty_table()], []
-    for part in in_parts(session_rows.with_stored(states), stored):
+    for part in split_into_parts(session_rows.mark_as_new(states), stored):
         rows, aside = compute_isolated(make, *part)
         made += rows
         failed += aside

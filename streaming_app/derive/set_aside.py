@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from streaming_app.derive.isolate import SetAside
 from streaming_app.errors import Reason
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
@@ -51,7 +51,7 @@ def quarantine_keys(lake: Lake, failed: Iterable[SetAside], created_ms: int) -> 
     if rows:
         writer = PartitionWriter(QUARANTINE, lake.uri(QUARANTINE), lake.storage, "set-aside")
         writer.add(pa.Table.from_pylist(rows, schema=QUARANTINE.schema))
-        commit_once(lake, QUARANTINE, Rewrite(writer.close(), [], []), "set-aside")
+        commit(lake, QUARANTINE, TableChange(writer.close(), [], []), TransactionId.unique("set-aside"))
 
 
 def waiting_keys(lake: Lake, file: LiveFile) -> list[Waiting]:

@@ -1,4 +1,4 @@
-"""The DERIVE query: what is new in ``event`` and ``change`` becomes news of ``user``, ``session`` and ``item_attributes``."""
+"""The DERIVE query: new rows of ``event`` and ``change`` update ``user``, ``session`` and ``item_attributes``."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from functools import partial
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
-from streaming_app.derive.changes import log_of, touched, upsert_items
+from streaming_app.derive.aggregates import EVENT_COLUMNS, NewAggregates, from_ipc, to_ipc
+from streaming_app.derive.changes import changed_keys, read_changes, upsert_items
 from streaming_app.derive.hooks import run_hooks
-from streaming_app.derive.isolate import SetAside, compute_isolated, without
-from streaming_app.derive.new_files import NewFiles, files_of, new_files
+from streaming_app.derive.isolate import SetAside, compute_isolated, drop_failed
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.session_table import upsert_sessions
 from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.derive.states import EVENT_COLUMNS, to_ipc
 from streaming_app.derive.user_table import upsert_users
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.rows import conformed, in_chunks
-from streaming_app.lake.upsert import Transaction
+from streaming_app.lake.rows import conform_to_schema, in_chunks
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT
 from streaming_app.plugins.registry import apps_with_profiles
-from streaming_app.spark.streams import run_available_now
-from streaming_app.spark.tasks import Group, grouped, run_tasks
+from streaming_app.spark.session import Session
+from streaming_app.spark.streams import MicroBatch, run_available_now
+from streaming_app.spark.table_stream import NewFiles, TableFile, files_of, new_files
+from streaming_app.spark.tasks import group_by_size, parallelism, run_tasks
 from streaming_app.storage.files import Storage
 
 CHUNK_ROWS = 1 << 16
@@ -38,80 +38,79 @@ _READ_ROWS = 1 << 10
 """Rows that are read at a time, to be joined to chunks: a thousand events with the longest texts take 200 MB."""
 
 
-def derive(spark: SparkSession, config: Config, lake: Lake, summary: Summary) -> None:
+def derive(spark: Session, config: Config, lake: Lake, summary: Summary) -> None:
     """Run the query until the derived tables know every event and change that was there at its start."""
 
-    def process(batch: DataFrame, stream_id: str, batch_id: int) -> None:
+    def process(batch: MicroBatch) -> None:
         with summary.timed("derive files"):
-            files = files_of(spark, batch, stream_id)
-        update(batch.sparkSession, files, config, lake, summary, (stream_id, batch_id))
+            files = files_of(spark, batch)
+        update(batch.session, files, config, lake, summary, TransactionId(batch.stream_id, batch.batch_id))
 
-    run_available_now(new_files(spark, lake), config.checkpoint_uri("derive"), process)
+    run_available_now(new_files(spark, lake, (EVENT, CHANGE)), config.checkpoint_uri("derive"), process)
     with summary.timed("rebuild"):
         summary.keys_set_aside += len(rebuild_stale_users(config, lake, summary.job_id))
 
 
-def update(spark: SparkSession, files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: Transaction) -> None:
-    """Bring the news of some files into the tables, each in one transaction that happens once."""
+def update(spark: Session, files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: TransactionId) -> None:
+    """Merge the new events and changes of some files into the derived tables, each in one transaction."""
     with summary.timed("derive states"):
-        groups = grouped(files[EVENT.name], spark.sparkContext.defaultParallelism)
-        made = run_tasks(spark, groups, partial(compute_states, lake.storage, config)) if groups else []
-    apply_states(made, files, config, lake, summary, transaction)
+        groups = group_by_size(files[EVENT.name], parallelism(spark))
+        messages = run_tasks(spark, groups, partial(compute_aggregates, lake.storage, config)) if groups else []
+    merge_aggregates(messages, files, config, lake, summary, transaction)
     run_hooks(spark, [file.uri for file in files[EVENT.name]], config, lake, transaction)
 
 
-def apply_states(
-    made: list[bytes], files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: Transaction
+def merge_aggregates(
+    messages: Iterable[bytes], files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: TransactionId
 ) -> None:
-    """Bring states of new events, and new changes, into ``user``, ``item_attributes`` and ``session``.
+    """Merge aggregates of new events, and new changes, into ``user``, ``item_attributes`` and ``session``.
 
-    Users and items whose rows cannot be computed are set aside: ``quarantine`` names them, their rows stay as they are.
+    ``messages`` are :class:`NewAggregates`, encoded. Users and items whose rows cannot be computed are set aside: ``quarantine``
+    names them, their rows stay as they are.
     """
     created_ms = int(time.time() * 1000)
-    failed = [key for each in made if each[:1] == _FAILED for key in msgspec.json.decode(each[1:], type=list[SetAside])]
     with summary.timed("derive user"):
-        users = [_joined(made, _USERS, user_rows.STATE_SCHEMA)]
-        if changed := touched(lake, files[CHANGE.name], "user_pseudo_id"):
-            states, aside = compute_isolated(user_rows.states_of_changes, log_of(lake, changed, "user_pseudo_id"))
-            users += states
+        # 1. What the tasks computed.
+        users, sessions = [user_rows.AGGREGATE_SCHEMA.empty_table()], [session_rows.AGGREGATE_SCHEMA.empty_table()]
+        failed: list[SetAside] = []
+        for message in messages:
+            new = msgspec.msgpack.decode(message, type=NewAggregates)
+            users += map(from_ipc, new.users)
+            sessions += map(from_ipc, new.sessions)
+            failed += new.failed
+        # 2. Users, with all changes of those that new changes are about; then items.
+        if changed := changed_keys(lake, files[CHANGE.name], "user_pseudo_id"):
+            aggregates, aside = compute_isolated(user_rows.aggregate_changes, read_changes(lake, changed, "user_pseudo_id"))
+            users += aggregates
             failed += aside
         quarantine_keys(lake, failed, created_ms)
-        failed += upsert_users(lake, without(pa.concat_tables(users), failed), summary.job_id, created_ms, transaction)
-        items = upsert_items(lake, touched(lake, files[CHANGE.name], "item_id"), created_ms, transaction)
+        failed += upsert_users(lake, drop_failed(pa.concat_tables(users), failed), summary.job_id, created_ms, transaction)
+        items = upsert_items(lake, changed_keys(lake, files[CHANGE.name], "item_id"), created_ms, transaction)
     with summary.timed("derive session"):
-        sessions = without(_joined(made, _SESSIONS, session_rows.STATE_SCHEMA), failed)
-        failed += upsert_sessions(lake, sessions, config.sessions, created_ms, transaction)
+        # 3. Sessions, of the users whose rows could be computed.
+        remaining = drop_failed(pa.concat_tables(sessions), failed)
+        failed += upsert_sessions(lake, remaining, config.sessions, created_ms, transaction)
     summary.keys_set_aside += len({(each.app_id, each.id) for each in failed}) + len(items)
 
 
-def compute_states(storage: Storage, config: Config, group: Group) -> Iterator[bytes]:
-    """What each task runs: the states of all events of its files, a chunk at a time."""
-    users = partial(user_rows.states_of, in_all_events=apps_with_profiles(config))
-    sessions = partial(session_rows.states_of, sessions=config.sessions)
+def compute_aggregates(storage: Storage, config: Config, group: list[TableFile]) -> Iterator[bytes]:
+    """Run in each task: the aggregates of all events of its files, a message for each chunk."""
+    aggregate_users = partial(user_rows.aggregate_events, in_all_events=apps_with_profiles(config))
+    aggregate_sessions = partial(session_rows.aggregate_events, sessions=config.sessions)
+    encode = msgspec.msgpack.Encoder().encode
     for file in group:
-        for events in _chunks(storage, file.uri, file.tag):
-            for kind, compute in ((_USERS, users), (_SESSIONS, sessions)):
-                made, failed = compute_isolated(compute, events)
-                yield from (kind + to_ipc(states) for states in made)
-                if failed:
-                    yield _FAILED + msgspec.json.encode(failed)
+        for events in _read_chunks(storage, file):
+            users, failed = compute_isolated(aggregate_users, events)
+            sessions, further = compute_isolated(aggregate_sessions, events)
+            yield encode(NewAggregates([to_ipc(each) for each in users], [to_ipc(each) for each in sessions], failed + further))
 
 
-_USERS, _SESSIONS, _FAILED = b"u", b"s", b"f"
-
-
-def _chunks(storage: Storage, uri: str, app_id: str) -> Iterator[pa.Table]:
-    """The events of one file, as many at a time as fit a worker's memory easily; what an older version did not know is null."""
-    system, path = storage.filesystem(uri)
+def _read_chunks(storage: Storage, file: TableFile) -> Iterator[pa.Table]:
+    """The events of one file, as many at a time as fit a worker's memory easily; columns that an older layout lacks are null."""
+    system, path = storage.filesystem(file.uri)
     schema = pa.schema([EVENT.schema.field(name) for name in EVENT_COLUMNS])
-    with pq.ParquetFile(path, filesystem=system) as file:
-        batches = file.iter_batches(batch_size=_READ_ROWS, columns=list(EVENT_COLUMNS))
+    with pq.ParquetFile(path, filesystem=system) as parquet:
+        batches = parquet.iter_batches(batch_size=_READ_ROWS, columns=list(EVENT_COLUMNS))
         for chunk in in_chunks(batches, CHUNK_ROWS, CHUNK_BYTES):
-            events = conformed(chunk, schema)
-            yield events.append_column("app_id", pa.repeat(app_id, len(events)))
-
-
-def _joined(streams: Iterable[bytes], kind: bytes, schema: pa.Schema) -> pa.Table:
-    """The tables of one kind as one."""
-    tables = (pa.ipc.open_stream(pa.py_buffer(each).slice(1)).read_all() for each in streams if each[:1] == kind)
-    return pa.concat_tables([schema.empty_table(), *tables])
+            events = conform_to_schema(chunk, schema)
+            yield events.append_column("app_id", pa.repeat(file.app_id, len(events)))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.derive.attributes import applied, fold
-from streaming_app.derive.rules import EVENT_ORDER, USER_FOLDS, USER_PICKS, combine, unit_columns
+from streaming_app.derive.rules import EVENT_ORDER, USER_FIRST_OR_LAST, USER_FOLDS, combine, event_to_aggregate_sql
 from streaming_app.lake.duckdb import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
 from streaming_app.model.tables import EVENT, TRAFFIC, USER
@@ -35,14 +35,16 @@ EVENT_COLUMNS = (
 """What is read of ``event``, besides its app_id."""
 
 _PROPERTIES = ("user_properties_json_str", "user_properties_as_of", "changed_properties_json_str", "changed_as_of")
-STATE_COLUMNS = (
+AGGREGATE_COLUMNS = (
     "app_id",
     "user_pseudo_id",
     *USER_FOLDS,
-    *(name for pick in USER_PICKS for name in (pick.as_of, *pick.columns)),
+    *(name for pick in USER_FIRST_OR_LAST for name in (pick.as_of, *pick.columns)),
     *_PROPERTIES,
 )
-STATE_SCHEMA = pa.schema([(name, pa.int64() if name == "last_msec" else USER.schema.field(name).type) for name in STATE_COLUMNS])
+AGGREGATE_SCHEMA = pa.schema(
+    [(name, pa.int64() if name == "last_msec" else USER.schema.field(name).type) for name in AGGREGATE_COLUMNS]
+)
 
 _MERGED = (
     ", list(user_properties_json_str) FILTER (user_properties_json_str IS NOT NULL) AS properties"
@@ -51,7 +53,7 @@ _MERGED = (
 )
 
 
-def states_of(events: pa.Table, in_all_events: Collection[str] = ()) -> pa.Table:
+def aggregate_events(events: pa.Table, in_all_events: Collection[str] = ()) -> pa.Table:
     """One state per user of some events; ``user_properties_json_str`` of a state is what events told.
 
     ``in_all_events`` are the apps of which every event may tell user attributes.
@@ -65,7 +67,7 @@ def states_of(events: pa.Table, in_all_events: Collection[str] = ()) -> pa.Table
     # The time stands before the properties: those without a set time of their own were set then.
     sent = f"CASE WHEN {profile} THEN event_time_msec || ' ' || user_properties_json_str END AS user_properties_json_str"
     units = (
-        f"SELECT {KEYS}, {unit_columns(USER_FOLDS, USER_PICKS)}, {sent}, "
+        f"SELECT {KEYS}, {event_to_aggregate_sql(USER_FOLDS, USER_FIRST_OR_LAST)}, {sent}, "
         f"CASE WHEN {profile} THEN {EVENT_ORDER} END AS user_properties_as_of, "
         "NULL::VARCHAR AS changed_properties_json_str, NULL::VARCHAR AS changed_as_of "
         "FROM events WHERE coalesce(user_pseudo_id, '') <> ''"
@@ -73,14 +75,14 @@ def states_of(events: pa.Table, in_all_events: Collection[str] = ()) -> pa.Table
     return _combined(units, events=events)
 
 
-def states_of_changes(changes: pa.Table) -> pa.Table:
+def aggregate_changes(changes: pa.Table) -> pa.Table:
     """One state per user of some changes, which must be all that there are of these users."""
     of_users = changes.filter(pc.and_(pc.is_valid(changes["user_pseudo_id"]), pc.starts_with(changes["event_name"], "profile_")))
     missing = [name for name in EVENT_COLUMNS if name not in of_users.column_names]
     events = pa.table({name: of_users[name] for name in ("app_id", *EVENT_COLUMNS) if name not in missing})
     for name in missing:
         events = events.append_column(name, pa.nulls(len(events), EVENT.schema.field(name).type))
-    states = states_of(events)
+    states = aggregate_events(events)
     folded = {each.key: each for each in fold(of_users, "app_id", "user_pseudo_id")}
     users = zip(states["app_id"].to_pylist(), states["user_pseudo_id"].to_pylist(), strict=True)
     of_states = [folded[user] for user in users]
@@ -92,35 +94,35 @@ def states_of_changes(changes: pa.Table) -> pa.Table:
     }
     for name, values in columns.items():
         states = states.set_column(states.column_names.index(name), name, values)
-    return states.cast(STATE_SCHEMA)
+    return states.cast(AGGREGATE_SCHEMA)
 
 
-def combine_states(states: pa.Table) -> pa.Table:
+def combine_aggregates(states: pa.Table) -> pa.Table:
     """One state per user of many."""
     return _combined("SELECT * FROM states", states=states)
 
 
 def _combined(source: str, **tables: pa.Table) -> pa.Table:
-    sql = combine(source, KEYS, USER_FOLDS, USER_PICKS, _MERGED, f", properties, {', '.join(_PROPERTIES[1:])}")
+    sql = combine(source, KEYS, USER_FOLDS, USER_FIRST_OR_LAST, _MERGED, f", properties, {', '.join(_PROPERTIES[1:])}")
     found = query(sql, **tables)
     merged = [sent and merge_properties(sent) for sent in found["properties"].to_pylist()]
     found = found.append_column("user_properties_json_str", pa.array(merged, pa.string()))
-    return found.select(STATE_COLUMNS).cast(STATE_SCHEMA)
+    return found.select(AGGREGATE_COLUMNS).cast(AGGREGATE_SCHEMA)
 
 
 def _is_time(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, LATEST_MS))
 
 
-def as_states(rows: pa.Table) -> pa.Table:
+def aggregates_of_rows(rows: pa.Table) -> pa.Table:
     """Rows of ``user`` as the states that they are."""
     last = as_epoch_ms(rows["event_timestamp"])
     apart = pc.or_(pc.is_valid(rows["changed_as_of"]), pc.is_valid(rows["event_properties_json_str"]))
     told = pc.if_else(apart, rows["event_properties_json_str"], rows["user_properties_json_str"])
     rows = rows.set_column(rows.column_names.index("user_properties_json_str"), "user_properties_json_str", told)
-    touched = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
-    rows = rows.set_column(rows.column_names.index("first_touch_time_msec"), "first_touch_time_msec", touched)
-    return rows.append_column("last_msec", last).select(STATE_COLUMNS).cast(STATE_SCHEMA)
+    changed_keys = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
+    rows = rows.set_column(rows.column_names.index("first_touch_time_msec"), "first_touch_time_msec", changed_keys)
+    return rows.append_column("last_msec", last).select(AGGREGATE_COLUMNS).cast(AGGREGATE_SCHEMA)
 
 
 MAX_ATTRIBUTES = 256
@@ -162,13 +164,13 @@ def _properties(text: str) -> dict[str, dict[str, Any]]:
     return {name: given for name, given in fields.items() if isinstance(given, dict)} if isinstance(fields, dict) else {}
 
 
-def rows_of(states: pa.Table, job_id: str, created_ms: int) -> pa.Table:
+def rows_from_aggregates(states: pa.Table, job_id: str, created_ms: int) -> pa.Table:
     """Rows of ``user`` from combined states."""
     columns: dict[str, Any] = {name: states[name] for name in states.column_names}
-    touched = states["first_touch_time_msec"]
+    changed_keys = states["first_touch_time_msec"]
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(states))])
     columns["event_timestamp"], columns["created_time"] = as_timestamp(states["last_msec"]), as_timestamp(created)
-    columns["first_visit_date"] = as_timestamp(touched).cast(pa.timestamp("us")).cast(pa.date32())
+    columns["first_visit_date"] = as_timestamp(changed_keys).cast(pa.timestamp("us")).cast(pa.date32())
     told, changed = states["user_properties_json_str"], states["changed_properties_json_str"]
     is_long = pc.fill_null(pc.greater(pc.binary_length(told), _MAX_BYTES), False)
     columns["event_properties_json_str"] = pc.if_else(pc.or_(pc.is_valid(changed), is_long), told, None)

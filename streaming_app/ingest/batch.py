@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streaming_app.config.model import Config
+from streaming_app.lake.commit import TransactionId
 from streaming_app.model.lineage import LineageWriter
 from streaming_app.privacy.addresses import AddressPrivacy
 from streaming_app.storage.files import Storage
@@ -25,6 +26,11 @@ class Batch:
     job_id: str
     created_ms: int
     window: str
+
+    @property
+    def transaction(self) -> TransactionId:
+        """What its commits are known by, in every table."""
+        return TransactionId(self.stream_id, self.batch_id)
 
     @property
     def address_privacy(self) -> AddressPrivacy:

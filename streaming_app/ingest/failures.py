@@ -9,7 +9,7 @@ import msgspec
 
 from streaming_app.errors import ClickstreamError, LeaseError, SinkError, SourceError
 from streaming_app.ingest.batch import Batch
-from streaming_app.spark.streams import gist
+from streaming_app.spark.streams import error_line
 from streaming_app.spark.tasks import SizedFile
 
 FAILED_RUNS = 2
@@ -65,7 +65,7 @@ def name_failed_batch(batch: Batch, files: Sequence[SizedFile]) -> Iterator[None
     except LeaseError:
         raise
     except Exception as error:
-        message = gist(str(error))[:_LONGEST]
+        message = error_line(str(error))[:_LONGEST]
         times = times_failed(batch) + 1
         names = [file.uri for file in files[:_NAMED]]
         with suppress(OSError):  # what went wrong matters more than the note about it

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import msgspec
-from pyspark.sql import SparkSession
 
 from streaming_app.errors import SinkError, StorageError
 from streaming_app.ingest.batch import Batch
@@ -18,14 +17,15 @@ from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.ingest.isolate import Isolated, isolate
 from streaming_app.ingest.set_aside import set_aside_report
 from streaming_app.ingest.task_report import IngestReport, merge_reports
-from streaming_app.spark.streams import gist
-from streaming_app.spark.tasks import Group, SizedFile, grouped, run_tasks
+from streaming_app.spark.session import Session
+from streaming_app.spark.streams import error_line
+from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 
 _ERRORS = f"{StorageError.__module__}."
 _DIED = re.compile(r"Python worker (exited unexpectedly|failed to connect)[^\n.:]*")
 
 
-def read_files(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
+def read_files(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
     """What the pass made of the files; a file that its task died of twice is a row of quarantine.
 
     Raises:
@@ -38,7 +38,7 @@ def read_files(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) ->
     return _with_failed(batch, report, found)
 
 
-def read_as_far_as_possible(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
+def read_as_far_as_possible(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
     """The same, also where that is not one of them.
 
     Raises:
@@ -49,7 +49,7 @@ def read_as_far_as_possible(spark: SparkSession, batch: Batch, files: Sequence[S
 
 
 def _isolated(
-    spark: SparkSession, batch: Batch, files: Sequence[SizedFile]
+    spark: Session, batch: Batch, files: Sequence[SizedFile]
 ) -> tuple[Isolated[SizedFile, list[IngestReport]], IngestReport]:
     """What the good files made, and the report on them."""
     found = isolate(files, partial(_run, spark, batch))
@@ -61,19 +61,19 @@ def _with_failed(batch: Batch, report: IngestReport, found: Isolated[SizedFile, 
     return merge_reports([report, set_aside_report(batch, died)]) if died else report
 
 
-def _run(spark: SparkSession, batch: Batch, files: Sequence[SizedFile]) -> list[IngestReport]:
-    groups = grouped(files, spark.sparkContext.defaultParallelism) if files else [[]]
+def _run(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> list[IngestReport]:
+    groups = group_by_size(files, parallelism(spark)) if files else [[]]
     try:
         made = run_tasks(spark, groups, partial(_pass, batch))
     except Exception as error:
-        cause = gist(str(error))
+        cause = error_line(str(error))
         if cause.startswith(_ERRORS):  # an error of ours in a worker: it is known, and no fault of a file
             raise StorageError(cause.partition(": ")[2] or cause, "the next run goes on where this one stopped") from error
         raise
     return [msgspec.json.decode(each, type=IngestReport) for each in made]
 
 
-def _pass(batch: Batch, group: Group) -> Iterator[bytes]:
+def _pass(batch: Batch, group: list[SizedFile]) -> Iterator[bytes]:
     """What each task runs: the pass over its files, which makes one report."""
     logging.getLogger("clickstream").setLevel(logging.ERROR)  # the driver has said what there is to say of the configuration
     task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
@@ -96,4 +96,4 @@ def _of_all(found: Isolated[SizedFile, list[IngestReport]], files: int) -> Excep
 def _cause(error: Exception) -> str:
     """In a line: Spark tells the death of a worker in a hundred."""
     died = _DIED.search(str(error))
-    return died[0] if died else gist(str(error)).partition("\n")[0]
+    return died[0] if died else error_line(str(error)).partition("\n")[0]

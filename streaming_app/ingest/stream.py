@@ -8,27 +8,26 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
-
 from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
-from streaming_app.ingest.commit.commit import commit_batch, is_committed
+from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
 from streaming_app.ingest.failures import NOT_PLANNED, name_failed_batch
 from streaming_app.ingest.refused_objects import check_not_all, find_refused_files, find_refused_folders, skip_refused_batch
 from streaming_app.ingest.run_tasks import read_files
 from streaming_app.ingest.set_aside import find_passed_over_files, set_aside
 from streaming_app.lake.lake import Lake
 from streaming_app.spark.raw_file_stream import files_of, raw_files
-from streaming_app.spark.streams import run_available_now
+from streaming_app.spark.session import Session
+from streaming_app.spark.streams import MicroBatch, run_available_now
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.any_objects import AnyObjects
 
 OnBatch = Callable[[dict[str, Any]], None]
 
 
-def ingest(spark: SparkSession, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
+def ingest(spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
     """Run the query of one window until every file that was there at its start is processed, or set aside.
 
     ``on_batch`` is called after each commit with the batch's row of ``run_metrics``.
@@ -44,7 +43,7 @@ def ingest(spark: SparkSession, config: Config, lake: Lake, backlog: Backlog, jo
 class _Ingest:
     """One backlog on its way."""
 
-    def __init__(self, spark: SparkSession, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
+    def __init__(self, spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
         self._spark, self._config, self._lake, self._job_id = spark, config, lake, job_id
         self._backlog, self._window, self._on_batch = backlog, backlog.window, on_batch
         self._reached = -1  # the last micro-batch that Spark handed out
@@ -89,13 +88,13 @@ class _Ingest:
         self._backlog.set_aside(refused)
         return bool(refused)
 
-    def _process(self, files: DataFrame, stream_id: str, batch_id: int) -> None:
-        self._reached = batch_id
-        self._files(partial(files_of, self._spark, files, stream_id), stream_id, batch_id)
+    def _process(self, batch: MicroBatch) -> None:
+        self._reached = batch.batch_id
+        self._files(partial(files_of, self._spark, batch), batch.stream_id, batch.batch_id)
 
     def _files(self, list_files: Callable[[], Iterable[SizedFile]], stream_id: str, batch_id: int) -> None:
         batch = self._batch(stream_id, batch_id)
-        if is_committed(batch, self._lake):
+        if passed_commit_point(batch, self._lake):
             return
         found = sorted(list_files(), key=lambda file: file.uri)
         try:
@@ -112,7 +111,7 @@ class _Ingest:
         return Batch(self._config, self._lake.storage, stream_id, batch_id, self._job_id, created_ms, self._window.name)
 
 
-def process_files(spark: SparkSession, batch: Batch, files: list[SizedFile], lake: Lake) -> dict[str, Any]:
+def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: Lake) -> dict[str, Any]:
     """Pass and commit of one micro-batch."""
     began = time.monotonic()
     report = read_files(spark, batch, files)

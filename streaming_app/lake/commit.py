@@ -1,4 +1,8 @@
-"""Commits of files that are written already: once per micro-batch, in one transaction."""
+"""The one door for writes: every change of rows of a table is a commit made here.
+
+A commit checks that this process still holds the lock, skips what is committed already, and recognises its own commit where S3
+lost the answer to it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError
@@ -18,79 +23,116 @@ from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 
 
-@dataclass(frozen=True)
-class Rewrite:
-    """What one micro-batch does to one table.
+class TransactionId(NamedTuple):
+    """The id of a stream and the number of its micro-batch: a table has each at most once."""
 
-    ``added`` are new rows; ``removed`` files give way to ``rewritten`` ones that hold the same rows but for those that a
-    new row replaces. If ``silent``, a stream that reads the table is shown only what was added.
+    stream_id: str
+    batch_id: int
+
+    @classmethod
+    def unique(cls, name: str) -> TransactionId:
+        """Of what an operator's command does: given again, it is another transaction."""
+        return cls(f"{name}-{uuid.uuid4()}", 0)
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """What one commit does to one table.
+
+    ``added`` files hold new rows; ``removed`` files are replaced by ``rewritten`` ones, which hold the same rows without those
+    that a new row replaces. With ``data_change`` the removal counts as a change of the data: a stream that reads the table
+    skips the whole commit. Without it, the stream sees what was added.
     """
 
     added: list[WrittenFile]
     removed: list[LiveFile]
     rewritten: list[WrittenFile]
-    silent: bool = True
+    data_change: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.rewritten)
 
 
-def committed(table: DeltaTable, stream_id: str, batch_id: int) -> bool:
-    """Whether this micro-batch is in the table already."""
-    version = table.transaction_version(stream_id)
-    return version is not None and version >= batch_id
+def is_committed(target: DeltaTable, transaction: TransactionId) -> bool:
+    """Whether the table has this transaction, or a later one of the same stream, already."""
+    version = target.transaction_version(transaction.stream_id)
+    return version is not None and version >= transaction.batch_id
 
 
-def commit(table: DeltaTable, contract: Table, rewrite: Rewrite, stream_id: str, batch_id: int) -> bool:
-    """Commit what a micro-batch does in one transaction; False if this batch is in the table already.
+def commit(lake: Lake, table: Table, change: TableChange, transaction: TransactionId, target: DeltaTable | None = None) -> bool:
+    """Commit a change; False if its transaction is in the table already.
 
-    The Delta protocol records the transaction id but nothing enforces it: it is compared here, which is safe because a
-    pipeline has one writer at a time.
-    """
-    if committed(table, stream_id, batch_id):
-        return False
-    actions: list[AddAction | RemoveAction] = [*_adds(rewrite.added, news=True), *_adds(rewrite.rewritten, news=False)]
-    now = int(time.time() * 1000)
-    actions += [RemoveAction(file.path, not rewrite.silent, now, file.size, dict(file.partition)) for file in rewrite.removed]
-
-    def is_done() -> bool:
-        table.update_incremental()
-        return committed(table, stream_id, batch_id)
-
-    with unless_done(table, is_done):
-        table.create_write_transaction(
-            actions,
-            mode="append",
-            schema=contract.schema,
-            partition_by=list(contract.partition_by) or None,
-            commit_properties=CommitProperties(app_transactions=[Transaction(stream_id, batch_id)]),
-        )
-    return True
-
-
-def commit_once(lake: Lake, table: Table, rewrite: Rewrite, what: str) -> None:
-    """Commit what an operator's command does, as a transaction of its own: given again, it is another one.
+    Delta records the transaction id but enforces nothing: it is compared here, which is safe because a pipeline has one writer
+    at a time. ``target`` is the table where the caller has opened it already.
 
     Raises:
         LeaseError: this process may no longer write.
         SinkError: it could not be written.
     """
+    # 1. Only the holder of the lock may write.
     lake.guard()
-    commit(lake.open(table), table, rewrite, f"{what}-{uuid.uuid4()}", 0)
+    # 2. What is committed is not committed twice.
+    target = lake.open(table) if target is None else target
+    if is_committed(target, transaction):
+        return False
+    # 3. The commit. Rewritten rows are no change of the data.
+    now = int(time.time() * 1000)
+    actions: list[AddAction | RemoveAction] = [
+        *_add_actions(change.added, now, data_change=True),
+        *_add_actions(change.rewritten, now, data_change=False),
+    ]
+    actions += [RemoveAction(file.path, change.data_change, now, file.size, dict(file.partition)) for file in change.removed]
+
+    def is_done() -> bool:
+        target.update_incremental()
+        return is_committed(target, transaction)
+
+    with _tolerate_own_commit(target, is_done):
+        target.create_write_transaction(
+            actions,
+            mode="append",
+            schema=table.schema,
+            partition_by=list(table.partition_by) or None,
+            commit_properties=CommitProperties(app_transactions=[Transaction(*transaction)]),
+        )
+    return True
+
+
+def roll_back(lake: Lake, table: Table, transaction: TransactionId, version: int) -> None:
+    """Restore the version before a transaction, if the table has that transaction.
+
+    Raises:
+        LeaseError: this process may no longer write.
+        SinkError: it could not be written.
+    """
+    if not is_committed(lake.open(table), transaction):
+        return
+    lake.guard()
+    target = lake.open(table)
+    # Of a stream's transactions the last one counts, so this one withdraws the transaction itself, too.
+    before = Transaction(transaction.stream_id, transaction.batch_id - 1)
+    with _tolerate_own_commit(target, lambda: not is_committed(lake.open(table), transaction)):
+        target.restore(version, commit_properties=CommitProperties(app_transactions=[before]))
 
 
 @contextmanager
-def unless_done(table: DeltaTable, is_done: Callable[[], bool]) -> Iterator[None]:
-    """A commit. S3 may do one whose answer is lost: deltalake tries it again, meets its own and takes it for another writer's.
+def _tolerate_own_commit(target: DeltaTable, is_done: Callable[[], bool]) -> Iterator[None]:
+    """Ignore the failure of a commit that was made all the same.
+
+    S3 may write an object and lose the answer: deltalake then tries again, meets its own commit and takes it for another
+    writer's.
 
     Raises:
-        SinkError: it was not done.
+        SinkError: it was not made.
     """
     try:
         yield
     except (DeltaError, OSError) as error:
         if not is_done():
-            raise SinkError(f"{table.table_uri}: cannot be written: {error}", "what was committed stays; run it again") from error
+            raise SinkError(
+                f"{target.table_uri}: cannot be written: {error}", "what was committed stays; run it again"
+            ) from error
 
 
-def _adds(files: Iterable[WrittenFile], *, news: bool) -> Iterator[AddAction]:
-    now = int(time.time() * 1000)
-    for file in files:
-        yield AddAction(file.path, file.size, file.partition, now, news, file.stats)
+def _add_actions(files: Iterable[WrittenFile], now_ms: int, *, data_change: bool) -> Iterator[AddAction]:
+    return (AddAction(file.path, file.size, file.partition, now_ms, data_change, file.stats) for file in files)

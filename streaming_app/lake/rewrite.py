@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from streaming_app.lake.files import AnyFile, WrittenFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.lake.rows import conformed
+from streaming_app.lake.rows import conform_to_schema
 from streaming_app.model.tables import Table
 
 
@@ -39,7 +39,7 @@ def with_partition(rows: pa.Table, table: Table, partition: dict[str, str]) -> p
     for name in table.partition_by:
         value = pa.scalar(partition[name]).cast(table.schema.field(name).type)
         rows = rows.append_column(name, pa.repeat(value, len(rows)))
-    return conformed(rows, table.schema)
+    return conform_to_schema(rows, table.schema)
 
 
 def row_mask(rows: int, positions: pa.Array) -> pa.Array:

@@ -25,7 +25,7 @@ def read_batches(lake: Lake, table: Table, file: AnyFile, columns: Sequence[str]
         present = [name for name in columns if name in parquet.schema_arrow.names]
         has_long_texts = not table.unbounded_columns.isdisjoint(present)
         for batch in parquet.iter_batches(_FEW_ROWS if has_long_texts else _BATCH_ROWS, columns=present):
-            yield conformed(pa.Table.from_batches([batch]), schema)
+            yield conform_to_schema(pa.Table.from_batches([batch]), schema)
 
 
 def in_chunks(batches: Iterable[pa.RecordBatch], most_rows: int, most_bytes: int) -> Iterator[pa.Table]:
@@ -48,7 +48,7 @@ def read_columns(uri: str, columns: Sequence[str] | None, storage: Storage) -> p
     return pq.read_table(path, columns=columns and list(columns), filesystem=system, partitioning=None)
 
 
-def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def conform_to_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Rows with the schema's columns, in its order; those they do not have are null."""
     for field in schema:
         if field.name not in rows.column_names:

@@ -13,16 +13,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.lake.commit import Rewrite, commit, committed
+from streaming_app.lake.commit import TableChange, TransactionId, commit, is_committed
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.tables import Table
-
-Transaction = tuple[str, int]
-"""Id of a stream and number of its micro-batch."""
 
 Choice = Callable[[str, pa.Table], pa.ChunkedArray | None]
 """Of an app's rows, by some columns: which are of interest; None where none of the app can be."""
@@ -68,10 +65,10 @@ def wanted_rows(table: Table, held: Iterable[Held]) -> pa.Table:
     return pa.concat_tables([table.schema.empty_table(), *(each.rows for each in held)])
 
 
-def replace(lake: Lake, table: Table, going: Iterable[Held], new: pa.Table, transaction: Transaction) -> None:
+def replace(lake: Lake, table: Table, going: Iterable[Held], new: pa.Table, transaction: TransactionId) -> None:
     """Commit ``new`` in place of the wanted rows of some files; nothing happens if the transaction was committed."""
     target = lake.open(table)
-    if committed(target, *transaction):
+    if is_committed(target, transaction):
         return
     writer = PartitionWriter(table, lake.uri(table), lake.storage, f"upsert-{transaction[1]}")
     removed = []
@@ -81,8 +78,7 @@ def replace(lake: Lake, table: Table, going: Iterable[Held], new: pa.Table, tran
             writer.add(rows.filter(pc.invert(each.wanted.slice(first, len(rows)))))
     writer.add(new)
     if removed or len(new):
-        lake.guard()
-        commit(target, table, Rewrite(writer.close(), removed, [], silent=False), *transaction)
+        commit(lake, table, TableChange(writer.close(), removed, [], data_change=True), transaction, target)
 
 
 def exclude(held: Iterable[Held], column: str, values: dict[str, pa.Array]) -> list[Held]:

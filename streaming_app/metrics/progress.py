@@ -1,4 +1,4 @@
-"""What a run tells while it works: a bar for people at a terminal, one log line per micro-batch elsewhere."""
+"""Progress of a run or a command: a bar for people at a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ _MEANING = {
 
 
 class Progress(Protocol):
-    """Where a run reports to; a context manager around the run."""
+    """Where a run or a command reports to; a context manager around its work.
+
+    Runs and commands that use Spark go through phases. Commands that work through a list of steps of known size
+    (``optimize``, ``vacuum``, ``tables check``) report these.
+    """
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
     def phase(self, name: str) -> None:
-        """One of the phases that were announced begins."""
+        """One of the announced phases begins."""
 
     def backlog(self, files: int, stored_bytes: int) -> None:
         """So much is unprocessed."""
@@ -44,15 +48,46 @@ class Progress(Protocol):
     def batch(self, metrics: dict[str, Any]) -> None:
         """A micro-batch was committed; ``metrics`` is its row of ``run_metrics``."""
 
+    def expect(self, amount: float) -> None:
+        """Steps of this size in all are about to begin, in addition to earlier ones; any unit, such as bytes, throughout."""
 
-class LogLines:
-    """One line per phase and micro-batch, for log files."""
+    def step(self, description: str) -> None:
+        """A step begins."""
+
+    def advance(self, amount: float) -> None:
+        """The step has ended; ``amount`` was its size."""
+
+
+class NoProgress:
+    """Reports nothing, where the results themselves are printed as they come."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         return None
+
+    def phase(self, name: str) -> None:
+        del name
+
+    def backlog(self, files: int, stored_bytes: int) -> None:
+        del files, stored_bytes
+
+    def batch(self, metrics: dict[str, Any]) -> None:
+        del metrics
+
+    def expect(self, amount: float) -> None:
+        del amount
+
+    def step(self, description: str) -> None:
+        del description
+
+    def advance(self, amount: float) -> None:
+        del amount
+
+
+class LogProgress(NoProgress):
+    """One log line per phase, micro-batch and step."""
 
     def phase(self, name: str) -> None:
         log.info("%s", _MEANING[name])
@@ -63,21 +98,25 @@ class LogLines:
     def batch(self, metrics: dict[str, Any]) -> None:
         log.info("%s", describe(metrics))
 
+    def step(self, description: str) -> None:
+        log.info("%s", description)
 
-class TerminalBar:
-    """A bar that moves on with each phase and shows what has been processed."""
 
-    def __init__(self, console: Console, phases: Sequence[str] = PHASES) -> None:
+class BarProgress:
+    """A bar that moves on with each phase or step and shows what has been processed."""
+
+    def __init__(self, console: Console, phases: Sequence[str]) -> None:
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[shown]}"),
+            TextColumn("{task.fields[shown]}", markup=False),
             TimeElapsedColumn(),
         )
         self._phases = phases
         self._bar = Bar(*columns, console=console)
-        self._task = self._bar.add_task("", total=len(phases), shown="")
+        self._total = float(len(phases))
+        self._task = self._bar.add_task("", total=self._total, shown="")
         self._files = self._read = self._at = 0
 
     def __enter__(self) -> Self:
@@ -86,7 +125,7 @@ class TerminalBar:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._bar.update(self._task, completed=len(self._phases), description="done")
+            self._bar.update(self._task, completed=self._total, description="done")
         self._bar.stop()
 
     def phase(self, name: str) -> None:
@@ -103,9 +142,22 @@ class TerminalBar:
         shown = f"{self._read:,} of {self._files:,} files; {describe(metrics)}"
         self._bar.update(self._task, completed=self._at + part, shown=shown)
 
+    def expect(self, amount: float) -> None:
+        self._total += amount
+        self._bar.update(self._task, total=self._total)
 
-def progress_for(console: Console, phases: Sequence[str] = PHASES) -> Progress:
-    return TerminalBar(console, phases) if console.is_terminal else LogLines()
+    def step(self, description: str) -> None:
+        self._bar.update(self._task, description=description)
+
+    def advance(self, amount: float) -> None:
+        self._bar.update(self._task, advance=amount)
+
+
+def progress_for(console: Console, phases: Sequence[str] = PHASES, *, log_steps: bool = True) -> Progress:
+    """A bar at a terminal; elsewhere log lines, or nothing without ``log_steps``."""
+    if console.is_terminal:
+        return BarProgress(console, phases)
+    return LogProgress() if log_steps else NoProgress()
 
 
 def describe(metrics: dict[str, Any]) -> str:

@@ -43,8 +43,8 @@ class Summary:
         for reason, count in msgspec.json.decode(metrics["quarantined_by_reason"]).items():
             self.quarantined_by_reason[reason] = self.quarantined_by_reason.get(reason, 0) + count
         self.set_aside = self.quarantined_by_reason.get(Reason.UNREADABLE_FILE, 0)
-        self._spent("ingest", metrics["pass_seconds"])
-        self._spent("commit", metrics["commit_seconds"])
+        self._add_seconds("ingest", metrics["pass_seconds"])
+        self._add_seconds("commit", metrics["commit_seconds"])
         for phase, name in (("ingest", "pass_cpu_seconds"), ("commit", "commit_cpu_seconds")):
             self.cpu_seconds[phase] = round(self.cpu_seconds.get(phase, 0.0) + metrics[name], 3)
         if (latency := metrics["latency_p95_seconds"]) is not None:
@@ -55,9 +55,9 @@ class Summary:
         """Add the wall time of the block to a phase."""
         began = time.monotonic()
         yield
-        self._spent(phase, time.monotonic() - began)
+        self._add_seconds(phase, time.monotonic() - began)
 
-    def _spent(self, phase: str, seconds: float) -> None:
+    def _add_seconds(self, phase: str, seconds: float) -> None:
         self.seconds[phase] = round(self.seconds.get(phase, 0.0) + seconds, 3)
 
     def balance(self) -> str:
@@ -67,6 +67,25 @@ class Summary:
             f"received {c['received']:,} = written {c['written']:,} + duplicate {c['duplicate']:,} "
             f"+ filtered {c['filtered']:,} + quarantined {c['quarantined']:,}"
         )
+
+    def describe(self) -> str:
+        """The summary as a few lines for people."""
+        aside = self._describe_set_aside()
+        if not self.batches:
+            return "\n".join(["nothing new to process", *aside])
+        seconds = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in self.seconds.items())
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(self.quarantined_by_reason.items()))
+        lines = [f"{self.counts['files']:,} files, micro-batches: {self.batches} ({seconds})", f"balance: {self.balance()}"]
+        if reasons:
+            lines.append(f"quarantined: {reasons}")
+        return "\n".join([*lines, *aside])
+
+    def _describe_set_aside(self) -> list[str]:
+        counts = {
+            "raw files that cannot be read": self.set_aside,
+            "users and items whose rows cannot be computed": self.keys_set_aside,
+        }
+        return [f"set aside: {count:,} {what}; clickstream tables check names them" for what, count in counts.items() if count]
 
     def as_json(self) -> str:
         return msgspec.json.encode(asdict(self)).decode()

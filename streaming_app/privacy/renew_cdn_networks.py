@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from streaming_app.config.shipped_files import conf_file
-from streaming_app.errors import ClickstreamError, EnvironmentProblem
+from streaming_app.errors import ClickstreamError, MissingDependencyError
 from streaming_app.privacy.proxies import FILE, Cdn, cdns, merge
 
 _TIMEOUT_SECONDS = 30
@@ -87,7 +87,7 @@ def renew(target: Path, sources: Mapping[str, Source], known: Iterable[Cdn], tod
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             problems.append(f"{source.url}: {type(error).__name__}: {error}")
     if problems:
-        raise EnvironmentProblem("\n".join(problems), f"{target} stays as it was; try again, or see what the address answers")
+        raise MissingDependencyError("\n".join(problems), f"{target} stays as it was; try again, or see what the address answers")
     target.write_text(_HEAD + "".join(map(_entry, found)), encoding="utf-8")
 
 

@@ -7,28 +7,28 @@ from typing import Any
 from streaming_app.config.emr import EmrSection
 from streaming_app.lake.query import Ask
 from streaming_app.report import quality
-from streaming_app.report.blocks import Block, Card, Cards, Column, Row, Section, Table, ranking
+from streaming_app.report.blocks import BarRow, BarTable, Block, Card, Cards, ReportSection, TableColumn, ranking
 from streaming_app.report.cost import Cost, cost, dollars_per_vcpu_hour
 from streaming_app.report.period import Period
 from streaming_app.report.terms import UNKNOWN
-from streaming_app.report.words import NOTHING, count, counted, day, dollars, foreign, moment, part, size, span
+from streaming_app.report.words import NOTHING, count, counted, day, dollars, moment, part, shorten, size, span
 
 _RUN_DAYS, _BATCHES = 14, 5
 """Rows of the tables of run days and batches."""
 _DELAYS = {"less than 1 min": 0, "1 to 10 min": 60, "10 min to 1 h": 600, "1 h to 1 day": 3_600, "1 day and more": 86_400}
 """From how many seconds on."""
-_FATES = ("written", "duplicate", "filtered", "quarantined")
+_OUTCOMES = ("written", "duplicate", "filtered", "quarantined")
 _MEANING = (
     "Written are new events and changes; duplicates were there already; filtered are left out by the configuration; quarantined "
     "could not be used and are kept, with the reason."
 )
 
 
-def data_quality(ask: Ask, received: Period, app: str | None) -> Section:
+def data_quality(ask: Ask, received: Period, app: str | None) -> ReportSection:
     found = quality.balance(ask, received)
     blocks: list[Block] = [
         Cards([_balance(found), _latest(found), _latency(found)]),
-        _fates(found),
+        _outcomes(found),
         _delays(ask),
         _quarantine(ask, received, app),
         _days(ask, received),
@@ -39,11 +39,11 @@ def data_quality(ask: Ask, received: Period, app: str | None) -> Section:
         " Batches read the requests of all apps together, so all but lateness and quarantine is about all of them." if app else ""
     )
     intro = f"Everything received is accounted for: received = written + duplicate + filtered + quarantined.{of_all}"
-    return Section("quality", "Data quality", intro, blocks)
+    return ReportSection("quality", "Data quality", intro, blocks)
 
 
 def _balance(found: dict[str, Any]) -> Card:
-    missing = found["received"] - sum(found[fate] for fate in _FATES)
+    missing = found["received"] - sum(found[fate] for fate in _OUTCOMES)
     if not found["batches"]:
         return Card("Balance", NOTHING, "no batch yet")
     if missing:
@@ -61,37 +61,37 @@ def _latency(found: dict[str, Any]) -> Card:
     return Card("From event to table", p95, f"95 % of the latest batch; half {p50}")
 
 
-def _fates(found: dict[str, Any]) -> Table:
-    rows = [{"label": fate, "n": found[fate]} for fate in _FATES] if found["received"] else []
-    columns: list[Column] = [
+def _outcomes(found: dict[str, Any]) -> BarTable:
+    rows = [{"label": fate, "n": found[fate]} for fate in _OUTCOMES] if found["received"] else []
+    columns: list[TableColumn] = [
         ("Elements", lambda row: count(row["n"])),
         ("Of received", lambda row: part(row["n"], found["received"])),
     ]
     return ranking("What became of what was received", "Fate", rows, "n", columns, note=_MEANING)
 
 
-def _delays(ask: Ask) -> Table:
+def _delays(ask: Ask) -> BarTable:
     counts = quality.delays(ask, list(_DELAYS.values()))
     total = sum(counts)
     rows = [{"label": label, "n": n} for label, n in zip(_DELAYS, counts, strict=True)] if total else []
-    columns: list[Column] = [("Events", lambda row: count(row["n"])), ("Share", lambda row: part(row["n"], total))]
+    columns: list[TableColumn] = [("Events", lambda row: count(row["n"])), ("Share", lambda row: part(row["n"], total))]
     return ranking("Late events", "From event to receipt", rows, "n", columns)
 
 
-def _quarantine(ask: Ask, received: Period, app: str | None) -> Table:
-    columns: list[Column] = [
+def _quarantine(ask: Ask, received: Period, app: str | None) -> BarTable:
+    columns: list[TableColumn] = [
         ("Elements", lambda row: count(row["elements"])),
         ("Replayed", lambda row: count(row["resolved"])),
         ("Files", lambda row: count(row["files"])),
-        ("Latest message", lambda row: foreign(row["message"] or "")),
+        ("Latest message", lambda row: shorten(row["message"] or "")),
     ]
     found = quality.quarantine(ask, received, app)
     more = {"texts": frozenset({"Latest message"}), "wide": True, "nothing": "Nothing is in quarantine."}
     return ranking("Quarantine by reason", "Reason", found, "elements", columns, **more)
 
 
-def _days(ask: Ask, received: Period) -> Table:
-    columns: list[Column] = [
+def _days(ask: Ask, received: Period) -> BarTable:
+    columns: list[TableColumn] = [
         ("Batches", lambda row: count(row["batches"])),
         ("Received", lambda row: count(row["received"])),
         ("Quarantined", lambda row: part(row["quarantined"], row["received"])),
@@ -100,10 +100,10 @@ def _days(ask: Ask, received: Period) -> Table:
     return ranking("Batches over time", "Day of the run", rows, "received", columns)
 
 
-def _batches(ask: Ask, received: Period) -> Table:
+def _batches(ask: Ask, received: Period) -> BarTable:
     names = ("Requests until", "Files", "Decoded", "Received", "Written", "Pass", "Commit")
     rows = [
-        Row(
+        BarRow(
             moment(row["created_time"]),
             0,
             [
@@ -118,23 +118,23 @@ def _batches(ask: Ask, received: Period) -> Table:
         )
         for row in quality.newest(ask, received, _BATCHES)
     ]
-    return Table("Latest batches", "Began", names, rows, wide=True, many=True)
+    return BarTable("Latest batches", "Began", names, rows, wide=True, many=True)
 
 
-def _enrichers(ask: Ask, received: Period) -> Table:
+def _enrichers(ask: Ask, received: Period) -> BarTable:
     rows = [
-        Row(
-            foreign(row["label"]),
+        BarRow(
+            shorten(row["label"]),
             0,
-            [count(row["failed"]), f"{row['cpu_seconds']:,.2f}", foreign(row["error"] or "none")],
+            [count(row["failed"]), f"{row['cpu_seconds']:,.2f}", shorten(row["error"] or "none")],
         )
         for row in quality.enrichers(ask, received)
     ]
     names = ("Failed values", "CPU-seconds", "First error")
-    return Table("Enrichers", "Enricher", names, rows, texts=frozenset({"First error"}), nothing="No enricher has run.")
+    return BarTable("Enrichers", "Enricher", names, rows, texts=frozenset({"First error"}), nothing="No enricher has run.")
 
 
-def costs(ask: Ask, received: Period, emr: EmrSection) -> Section:
+def costs(ask: Ask, received: Period, emr: EmrSection) -> ReportSection:
     found = cost(ask, received, emr)
     gb, price = found.decoded_gb, emr.price
     runs, workers = (f"{dollars(all_ / gb if gb else None)} a decoded GB" for all_ in (found.run_dollars, found.worker_dollars))
@@ -150,7 +150,7 @@ def costs(ask: Ask, received: Period, emr: EmrSection) -> Section:
         "its memory. Whole runs have the driver and the start, most of what a small run costs; "
         "workers alone are the CPU-seconds that reading the raw files took where the job ran, as if workers never waited."
     )
-    return Section("cost", "Cost", intro, [Cards(cards)])
+    return ReportSection("cost", "Cost", intro, [Cards(cards)])
 
 
 def _per_gb(found: Cost) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streaming_app.report.words import count, foreign
+from streaming_app.report.words import count, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Cards:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BarRow:
     """``bar`` is its length, 0 to 100."""
 
     label: str
@@ -36,7 +36,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class BarTable:
     """Numbers by something; ``texts`` are the columns that hold text and not numbers. ``nothing`` is said if there are no rows.
     Where a table is wider than a phone, its rows are folded there, or, of ``many`` columns, it scrolls.
     """
@@ -44,7 +44,7 @@ class Table:
     title: str
     head: str
     columns: Sequence[str]
-    rows: Sequence[Row]
+    rows: Sequence[BarRow]
     note: str = ""
     nothing: str = "Nothing yet."
     texts: frozenset[str] = frozenset()
@@ -54,7 +54,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     name: str
     points: str
     area: str
@@ -67,45 +67,45 @@ class Chart:
     """
 
     title: str
-    described: str
-    lines: Sequence[Line]
+    description: str
+    lines: Sequence[ChartLine]
     heights: Sequence[tuple[float, str]]
     times: Sequence[tuple[float, str, bool]]
     spots: Sequence[tuple[float, float, str]]
     kind: str = "chart"
 
 
-Block = Cards | Table | Chart
+Block = Cards | BarTable | Chart
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """``details`` is a table that is folded away."""
 
     id: str
     title: str
     intro: str
     blocks: Sequence[Block]
-    details: Table | None = None
+    details: BarTable | None = None
 
     @property
     def in_thirds(self) -> bool:
         """Three blocks are side by side where there is room, others are in pairs."""
-        return sum(not (isinstance(block, Table) and block.wide) for block in self.blocks) == 3
+        return sum(not (isinstance(block, BarTable) and block.wide) for block in self.blocks) == 3
 
 
-Column = tuple[str, Callable[[Mapping[str, Any]], str]]
+TableColumn = tuple[str, Callable[[Mapping[str, Any]], str]]
 """Its head, and what it shows of a row."""
 
 
 def ranking(
-    title: str, head: str, rows: Sequence[Mapping[str, Any]], measure: str, columns: Sequence[Column], **more: Any
-) -> Table:
+    title: str, head: str, rows: Sequence[Mapping[str, Any]], measure: str, columns: Sequence[TableColumn], **more: Any
+) -> BarTable:
     """A table of rows with a ``label`` and bars as long as the measure. Where rows know how many ``groups`` there are, it tells
     how many are not shown.
     """
     largest = max((row[measure] for row in rows), default=0) or 1
-    shown = [Row(foreign(str(row["label"])), 100 * row[measure] / largest, [show(row) for _, show in columns]) for row in rows]
+    shown = [BarRow(shorten(str(row["label"])), 100 * row[measure] / largest, [show(row) for _, show in columns]) for row in rows]
     hidden = rows[0].get("groups", len(rows)) - len(rows) if rows else 0
     note = f"and {count(hidden)} more" if hidden else ""
-    return Table(title, head, [name for name, _ in columns], shown, **{"note": note, **more})
+    return BarTable(title, head, [name for name, _ in columns], shown, **{"note": note, **more})

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from streaming_app.report.blocks import Chart, Line
+from streaming_app.report.blocks import Chart, ChartLine
 from streaming_app.report.period import Grain
 from streaming_app.report.words import count, step
 
@@ -31,7 +31,7 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], times: Sequenc
     ]
     return Chart(
         title=title,
-        described=f"{title}, {labels[0]} to {labels[-1]}. " + " ".join(_described(*named, labels) for named in series.items()),
+        description=f"{title}, {labels[0]} to {labels[-1]}. " + " ".join(_describe(*named, labels) for named in series.items()),
         lines=[_line(name, values, places, top) for name, values in series.items()],
         heights=[(100 * fraction, _tick(top * fraction)) for fraction in (0, 0.5, 1)],
         times=[(100 * places[number] / WIDTH, label, is_minor) for number, label, is_minor in _ticks(times, grain)],
@@ -62,18 +62,18 @@ def _tick(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def _described(name: str, values: Sequence[float], labels: Sequence[str]) -> str:
+def _describe(name: str, values: Sequence[float], labels: Sequence[str]) -> str:
     most = max(values)
     mean = count(sum(values) / len(values))
     return f"{name.capitalize()}: {mean} on average, at most {count(most)} ({labels[values.index(most)]})."
 
 
-def _line(name: str, values: Sequence[float], places: Sequence[float], top: float) -> Line:
+def _line(name: str, values: Sequence[float], places: Sequence[float], top: float) -> ChartLine:
     if len(places) == 1:  # a point alone would not be seen
         places, values = (0, WIDTH), (*values, *values)
     heights = [HEIGHT * (1 - value / top) for value in values]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(places, heights, strict=True))
-    return Line(name, points, f"{places[0]:.1f},{HEIGHT} {points} {places[-1]:.1f},{HEIGHT}")
+    return ChartLine(name, points, f"{places[0]:.1f},{HEIGHT} {points} {places[-1]:.1f},{HEIGHT}")
 
 
 def _ticks(times: Sequence[datetime], grain: Grain) -> Iterator[tuple[int, str, bool]]:

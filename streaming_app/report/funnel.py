@@ -10,22 +10,22 @@ from streaming_app.report.terms import OF_PEOPLE, ORDERS, VIEWS, among, literal,
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FunnelStep:
     title: str
     events: tuple[str, ...]
 
 
 STEPS = (
-    Step("saw a page", VIEWS),
-    Step("saw a product", ("view_item", "ViewProduct")),
-    Step("filled the cart", ("add_to_cart", "AddToCart")),
-    Step("began checkout", ("begin_checkout", "BeginCheckout")),
-    Step("ordered", ORDERS),
+    FunnelStep("saw a page", VIEWS),
+    FunnelStep("saw a product", ("view_item", "ViewProduct")),
+    FunnelStep("filled the cart", ("add_to_cart", "AddToCart")),
+    FunnelStep("began checkout", ("begin_checkout", "BeginCheckout")),
+    FunnelStep("ordered", ORDERS),
 )
 """Names are those of GA4, which the Clickstream SDK's shops use too, and of the usual tracking plan with Sensors Data."""
 
 
-def funnels(ask: Ask, limit: int) -> dict[str, list[tuple[Step, int]]]:
+def funnels(ask: Ask, limit: int) -> dict[str, list[tuple[FunnelStep, int]]]:
     """By app, those with the most events first: each step that the app measures at all, and how many people did it."""
     names = tuple(name for step in STEPS for name in step.events)
     counted = rows(ask, f"SELECT app_id, event_name, count(*) AS n FROM event WHERE event_name IN {among(names)} GROUP BY 1, 2")
@@ -41,7 +41,7 @@ def funnels(ask: Ask, limit: int) -> dict[str, list[tuple[Step, int]]]:
     return found
 
 
-def _people(ask: Ask, app_id: str, steps: Sequence[Step]) -> list[int]:
+def _people(ask: Ask, app_id: str, steps: Sequence[FunnelStep]) -> list[int]:
     """How many people did each step after the earliest time at which they had done the one before it.
 
     A login is one person on all devices. Bots are left out at the first step only: a shop's server that reports orders looks

@@ -13,10 +13,10 @@ from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import Ask, Snapshot, asking, snapshot
 from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, SESSION, USER
 from streaming_app.report import about_data, about_people
-from streaming_app.report.blocks import Section
+from streaming_app.report.blocks import ReportSection
 from streaming_app.report.key_figures import Figures, cards
-from streaming_app.report.page import Page, render
-from streaming_app.report.period import Choice, Period, choose, day_of
+from streaming_app.report.page import ReportPage, render
+from streaming_app.report.period import Period, ReportPeriod, choose_period, day_of
 from streaming_app.report.traffic import figures
 from streaming_app.report.words import count, days, part
 
@@ -35,13 +35,13 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
     known = {file.partition["app_id"] for file in files["event"]}
     if app is not None:
         _check_app(app, known | set(config.apps))
-    found = choose({day for file in _of_app(files, app)["event"] if (day := day_of(file.partition))}, first, last)
+    found = choose_period({day for file in _of_app(files, app)["event"] if (day := day_of(file.partition))}, first, last)
     chosen = _within(_of_app(files, app), found.period)
     with asking(lake, chosen) as ask:
         now_figures = figures(ask)
         sections = _sections(ask, config, found, app, now_figures)
     return render(
-        Page(
+        ReportPage(
             project=config.project_id,
             period=days(found.period) if found.period else "",
             note=found.note,
@@ -55,7 +55,7 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
     )
 
 
-def _sections(ask: Ask, config: Config, found: Choice, app: str | None, now: Figures) -> list[Section]:
+def _sections(ask: Ask, config: Config, found: ReportPeriod, app: str | None, now: Figures) -> list[ReportSection]:
     return [
         about_people.over_time(ask, found.period),
         about_people.channels(ask),

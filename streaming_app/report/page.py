@@ -11,11 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from streaming_app import __version__
 from streaming_app.report import charts, words
-from streaming_app.report.blocks import Cards, Section
+from streaming_app.report.blocks import Cards, ReportSection
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReportPage:
     """``asides`` are sentences below the key figures."""
 
     project: str
@@ -25,10 +25,10 @@ class Page:
     compared: str
     cards: Cards
     asides: Sequence[str]
-    sections: Sequence[Section]
+    sections: Sequence[ReportSection]
 
 
-def render(page: Page, written: datetime) -> str:
+def render(page: ReportPage, written: datetime) -> str:
     """The page as HTML, complete in itself."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -38,5 +38,5 @@ def render(page: Page, written: datetime) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template("page.html.j2")
-    shown = {"page": page, "written": words.moment(written), "version": __version__, "foreign": words.foreign}
+    shown = {"page": page, "written": words.moment(written), "version": __version__, "shorten": words.shorten}
     return template.render(**shown, width=charts.WIDTH, height=charts.HEIGHT)

@@ -51,7 +51,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ReportPeriod:
     """``period`` is that of events, None where there are none; ``previous`` as many days to compare it with, where events go
     back that far. ``received`` is when the requests came that count: where the period was not cut, also those before and after.
     """
@@ -62,7 +62,7 @@ class Choice:
     note: str
 
 
-def choose(days: Collection[date], first: date | None, last: date | None) -> Choice:
+def choose_period(days: Collection[date], first: date | None, last: date | None) -> ReportPeriod:
     """The days of a report, given those that have events and those that are asked for.
 
     Raises:
@@ -72,7 +72,7 @@ def choose(days: Collection[date], first: date | None, last: date | None) -> Cho
         raise QueryError(f"--from {first} is after --to {last}", "days are inclusive and UTC, such as --from 2026-11-01")
     asked = Period(first or date.min, last or date.max)
     if not days:
-        return Choice(None, None, asked, "no events yet")
+        return ReportPeriod(None, None, asked, "no events yet")
     known = Period(min(days), max(days))
     note = "as asked" if first or last else "all days that have events"
     if not (first or last) and known.days > MOST_DAYS:
@@ -80,9 +80,9 @@ def choose(days: Collection[date], first: date | None, last: date | None) -> Cho
         note = f"the last {MOST_DAYS} days that have events"
     period = Period(max(asked.first, known.first), min(asked.last, known.last))
     if period.days < 1:
-        return Choice(None, None, asked, f"no events then: there are some from {known.first} to {known.last}")
+        return ReportPeriod(None, None, asked, f"no events then: there are some from {known.first} to {known.last}")
     goes_back = (period.first - known.first).days >= period.days
-    return Choice(period, period.before() if goes_back else None, asked, note)
+    return ReportPeriod(period, period.before() if goes_back else None, asked, note)
 
 
 def day_of(partition: Mapping[str, str]) -> date | None:

@@ -83,7 +83,7 @@ def size(stored: float) -> str:
     return f"{stored:.0f}\xa0B"
 
 
-def foreign(text: str) -> str:
+def shorten(text: str) -> str:
     """A text that came with the data, on one line and not too long; the template escapes it."""
     plain = escape(text)
     return plain if len(plain) <= LONGEST_TEXT else plain[: LONGEST_TEXT - 1] + "…"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cjdk
 
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 
 SUPPORTED = (17, 21)
 """Versions that Spark 4.1 runs on."""
@@ -29,7 +29,7 @@ def ensure_java() -> None:
         os.environ["JAVA_HOME"] = str(cjdk.java_home(vendor="temurin", version=str(SUPPORTED[0])))
     except Exception as error:  # whatever keeps it from being fetched, the remedy is the same
         there = f"Java {java_version(found)} is there" if found else "no Java is there"
-        raise EnvironmentProblem(
+        raise MissingDependencyError(
             f"{there} and none could be fetched ({error})",
             f"install Java {SUPPORTED[0]}, for example: apt-get install openjdk-{SUPPORTED[0]}-jre-headless",
         ) from None

@@ -1,4 +1,4 @@
-"""Memory that a process does not need for now goes back to the system."""
+"""Returning unused memory to the operating system."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import ctypes
 import pyarrow as pa
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Return what Arrow and the C library keep in reserve.
 
-    They keep all that the largest piece of work took: half of a worker, and of the driver, while others could use it.
+    They keep as much as the largest piece of work took: half of a worker, and of the driver, which others could use.
     """
     pa.default_memory_pool().release_unused()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's; others have nothing like it

@@ -1,4 +1,4 @@
-"""The raw files as a stream of their names: which of them are unprocessed is the checkpoint's knowledge, nobody else's."""
+"""The raw files as a stream of their names: which of them are unprocessed is known from the checkpoint alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.config.model import SourceSection
 from streaming_app.spark.micro_batch_plan import leaves_of, scala_list
+from streaming_app.spark.streams import MicroBatch
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.uris import absolute, from_hadoop_path
 
@@ -41,23 +42,23 @@ def raw_files(spark: SparkSession, source: SourceSection, places: Collection[str
     return reader.load(_where(absolute(source.uri), places)).select("path", "length")
 
 
-def files_of(spark: SparkSession, batch: DataFrame, stream_id: str) -> list[SizedFile]:
+def files_of(spark: SparkSession, batch: MicroBatch) -> list[SizedFile]:
     """The files of a micro-batch that have at least a byte, as the plan of the query names them.
 
-    Spark has no public name for these. Where the plan is not one of open source Spark, the rows tell; but for these Spark looks
-    at each file once more, and fails where one is not there any more.
+    Spark has no public API for that. Where the plan is not one of open source Spark, the rows are read instead; but for these
+    Spark looks up each file once more, and fails where one is not there any more.
     """
     try:
-        return _planned(spark, stream_id)
+        return files_from_plan(spark, batch)
     except (Py4JError, AttributeError, LookupError) as error:
         log.info("the plan does not name the files, their rows are read: %s", error)
-        return [SizedFile(from_hadoop_path(row["path"]), row["length"]) for row in batch.collect()]
+        return [SizedFile(from_hadoop_path(row["path"]), row["length"]) for row in batch.frame.collect()]
 
 
-def _planned(spark: SparkSession, stream_id: str) -> list[SizedFile]:
+def files_from_plan(spark: SparkSession, batch: MicroBatch) -> list[SizedFile]:
     found = [
         SizedFile(from_hadoop_path(status.getPath().toString()), status.getLen())
-        for leaf in leaves_of(spark, stream_id)
+        for leaf in leaves_of(spark, batch.stream_id)
         for status in scala_list(leaf.relation().location().allFiles())
     ]
     return [file for file in found if file.size]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError, Py4JJavaError
 
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession  # the command line imports this module and no Spark
@@ -47,10 +47,10 @@ def _load(session: SparkSession, name: str, remedy: str) -> None:
         loader.loadClass(name)
     except Py4JError as error:
         said = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
-        raise EnvironmentProblem(f"the class {name} cannot be loaded ({said}): {_what(name)}", remedy) from error
+        raise MissingDependencyError(f"the class {name} cannot be loaded ({said}): {_what(name)}", remedy) from error
 
 
-def missing_class(said: str) -> EnvironmentProblem | None:
+def missing_class(said: str) -> MissingDependencyError | None:
     """What an error of the JVM, with its causes, says of a class that is missing; None where that is not what it is about.
 
     >>> str(missing_class("Caused by: java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found"))
@@ -62,7 +62,7 @@ def missing_class(said: str) -> EnvironmentProblem | None:
     if found is None:
         return None
     name = found[1].replace("/", ".")
-    return EnvironmentProblem(f"the class {name} cannot be loaded: {_what(name)}", HERE)
+    return MissingDependencyError(f"the class {name} cannot be loaded: {_what(name)}", HERE)
 
 
 def _what(name: str) -> str:

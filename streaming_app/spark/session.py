@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import TypeAlias
 
 from pyspark.sql import SparkSession
 
 from streaming_app.config.model import Config
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from streaming_app.spark.jars.needed import jar_settings, packages_of_own, uses_s3
 from streaming_app.spark.java import ensure_java
 from streaming_app.spark.jvm_log import jvm_output_to_log
 from streaming_app.spark.required_classes import require_classes
 from streaming_app.storage.files import Storage
 from streaming_app.storage.private_files import private_directory
+
+Session: TypeAlias = SparkSession
+"""What the rest of the application passes on; only this package calls Spark."""
 
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -53,6 +57,11 @@ LOCAL_SETTINGS = {
 SHORT_JOB_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xss4m"
 
 
+def is_running() -> bool:
+    """Whether this process has a session already."""
+    return SparkSession.getActiveSession() is not None
+
+
 def get_session(config: Config, storage: Storage) -> SparkSession:
     """The session to run with: the one that spark-submit set up, or a local one.
 
@@ -84,7 +93,9 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
         with jvm_output_to_log():
             session = builder.getOrCreate()
     except Exception as error:  # py4j has no narrower class for a JVM that does not come up
-        raise EnvironmentProblem(f"Spark does not start: {error}", "Java must be 17 or 21; the log of Java says more") from error
+        raise MissingDependencyError(
+            f"Spark does not start: {error}", "Java must be 17 or 21; the log of Java says more"
+        ) from error
     session.sparkContext.setLogLevel("ERROR")
     require_classes(session, s3=uses_s3(config), submitted=submitted)
     return session

@@ -1,21 +1,34 @@
-"""Running a streaming query over everything that is available now, and ending with the error that it really met."""
+"""Running a streaming query over everything that is available now, and raising the error that stopped it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.errors import ClickstreamError, SinkError
-from streaming_app.spark.memory import give_back
+from streaming_app.spark.memory import release_memory
 from streaming_app.storage.uris import absolute
 
-Process = Callable[[DataFrame, str, int], None]
-"""Takes a micro-batch, the id of its stream and its number."""
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """A micro-batch that Spark hands out: its frame, its number, and the id of its stream, which belongs to the checkpoint: a new
+    checkpoint counts its batches from 0."""
+
+    frame: DataFrame
+    stream_id: str
+    batch_id: int
+
+    @property
+    def session(self) -> SparkSession:
+        """The session that the query runs with."""
+        return self.frame.sparkSession
 
 
-def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Process) -> None:
+def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Callable[[MicroBatch], None]) -> None:
     """Process what was there at the start in micro-batches; each is recorded in the checkpoint when ``process`` returns.
 
     Raises:
@@ -25,8 +38,8 @@ def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Process) -
 
     def for_each_batch(batch: DataFrame, batch_id: int) -> None:
         try:
-            process(batch, stream_id(batch.sparkSession), batch_id)
-            give_back()
+            process(MicroBatch(batch, _running_query_id(batch.sparkSession), batch_id))
+            release_memory()
         except Exception as error:
             failures.append(error)
             raise
@@ -44,20 +57,19 @@ def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Process) -
         if isinstance(cause, ClickstreamError):
             raise cause from error
         raise SinkError(
-            f"the stream failed: {gist(str(cause))}", "the next run goes on where this one stopped; --debug shows more"
+            f"the stream failed: {error_line(str(cause))}", "the next run goes on where this one stopped; --debug shows more"
         ) from error
 
 
-def gist(message: str) -> str:
-    """The line that says what went wrong: of a worker's error, the one below its traceback, and where it was."""
+def error_line(message: str) -> str:
+    """The line of an error that says what went wrong: of a worker's error, the one below its traceback, and its origin."""
     _, begin, traceback = message.rpartition("Traceback (most recent call last):\n")
     lines = [line.strip() for line in traceback.splitlines() if line[:1].strip()]
     if not lines:
         return message.strip()
-    places = [line for line in lines[1:] if begin and line.startswith("at ")]
-    return f"{lines[0]} ({places[0]})" if places else lines[0]
+    frames = [line for line in lines[1:] if begin and line.startswith("at ")]
+    return f"{lines[0]} ({frames[0]})" if frames else lines[0]
 
 
-def stream_id(spark: SparkSession) -> str:
-    """The id of the running query: it belongs to the checkpoint, so a new checkpoint counts its batches anew."""
+def _running_query_id(spark: SparkSession) -> str:
     return spark.sparkContext.getLocalProperty("sql.streaming.queryId") or ""

@@ -1,4 +1,4 @@
-"""Work for Spark's tasks: groups of files, one group a task, and a Python function that makes bytes of each group."""
+"""Work for Spark's tasks: groups of files, one group a task, and a Python function that returns messages (bytes) for each."""
 
 from __future__ import annotations
 
@@ -7,40 +7,41 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from zipimport import zipimporter
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from streaming_app.spark.memory import give_back
+from streaming_app.spark.memory import release_memory
 
 TASK_BYTES = 64 << 20
 """Stored bytes that one task should read: half a minute of work for a core."""
 
 _SLACK = 0.25
 
+_SCHEMA = pa.schema([("message", pa.binary())])
+
 
 @dataclass(frozen=True, slots=True)
 class SizedFile:
-    """A file to be read; ``tag`` is whatever its reader needs to know besides."""
+    """A file to be read; ``size`` in bytes, as stored."""
 
     uri: str
     size: int
-    tag: str = ""
 
     @property
     def folder(self) -> str:
         return self.uri.rpartition("/")[0]
 
 
-Group = list[SizedFile]
+F = TypeVar("F", bound=SizedFile)
 
 
-def grouped(files: Iterable[SizedFile], cores: int) -> list[Group]:
+def group_by_size(files: Iterable[F], cores: int) -> list[list[F]]:
     """Files in groups of about equal size, neighbours together, cut between folders where that is near enough.
 
-    What was sent at one time lies in one folder: the copies of an event then meet in one task, which is the cheapest
-    place to tell them apart.
+    What was sent at one time lies in one folder: duplicates of an event then meet in one task, where they cost least.
     """
     ordered = sorted(files, key=lambda file: file.uri)
     folders: Counter[str] = Counter()
@@ -48,7 +49,7 @@ def grouped(files: Iterable[SizedFile], cores: int) -> list[Group]:
         folders[file.folder] += file.size
     left = folders.total()  # bytes of the group at hand and of those to come
     count = min(len(ordered), max(cores, math.ceil(left / TASK_BYTES)))
-    groups: list[Group] = []
+    groups: list[list[F]] = []
     taken = 0
     for file in ordered:
         fair = left / (count - len(groups) + 1)
@@ -77,19 +78,24 @@ def forget_zips() -> None:
             del sys.path_importer_cache[path]
 
 
-def run_tasks(spark: SparkSession, groups: Sequence[Group], work: Callable[[Group], Iterable[bytes]]) -> list[bytes]:
-    """Run ``work`` on each group, a task each; everything that it yields, in no order."""
+def parallelism(spark: SparkSession) -> int:
+    """Tasks that the session can run at a time."""
+    return int(spark.sparkContext.defaultParallelism)
+
+
+def run_tasks(spark: SparkSession, groups: Sequence[list[F]], work: Callable[[list[F]], Iterable[bytes]]) -> list[bytes]:
+    """Run ``work`` on each group, a task each; all messages that it yields, in no order."""
     if not groups:
         return []
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch["id"].to_pylist():
-                for made in work(groups[number]):
-                    yield pa.RecordBatch.from_pydict({"made": [made]}, schema=pa.schema([("made", pa.binary())]))
-        give_back()  # else a worker that waits for its next task keeps 300 MB that it does not need
+                for message in work(groups[number]):
+                    yield pa.RecordBatch.from_pydict({"message": [message]}, schema=_SCHEMA)
+        release_memory()  # else a worker that waits for its next task keeps 300 MB that it does not need
         forget_zips()
 
     # A range of n numbers in n partitions: one task for each group, whatever their number.
     numbers = spark.range(0, len(groups), 1, len(groups))
-    return [bytes(row["made"]) for row in numbers.mapInArrow(run, "made binary").collect()]
+    return [bytes(row["message"]) for row in numbers.mapInArrow(run, "message binary").collect()]

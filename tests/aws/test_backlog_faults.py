@@ -10,7 +10,7 @@ import pytest
 from streaming_app.config.read import read_config
 from streaming_app.errors import SourceError
 from streaming_app.storage.s3_objects import MOST_READS, S3Objects
-from submitter.survey import Work, survey
+from submitter.survey import Workload, survey
 from tests.support.checkpoint import COMMIT, file_log, offset_log
 from tests.support.faults import (
     ACCESS_DENIED,
@@ -54,7 +54,7 @@ def service(endpoint: str) -> Iterator[tuple[Faults, str]]:
         yield found
 
 
-def surveyed() -> Work:
+def surveyed() -> Workload:
     return survey(read_config(CONFIG, "test"), S3Objects.connect(), float("inf"))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.commands.erase.command import without_old_versions
+from streaming_app.commands.erase.erase import without_old_versions
 from streaming_app.commands.erase.old_versions import old_versions, removal_days
 from streaming_app.environment import open_lake
 from streaming_app.plugins.load_config import parse_config
@@ -100,8 +100,8 @@ def test_what_may_not_be_read_is_said() -> None:
     with serving(Refusing) as address:
         [found] = old_versions(["s3://secret/lake"], Storage(address, REGION))
     assert found.days is None
-    assert "whether the bucket secret keeps old versions" in found.described
-    assert "s3:GetBucketVersioning" in found.described
+    assert "whether the bucket secret keeps old versions" in found.description
+    assert "s3:GetBucketVersioning" in found.description
 
 
 TODAY = date(2026, 11, 27)

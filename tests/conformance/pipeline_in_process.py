@@ -124,14 +124,14 @@ class Run:
         files = [DataFile(root, file.path, file.partition["app_id"], file.day, True) for file in self.report.of("event")]
         return {lost.file.path: lost.rows["row"].to_pylist() for lost in judge(files, [], left_out, days, Storage()).new}
 
-    def _read(self, table: Table, without: dict[str, list[int]]) -> pa.Table:
-        parts = [self._read_file(table, file, without.get(file.path, [])) for file in self.report.of(table.name)]
+    def _read(self, table: Table, drop_failed: dict[str, list[int]]) -> pa.Table:
+        parts = [self._read_file(table, file, drop_failed.get(file.path, [])) for file in self.report.of(table.name)]
         return pa.concat_tables([table.schema.empty_table(), *parts])
 
-    def _read_file(self, table: Table, file: WrittenFile, without: list[int]) -> pa.Table:
+    def _read_file(self, table: Table, file: WrittenFile, drop_failed: list[int]) -> pa.Table:
         rows = pq.read_table(f"{self.config.table_uri(table.name)}/{file.path}", partitioning=None)
         assert rows.schema.equals(table.file_schema), f"{table.name}: the file's schema is not the contract's"
-        rows = rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows)), pa.int64()), pa.array(without, pa.int64()))))
+        rows = rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows)), pa.int64()), pa.array(drop_failed, pa.int64()))))
         for name in table.partition_by:
             value = pa.scalar(file.partition[name]).cast(table.schema.field(name).type)
             rows = rows.append_column(name, pa.repeat(value, len(rows)))
@@ -147,14 +147,14 @@ def run(files: Iterable[Path], setting: Setting, lake: Path) -> Run:
 
 def users_of(events: pa.Table) -> pa.Table:
     """Rows of ``user``, by way of the states of several parts of the events."""
-    states = pa.concat_tables([user_rows.states_of(part) for part in _parts(events)])
-    return user_rows.rows_of(user_rows.combine_states(states), JOB_ID, CREATED_MS)
+    states = pa.concat_tables([user_rows.aggregate_events(part) for part in _parts(events)])
+    return user_rows.rows_from_aggregates(user_rows.combine_aggregates(states), JOB_ID, CREATED_MS)
 
 
 def sessions_of(events: pa.Table, config: Config) -> pa.Table:
     """Rows of ``session``, by way of the states of several parts of the events; none is stored yet."""
-    states = pa.concat_tables([session_rows.states_of(part, config.sessions) for part in _parts(events)])
-    rows = session_rows.rows_of(session_rows.with_stored(states), config.sessions, CREATED_MS)
+    states = pa.concat_tables([session_rows.aggregate_events(part, config.sessions) for part in _parts(events)])
+    rows = session_rows.rows_from_aggregates(session_rows.mark_as_new(states), config.sessions, CREATED_MS)
     return rows.select(TABLES["session"].schema.names)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from streaming_app.spark.jars.folder import complete
 from streaming_app.spark.jars.lock import Jar, faults, sha256_of
 from tests.support.jar_mirror import JarMirror, jar_mirror
@@ -134,7 +134,7 @@ def test_what_cannot_be_had_is_said_in_one_line(
         folder = mirror.settings / "jars"
     else:
         monkeypatch.setenv("CLICKSTREAM_IVY_SETTINGS", "/nowhere.xml")
-    with pytest.raises(EnvironmentProblem) as problem:
+    with pytest.raises(MissingDependencyError) as problem:
         complete(jars)
     said = str(problem.value)
     assert f"jars are missing in {folder}: org.example_part-0_2.13-1.0.jar is not there" in said

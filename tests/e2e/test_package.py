@@ -23,7 +23,7 @@ from streaming_app.deploy.build import build, check_fits
 from streaming_app.deploy.manifest import Made
 from streaming_app.deploy.project import unpack_project
 from streaming_app.deploy.target import Target
-from streaming_app.errors import ConfigError, EnvironmentProblem
+from streaming_app.errors import ConfigError, MissingDependencyError
 from tests.support.package import ELSEWHERE, HERE, PYTHON, Package, made_in_checkout, skip_without_uv
 
 ELF_MACHINES = {"arm64": 183, "x86_64": 62}
@@ -165,8 +165,8 @@ def test_the_submitter_imports_with_what_lambda_has(here: Package, image: list[s
     ("added", "error", "says"),
     [
         ("examples/nothing", ConfigError, "--with examples/nothing: no folder with a pyproject.toml and no wheel"),
-        ("pandas<2", EnvironmentProblem, "pandas"),
-        ("antlr4-python3-runtime==4.9.3", EnvironmentProblem, "antlr4-python3-runtime==4.9.3 has no usable wheels"),
+        ("pandas<2", MissingDependencyError, "pandas"),
+        ("antlr4-python3-runtime==4.9.3", MissingDependencyError, "antlr4-python3-runtime==4.9.3 has no usable wheels"),
     ],
     ids=["not there", "at odds with the lock file", "without a wheel"],
 )
@@ -185,7 +185,9 @@ def test_what_cannot_be_added_is_named(added: str, error: type[Exception], says:
 def test_a_function_beyond_lambdas_limit_is_refused(over: int, tmp_path: Path) -> None:
     made = Made(tmp_path / "submitter.zip", 262_144_000 + over, Target("arm64", PYTHON), {"pyarrow": "26.0.1"})
     refused = (
-        pytest.raises(EnvironmentProblem, match=r"submitter\.zip would be 262,144,001 bytes unpacked") if over else nullcontext()
+        pytest.raises(MissingDependencyError, match=r"submitter\.zip would be 262,144,001 bytes unpacked")
+        if over
+        else nullcontext()
     )
     with refused:
         check_fits(made)
@@ -196,6 +198,6 @@ def test_missing_uv_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.delenv("UV", raising=False)
     monkeypatch.setattr(uv, "CHECKOUT", tmp_path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(EnvironmentProblem, match="uv is missing") as raised:
+    with pytest.raises(MissingDependencyError, match="uv is missing") as raised:
         uv.find_uv()
     assert raised.value.hint == "pip install uv"

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app import pipeline
 from streaming_app.lake.lake import Lake
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import TABLES
 from streaming_app.storage.files import Storage
@@ -34,7 +34,7 @@ class Job:
         self.lake = Lake(self.config.sink.uri, Storage())
 
     def run(self) -> Summary:
-        self.runs.append(pipeline.run(self.config, LogLines(), f"job-{len(self.runs)}"))
+        self.runs.append(pipeline.run(self.config, LogProgress(), f"job-{len(self.runs)}"))
         return self.runs[-1]
 
     def copied(self, folder: Path) -> Job:

@@ -10,15 +10,11 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.commands.backfill import backfill, planned
+from streaming_app.commands import backfill, rebuild, replay, reprocess
 from streaming_app.commands.check.checks import check_tables
 from streaming_app.commands.days import Days
-from streaming_app.commands.rebuild import rebuild
-from streaming_app.commands.replay.command import Wanted, replay
-from streaming_app.commands.replay.command import planned as replay_planned
-from streaming_app.commands.reprocess.command import reprocess
-from streaming_app.metrics.progress import LogLines
-from streaming_app.metrics.step_progress import LogSteps
+from streaming_app.commands.replay import QuarantineFilter
+from streaming_app.metrics.progress import LogProgress
 from tests.spark.job import Job
 from tests.spark.test_crash import QUARANTINE, write_first, write_second
 from tests.support.raw import NOW, event, line, write
@@ -41,12 +37,12 @@ def clean(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
 def test_backfill_before_between_and_after_ordinary_runs(clean: Job, spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path, APPS)
     write_first(tmp_path / "raw")
-    assert planned(job.config, DAY).files == 1
-    first = backfill(job.config, DAY, LogLines())
+    assert backfill.plan(job.config, DAY).files == 1
+    first = backfill.run(job.config, DAY, LogProgress())
     assert first.counts["duplicate"] == 0
     write_second(tmp_path / "raw")
     job.run()
-    again = backfill(job.config, DAY, LogLines())
+    again = backfill.run(job.config, DAY, LogProgress())
     assert again.counts["received"] == again.counts["duplicate"] > 0
     assert job.derived_tables() == clean.derived_tables()
     assert job.query(QUARANTINE) == clean.query(QUARANTINE)
@@ -57,7 +53,7 @@ def test_backfill_before_between_and_after_ordinary_runs(clean: Job, spark: Spar
 
 def test_rebuild_is_what_derive_has_made(clean: Job) -> None:
     before = clean.derived_tables()
-    made = rebuild(clean.config, ("user", "session"), LogLines())
+    made = rebuild.run(clean.config, ("user", "session"), LogProgress())
     assert made == {name: len(before[name]) for name in ("user", "session")}
     assert clean.derived_tables() == before
     write(clean.folder / "raw", "later.gz", line(event("a")))
@@ -83,15 +79,15 @@ def test_replay_lands_once_what_passes_now(spark: SparkSession, tmp_path: Path) 
         job.run()
     before = strict.query("SELECT * FROM quarantine")
     strict.config = lenient.config.model_copy(update={"sink": strict.config.sink, "source": strict.config.source})
-    everything = Wanted()
-    told = replay_planned(strict.config, everything)
-    done = replay(strict.config, everything, LogLines())
+    everything = QuarantineFilter()
+    told = replay.plan(strict.config, everything)
+    done = replay.run(strict.config, everything, LogProgress())
     assert told["pass"] == done["resolved"] == done["written"] > 0
     assert strict.derived_tables() == lenient.derived_tables()
     left = strict.query("SELECT reason, source_line, raw FROM quarantine WHERE resolved_time IS NULL ORDER BY ALL")
     assert left == lenient.query(QUARANTINE)
     assert len(strict.query("SELECT * FROM quarantine")) == len(before)
-    assert replay(strict.config, everything, LogLines())["resolved"] == 0
+    assert replay.run(strict.config, everything, LogProgress())["resolved"] == 0
     assert strict.derived_tables() == lenient.derived_tables()
     strict.run()
     assert strict.derived_tables() == lenient.derived_tables()
@@ -102,9 +98,9 @@ def test_replay_takes_only_what_is_asked_for(spark: SparkSession, tmp_path: Path
     mixed(tmp_path / "raw")
     job.run()
     job.config = job.config.model_copy(update={"rules": job.config.rules.model_copy(update={"freshness_hours": 240})})
-    assert replay(job.config, Wanted(("unknown_app",)), LogLines())["resolved"] == 0
-    assert replay(job.config, Wanted(app_id="blog"), LogLines())["resolved"] == 0
-    assert replay(job.config, Wanted(("too_late",)), LogLines())["resolved"] == 1
+    assert replay.run(job.config, QuarantineFilter(("unknown_app",)), LogProgress())["resolved"] == 0
+    assert replay.run(job.config, QuarantineFilter(app_id="blog"), LogProgress())["resolved"] == 0
+    assert replay.run(job.config, QuarantineFilter(("too_late",)), LogProgress())["resolved"] == 1
 
 
 def test_replay_of_a_payload_that_failed_as_a_whole(spark: SparkSession, tmp_path: Path) -> None:
@@ -115,7 +111,7 @@ def test_replay_of_a_payload_that_failed_as_a_whole(spark: SparkSession, tmp_pat
     job.run()
     assert [row["reason"] for row in job.query("SELECT reason FROM quarantine")] == ["too_large"]
     job.config = job.config.model_copy(update={"limits": job.config.limits.model_copy(update={"max_events_per_request": 10})})
-    done = replay(job.config, Wanted(), LogLines())
+    done = replay.run(job.config, QuarantineFilter(), LogProgress())
     assert (done["resolved"], done["written"]) == (1, 2)
     rows = job.query("SELECT reason, raw, resolved_time IS NULL AS open FROM quarantine ORDER BY open")
     assert [(row["reason"], row["open"]) for row in rows] == [("too_large", False), ("malformed_event", True)]
@@ -174,15 +170,15 @@ def test_reprocess_is_a_clean_run_with_todays_rules(
     old.config = todays
     write_second(old.folder / "raw")
     old.run()
-    done = reprocess(old.config, days, LogLines())
+    done = reprocess.run(old.config, days, LogProgress())
     assert days is not WEEK or done["days"] == 14
     assert old.derived_tables() == tables[1]
     assert old.query(f"{QUARANTINE[: QUARANTINE.index('ORDER')]} WHERE resolved_time IS NULL ORDER BY ALL") == new.query(
         QUARANTINE
     )
-    assert [found.name for found in check_tables(old.config, 100, LogSteps()) if found.problems] == []
+    assert [found.name for found in check_tables(old.config, 100, LogProgress()) if found.problems] == []
     old.run()
-    again = reprocess(old.config, days, LogLines())
+    again = reprocess.run(old.config, days, LogProgress())
     assert (again["resolved"], again["quarantined"], again["kept"]) == (0, 0, 0)
     assert old.derived_tables() == tables[1]
 
@@ -201,7 +197,7 @@ def test_reprocess_leaves_other_raw_files_alone(spark: SparkSession, tmp_path: P
     path.rename(other)
     job.run()
     job.config = job.config.model_copy(update={"project_id": "renamed"})
-    reprocess(job.config, DAY, LogLines())
+    reprocess.run(job.config, DAY, LogProgress())
     projects = job.query("SELECT event_id, project_id, count(*) AS n FROM event GROUP BY ALL")
     assert {row["n"] for row in projects} == {1}
     assert {row["event_id"] for row in projects if row["project_id"] == "test"} == {"first", "own"}
@@ -213,7 +209,7 @@ def test_events_whose_raw_file_is_gone_stay(spark: SparkSession, tmp_path: Path)
     job.run()
     before = job.derived_tables()
     next((tmp_path / "raw").rglob("a.gz")).unlink()
-    done = reprocess(job.config, WEEK, LogLines())
+    done = reprocess.run(job.config, WEEK, LogProgress())
     assert done["kept"] > 0
     assert done["before"] == done["after"]
     assert job.derived_tables() == before

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.derive import new_files, states
-from streaming_app.spark import tasks
+from streaming_app.derive import aggregates
+from streaming_app.spark import table_stream, tasks
 from tests.spark.job import Job
 from tests.support.digest import TABLES, digest, make_input, recorded
 
 pytestmark = pytest.mark.spark
 
-SMALL = {(tasks, "TASK_BYTES"): 20_000, (new_files, "BATCH_BYTES"): 1, (states, "PART_ROWS"): 50}
+SMALL = {(tasks, "TASK_BYTES"): 20_000, (table_stream, "BATCH_BYTES"): 1, (aggregates, "PART_ROWS"): 50}
 SETTINGS: dict[str, tuple[dict[str, Any], dict[tuple[Any, str], int]]] = {
     "as shipped": ({}, {}),
     "little at a time": ({"max_files_per_batch": 3}, SMALL),

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.commands.erase.command import erase, links_of, planned
+from streaming_app.commands import erase
 from streaming_app.commands.erase.person import Person
 from streaming_app.errors import ConfigError
 from streaming_app.lake.query import query
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
 from tests.spark.job import Job
 from tests.spark.test_crash import changes
@@ -65,9 +65,9 @@ def others_rows(job: Job) -> dict[str, list[dict[str, Any]]]:
 def test_by_pseudonymous_id(mode: Any, job: Job) -> None:
     before, kept = job.derived_tables(), others_rows(job)
     person = Person("shop", user_pseudo_id=X)
-    told = planned(job.config, person, raw=True)
+    told = erase.plan(job.config, person, raw=True)
     assert everything(job).count(X) > 5
-    done = erase(job.config, person, mode, LogLines(), raw=True)
+    done = erase.run(job.config, person, mode, LogProgress(), raw=True)
     assert {name: done[name] for name in told} == told
     assert (done["event"], done["item"], done["quarantine"], done["remaining"]) == (3, 1, 2, 0)
     assert (done["raw_files"], done["raw_unreadable"]) == (3, 0)
@@ -82,7 +82,7 @@ def test_by_pseudonymous_id(mode: Any, job: Job) -> None:
         assert {row["event_name"] for row in anonymous} == {"_page_view"}
         assert [row for row in anonymous if row["user_id"] or row["custom_parameters_json_str"] or row["device_ua"]] == []
         assert len(job.rows("session", "user_pseudo_id LIKE 'erased-%'")) == 1
-    again = erase(job.config, person, mode, LogLines(), raw=True)
+    again = erase.run(job.config, person, mode, LogProgress(), raw=True)
     assert {name: again[name] for name in ("event", "item", "change", "quarantine", "raw_lines")} == dict.fromkeys(
         ("event", "item", "change", "quarantine", "raw_lines"), 0
     )
@@ -90,7 +90,7 @@ def test_by_pseudonymous_id(mode: Any, job: Job) -> None:
 
 def test_raw_files_can_be_read_again(job: Job, tmp_path: Path) -> None:
     """What is left of them makes the tables that are left; a run does not take them for new files."""
-    erase(job.config, Person("shop", user_pseudo_id=X), "delete", LogLines(), raw=True)
+    erase.run(job.config, Person("shop", user_pseudo_id=X), "delete", LogProgress(), raw=True)
     assert job.run().counts["files"] == 0
     fresh = Job(tmp_path / "fresh", APPS)
     fresh.config = job.config.model_copy(update={"sink": fresh.config.sink})
@@ -101,13 +101,13 @@ def test_raw_files_can_be_read_again(job: Job, tmp_path: Path) -> None:
 
 
 def test_by_login_id_other_people_of_a_shared_device_stay(job: Job) -> None:
-    links = links_of(job.config, Person("shop", user_id=Y))
+    links = erase.find_linked_ids(job.config, Person("shop", user_id=Y))
     assert {link.user_pseudo_id: (link.with_login, link.anonymous, link.other_logins) for link in links} == {
         X: (1, 2, 0),
         "u-shared": (1, 1, 1),
     }
     listed = [link.user_pseudo_id for link in links]
-    done = erase(job.config, Person("shop", user_id=Y), "delete", LogLines(), listed=listed, confirmed="--yes")
+    done = erase.run(job.config, Person("shop", user_id=Y), "delete", LogProgress(), listed=listed, confirmed="--yes")
     assert (done["remaining"], done["linked_ids"], done["linked_ids_left"], done["confirmed"]) == (0, 2, 0, "--yes")
     [row] = job.query("SELECT arguments, result FROM operation WHERE status = 'done'")
     assert (json.loads(row["arguments"])["linked"], json.loads(row["result"])["linked_ids"]) == ("listed", 2)
@@ -119,9 +119,9 @@ def test_by_login_id_other_people_of_a_shared_device_stay(job: Job) -> None:
 def test_by_login_id_alone(job: Job) -> None:
     """A login that was linked to the id of another person takes no rows of theirs along."""
     person = Person("shop", user_id=Y)
-    assert planned(job.config, person, raw=True, linked="none")["event"] == 2
+    assert erase.plan(job.config, person, raw=True, linked="none")["event"] == 2
     before = job.rows("event", "user_id IS NULL")
-    done = erase(job.config, person, "delete", LogLines(), raw=True, linked="none", listed=[])
+    done = erase.run(job.config, person, "delete", LogProgress(), raw=True, linked="none", listed=[])
     assert (done["event"], done["remaining"], done["linked_ids"], done["linked_ids_left"]) == (2, 0, 0, 2)
     assert job.rows("event", "user_id IS NULL") == before
     assert Y not in everything(job)
@@ -131,7 +131,7 @@ def test_by_login_id_alone(job: Job) -> None:
 
 def test_another_app_is_another_person(job: Job) -> None:
     assert X in everything(job, "sensors")
-    done = erase(job.config, Person("sensors", user_pseudo_id=X), "anonymise", LogLines())
+    done = erase.run(job.config, Person("sensors", user_pseudo_id=X), "anonymise", LogProgress())
     assert (done["event"], done["change"]) == (0, 1)
     assert f'"{X}"' not in everything(job, "sensors")
     assert len(job.rows("event", f"user_pseudo_id = '{X}'")) == 3
@@ -140,11 +140,11 @@ def test_another_app_is_another_person(job: Job) -> None:
 
 def test_the_audit_does_not_name_the_person(job: Job) -> None:
     person = Person("shop", user_pseudo_id=X)
-    done = erase(job.config, person, "delete", LogLines())
+    done = erase.run(job.config, person, "delete", LogProgress())
     rows = job.query("SELECT * FROM operation ORDER BY created_time")
     assert [row["status"] for row in rows] == ["started", "done"]
     assert X not in json.dumps(rows, default=str)
-    assert json.loads(rows[1]["arguments"])["person"] == done["person"] == planned(job.config, person, raw=False)["person"]
+    assert json.loads(rows[1]["arguments"])["person"] == done["person"] == erase.plan(job.config, person, raw=False)["person"]
     assert rows[0]["arguments"] == rows[1]["arguments"]
     assert not [
         path for path in (job.folder / "lake/_checkpoints").rglob("*") if path.is_file() and X in path.read_text(errors="ignore")

@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.commands.backfill import backfill
-from streaming_app.commands.erase.command import erase
+from streaming_app.commands import backfill, erase, rebuild, replay, reprocess
 from streaming_app.commands.erase.person import Person
-from streaming_app.commands.rebuild import rebuild
-from streaming_app.commands.replay.command import Wanted, replay
-from streaming_app.commands.reprocess.command import reprocess
-from streaming_app.metrics.progress import LogLines
+from streaming_app.commands.replay import QuarantineFilter
+from streaming_app.metrics.progress import LogProgress
 from tests.spark.conftest import FAST
 from tests.spark.job import Job
 from tests.spark.test_again import DAY, with_rules
@@ -69,21 +66,23 @@ def with_trusted_clocks(job: Job) -> None:
 
 COMMANDS = {
     "backfill": Command(
-        lambda job: backfill(job.config, DAY, LogLines()),
+        lambda job: backfill.run(job.config, DAY, LogProgress()),
         OF_DAY,
         ("after commit run_metrics",),
         prepare=lambda _: None,
     ),
     "reprocess": Command(
-        lambda job: reprocess(job.config, DAY, LogLines()),
+        lambda job: reprocess.run(job.config, DAY, LogProgress()),
         OF_DAY,
         ("after commit change", "after commit item"),
         with_trusted_clocks,
     ),
-    "replay": Command(lambda job: replay(job.config, Wanted(), LogLines()), (), ("after commit event",), with_strict_rules),
-    "rebuild": Command(lambda job: rebuild(job.config, ("user", "session"), LogLines()), (), ("after commit user",)),
+    "replay": Command(
+        lambda job: replay.run(job.config, QuarantineFilter(), LogProgress()), (), ("after commit event",), with_strict_rules
+    ),
+    "rebuild": Command(lambda job: rebuild.run(job.config, ("user", "session"), LogProgress()), (), ("after commit user",)),
     "erase": Command(
-        lambda job: erase(job.config, Person("shop", "u-1"), "delete", LogLines(), raw=True),
+        lambda job: erase.run(job.config, Person("shop", "u-1"), "delete", LogProgress(), raw=True),
         ("--app", "shop", "--user-pseudo-id", "u-1", "--raw"),
         ("after commit item",),
         as_new=False,

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.commands.rebuild import rebuild
-from streaming_app.commands.reprocess.command import reprocess
+from streaming_app.commands import rebuild, reprocess
 from streaming_app.errors import SinkError
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from tests.spark.job import Job
 from tests.spark.test_again import DAY
 from tests.spark.test_crash import write_first, write_second
@@ -57,7 +56,7 @@ def test_a_lake_of_layout_1_goes_on(once_run: Job, always_new: Job) -> None:
     write_second(once_run.folder / "raw")
     once_run.run()
     assert once_run.derived_tables() == always_new.derived_tables()
-    assert rebuild(once_run.config, ("user", "session"), LogLines())["user"] > 0
+    assert rebuild.run(once_run.config, ("user", "session"), LogProgress())["user"] > 0
     assert once_run.derived_tables() == always_new.derived_tables()
 
 
@@ -70,7 +69,7 @@ def test_columns_that_event_and_change_get_while_derive_goes_on(once_run: Job, a
     assert known(once_run.derived_tables()) == known(always_new.derived_tables())
     old = once_run.rows("event", "event_id = 'a'")
     assert [{name: row[name] for name in FEWER["event"]} for row in old] == [dict.fromkeys(FEWER["event"])]
-    reprocess(once_run.config, DAY, LogLines())
+    reprocess.run(once_run.config, DAY, LogProgress())
     assert once_run.derived_tables() == always_new.derived_tables()
 
 
@@ -90,7 +89,7 @@ def test_an_older_version_died_before_derive_had_read_its_files(
     without(tmp_path / "lake", FEWER)
     job.run()
     made = job.derived_tables()
-    rebuild(job.config, ("user", "session"), LogLines())
+    rebuild.run(job.config, ("user", "session"), LogProgress())
     assert job.derived_tables() == made
     assert [len(made[name]) for name in ("user", "session", "item_attributes")] == [3, 4, 1]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from py4j.protocol import Py4JError
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
-from streaming_app.derive import new_files
-from streaming_app.derive.new_files import told_by_rows
+from streaming_app.spark import table_stream
+from streaming_app.spark.streams import MicroBatch
 from tests.spark.job import Job
 from tests.support.raw import event, line, write
 from tests.support.sources import APPS
@@ -18,16 +18,16 @@ from tests.support.sources import APPS
 pytestmark = pytest.mark.spark
 
 
-def by_path(files: new_files.NewFiles) -> dict[str, list[tuple[str, str]]]:
-    return {table: sorted((file.uri, file.tag) for file in found) for table, found in files.items()}
+def by_path(files: table_stream.NewFiles) -> dict[str, list[tuple[str, str]]]:
+    return {table: sorted((file.uri, file.app_id) for file in found) for table, found in files.items()}
 
 
 def test_the_plan_names_what_the_rows_tell(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a first run, and of a second whose ``change`` has no news."""
-    told: list[tuple[new_files.NewFiles, new_files.NewFiles]] = []
+    told: list[tuple[table_stream.NewFiles, table_stream.NewFiles]] = []
 
-    def both(spark: SparkSession, batch: DataFrame, stream_id: str) -> new_files.NewFiles:
-        told.append((new_files.planned(spark, stream_id), told_by_rows(batch)))
+    def both(spark: SparkSession, batch: MicroBatch) -> table_stream.NewFiles:
+        told.append((table_stream.files_from_plan(spark, batch), table_stream.files_from_rows(batch)))
         return told[-1][0]
 
     monkeypatch.setattr("streaming_app.derive.stream.files_of", both)
@@ -55,7 +55,7 @@ def test_another_kind_of_plan(error: Exception, spark: SparkSession, tmp_path: P
 
     job = Job(tmp_path)
     write(tmp_path / "raw", "a.gz", line(event("a"), event("b")))
-    monkeypatch.setattr(new_files, "planned", refuse)
+    monkeypatch.setattr(table_stream, "files_from_plan", refuse)
     job.run()
     [session] = job.rows("session")
     assert session["event_count"] == 2

@@ -9,12 +9,11 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 
+from streaming_app.commands import optimize, vacuum
 from streaming_app.commands.check.checks import check_tables
 from streaming_app.commands.doctor.doctor import diagnose
 from streaming_app.commands.doctor.finding import Finding
-from streaming_app.commands.maintain import compaction
-from streaming_app.commands.maintain.optimize import optimize, planned
-from streaming_app.commands.maintain.vacuum import check, vacuum
+from streaming_app.lake import maintenance
 from streaming_app.model.tables import TABLES
 from tests.spark.job import Job
 from tests.spark.test_crash import write_first, write_second
@@ -39,15 +38,16 @@ def odd(event_id: str) -> bytes:
 
 def tidy(job: Job) -> None:
     """Merge whatever can be, and delete all that is not live."""
-    optimize(job.config, TABLES.values(), QUIET)
-    assert {each.table.name for each in planned(job.lake, TABLES.values())} <= {"operation"}  # where it says that it is done
-    check(job.config, job.lake, 24 * 7)
-    vacuum(job.config, 0, QUIET)
+    optimize.run(job.config, TABLES.values(), QUIET)
+    due = {each.table.name for each in optimize.plan(job.lake, TABLES.values())}
+    assert due <= {"operation"}  # which has the row that optimize has ended
+    vacuum.check_safe(job.config, job.lake, 24 * 7)
+    vacuum.run(job.config, 0, QUIET)
 
 
 @pytest.fixture
 def everything_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "WORTHWHILE", 1)
+    monkeypatch.setattr(maintenance, "MIN_FILES_SAVED", 1)
 
 
 def test_the_job_goes_on(spark: SparkSession, tmp_path: Path, everything_is_due: None) -> None:
@@ -58,7 +58,7 @@ def test_the_job_goes_on(spark: SparkSession, tmp_path: Path, everything_is_due:
             write(job.folder / "raw", f"odd-{number}.gz", odd(f"o-{number}"))
         # Merged before derive has seen them, too: it reads the files that they were merged from.
         _ingest_only(tidied)
-        optimize(tidied.config, TABLES.values(), QUIET)
+        optimize.run(tidied.config, TABLES.values(), QUIET)
         tidied.run()
         tidy(tidied)
         assert tidied.run().batches == 0

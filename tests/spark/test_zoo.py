@@ -7,14 +7,16 @@ import os
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import unprocessed
-from streaming_app.commands.replay.command import Wanted, replay
+from streaming_app.commands import replay
+from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.errors import SinkError
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.spark import raw_file_stream
+from streaming_app.spark.streams import MicroBatch
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.uris import from_hadoop_path
@@ -108,9 +110,9 @@ def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
 def test_the_plan_names_what_the_rows_tell(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[list[SizedFile], list[SizedFile]]] = []
 
-    def both(spark: SparkSession, batch: DataFrame, stream_id: str) -> list[SizedFile]:
-        rows = [SizedFile(from_hadoop_path(row["path"]), row["length"]) for row in batch.collect()]
-        told.append((raw_file_stream._planned(spark, stream_id), rows))
+    def both(spark: SparkSession, batch: MicroBatch) -> list[SizedFile]:
+        rows = [SizedFile(from_hadoop_path(row["path"]), row["length"]) for row in batch.frame.collect()]
+        told.append((raw_file_stream.files_from_plan(spark, batch), rows))
         return told[-1][0]
 
     monkeypatch.setattr("streaming_app.ingest.stream.files_of", both)
@@ -131,8 +133,8 @@ def test_a_file_that_vanishes_between_listing_and_reading(
     """What Spark has planned is gone when the tasks open it; the next run is not in its way."""
     planned = raw_file_stream.files_of
 
-    def then_gone(spark: SparkSession, batch: DataFrame, stream_id: str) -> list[SizedFile]:
-        found = planned(spark, batch, stream_id)
+    def then_gone(spark: SparkSession, batch: MicroBatch) -> list[SizedFile]:
+        found = planned(spark, batch)
         (tmp_path / "raw/year=2026/month=05/a.gz").unlink()
         return found
 
@@ -168,7 +170,7 @@ def test_a_file_that_kills_its_task(spark: SparkSession, killing: Job, tmp_path:
     assert (summary.counts["files"], summary.set_aside) == (3, 1)
 
     put(tmp_path, bad)
-    result = replay(killing.config, Wanted(reasons=("unreadable_file",)), LogLines())
+    result = replay.run(killing.config, QuarantineFilter(reasons=("unreadable_file",)), LogProgress())
     assert (result["tried"], result["resolved"], result["written"]) == (1, 1, 1)
     assert quarantined(killing) == {}
     assert read(killing) == set(names)

@@ -9,15 +9,15 @@ from typing import Any
 
 from streaming_app.commands.days import Days
 from streaming_app.commands.operation import Operation
-from streaming_app.commands.reprocess.affected import affected_of, in_this_process
-from streaming_app.commands.reprocess.command import exchange
+from streaming_app.commands.reprocess.affected_rows import find_affected_files, in_this_process
+from streaming_app.commands.reprocess.reprocess import swap_days
 from streaming_app.commands.reprocess.requarantine import requarantine
 from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
 from tests.support.lake import LocalPipeline
 
 
-def shadow_of(pipeline: LocalPipeline, raw_files: Iterable[Path]) -> LocalPipeline:
+def open_shadow(pipeline: LocalPipeline, raw_files: Iterable[Path]) -> LocalPipeline:
     """The raw files by the lake's configuration of now, in batches of one file; files that it has already are not read again."""
     shadow = LocalPipeline(pipeline.folder / "shadow", pipeline.extra, stream_id="shadow")
     shadow.config = with_config(pipeline.config, sink=shadow.config.sink)
@@ -35,15 +35,15 @@ def reprocess_here(
 ) -> Operation:
     """What ``reprocess`` does once it knows its raw files."""
     shutil.rmtree(pipeline.folder / "shadow", ignore_errors=True)
-    shadow = shadow_of(pipeline, raw_files)
+    shadow = open_shadow(pipeline, raw_files)
     change_shadow(shadow)
-    return exchange_here(pipeline, shadow, raw_files, days)
+    return swap_here(pipeline, shadow, raw_files, days)
 
 
-def exchange_here(pipeline: LocalPipeline, shadow: LocalPipeline, raw_files: list[Path], days: Days) -> Operation:
+def swap_here(pipeline: LocalPipeline, shadow: LocalPipeline, raw_files: list[Path], days: Days) -> Operation:
     this = Operation("reprocess", pipeline.config, pipeline.lake)
-    affected = affected_of(shadow.lake, map(str, raw_files), *days.span_ms)
-    exchange(this, shadow.config, shadow.lake, affected, frozenset(days), f"{pipeline.folder}/shadow/days.json", in_this_process)
+    affected = find_affected_files(shadow.lake, map(str, raw_files), *days.span_ms)
+    swap_days(this, shadow.config, shadow.lake, affected, frozenset(days), f"{pipeline.folder}/shadow/days.json", in_this_process)
     rebuild_stale_users(pipeline.config, pipeline.lake, this.job_id)
     requarantine(this, shadow.lake, affected.raw_files)
     return this

@@ -7,7 +7,7 @@ import sys
 
 import pyarrow as pa
 
-from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.tables import RUN_METRICS
@@ -22,9 +22,9 @@ def main(lake: str, endpoint: str, region: str) -> None:
     for number in range(COMMITS):
         writer = PartitionWriter(RUN_METRICS, lake.uri(RUN_METRICS), lake.storage, "x")
         writer.add(pa.Table.from_pylist([{"batch_id": number}], schema=RUN_METRICS.schema))
-        rewrite = Rewrite(writer.close(), live_files(lake.open(RUN_METRICS)), [])
-        assert commit(lake.open(RUN_METRICS), RUN_METRICS, rewrite, "stream", number)
-        assert not commit(lake.open(RUN_METRICS), RUN_METRICS, rewrite, "stream", number)
+        change = TableChange(writer.close(), live_files(lake.open(RUN_METRICS)), [])
+        assert commit(lake, RUN_METRICS, change, TransactionId("stream", number))
+        assert not commit(lake, RUN_METRICS, change, TransactionId("stream", number))
 
 
 if __name__ == "__main__":

@@ -14,22 +14,22 @@ from typing import Any
 import pyarrow as pa
 
 from streaming_app.config.model import Config
-from streaming_app.derive.new_files import NewFiles
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.derive.stream import apply_states, compute_states
+from streaming_app.derive.stream import compute_aggregates, merge_aggregates
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
-from streaming_app.ingest.commit.commit import commit_batch, is_committed
-from streaming_app.ingest.commit.recovery import roll_back_torn_batch
+from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
+from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
 from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.ingest.task_report import merge_reports
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.duckdb import query_on_all_cores
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.query import dataset
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT, TABLES
 from streaming_app.plugins.load_config import parse_config
-from streaming_app.spark.tasks import SizedFile
+from streaming_app.spark.table_stream import NewFiles, TableFile
 from streaming_app.storage.files import Storage
 
 # What differs between two runs over the same requests, however they are split: where a copy was read, and when.
@@ -79,8 +79,8 @@ class LocalPipeline:
     def ingest_again(self, *paths: Path, tasks: int = 1) -> dict[str, Any]:
         """The same micro-batch number once more, as after a crash."""
         batch = Batch(self.config, self.lake.storage, self.stream_id, self._batch, "test-job", self.created_ms, "all")
-        roll_back_torn_batch(self.config, self.lake)
-        if is_committed(batch, self.lake):
+        roll_back_incomplete_batch(self.config, self.lake)
+        if passed_commit_point(batch, self.lake):
             return {}
         parts = [[str(path) for path in paths[start::tasks]] for start in range(tasks)]
         report = merge_reports(FileProcessor(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
@@ -94,12 +94,12 @@ class LocalPipeline:
             live = {file.path: file for file in live_files(self.lake.open(table))}
             new = [file for path, file in live.items() if path not in self._derived.get(table.name, set())]
             files[table.name] = [
-                SizedFile(f"{self.lake.uri(table)}/{each.path}", each.size, each.partition["app_id"]) for each in new
+                TableFile(f"{self.lake.uri(table)}/{each.path}", each.size, table.name, each.partition["app_id"]) for each in new
             ]
             self._derived[table.name] = set(live)
         summary = Summary("test-job")
-        made = list(compute_states(self.lake.storage, self.config, files[EVENT.name]))
-        apply_states(made, files, self.config, self.lake, summary, ("test-derive", self._batch))
+        made = list(compute_aggregates(self.lake.storage, self.config, files[EVENT.name]))
+        merge_aggregates(made, files, self.config, self.lake, summary, TransactionId("test-derive", self._batch))
         summary.keys_set_aside += len(rebuild_stale_users(self.config, self.lake, "test-job"))
         return summary
 

@@ -16,7 +16,7 @@ import pytest
 
 from streaming_app.deploy import uv
 from streaming_app.deploy.target import Target
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 
 ROOT = Path(__file__).parents[2]
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"  # so that this interpreter can load what is compiled
@@ -55,7 +55,7 @@ class Package:
 def skip_without_uv() -> None:
     try:
         uv.find_uv()
-    except EnvironmentProblem as error:
+    except MissingDependencyError as error:
         pytest.skip(f"NO PACKAGE WAS MADE: {error}; {error.hint}")
 
 

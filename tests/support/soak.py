@@ -9,9 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from streaming_app.commands.maintain.optimize import optimize
+from streaming_app.commands import optimize
 from streaming_app.lake.lake import live_files
-from streaming_app.metrics.step_progress import LogSteps
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
 from tests.spark.job import Job
 from tests.support.killed import life_of, other_process_is_dead
@@ -91,7 +91,7 @@ class Soak:
         return f"u-{self.chance.randint(0, USERS)}"
 
     def _optimize(self) -> None:
-        optimize(self.job.config, TABLES.values(), LogSteps())
+        optimize.run(self.job.config, TABLES.values(), LogProgress())
         for table in TABLES.values():
             files = Counter(tuple(file.partition.items()) for file in live_files(self.job.lake.open(table)))
             self.most_files = max(self.most_files, *files.values(), 0)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from streaming_app.backlog.derive_log import DERIVED_FROM
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.lake.lake import live_files
-from streaming_app.metrics.step_progress import LogSteps
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
 from tests.support.lake import ALL_TABLES, LINEAGE, LocalPipeline
 from tests.support.raw import NOW, event, line, write
@@ -21,7 +21,7 @@ ODD = "my shop/é'%2F"
 """An app whose id no folder can be named after as it is."""
 APPS = f"  {json.dumps(ODD)}: {{transformer: clickstream_sdk}}\n  sensors: {{transformer: sensors_data}}\n"
 HOURS = 6
-QUIET = LogSteps()
+QUIET = LogProgress()
 LOGS = ("operation",)
 """Tables in which a command itself leaves rows."""
 

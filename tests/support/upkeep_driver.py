@@ -11,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from streaming_app.commands import operation
-from streaming_app.commands.maintain import optimize, vacuum
+from streaming_app.commands import operation, optimize, vacuum
 from streaming_app.config.model import Config
-from streaming_app.metrics.step_progress import LogSteps
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.load_config import load_config
 
@@ -77,17 +76,17 @@ def arm(moment: str, lake: Path) -> None:
     elif what == "a file is deleted":
         when(lake, lambda first, now: bool(first - now))
     elif what.startswith("all"):
-        operation._note = at_the_end(operation._note)
+        operation._write_audit_row = at_the_end(operation._write_audit_row)
     else:
-        optimize._compacted = after(2, optimize._compacted)
-        vacuum.delete = after(2, vacuum.delete)
+        optimize.compact = after(2, optimize.compact)
+        vacuum.delete_expired = after(2, vacuum.delete_expired)
 
 
 def run(config: Config, moment: str) -> None:
     if moment.startswith("optimize"):
-        optimize.optimize(config, TABLES.values(), LogSteps())
+        optimize.run(config, TABLES.values(), LogProgress())
     else:
-        vacuum.vacuum(config, RETENTION_HOURS, LogSteps())
+        vacuum.run(config, RETENTION_HOURS, LogProgress())
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ import pytest
 
 from streaming_app.cli import _exit_code, _set_up_logging
 from streaming_app.commands.operation import operation
-from streaming_app.commands.replay.command import Wanted, replay_into
+from streaming_app.commands.replay.replay import QuarantineFilter, replay_into
 from streaming_app.environment import open_lake
 from streaming_app.errors import ClickstreamError, ConfigError, QueryError
 from streaming_app.lake.query import query
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.plugins.load_config import parse_config
 from streaming_app.storage.s3_objects import S3Objects
 from tests.support.http import JsonHandler, serving
@@ -56,7 +56,7 @@ def test_a_pass_tells_neither_key_nor_address(
     broken.write_bytes(broken.read_bytes()[:-20])
     pipeline.ingest(whole, broken, tmp_path / "raw" / "missing.gz")
     with operation(pipeline.config, "replay", {}) as this:
-        replay_into(this, Wanted(), LogLines())
+        replay_into(this, QuarantineFilter(), LogProgress())
     told = everything_logged.text + "".join(capfd.readouterr()) + repr(pipeline.config)
     assert SECRET not in told
     assert ADDRESS not in told

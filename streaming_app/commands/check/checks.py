@@ -8,9 +8,9 @@ from inspect import getdoc
 
 import pyarrow as pa
 
+from streaming_app.commands.check.context import CheckContext, TableNote, TableProblem
 from streaming_app.commands.check.count_checks import balance, stored_rows
 from streaming_app.commands.check.derived_checks import known_users, rebuilt_sample
-from streaming_app.commands.check.facts import Facts, Note, Problem
 from streaming_app.commands.check.key_checks import unique_keys
 from streaming_app.commands.check.log_checks import files, layouts, operations
 from streaming_app.commands.check.set_aside_checks import set_aside
@@ -18,52 +18,52 @@ from streaming_app.config.model import Config
 from streaming_app.environment import open_lake
 from streaming_app.errors import ClickstreamError
 from streaming_app.lake.query import snapshot
-from streaming_app.metrics.step_progress import Steps
+from streaming_app.metrics.progress import Progress
 
-Check = Callable[[Facts], Iterable[Problem]]
+TableCheck = Callable[[CheckContext], Iterable[TableProblem]]
 
-CHECKS: tuple[Check, ...] = (files, operations, set_aside, balance, stored_rows, unique_keys, known_users, rebuilt_sample)
-"""What is looked at, the quick ones first; their docstrings are what they promise."""
+CHECKS: tuple[TableCheck, ...] = (files, operations, set_aside, balance, stored_rows, unique_keys, known_users, rebuilt_sample)
+"""The quick ones first; their docstrings are what they promise."""
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A check that was made."""
+class CheckResult:
+    """The result of one check. ``promise``: what holds where there are no problems."""
 
     name: str
     promise: str
-    problems: list[Problem]
-    notes: list[Problem] = field(default_factory=list)
+    problems: list[TableProblem]
+    notes: list[TableProblem] = field(default_factory=list)
 
 
-def check_tables(config: Config, sample: int, steps: Steps) -> Iterator[Checked]:
-    """Make all checks; of tables that are not there, or not in this version's layout, nothing else is asked."""
-    steps.expect(len(CHECKS) + 1)
+def check_tables(config: Config, sample: int, progress: Progress) -> Iterator[CheckResult]:
+    """Run all checks; where tables are missing, or not in this version's layout, only that is reported."""
+    progress.expect(len(CHECKS) + 1)
     lake = open_lake(config)
-    steps.begin(layouts.__name__)
-    found = Checked(layouts.__name__, _promise(layouts), list(layouts(lake)))
-    steps.done(1)
-    yield found
-    if found.problems:
+    progress.step(layouts.__name__)
+    result = CheckResult(layouts.__name__, _promise(layouts), list(layouts(lake)))
+    progress.advance(1)
+    yield result
+    if result.problems:
         return
-    facts = Facts(config, lake, snapshot(lake), sample)
+    context = CheckContext(config, lake, snapshot(lake), sample)
     for check in CHECKS:
         name = getattr(check, "__name__", "")
-        steps.begin(name)
-        told = list(_made(check, facts))
-        notes: list[Problem] = [each for each in told if isinstance(each, Note)]
-        yield Checked(name, _promise(check), [each for each in told if not isinstance(each, Note)], notes)
-        steps.done(1)
+        progress.step(name)
+        found = list(_run_check(check, context))
+        notes: list[TableProblem] = [each for each in found if isinstance(each, TableNote)]
+        yield CheckResult(name, _promise(check), [each for each in found if not isinstance(each, TableNote)], notes)
+        progress.advance(1)
 
 
 def _promise(check: Callable[..., object]) -> str:
     return (getdoc(check) or "").replace("``", "")
 
 
-def _made(check: Check, facts: Facts) -> Iterator[Problem]:
+def _run_check(check: TableCheck, context: CheckContext) -> Iterator[TableProblem]:
     """The problems that a check finds; a file that it cannot read is one more."""
     try:
-        yield from check(facts)
+        yield from check(context)
     except (ClickstreamError, OSError, pa.ArrowException) as error:
         first_line = str(error).partition("\n")[0]
-        yield Problem("", f"could not be looked at: {first_line}", "mend what else is reported, then check again")
+        yield TableProblem("", f"could not be checked: {first_line}", "fix the other problems, then check again")

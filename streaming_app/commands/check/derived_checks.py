@@ -9,20 +9,20 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.commands.check.facts import Facts, Problem, buckets, by_partition, shown
-from streaming_app.derive.isolate import without
+from streaming_app.commands.check.context import CheckContext, TableProblem, buckets, by_partition, list_examples
+from streaming_app.derive.isolate import drop_failed
 from streaming_app.lake.query import dataset
 from streaming_app.model.arrow import to_rows
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
 
-BEHIND = Problem(USER.name, "user and session do not know all events and changes yet", "run the job: clickstream run")
+BEHIND = TableProblem(USER.name, "user and session do not know all events and changes yet", "run the job: clickstream run")
 
 _ID = "user_pseudo_id"
 _LINEAGE = frozenset({"process_job_id", "process_time"})
 """Of process_info: which job wrote the row, and when."""
 
 _SQL = {
-    # Events of visitors that the table does not know, and rows of visitors of whom nothing is told.
+    # Ids with events and no row, and rows of ids without events.
     "without": 'SELECT count(*) AS n, min({id}) AS example FROM (SELECT DISTINCT {id} FROM ({told}) '
     'WHERE coalesce({id}, \'\') <> \'\' AND {part}) ANTI JOIN "{table}" USING ({id})',
     "unfounded": 'SELECT count(*) AS n, min({id}) AS example FROM (SELECT DISTINCT {id} FROM "{table}" WHERE {part}) '
@@ -30,20 +30,20 @@ _SQL = {
 }  # fmt: skip
 
 
-def known_users(facts: Facts) -> Iterator[Problem]:
-    """Everybody of whom there is an event is in ``user`` and in ``session``, and nobody else."""
-    if facts.derive_is_behind:
+def known_users(context: CheckContext) -> Iterator[TableProblem]:
+    """Everybody of whom there is an event is in ``user`` and in ``session``, and no other."""
+    if context.derive_is_behind:
         yield BEHIND
         return
-    events, changes = (by_partition(facts.of(table), "app_id") for table in (EVENT, CHANGE))
+    events, changes = (by_partition(context.of(table), "app_id") for table in (EVENT, CHANGE))
     for table in (USER, SESSION):
-        rows = by_partition(facts.of(table), "app_id")
+        rows = by_partition(context.of(table), "app_id")
         for (app_id,) in sorted({*events, *changes, *rows}):
             files = {EVENT.name: events.get((app_id,), []), CHANGE.name: changes.get((app_id,), [])}
-            yield from _unknown(facts, table, app_id, {**files, table.name: rows.get((app_id,), [])})
+            yield from _unknown(context, table, app_id, {**files, table.name: rows.get((app_id,), [])})
 
 
-def _unknown(facts: Facts, table: Table, app_id: str, files: dict[str, Any]) -> Iterator[Problem]:
+def _unknown(context: CheckContext, table: Table, app_id: str, files: dict[str, Any]) -> Iterator[TableProblem]:
     of_changes = f"SELECT {_ID} FROM change WHERE starts_with(event_name, 'profile_')"
     told = {
         "without": f"SELECT {_ID} FROM event",
@@ -54,50 +54,54 @@ def _unknown(facts: Facts, table: Table, app_id: str, files: dict[str, Any]) -> 
         found = [
             row
             for part in buckets(max(1, sum(file.rows for file in files[table.name])))
-            for row in facts.ask(sql.format(id=_ID, told=told[case], part=part.format(key=_ID), table=table.name), files)
+            for row in context.ask(sql.format(id=_ID, told=told[case], part=part.format(key=_ID), table=table.name), files)
             if row["n"]
         ]
         if found:
-            number, examples = sum(row["n"] for row in found), shown(row["example"] for row in found)
-            yield Problem(
+            number, examples = sum(row["n"] for row in found), list_examples(row["example"] for row in found)
+            yield TableProblem(
                 table.name,
                 f"{app_id}: {number:,} {says[case]}, such as {examples}",
-                f"make it anew: clickstream rebuild {table.name}",
+                f"clickstream rebuild {table.name}",
             )
 
 
-def rebuilt_sample(facts: Facts) -> Iterator[Problem]:
+def rebuilt_sample(context: CheckContext) -> Iterator[TableProblem]:
     """The rows of some users are what their events and changes make of them."""
     from streaming_app.derive.rebuild import rebuilt_rows  # noqa: PLC0415 - PySpark takes half a second
 
-    if facts.derive_is_behind:
+    if context.derive_is_behind:
         yield BEHIND
         return
-    picked = facts.ask(f'SELECT app_id, {_ID} FROM "user" ORDER BY random() LIMIT {facts.sample}', {USER.name: facts.of(USER)})
+    picked = context.ask(
+        f'SELECT app_id, {_ID} FROM "user" ORDER BY random() LIMIT {context.sample}', {USER.name: context.of(USER)}
+    )
     users = {(row["app_id"], row[_ID]) for row in picked}
     if not users:
         return
-    wanted, failed = rebuilt_rows(facts.config, facts.lake, "check", users)
+    wanted, failed = rebuilt_rows(context.config, context.lake, "check", users)
     for table in (USER, SESSION):
-        yield from _differing(table, without(_stored(facts, table, users), failed), without(wanted[table.name], failed))
+        yield from _differing(table, drop_failed(_stored(context, table, users), failed), drop_failed(wanted[table.name], failed))
 
 
-def _stored(facts: Facts, table: Table, users: set[tuple[str, str]]) -> pa.Table:
-    rows = dataset(facts.lake, table, facts.of(table))
+def _stored(context: CheckContext, table: Table, users: set[tuple[str, str]]) -> pa.Table:
+    rows = dataset(context.lake, table, context.of(table))
     by_app = {app_id: [user for app, user in users if app == app_id] for app_id, _ in users}
     parts = [rows.to_table(filter=(pc.field("app_id") == app_id) & pc.field(_ID).isin(ids)) for app_id, ids in by_app.items()]
     return pa.concat_tables(parts)
 
 
-def _differing(table: Table, stored: pa.Table, wanted: pa.Table) -> Iterator[Problem]:
+def _differing(table: Table, stored: pa.Table, wanted: pa.Table) -> Iterator[TableProblem]:
     there, due = _by_key(table, stored), _by_key(table, wanted)
-    remedy = f"make it anew: clickstream rebuild {table.name}"
+    remedy = f"clickstream rebuild {table.name}"
     for says, keys in (("are missing", due.keys() - there.keys()), ("should not be", there.keys() - due.keys())):
         if keys:
-            yield Problem(table.name, f"of a sample, {len(keys):,} rows {says}: {shown(sorted(map(_named, keys)))}", remedy)
+            yield TableProblem(
+                table.name, f"of a sample, {len(keys):,} rows {says}: {list_examples(sorted(map(_format_key, keys)))}", remedy
+            )
     for name in table.schema.names:
-        if wrong := sorted(_named(key) for key in there.keys() & due.keys() if there[key].get(name) != due[key].get(name)):
-            yield Problem(table.name, f"of a sample, {len(wrong):,} rows differ in {name}: {shown(wrong)}", remedy)
+        if wrong := sorted(_format_key(key) for key in there.keys() & due.keys() if there[key].get(name) != due[key].get(name)):
+            yield TableProblem(table.name, f"of a sample, {len(wrong):,} rows differ in {name}: {list_examples(wrong)}", remedy)
 
 
 def _by_key(table: Table, rows: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -110,5 +114,5 @@ def _by_key(table: Table, rows: pa.Table) -> dict[tuple[Any, ...], dict[str, Any
     return found
 
 
-def _named(key: tuple[Any, ...]) -> str:
+def _format_key(key: tuple[Any, ...]) -> str:
     return " ".join(map(str, key))

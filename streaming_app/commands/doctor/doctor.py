@@ -35,18 +35,18 @@ PIPELINE: tuple[Callable[[Pipeline], Iterable[Finding]], ...] = (
 def diagnose(config_uri: str, *, with_spark: bool = False) -> Iterator[Finding]:
     """Look at everything; ``with_spark`` also reads the jars and starts a session, which takes seconds."""
     for look in MACHINE:
-        yield from _looked(look.__name__, look)
+        yield from _run_check(look.__name__, look)
     config, findings = read_configuration(config_uri)
     yield from findings
     if config is None:
         return
     pipeline = Pipeline(config)
-    yield from _looked("jars", partial(jars, pipeline, checksums=with_spark))
+    yield from _run_check("jars", partial(jars, pipeline, checksums=with_spark))
     for each in (*PIPELINE, *([spark] if with_spark else [])):
-        yield from _looked(each.__name__.replace("_", " "), partial(each, pipeline))
+        yield from _run_check(each.__name__.replace("_", " "), partial(each, pipeline))
 
 
-def _looked(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+def _run_check(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     try:
         yield from look()
     except Exception as error:

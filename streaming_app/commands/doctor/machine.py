@@ -77,11 +77,9 @@ def jars(pipeline: Pipeline, *, checksums: bool = False) -> Iterator[Finding]:
 
 def spark(pipeline: Pipeline) -> Iterator[Finding]:
     """Whether a session comes up with Delta's jars in it; it stays if it was there before."""
-    from pyspark.sql import SparkSession  # noqa: PLC0415 - half a second that only --spark pays
+    from streaming_app.spark.session import get_session, is_running  # noqa: PLC0415 - half a second that only --spark pays
 
-    from streaming_app.spark.session import get_session  # noqa: PLC0415
-
-    was_there = SparkSession.getActiveSession() is not None
+    was_there = is_running()
     session = get_session(pipeline.config, pipeline.storage)  # which loads Delta's classes, and those for S3
     try:
         yield Finding("spark", "ok", f"Spark {session.version} starts, with Delta{' and S3A' if pipeline.uses_s3 else ''}")

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
-from deltalake import DeltaTable
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.backlog.source_partitions import due_windows
 from streaming_app.backlog.unprocessed import Backlog, unprocessed
 from streaming_app.commands.doctor.finding import Finding, Pipeline
-from streaming_app.commands.interrupted import interrupted
+from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.enrichers.ip import CDN_ADDRESSES
 from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, layout_of
+from streaming_app.lake.maintenance import table_exists
 from streaming_app.lake.query import asking
 from streaming_app.model.tables import OPERATION, RUN_METRICS, TABLES, Table
 
@@ -35,7 +35,7 @@ _RUN = "clickstream run"
 
 def tables(pipeline: Pipeline) -> Iterator[Finding]:
     """Tables are there, in this version's layout."""
-    there = [table for table in TABLES.values() if _is_there(pipeline, table)]
+    there = [table for table in TABLES.values() if table_exists(pipeline.lake, table)]
     if not there:
         yield Finding("tables", "ok", f"{pipeline.config.sink.uri}: no tables yet, the first run makes them")
         return
@@ -89,7 +89,7 @@ def backlog(pipeline: Pipeline) -> Iterator[Finding]:
     yield _waiting(found)
     if any(each.unfinished for each in found):
         yield Finding("backlog", "warning", "a micro-batch was interrupted", f"it goes on with the next run: {_RUN}")
-    if _is_there(pipeline, RUN_METRICS) and derive_is_behind(config, objects):
+    if table_exists(pipeline.lake, RUN_METRICS) and derive_is_behind(config, objects):
         yield Finding(
             "backlog", "warning", "user and session do not know all events yet", f"the next run brings them along: {_RUN}"
         )
@@ -109,7 +109,7 @@ def _waiting(found: list[Backlog]) -> Finding:
 
 def last_run(pipeline: Pipeline) -> Iterator[Finding]:
     """When the last micro-batch began, from the log alone."""
-    if not _is_there(pipeline, RUN_METRICS):
+    if not table_exists(pipeline.lake, RUN_METRICS):
         return
     moment = max(map(_newest, live_files(pipeline.lake.open(RUN_METRICS))), default=_NEVER)
     if moment == _NEVER:
@@ -121,7 +121,7 @@ def last_run(pipeline: Pipeline) -> Iterator[Finding]:
 
 def addresses(pipeline: Pipeline) -> Iterator[Finding]:
     """Whether enough of the addresses by which visitors are located are theirs, and not a CDN's; by the last micro-batches."""
-    if not _is_there(pipeline, RUN_METRICS):
+    if not table_exists(pipeline.lake, RUN_METRICS):
         return
     files = sorted(live_files(pipeline.lake.open(RUN_METRICS)), key=_newest)[-CDN_BATCHES:]
     with asking(pipeline.lake, {RUN_METRICS.name: files}) as ask:
@@ -150,10 +150,10 @@ def _of_cdn(pipeline: Pipeline, name: str, count: int, received: int) -> Finding
 
 def operations(pipeline: Pipeline) -> Iterator[Finding]:
     """Operators' commands that were killed."""
-    if not _is_there(pipeline, OPERATION):
+    if not table_exists(pipeline.lake, OPERATION):
         return
     holder = holder_of(pipeline.config, pipeline.storage)
-    found = [each for each in interrupted(pipeline.lake) if holder is None or each.operation != holder.what]
+    found = [each for each in find_interrupted(pipeline.lake) if holder is None or each.operation != holder.what]
     for each in found:
         yield Finding("operations", "warning", f"was interrupted: {each}", f"repeat it: clickstream {each.operation}")
     if not found:
@@ -169,10 +169,6 @@ def _newest(file: LiveFile) -> datetime:
     if not isinstance(moment, datetime):
         return _NEVER
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _is_there(pipeline: Pipeline, table: Table) -> bool:
-    return bool(DeltaTable.is_deltatable(pipeline.lake.uri(table), pipeline.storage.delta_options()))
 
 
 def _age(hours: float) -> str:

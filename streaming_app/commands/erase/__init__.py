@@ -1,1 +1,5 @@
-"""Taking one person out of the tables, of quarantine and of raw files."""
+"""``erase``: one person of an app leaves all tables and quarantine, and raw files if asked for."""
+
+from streaming_app.commands.erase.erase import PHASES, find_linked_ids, plan, run
+
+__all__ = ["PHASES", "find_linked_ids", "plan", "run"]

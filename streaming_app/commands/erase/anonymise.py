@@ -63,7 +63,7 @@ STAYING = {
 _SIZE = 16
 
 
-def anonymised(table: Table, rows: pa.Table, which: pa.Array, secret: bytes) -> pa.Table:
+def anonymise_rows(table: Table, rows: pa.Table, which: pa.Array, secret: bytes) -> pa.Table:
     """The rows, those of the person without what names them."""
     staying = STAYING[table.name]
     columns = []
@@ -90,4 +90,4 @@ def _without_query(url: str) -> str:
 
 def _changed(column: pa.Array, which: pa.Array, change: Callable[[str], str]) -> pa.Array:
     values = zip(column.to_pylist(), which.to_pylist(), strict=True)
-    return pa.array([change(value) if mine and value is not None else value for value, mine in values], column.type)
+    return pa.array([change(value) if is_person and value is not None else value for value, is_person in values], column.type)

@@ -1,4 +1,4 @@
-"""Where raw text names the person of an app: in which elements of a request, or beside them, and whether all of it could be read.
+"""Search for a person in raw text: in which elements of a request, or beside them, and whether all of it could be read.
 
 An element belongs to the app that its transformer gives it, which a line with another ``appId`` may hold, too.
 """
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streaming_app.commands.erase.mentions import Mentions
-from streaming_app.commands.erase.packed import BLOCK, Buffer, Damaged, is_readable, packed_texts, unpacked
+from streaming_app.commands.erase.identifier_matcher import IdentifierMatcher
+from streaming_app.commands.erase.packed import BLOCK, Buffer, Damaged, find_packed_texts, is_readable, unpack
 from streaming_app.config.model import Config
 from streaming_app.errors import MalformedPayload
 from streaming_app.ingest.transform.route import ElementRouter
@@ -21,23 +21,24 @@ from streaming_app.plugins.payload import stored_payload
 from streaming_app.plugins.transformer import Rejected
 
 
-class Look(NamedTuple):
-    """Whether a text names the person, and whether all of it could be read."""
+class TextMatch(NamedTuple):
+    """Whether a text has an id of the person, and whether all of it could be read."""
 
-    named: bool
+    id_found: bool
     complete: bool = True
 
 
-class Found(NamedTuple):
-    """``mine``: the person of this app is named. If that is in elements alone, ``others`` are those that stay.
+class PersonMatch(NamedTuple):
+    """What a search in a request, a raw line or a row found.
 
-    ``named`` and not ``mine``: the same id, of other apps.
+    ``id_found`` without ``person_found``: the same id of another app. ``kept_elements``: where the person is in elements alone,
+    those that stay. ``complete``: all of the text could be read.
     """
 
-    named: bool
-    mine: bool
+    id_found: bool
+    person_found: bool
     complete: bool
-    others: list[str] | None = None
+    kept_elements: list[str] | None = None
 
 
 class PersonFinder:
@@ -46,50 +47,50 @@ class PersonFinder:
     def __init__(self, config: Config, app_id: str, ids: Iterable[str]) -> None:
         limits = config.limits
         self._app_id, self._apps = app_id, frozenset(config.apps)
-        self._person, self._app = Mentions(ids), Mentions([app_id], values=True)
-        others = self._apps - {app_id}
-        self._other_apps = Mentions(others, values=True) if others else None
+        self._person, self._app = IdentifierMatcher(ids), IdentifierMatcher([app_id], values=True)
+        other_apps = self._apps - {app_id}
+        self._other_apps = IdentifierMatcher(other_apps, values=True) if other_apps else None
         self._router = ElementRouter(config)
         self._bounds = Bounds(limits.max_payload_bytes, limits.max_events_per_request, limits.max_plugin_seconds)
 
-    def in_text(self, text: Buffer) -> Found:
-        """In what is no request. Where it names other apps of the pipeline and not this one, it is theirs."""
-        look = _look(self._person, text)
-        return Found(look.named, look.named and self._may_be_of_app(text), look.complete)
+    def in_text(self, text: Buffer) -> PersonMatch:
+        """Search a text that is no request. One that names other apps of the pipeline and not this one is theirs."""
+        match = _match_text(self._person, text)
+        return PersonMatch(match.id_found, match.id_found and self._may_be_of_app(text), match.complete)
 
-    def in_request(self, request: Request, whole: bytes, envelope: bytes) -> Found:
-        """In a request; ``whole`` is all its text, ``envelope`` what stays of it beside its elements if some are taken out."""
-        look, payload = _look(self._person, whole), self._look_at_payload(request)
-        complete = look.complete and payload.complete
-        if not look.named and not payload.named:
-            return Found(False, False, complete)
+    def in_request(self, request: Request, whole: bytes, envelope: bytes) -> PersonMatch:
+        """Search a request; ``whole`` is all its text, ``envelope`` what stays of it beside its elements if some are erased."""
+        text, payload = _match_text(self._person, whole), self._match_payload(request)
+        complete = text.complete and payload.complete
+        if not text.id_found and not payload.id_found:
+            return PersonMatch(False, False, complete)
         elements = raw_elements(request, self._bounds.payload)
-        named = [position for position, element in enumerate(elements) if self._names(element)]
-        mine = {position for position in named if self._is_of_app(request, position, elements[position])}
-        beside = _look(self._person, envelope).named
-        if mine and not beside:
-            others = [element for position, element in enumerate(elements) if position not in mine]
-            return Found(True, True, complete, others)
-        if named and not mine and not beside:
-            return Found(True, False, complete)
-        return Found(True, bool(mine) or self._concerns_app(request, elements, whole), complete)
+        with_id = [position for position, element in enumerate(elements) if self._has_id(element)]
+        of_person = {position for position in with_id if self._is_of_app(request, position, elements[position])}
+        beside = _match_text(self._person, envelope).id_found
+        if of_person and not beside:
+            kept = [element for position, element in enumerate(elements) if position not in of_person]
+            return PersonMatch(True, True, complete, kept)
+        if with_id and not of_person and not beside:
+            return PersonMatch(True, False, complete)
+        return PersonMatch(True, bool(of_person) or self._concerns_app(request, elements, whole), complete)
 
-    def _names(self, element: str) -> bool:
-        return _look(self._person, element.encode()).named
+    def _has_id(self, element: str) -> bool:
+        return _match_text(self._person, element.encode()).id_found
 
-    def _look_at_payload(self, request: Request) -> Look:
-        """In the payload as the pass unpacks it, without a limit of size."""
+    def _match_payload(self, request: Request) -> TextMatch:
+        """Search the payload, unpacked as the parse stage unpacks it, but without a limit of size."""
         try:
             content, is_packed = stored_payload(request.data, request.uri)
         except MalformedPayload:
-            return Look(False)
+            return TextMatch(False)
         if not is_packed and (request.data or "").lstrip()[:1] in ("[", "{"):
-            return Look(False)  # it is in the line as it is
+            return TextMatch(False)  # it is in the line as it is
         try:
-            named = self._person.in_stream(unpacked([content]))
+            id_found = self._person.in_stream(unpack([content]))
         except Damaged:
-            return Look(False, complete=False)
-        return Look(named, complete=not is_packed or is_readable(content[:_HEAD]))
+            return TextMatch(False, complete=False)
+        return TextMatch(id_found, complete=not is_packed or is_readable(content[:_HEAD]))
 
     def _is_of_app(self, request: Request, position: int, element: str) -> bool:
         at = request.first_position + position
@@ -107,12 +108,12 @@ class PersonFinder:
             return True
         if elements:
             return any(self._is_of_app(request, position, element) for position, element in enumerate(elements))
-        return self._may_be_of_app(whole) if request.app_id is None else _look(self._app, whole).named
+        return self._may_be_of_app(whole) if request.app_id is None else _match_text(self._app, whole).id_found
 
     def _may_be_of_app(self, text: Buffer) -> bool:
-        if self._other_apps is None or _look(self._app, text).named:
+        if self._other_apps is None or _match_text(self._app, text).id_found:
             return True
-        return not _look(self._other_apps, text).named
+        return not _match_text(self._other_apps, text).id_found
 
 
 _HEAD = 12
@@ -124,19 +125,19 @@ def _own_app(element: str) -> str | None:
         fields: Any = msgspec.json.decode(element)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    named = fields.get("app_id") if isinstance(fields, dict) else None
-    return named if isinstance(named, str) else None
+    app_id = fields.get("app_id") if isinstance(fields, dict) else None
+    return app_id if isinstance(app_id, str) else None
 
 
-def _look(mentions: Mentions, text: Buffer) -> Look:
-    """In a text and in whatever is packed in it."""
-    if mentions.in_stream(text[at : at + BLOCK] for at in range(0, len(text), BLOCK)):
-        return Look(True)
+def _match_text(matcher: IdentifierMatcher, text: Buffer) -> TextMatch:
+    """Search a text and whatever is packed in it."""
+    if matcher.in_stream(text[at : at + BLOCK] for at in range(0, len(text), BLOCK)):
+        return TextMatch(True)
     complete = True
-    for packed in packed_texts(text):
+    for packed in find_packed_texts(text):
         try:
-            if mentions.in_stream(packed):
-                return Look(True, complete)
+            if matcher.in_stream(packed):
+                return TextMatch(True, complete)
         except Damaged:
             complete = False
-    return Look(False, complete)
+    return TextMatch(False, complete)

@@ -31,7 +31,7 @@ class OldVersions:
     unknown: str = ""
 
     @property
-    def described(self) -> str:
+    def description(self) -> str:
         """What an operator has to know, or do."""
         if self.unknown:
             return f"whether the bucket {self.bucket} keeps old versions of objects: {self.unknown}"

@@ -45,7 +45,7 @@ class Damaged(Exception):
     """What follows in a packed text cannot be unpacked; what came before it was delivered."""
 
 
-def packed_texts(text: Buffer) -> Iterator[Iterator[bytes]]:
+def find_packed_texts(text: Buffer) -> Iterator[Iterator[bytes]]:
     """Each text that is packed in another, in blocks.
 
     The inner iterators raise :class:`Damaged` where one cannot be unpacked to its end.
@@ -54,7 +54,7 @@ def packed_texts(text: Buffer) -> Iterator[Iterator[bytes]]:
         start, end = found.span()
         if _may_be_packed(text[start : min(end, start + _HEAD)]):
             is_for_addresses = text.find(b"-", start, end) >= 0 or text.find(b"_", start, end) >= 0
-            yield unpacked(_decoded(_letters(text, start, end, _URL_SAFE if is_for_addresses else _AS_IT_IS)))
+            yield unpack(_decode_base64(_letters(text, start, end, _URL_SAFE if is_for_addresses else _AS_IT_IS)))
 
 
 @lru_cache(1 << 14)
@@ -69,7 +69,7 @@ def is_readable(head: bytes) -> bool:
     return bool(head) and (_is_compressed(head) or _is_text(head))
 
 
-def unpacked(content: Iterable[bytes]) -> Iterator[bytes]:
+def unpack(content: Iterable[bytes]) -> Iterator[bytes]:
     """The content, decompressed where it is gzip or zlib.
 
     Raises:
@@ -80,7 +80,7 @@ def unpacked(content: Iterable[bytes]) -> Iterator[bytes]:
     while len(head) < len(_GZIP_MAGIC) and (block := next(blocks, None)) is not None:
         head += block
     whole = chain((head,), blocks)
-    yield from _inflated(whole, must_be=head.startswith(_GZIP_MAGIC)) if _is_compressed(head) else whole
+    yield from _inflate(whole, must_be=head.startswith(_GZIP_MAGIC)) if _is_compressed(head) else whole
 
 
 def _is_compressed(head: bytes) -> bool:
@@ -98,7 +98,7 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def _inflated(blocks: Iterable[bytes], *, must_be: bool) -> Iterator[bytes]:
+def _inflate(blocks: Iterable[bytes], *, must_be: bool) -> Iterator[bytes]:
     """One or more streams in a row. What is cut short is read as far as it goes: there is no more of it."""
     stream, size = isal_zlib.decompressobj(GZIP_OR_ZLIB), 0
     for block in blocks:
@@ -120,7 +120,7 @@ def _inflated(blocks: Iterable[bytes], *, must_be: bool) -> Iterator[bytes]:
                     stream, must_be = isal_zlib.decompressobj(GZIP_OR_ZLIB), False
 
 
-def _decoded(letters: Iterable[bytes]) -> Iterator[bytes]:
+def _decode_base64(letters: Iterable[bytes]) -> Iterator[bytes]:
     """What base64 stands for; where its length is none that base64 has, as far as it goes."""
     rest = b""
     for more in letters:

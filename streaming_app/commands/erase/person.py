@@ -61,7 +61,7 @@ class Person:
         return pc.or_(own, pc.and_(nobodys, pc.is_in(pseudo, pa.array(sorted(self.linked), pa.string()))))
 
 
-def with_links(person: Person, lake: Lake) -> Person:
+def add_linked_ids(person: Person, lake: Lake) -> Person:
     """The person with every pseudonymous id that the tables know of the login id."""
     if person.user_id is None:
         return person

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from streaming_app.commands.erase.finder import Found, PersonFinder
+from streaming_app.commands.erase.finder import PersonFinder, PersonMatch
 from streaming_app.errors import InputError
 from streaming_app.ingest.read.lines import BadPart, LineReader, LongLine
 from streaming_app.model.request import Request, decode_line, parse_request
@@ -50,57 +50,57 @@ class RawEraser:
     def erase(self, uri: str, *, dry_run: bool = False) -> RawCounts:
         """Write the file again where it names the person; one that cannot be read to its end is left as it is."""
         with tempfile.TemporaryFile() as made:
-            counts = self._rewritten(uri, made)
+            counts = self._rewrite(uri, made)
             if counts.raw_lines and not counts.raw_unreadable and not dry_run:
                 made.seek(0)
                 try:
-                    self._put(uri, made)
+                    self._replace_file(uri, made)
                 except pa.ArrowInvalid:  # a key with an empty part, which Arrow writes as little as it reads it
                     counts.raw_unreadable = 1
         return counts
 
-    def _rewritten(self, uri: str, out: IO[bytes]) -> RawCounts:
+    def _rewrite(self, uri: str, out: IO[bytes]) -> RawCounts:
         counts = RawCounts()
         with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) if uri.endswith(".gz") else _Plain(out) as lines:
             for _, line in LineReader(self.storage, uri, self.max_line_bytes).with_long_lines():
                 if isinstance(line, BadPart):
                     counts.raw_unreadable = 1
                 elif isinstance(line, LongLine):
-                    self._take_long(line, lines, counts)
+                    self._copy_long_line(line, lines, counts)
                 else:
-                    found, left = self._without(line)
+                    found, left = self._erase_from_line(line)
                     _count(found, counts)
                     if left is not None:
                         lines.write(left + b"\n")
         counts.raw_files = int(counts.raw_lines > 0)
         return counts
 
-    def _take_long(self, line: LongLine, lines: IO[bytes] | gzip.GzipFile, counts: RawCounts) -> None:
+    def _copy_long_line(self, line: LongLine, lines: IO[bytes] | gzip.GzipFile, counts: RawCounts) -> None:
         """A line that is too long for the pass stays or goes as a whole."""
         with mmap.mmap(line.file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             found = self.finder.in_text(text)
             _count(found, counts)
-            if not found.mine:
+            if not found.person_found:
                 shutil.copyfileobj(text, lines, _COPY)
                 lines.write(b"\n")
 
-    def _without(self, line: bytes) -> tuple[Found, bytes | None]:
+    def _erase_from_line(self, line: bytes) -> tuple[PersonMatch, bytes | None]:
         """What was found in a line, and the line without the person; None where nothing is left of it."""
         try:
             request = parse_request(line)
         except InputError:
             found = self.finder.in_text(line)
-            return found._replace(complete=found.complete and not _is_binary(line)), None if found.mine else line
+            return found._replace(complete=found.complete and not _is_binary(line)), None if found.person_found else line
         envelope = _envelope(line, request)
         found = self.finder.in_request(request, line, json.dumps(envelope).encode())
-        if not found.mine:
+        if not found.person_found:
             return found, line
-        if not found.others:
+        if not found.kept_elements:
             return found, None
-        fields = envelope | {"data": f"[{','.join(found.others)}]"}
+        fields = envelope | {"data": f"[{','.join(found.kept_elements)}]"}
         return found, json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
-    def _put(self, uri: str, content: IO[bytes]) -> None:
+    def _replace_file(self, uri: str, content: IO[bytes]) -> None:
         """In place of the file, as a whole; the checkpoints know it by its name and will not read it again."""
         system, path = self.storage.filesystem(uri)
         target = path if is_s3(uri) else str(Path(path).with_name(f".{Path(path).name}.tmp"))
@@ -110,12 +110,12 @@ class RawEraser:
             system.move(target, path)
 
 
-def _count(found: Found, counts: RawCounts) -> None:
-    if found.mine:
+def _count(found: PersonMatch, counts: RawCounts) -> None:
+    if found.person_found:
         counts.raw_lines += 1
     else:
         counts.raw_unsearched += not found.complete
-        counts.raw_other_apps += found.named
+        counts.raw_other_apps += found.id_found
 
 
 def _envelope(line: bytes, request: Request) -> dict[str, Any]:

@@ -1,1 +1,5 @@
-"""``replay``: what is in quarantine through today's code and configuration."""
+"""``replay``: what is in quarantine, processed again with today's code and configuration."""
+
+from streaming_app.commands.replay.replay import PHASES, QuarantineFilter, plan, run
+
+__all__ = ["PHASES", "QuarantineFilter", "plan", "run"]

@@ -33,7 +33,7 @@ from streaming_app.storage.files import Storage
 _COLUMNS = ("reason", "stage", "app_id", "source_file", "created_time", "resolved_time")
 
 
-class SetAside(NamedTuple):
+class UnreadableFileRow(NamedTuple):
     """A row of ``quarantine`` that stands for a raw file: where it is, and the file's URI."""
 
     file: LiveFile
@@ -46,15 +46,15 @@ def is_whole_file(row: dict[str, Any]) -> bool:
     return bool(row["reason"] == Reason.UNREADABLE_FILE)
 
 
-def set_aside_rows(lake: Lake, files: Iterable[LiveFile], wanted: Any) -> list[SetAside]:
+def find_unreadable_files(lake: Lake, files: Iterable[LiveFile], row_filter: Any) -> list[UnreadableFileRow]:
     """The rows that are wanted."""
     found = []
     for file in files:
         first = 0
         for rows in read_batches(lake, QUARANTINE, file, _COLUMNS):
             for number, row in enumerate(rows.to_pylist(), first):
-                if is_whole_file(row) and wanted.includes(row):
-                    found.append(SetAside(file, number, row["source_file"]))
+                if is_whole_file(row) and row_filter.includes(row):
+                    found.append(UnreadableFileRow(file, number, row["source_file"]))
             first += len(rows)
     return found
 
@@ -65,7 +65,7 @@ def can_be_read(storage: Storage, uri: str, max_line_bytes: int) -> bool:
     return first is None or not (isinstance(first[1], BadPart) and first[1].reason is Reason.UNREADABLE_FILE)
 
 
-def replay_whole_files(this: Operation, rows: list[SetAside], progress: Progress) -> None:
+def replay_unreadable_files(this: Operation, rows: list[UnreadableFileRow], progress: Progress) -> None:
     """Read the files; those that could be read now are marked. What cannot be read in them has rows of its own then."""
     if not rows:
         return
@@ -88,7 +88,7 @@ def replay_whole_files(this: Operation, rows: list[SetAside], progress: Progress
     _resolve(this, [row for row in rows if row.uri not in still])
 
 
-def _resolve(this: Operation, rows: list[SetAside]) -> None:
+def _resolve(this: Operation, rows: list[UnreadableFileRow]) -> None:
     positions: dict[str, list[int]] = {}
     for row in rows:
         positions.setdefault(row.file.path, []).append(row.position)

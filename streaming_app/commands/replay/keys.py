@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -16,37 +15,40 @@ from streaming_app.derive.isolate import ITEM, ids_by_app
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.set_aside import Waiting, waiting_keys
 from streaming_app.errors import Reason
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import QUARANTINE
 
 if TYPE_CHECKING:
-    from streaming_app.commands.replay.command import Wanted
+    from streaming_app.commands.replay.replay import QuarantineFilter
 
 
-class WaitingFile(NamedTuple):
+class FileWithWaitingKeys(NamedTuple):
     """A file of ``quarantine`` with the rows in it that are to be replayed."""
 
     file: LiveFile
     rows: list[Waiting]
 
 
-def files_with_keys(lake: Lake, wanted: Wanted) -> list[WaitingFile]:
+def find_waiting_files(lake: Lake, row_filter: QuarantineFilter) -> list[FileWithWaitingKeys]:
     """The files with users and items that were set aside, as far as they are wanted."""
-    if wanted.reasons and Reason.DERIVE_ERROR not in wanted.reasons:
+    if row_filter.reasons and Reason.DERIVE_ERROR not in row_filter.reasons:
         return []
-    files = filter(wanted.may_be_in, live_files(lake.open(QUARANTINE)))
-    found = (WaitingFile(file, [row for row in waiting_keys(lake, file) if _is_wanted(row, wanted)]) for file in files)
+    files = filter(row_filter.may_be_in, live_files(lake.open(QUARANTINE)))
+    found = (
+        FileWithWaitingKeys(file, [row for row in waiting_keys(lake, file) if _is_selected(row, row_filter)]) for file in files
+    )
     return [each for each in found if each.rows]
 
 
-def replay_keys(this: Operation, wanted: Wanted) -> None:
+def replay_keys(this: Operation, row_filter: QuarantineFilter) -> None:
     """Compute the rows again, and mark what could be computed as resolved; what is set aside again stays as it is.
 
     Call it only when derive has read all of ``event`` and ``change``. The users are noted as stale first: those of a replay that
     is killed are computed by the next run.
     """
-    found = files_with_keys(this.lake, wanted)
+    found = find_waiting_files(this.lake, row_filter)
     if not found:
         return
     keys = {row.key for each in found for row in each.rows}
@@ -55,7 +57,7 @@ def replay_keys(this: Operation, wanted: Wanted) -> None:
     items = ids_by_app(sorted((key.app_id, key.id) for key in keys if key.column == ITEM))
     mark_stale(this.config, this.lake.storage, this.job_id, users)
     failed = rebuild_stale_users(this.config, this.lake, this.job_id)
-    failed |= {(each.app_id, each.id) for each in upsert_items(this.lake, items, now_ms, (f"items-{uuid.uuid4()}", 0))}
+    failed |= {(each.app_id, each.id) for each in upsert_items(this.lake, items, now_ms, TransactionId.unique("items"))}
     for file, rows in found:
         passed = [row.position for row in rows if (row.key.app_id, row.key.id) not in failed]
         this.count("tried", len(rows))
@@ -64,5 +66,7 @@ def replay_keys(this: Operation, wanted: Wanted) -> None:
             mark_resolved(this, file, pa.array(passed, pa.int64()), now_ms)
 
 
-def _is_wanted(row: Waiting, wanted: Wanted) -> bool:
-    return (wanted.app_id is None or row.key.app_id == wanted.app_id) and (wanted.since is None or row.since >= wanted.since)
+def _is_selected(row: Waiting, row_filter: QuarantineFilter) -> bool:
+    return (row_filter.app_id is None or row.key.app_id == row_filter.app_id) and (
+        row_filter.since is None or row.since >= row_filter.since
+    )

@@ -1,4 +1,4 @@
-"""From a row of ``quarantine`` back to the request that it was."""
+"""Rebuilding the request that a row of ``quarantine`` came from."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SHORT_OF = 3
 """A text that was cut at a limit may be so many bytes shorter than it, lest a character is split."""
 
 
-class Again(NamedTuple):
+class ReplayedRequest(NamedTuple):
     """A request; if it holds more elements than the row, ``only`` is the position of the row's own."""
 
     request: Request
     only: int | None = None
 
-    def of_the_row(self, routed: RoutedElements) -> RoutedElements:
+    def outcome_of_row(self, routed: RoutedElements) -> RoutedElements:
         """What became of the row's own elements."""
         if self.only is None:
             return routed
@@ -37,29 +37,29 @@ class Again(NamedTuple):
         )
 
 
-class RequestsAgain:
-    """Makes requests of rows. One whose text was cut at ``max_raw_bytes`` is looked up in its raw file."""
+class RequestRebuilder:
+    """Rebuilds requests from rows. A request whose text was cut at ``max_raw_bytes`` is read from its raw file."""
 
     def __init__(self, storage: Storage, max_line_bytes: int, max_raw_bytes: int) -> None:
         self._storage, self._max_line_bytes, self._max_raw_bytes = storage, max_line_bytes, max_raw_bytes
 
-    def of(self, row: dict[str, Any]) -> Again | None:
-        """The request; None where it cannot be had any more, or never was one (part of a broken file)."""
+    def rebuild(self, row: dict[str, Any]) -> ReplayedRequest | None:
+        """The request; None where it is no longer available, or never was one (part of a broken file)."""
         if row["stage"] == "file":
             return None
         is_whole = len((row["raw"] or "").encode()) < self._max_raw_bytes - _SHORT_OF
         try:
             if row["envelope"] is None:
-                return Again(self._of_line(row, is_whole=is_whole))
+                return ReplayedRequest(self._of_line(row, is_whole=is_whole))
             request = _ENVELOPE.decode(row["envelope"])
             if is_whole and not request.cut:
                 request.data = row["raw"]
-                return Again(request)
+                return ReplayedRequest(request)
             only = None if row["elements"] else request.first_position
             request = self._of_line(row, is_whole=False)
         except (InputError, msgspec.MsgspecError, OSError):
             return None
-        return Again(request, only)
+        return ReplayedRequest(request, only)
 
     def _of_line(self, row: dict[str, Any], *, is_whole: bool) -> Request:
         request = parse_request(_restore_bytes(row["raw"]) if is_whole else self._line(row))

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.commands.operation import Operation
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups, row_mask
@@ -19,11 +19,11 @@ def mark_resolved(this: Operation, file: LiveFile, positions: pa.Array, now_ms: 
     writer = PartitionWriter(QUARANTINE, this.lake.uri(QUARANTINE), this.lake.storage, "resolved")
     resolved = row_mask(file.rows, positions)
     for first, rows in row_groups(this.lake, QUARANTINE, file):
-        writer.add(marked(rows, resolved.slice(first, len(rows)), this.job_id, now_ms))
-    commit_once(this.lake, QUARANTINE, Rewrite([], [file], writer.close()), "resolve")
+        writer.add(set_resolved(rows, resolved.slice(first, len(rows)), this.job_id, now_ms))
+    commit(this.lake, QUARANTINE, TableChange([], [file], writer.close()), TransactionId.unique("resolve"))
 
 
-def marked(rows: pa.Table, which: pa.Array, job_id: str | None, now_ms: int | None) -> pa.Table:
+def set_resolved(rows: pa.Table, which: pa.Array, job_id: str | None, now_ms: int | None) -> pa.Table:
     """The rows, some of them resolved; unresolved where no job and time are given."""
     moment = as_timestamp(pa.array([now_ms], pa.int64()))[0]
     for name, value in (("resolved_time", moment), ("resolved_by", pa.scalar(job_id, pa.string()))):

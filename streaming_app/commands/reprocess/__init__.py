@@ -1,1 +1,5 @@
-"""``reprocess``: days of events made again from their raw files, with today's code, rules and configuration."""
+"""``reprocess``: days of events, computed again from their raw files with today's code, rules and configuration."""
+
+from streaming_app.commands.reprocess.reprocess import PHASES, plan, run
+
+__all__ = ["PHASES", "plan", "run"]

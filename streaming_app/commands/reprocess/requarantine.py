@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.commands.operation import Operation
-from streaming_app.commands.replay.resolve import marked
+from streaming_app.commands.replay.resolve import set_resolved
 from streaming_app.ingest.commit.quarantine_copies import KEY, keys
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
@@ -39,7 +39,7 @@ def requarantine(this: Operation, shadow: Lake, raw_files: frozenset[str]) -> No
             counts = {name: number + here[name] for name, number in counts.items()}
     rewritten, added = writer.close(), _added(this.lake, shadow, pa.concat_arrays(known))
     if removed or added:
-        commit_once(this.lake, QUARANTINE, Rewrite(added, removed, rewritten), "reprocess")
+        commit(this.lake, QUARANTINE, TableChange(added, removed, rewritten), TransactionId.unique("reprocess"))
     # A row that is refused for another reason than before is none more.
     this.result["quarantined"] = sum(file.rows for file in added) - counts.pop("replaced")
     this.result |= counts
@@ -82,8 +82,8 @@ def _marks(lake: Lake, file: LiveFile, names: pa.Array, elements: pa.Array, reje
 def _write_again(this: Operation, file: LiveFile, marks: pa.Table, writer: PartitionWriter, now_ms: int) -> None:
     for first, rows in row_groups(this.lake, QUARANTINE, file):
         here = marks.slice(first, len(rows)).combine_chunks()
-        resolved = marked(rows, here["resolved"].combine_chunks(), this.job_id, now_ms)
-        reopened = marked(resolved, here["reopened"].combine_chunks(), None, None)
+        resolved = set_resolved(rows, here["resolved"].combine_chunks(), this.job_id, now_ms)
+        reopened = set_resolved(resolved, here["reopened"].combine_chunks(), None, None)
         writer.add(reopened.filter(pc.invert(here["replaced"])))
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from streaming_app import __version__
 from streaming_app.config.model import CheckpointSection, Config, SinkSection
-from streaming_app.ingest.commit.recovery import roll_back_torn_batch
+from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
 from streaming_app.lake.lake import Lake
 from streaming_app.storage.files import Storage
 
@@ -16,14 +16,14 @@ _MADE_FROM = ("project_id", "apps", "enrichers", "rules", "dedupe", "limits", "p
 """The sections of a configuration that decide what rows are made."""
 
 
-def shadow_of(config: Config, lake: Lake, folder: str) -> tuple[Config, Lake]:
+def open_shadow(config: Config, lake: Lake, folder: str) -> tuple[Config, Lake]:
     """The shadow below ``folder``, as an earlier try has left it; one that was made by other rules, or another version of this
     application, is begun again."""
     _forget_other_rules(config, folder, lake.storage)
     own = {"sink": SinkSection(uri=f"{folder}/tables"), "checkpoint": CheckpointSection(uri=folder)}
     shadow = Lake(f"{folder}/tables", lake.storage, lake.guard)
     shadowed = config.model_copy(update=own)
-    roll_back_torn_batch(shadowed, shadow)
+    roll_back_incomplete_batch(shadowed, shadow)
     shadow.create_all()
     return shadowed, shadow
 

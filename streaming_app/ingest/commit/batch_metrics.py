@@ -15,7 +15,7 @@ from streaming_app.ingest.commit.quarantine_copies import Quarantined
 from streaming_app.ingest.commit.rewrites import Deduped
 from streaming_app.ingest.task_report import IngestReport
 from streaming_app.ingest.write.latency import LatencyHistogram
-from streaming_app.lake.commit import Rewrite
+from streaming_app.lake.commit import TableChange
 from streaming_app.model.tables import CHANGE
 
 
@@ -33,7 +33,7 @@ class Outcome:
 
     events: Deduped
     changes: Deduped | None
-    items: Rewrite
+    items: TableChange
     quarantined: Quarantined
 
     @property
@@ -41,19 +41,19 @@ class Outcome:
         return [self.events, self.changes] if self.changes else [self.events]
 
     def files_by_table(self) -> dict[str, int]:
-        rewrites = {each.table.name: each.rewrite for each in self.unique}
-        rewrites |= {"item": self.items, "quarantine": self.quarantined.rewrite}
-        return {name: len(rewrite.added) + len(rewrite.rewritten) for name, rewrite in rewrites.items()}
+        changes = {each.table.name: each.change for each in self.unique}
+        changes |= {"item": self.items, "quarantine": self.quarantined.change}
+        return {name: len(change.added) + len(change.rewritten) for name, change in changes.items()}
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Wall and CPU seconds since it was made."""
+    """Wall and CPU seconds since its start."""
 
     wall: float = field(default_factory=time.monotonic)
     cpu: float = field(default_factory=time.process_time)
 
-    def spent(self) -> dict[str, float]:
+    def seconds(self) -> dict[str, float]:
         return {"commit_seconds": time.monotonic() - self.wall, "commit_cpu_seconds": time.process_time() - self.cpu}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.lake.commit import Rewrite
+from streaming_app.lake.commit import TableChange
 from streaming_app.lake.files import LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import without_rows
@@ -24,7 +24,7 @@ class Quarantined:
     """What a batch adds to ``quarantine``: files, how many elements their rows stand for, and by reason the elements that are
     there already."""
 
-    rewrite: Rewrite
+    change: TableChange
     elements: int
     known: dict[str, int]
 
@@ -32,7 +32,7 @@ class Quarantined:
 def new_in_quarantine(files: list[WrittenFile], lake: Lake) -> Quarantined:
     """The files of a batch without what the table has already."""
     if not files:
-        return Quarantined(Rewrite([], [], []), 0, {})
+        return Quarantined(TableChange([], [], []), 0, {})
     stored = live_files(lake.open(QUARANTINE))
     rows = {file.path: _read(lake, file.path, [*KEY, "reason", "elements"]) for file in files}
     sources = pc.unique(pa.chunked_array([chunk for each in rows.values() for chunk in each["source_file"].chunks]))
@@ -49,7 +49,7 @@ def new_in_quarantine(files: list[WrittenFile], lake: Lake) -> Quarantined:
         for reason, count in zip(*found, strict=True):
             again[reason] = again.get(reason, 0) + count
         kept += _without(file, is_known, lake) if pc.any(is_known).as_py() else [file]
-    return Quarantined(Rewrite(kept, [], []), added, again)
+    return Quarantined(TableChange(kept, [], []), added, again)
 
 
 def known_keys(lake: Lake, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Array:

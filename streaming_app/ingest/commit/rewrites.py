@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.dedupe import DataFile, Losers, Verdict, judge
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.task_report import IngestReport
-from streaming_app.lake.commit import Rewrite
+from streaming_app.lake.commit import TableChange
 from streaming_app.lake.files import LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import row_mask, without_rows
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.lineage import source_positions
 from streaming_app.model.tables import ITEM, Table
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Deduped:
 
     table: Table
     target: DeltaTable
-    rewrite: Rewrite
+    change: TableChange
     verdict: Verdict
     days: list[dict[str, str]]
 
@@ -39,7 +42,7 @@ class Deduped:
     @property
     def written(self) -> int:
         """Rows more than before: a new copy that takes a stored one's place adds none."""
-        return sum(file.rows for file in self.rewrite.added) - self.replaced
+        return sum(file.rows for file in self.change.added) - self.replaced
 
     @property
     def duplicate(self) -> int:
@@ -70,7 +73,7 @@ def _rewrite(
     lost_new: list[Losers],
     lost_stored: list[Losers],
     lake: Lake,
-) -> Rewrite:
+) -> TableChange:
     """Files that hold a losing copy are written again without it; all others are taken as they are."""
     lost = {losers.file.path: losers.rows for losers in lost_new}
     added: list[WrittenFile] = []
@@ -80,7 +83,7 @@ def _rewrite(
     kept = [
         file for old, losers in zip(removed, lost_stored, strict=True) for file in _without(table, old, losers.rows["row"], lake)
     ]
-    return Rewrite(added, removed, kept)
+    return TableChange(added, removed, kept)
 
 
 def _without(table: Table, file: WrittenFile | LiveFile, rows: pa.ChunkedArray, lake: Lake) -> list[WrittenFile]:
@@ -90,7 +93,7 @@ def _without(table: Table, file: WrittenFile | LiveFile, rows: pa.ChunkedArray, 
     return kept
 
 
-def item_rewrite(new: list[WrittenFile], events: Deduped, stored: list[LiveFile], lake: Lake) -> Rewrite:
+def item_rewrite(new: list[WrittenFile], events: Deduped, stored: list[LiveFile], lake: Lake) -> TableChange:
     """Items follow their event: those of a copy that lost go with it."""
     near = [file for file in stored if file.partition in events.days] if events.days else []
     lost_new = [losers for file in new if (losers := _items_of(file, events.verdict.new, lake))]

@@ -27,10 +27,10 @@ class LatencyHistogram(msgspec.Struct):
     def observe(self, events: pa.Table, now_ms: int) -> None:
         """Count events by ``event_time_msec`` and ``ingest_time_msec``; their age is that at ``now_ms``."""
         happened = events["event_time_msec"]
-        ages = np.maximum(now_ms - happened.to_numpy(), 1_000)
-        steps, counts = np.unique(np.ceil(np.log(ages / 1_000) / math.log(STEP)).astype(int), return_counts=True)
+        latency = np.maximum(now_ms - happened.to_numpy(), 1_000)
+        steps, counts = np.unique(np.ceil(np.log(latency / 1_000) / math.log(STEP)).astype(int), return_counts=True)
         late = pc.sum(pc.greater(pc.subtract(events["ingest_time_msec"], happened), LATE_MS)).as_py() or 0
-        self.merge(LatencyHistogram(dict(zip(steps.tolist(), counts.tolist(), strict=True)), int(ages.max(initial=0)), late))
+        self.merge(LatencyHistogram(dict(zip(steps.tolist(), counts.tolist(), strict=True)), int(latency.max(initial=0)), late))
 
     def merge(self, other: LatencyHistogram) -> None:
         """Add the counts of another histogram."""

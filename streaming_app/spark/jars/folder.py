@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from streaming_app.config.shipped_files import conf_file
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from streaming_app.spark.jars.ivy import IvyError, retrieve
 from streaming_app.spark.jars.lock import Jar, fault_of, faults
 
@@ -67,7 +67,9 @@ def _was_open(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     if folder.stat().st_uid not in (0, os.geteuid()):
-        raise EnvironmentProblem(f"{folder}: the folder of jars belongs to another user", "name one of yours by CLICKSTREAM_JARS")
+        raise MissingDependencyError(
+            f"{folder}: the folder of jars belongs to another user", "name one of yours by CLICKSTREAM_JARS"
+        )
     opened = [path for path in (folder, *folder.glob("*.jar")) if path.stat().st_mode & _OTHERS_WRITE]
     for path in opened:
         path.chmod(path.stat().st_mode & ~_OTHERS_WRITE)
@@ -118,6 +120,6 @@ def _put(arrived: Path | None, jar: Jar, folder: Path) -> None:
     arrived.replace(folder / jar.file_name)
 
 
-def _problem(lacking: dict[Jar, str], folder: Path, error: Exception) -> EnvironmentProblem:
+def _problem(lacking: dict[Jar, str], folder: Path, error: Exception) -> MissingDependencyError:
     said = "; ".join(f"{jar.file_name} {fault}" for jar, fault in lacking.items())
-    return EnvironmentProblem(f"jars are missing in {folder}: {said}; fetching them failed: {error}", HINT)
+    return MissingDependencyError(f"jars are missing in {folder}: {said}; fetching them failed: {error}", HINT)

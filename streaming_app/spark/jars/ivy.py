@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from streaming_app.spark.java import ensure_java, found_java
 
 _MODULE = """<ivy-module version="2.0">
@@ -22,7 +22,7 @@ _MODULE = """<ivy-module version="2.0">
 _REASON = re.compile(r"^\s*(?::: )?(\S.*(?:[Ee]rror|[Ee]xception|FAILED|failed|not found).*?)\s*$", re.MULTILINE)
 
 
-class IvyError(EnvironmentProblem):
+class IvyError(MissingDependencyError):
     """Ivy could not resolve or download something; the message is the line in which it says so."""
 
 
@@ -81,12 +81,12 @@ def _spark_folder() -> Path:
     if home:
         return Path(home, "jars")
     if spec is None or spec.origin is None:
-        raise EnvironmentProblem("pyspark is not installed", "pip install clickstream-lake")
+        raise MissingDependencyError("pyspark is not installed", "pip install clickstream-lake")
     return Path(spec.origin).with_name("jars")
 
 
 def _ivy_jar() -> Path:
     found = sorted(_spark_folder().glob("ivy-*.jar"))
     if not found:
-        raise EnvironmentProblem(f"{_spark_folder()}: Ivy's jar, part of every Spark, is not there", "install pyspark again")
+        raise MissingDependencyError(f"{_spark_folder()}: Ivy's jar, part of every Spark, is not there", "install pyspark again")
     return found[-1]

@@ -15,7 +15,7 @@ import pytest
 from streaming_app.cli import _exit_code, config_commands
 from streaming_app.config.model import Config
 from streaming_app.config.shipped_files import conf_file
-from streaming_app.errors import BalanceError, ClickstreamError, ConfigError, EnvironmentProblem, SinkError, SourceError
+from streaming_app.errors import BalanceError, ClickstreamError, ConfigError, MissingDependencyError, SinkError, SourceError
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.plugins.load_config import load_config
 from tests.support.lake import LocalPipeline
@@ -125,7 +125,7 @@ def test_commands_that_there_are_not(command: str, clickstream: Clickstream) -> 
         (ConfigError("bad"), 2, "error: bad\n"),
         (SourceError("bad", "do this"), 3, "error: bad\nhint: do this\n"),
         (SinkError("bad"), 4, "error: bad\n"),
-        (EnvironmentProblem("bad"), 5, "error: bad\n"),
+        (MissingDependencyError("bad"), 5, "error: bad\n"),
         (BalanceError("bad"), 6, "error: bad\n"),
         (ClickstreamError("[bold]bad[/x]"), 1, "error: [bold]bad[/x]\n"),
         (KeyError("bad\nmore"), 1, "error: unexpected KeyError: 'bad\\nmore'\nhint: --debug shows where\n"),
@@ -215,7 +215,7 @@ def test_schema(clickstream: Clickstream) -> None:
     assert schema["properties"].keys() == Config.model_fields.keys()
     assert schema["required"] == ["project_id", "source", "sink", "apps"]
     assert schema["additionalProperties"] is False
-    assert schema["$defs"]["Rules"]["properties"]["freshness_hours"]["description"].startswith("Events older than this")
+    assert schema["$defs"]["RulesSection"]["properties"]["freshness_hours"]["description"].startswith("Events older than this")
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
@@ -398,3 +398,19 @@ def test_plugins_check_says_what_is_broken(clickstream: Clickstream) -> None:
     assert first.startswith(f"error: {__name__}:Turned breaks its contract (returns the same rows in the same order")
     assert first.endswith("): event_id is another, or in another order")
     assert second == "hint: return the given table with columns replaced or added: with_column() of streaming_app.api does that"
+
+
+@pytest.mark.parametrize(("command", "module"), [("report", "jinja2"), ("demo", "mmdb_writer")])
+def test_a_command_without_its_extra_says_what_to_install(
+    command: str, module: str, clickstream: Clickstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("streaming_app.demo", "streaming_app.report"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    options = ["--folder", "{}/demo"] if command == "demo" else ["-c", "{}/c.yaml", "--out", "{}/r.html"]
+    code, output, errors = clickstream(command, *options)
+    assert (code, output) == (5, "")
+    first, second = errors.splitlines()
+    assert first.startswith(f"error: {module} is not installed")
+    assert second.startswith(f"hint: pip install 'clickstream-lake[{command}")
+    assert not (clickstream.folder / "demo").exists()

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.commands.erase.command import erase
+from streaming_app.commands import erase
 from streaming_app.commands.erase.person import Person
 from streaming_app.commands.operation import operation
 from streaming_app.errors import ConfigError
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
 from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
@@ -48,7 +48,7 @@ def test_only_what_was_chosen_goes(
     linked: str, listed: list[str] | None, left: set[str], linked_left: int, tmp_path: Path
 ) -> None:
     pipeline = lake_of(tmp_path)
-    done = erase(pipeline.config, PERSON, "delete", LogLines(), linked=linked, listed=listed, confirmed="asked")  # type: ignore[arg-type]
+    done = erase.run(pipeline.config, PERSON, "delete", LogProgress(), linked=linked, listed=listed, confirmed="asked")  # type: ignore[arg-type]
     assert {row["event_id"] for row in pipeline.rows("event")} == left
     assert (done["event"], done["remaining"], done["linked_ids_left"]) == (6 - len(left), 0, linked_left)
     [row] = pipeline.query("SELECT arguments, result FROM operation WHERE status = 'done'").to_pylist()
@@ -65,12 +65,12 @@ def test_an_erasure_that_was_killed_goes_on_with_its_choice(tmp_path: Path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("streaming_app.commands.erase.command._erase_tables", dying)
+        patch.setattr("streaming_app.commands.erase.erase._erase_tables", dying)
         with pytest.raises(KeyboardInterrupt):
-            erase(pipeline.config, PERSON, "delete", LogLines(), linked="none")
+            erase.run(pipeline.config, PERSON, "delete", LogProgress(), linked="none")
     with pytest.raises(ConfigError, match="began with --linked none"):
-        erase(pipeline.config, PERSON, "delete", LogLines())
-    assert erase(pipeline.config, PERSON, "delete", LogLines(), linked="none")["remaining"] == 0
+        erase.run(pipeline.config, PERSON, "delete", LogProgress())
+    assert erase.run(pipeline.config, PERSON, "delete", LogProgress(), linked="none")["remaining"] == 0
     assert {row["event_id"] for row in pipeline.rows("event")} == {"o2", "v0", "v1", "v2"}
 
 
@@ -84,7 +84,7 @@ def test_the_answer_claims_what_was_searched(tmp_path: Path) -> None:
     with operation(pipeline.config, "reprocess", {"from": "2026-05-28"}):
         pass
     take(pipeline, TABLES["operation"], status="done")
-    done = erase(pipeline.config, Person("shop", user_pseudo_id="victim"), "delete", LogLines())
+    done = erase.run(pipeline.config, Person("shop", user_pseudo_id="victim"), "delete", LogProgress())
     assert (done["remaining"], done["quarantine_unsearched"]) == (0, 1)
     assert done["raw_files_still_name_the_person"] is True
     searched = " | ".join(done["not_known"])

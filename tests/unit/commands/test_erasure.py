@@ -15,12 +15,12 @@ import pyarrow as pa
 import pytest
 
 from streaming_app.commands.erase import packed
-from streaming_app.commands.erase.anonymise import REPLACED, STAYING, WITHOUT_QUERY, anonymised
+from streaming_app.commands.erase.anonymise import REPLACED, STAYING, WITHOUT_QUERY, anonymise_rows
 from streaming_app.commands.erase.finder import PersonFinder
-from streaming_app.commands.erase.links import Link, count_links
-from streaming_app.commands.erase.mentions import Mentions
-from streaming_app.commands.erase.person import Person, with_links
-from streaming_app.commands.erase.quarantined import search_quarantine, take_out_quarantined
+from streaming_app.commands.erase.identifier_matcher import IdentifierMatcher
+from streaming_app.commands.erase.linked_ids import LinkedId, count_linked_ids
+from streaming_app.commands.erase.person import Person, add_linked_ids
+from streaming_app.commands.erase.quarantine_rows import erase_quarantine_rows, search_quarantine
 from streaming_app.commands.erase.raw import RawCounts, RawEraser
 from streaming_app.ingest.read import decompress
 from streaming_app.ingest.read.lines import LineReader, LongLine
@@ -47,7 +47,7 @@ from tests.support.raw import NOW, event, line, write
     ],
 )
 def test_mentions(text: str, named: bool) -> None:
-    assert Mentions(["u-1", "4711", "jörg@example.com"]).in_text(text) is named
+    assert IdentifierMatcher(["u-1", "4711", "jörg@example.com"]).in_text(text) is named
 
 
 LONG_ID = "u" * 300
@@ -56,8 +56,8 @@ LONG_ID = "u" * 300
 def test_an_id_that_was_cut_when_it_was_stored() -> None:
     person = Person("shop", user_pseudo_id=LONG_ID)
     assert person.ids == {LONG_ID[:255]}
-    assert Mentions(person.ids).in_text(f'"{LONG_ID}"')
-    assert not Mentions([LONG_ID[:250]]).in_text(f'"{LONG_ID}"')
+    assert IdentifierMatcher(person.ids).in_text(f'"{LONG_ID}"')
+    assert not IdentifierMatcher([LONG_ID[:250]]).in_text(f'"{LONG_ID}"')
 
 
 PAYLOAD = json.dumps([{"id": "u-1"}])
@@ -96,8 +96,8 @@ def test_a_person_is_found_in_whatever_is_sent(sent: str, block: int, tmp_path: 
     monkeypatch.setattr("streaming_app.commands.erase.finder.BLOCK", block)
     mine, other = (finder(tmp_path, person) for person in ("u-1", "u-2"))
     for text in (line(sent), line(None, uri=f"/sa.gif?x=1&{sent}" if "data" in sent else f"/sa.gif?data={quote(sent, safe='')}")):
-        assert mine.in_text(text).mine
-        assert not other.in_text(text).named
+        assert mine.in_text(text).person_found
+        assert not other.in_text(text).id_found
 
 
 def finder(folder: Path, *ids: str, extra: str = "", app: str = "shop") -> PersonFinder:
@@ -107,9 +107,9 @@ def finder(folder: Path, *ids: str, extra: str = "", app: str = "shop") -> Perso
 @pytest.mark.parametrize("block", [1, 5, 64, 1_000])
 def test_blocks_cut_nothing(block: int) -> None:
     text = ("u-12 xu-1 é" * 200 + " u-1 " + "u-1x" * 200).encode()
-    assert Mentions(["u-1"]).in_stream(text[at : at + block] for at in range(0, len(text), block))
+    assert IdentifierMatcher(["u-1"]).in_stream(text[at : at + block] for at in range(0, len(text), block))
     text = text.replace(b" u-1 ", b" u-3 ")
-    assert not Mentions(["u-1"]).in_stream(text[at : at + block] for at in range(0, len(text), block))
+    assert not IdentifierMatcher(["u-1"]).in_stream(text[at : at + block] for at in range(0, len(text), block))
 
 
 def rows(*users: tuple[str | None, str | None]) -> pa.Table:
@@ -154,15 +154,15 @@ def test_an_anonymous_row(tmp_path: Path) -> None:
     pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("mine", attributes=address), event("other", unique_id="u-2"))))
     table = TABLES["event"]
     before = pipeline.query("SELECT * FROM event ORDER BY event_id").select(table.schema.names).cast(table.schema)
-    after = anonymised(table, before, pa.array([True, False]), b"secret")
+    after = anonymise_rows(table, before, pa.array([True, False]), b"secret")
     mine, other = after.to_pylist()
     assert other == before.to_pylist()[1]
     was = before.to_pylist()[0]
     assert {name for name in mine if mine[name] is not None and mine[name] == was[name]} <= STAYING["event"]
     assert (mine["page_view_page_url"], mine["page_view_page_title"]) == ("https://shop.example/a", None)
     assert all(mine[name].startswith("erased-") for name in ("event_id", "user_pseudo_id", "session_id"))
-    assert anonymised(table, before, pa.array([True, False]), b"secret").equals(after)
-    assert mine["user_pseudo_id"] != anonymised(table, before, pa.array([True, False]), b"other")["user_pseudo_id"][0].as_py()
+    assert anonymise_rows(table, before, pa.array([True, False]), b"secret").equals(after)
+    assert mine["user_pseudo_id"] != anonymise_rows(table, before, pa.array([True, False]), b"other")["user_pseudo_id"][0].as_py()
 
 
 MINE, OTHERS = event("a", unique_id="u-1"), event("b", unique_id="u-2")
@@ -292,7 +292,7 @@ def test_quarantine(sent: bytes, rows: int, tmp_path: Path) -> None:
     found = search_quarantine("shop", who, pipeline.lake)
     assert (found.rows, found.unsearched) == (rows, 0)
     if rows:
-        take_out_quarantined(found.positions, pipeline.lake)
+        erase_quarantine_rows(found.positions, pipeline.lake)
     left = pipeline.query("SELECT * FROM quarantine")
     assert left.num_rows == before - rows
     assert search_quarantine("shop", who, pipeline.lake).rows == 0
@@ -310,6 +310,6 @@ def test_whom_a_login_takes_along(tmp_path: Path) -> None:
             yield event(f"e{number}", unique_id=user, user=user_part)
 
     pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*events())))
-    person = with_links(Person("shop", user_id="me"), pipeline.lake)
+    person = add_linked_ids(Person("shop", user_id="me"), pipeline.lake)
     assert person.linked == {"victim", "mine"}
-    assert count_links(person, person.linked, pipeline.lake) == [Link("victim", 1, 30, 0), Link("mine", 2, 1, 1)]
+    assert count_linked_ids(person, person.linked, pipeline.lake) == [LinkedId("victim", 1, 30, 0), LinkedId("mine", 2, 1, 1)]

@@ -1,4 +1,4 @@
-"""``explain`` shows what the stages of the pass do to one request: the very same values that end up in the tables."""
+"""``explain`` shows what the stages of ingest do to one request: the very same values that end up in the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streaming_app.cli import _exit_code
-from streaming_app.commands.explain import explain
+from streaming_app.commands.explain import explain_request
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.storage.files import Storage
 from tests.support.lake import LocalPipeline, config_for
@@ -40,7 +40,7 @@ def test_each_stage_of_a_request(tmp_path: Path) -> None:
         "no event",
         ua=AGENT,
     )
-    found = explain(request, config_for(tmp_path, extra), Storage())
+    found = explain_request(request, config_for(tmp_path, extra), Storage())
     assert (found.request["rid"], found.transformer, found.duplicates) == ("r-1", "ClickstreamSdk", 1)
     assert "data" not in found.request
     [shown] = found.events
@@ -84,7 +84,7 @@ def test_each_stage_of_a_request(tmp_path: Path) -> None:
     ids=["broken line", "bot", "broken payload", "no app", "no user"],
 )
 def test_where_it_would_land(request_line: bytes, expected: tuple[Any, Any], tmp_path: Path) -> None:
-    found = explain(request_line, config_for(tmp_path, enrichers(tmp_path)), Storage())
+    found = explain_request(request_line, config_for(tmp_path, enrichers(tmp_path)), Storage())
     assert ([each.lands for each in found.events], [f"{each.stage} {each.reason}" for each in found.refused]) == expected
 
 

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.commands.interrupted import interrupted
-from streaming_app.commands.maintain.compaction import WORTHWHILE
-from streaming_app.commands.maintain.optimize import optimize
-from streaming_app.commands.maintain.optimize import planned as to_compact
-from streaming_app.commands.maintain.vacuum import planned as to_delete
-from streaming_app.commands.maintain.vacuum import vacuum
+from streaming_app.commands import optimize, vacuum
+from streaming_app.commands.interrupted import find_interrupted
+from streaming_app.lake.maintenance import MIN_FILES_SAVED
 from streaming_app.model.tables import TABLES
 from tests.support.lake import LocalPipeline
 from tests.support.upkeep import QUIET, busy_lake, contents, copied, files_of
@@ -25,13 +22,13 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
-    return busy_lake(tmp_path_factory.mktemp("busy"), hours=WORTHWHILE + 1)
+    return busy_lake(tmp_path_factory.mktemp("busy"), hours=MIN_FILES_SAVED + 1)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(busy: LocalPipeline, tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     pipeline = copied(busy, tmp_path_factory.mktemp("undisturbed"))
-    optimize(pipeline.config, TABLES.values(), QUIET)
+    optimize.run(pipeline.config, TABLES.values(), QUIET)
     return pipeline
 
 
@@ -50,13 +47,13 @@ def test_killed(moment: str, busy: LocalPipeline, undisturbed: LocalPipeline, tm
     killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
     assert contents(pipeline) == contents(busy)
-    assert [each.operation for each in interrupted(pipeline.lake)] == [moment.partition(":")[0]]
+    assert [each.operation for each in find_interrupted(pipeline.lake)] == [moment.partition(":")[0]]
 
     if compacting:
-        optimize(pipeline.config, TABLES.values(), QUIET)
-        assert to_compact(pipeline.lake, TABLES.values()) == []
-    vacuum(pipeline.config, RETENTION_HOURS, QUIET)
-    assert to_delete(pipeline.config, pipeline.lake, RETENTION_HOURS) == []
+        optimize.run(pipeline.config, TABLES.values(), QUIET)
+        assert optimize.plan(pipeline.lake, TABLES.values()) == []
+    vacuum.run(pipeline.config, RETENTION_HOURS, QUIET)
+    assert vacuum.plan(pipeline.config, pipeline.lake, RETENTION_HOURS) == []
     assert contents(pipeline) == contents(busy)
     there, wanted = files_of(pipeline), files_of(undisturbed)
     assert {name: there[name] for name in there if name != "operation"} == {
@@ -64,4 +61,4 @@ def test_killed(moment: str, busy: LocalPipeline, undisturbed: LocalPipeline, tm
     }
     on_disk = {path for path in (tmp_path / "lake").rglob("*.parquet") if "_delta_log" not in path.parts}
     assert len(on_disk) == sum(there.values())
-    assert interrupted(pipeline.lake) == []
+    assert find_interrupted(pipeline.lake) == []

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from streaming_app.cli import _exit_code
-from streaming_app.cli.linked_ids import confirm_links
-from streaming_app.commands.erase.links import Link
+from streaming_app.cli.linked_ids_prompt import confirm_links
+from streaming_app.commands.erase.linked_ids import LinkedId
 from streaming_app.errors import ConfigError
 from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
 
-LINKS = [Link("victim", 1, 30, 0), Link("mine", 2, 1, 1)]
+LINKS = [LinkedId("victim", 1, 30, 0), LinkedId("mine", 2, 1, 1)]
 
 
 @pytest.fixture

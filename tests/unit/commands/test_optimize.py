@@ -17,12 +17,12 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.cli import _exit_code
-from streaming_app.commands.maintain import compaction
-from streaming_app.commands.maintain.compaction import WORTHWHILE, due, writer_properties
-from streaming_app.commands.maintain.optimize import optimize, planned
-from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.commands import optimize
+from streaming_app.lake import maintenance
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.maintenance import MIN_FILES_SAVED, plan_compactions, writer_properties
 from streaming_app.lake.parquet import ROW_GROUP_ROWS, PartitionWriter
 from streaming_app.model.tables import EVENT, QUARANTINE, RUN_METRICS, TABLES, Table
 from streaming_app.storage.any_objects import AnyObjects
@@ -37,8 +37,8 @@ from tests.support.upkeep import HOURS, ODD, QUIET, busy_lake, contents, copied,
 PLANS: dict[tuple[int, ...], tuple[int, int] | None] = {
     (): None,
     (10,): None,
-    (10,) * WORTHWHILE: None,
-    (10,) * (WORTHWHILE + 1): (5, 4),
+    (10,) * MIN_FILES_SAVED: None,
+    (10,) * (MIN_FILES_SAVED + 1): (5, 4),
     (10,) * 25: (25, 22),
     (200, *(10,) * 5, 200): (5, 4),
     (100, *(20,) * 5): (5, 4),
@@ -53,7 +53,7 @@ PLANS: dict[tuple[int, ...], tuple[int, int] | None] = {
 
 @pytest.mark.parametrize("sizes", PLANS, ids=str)
 def test_what_is_due(sizes: tuple[int, ...]) -> None:
-    found = [(each.files, each.saved) for each in due(EVENT, _files(sizes), 100)]
+    found = [(each.files, each.saved) for each in plan_compactions(EVENT, _files(sizes), 100)]
     assert found == ([PLANS[sizes]] if PLANS[sizes] else [])
 
 
@@ -64,7 +64,7 @@ def _files(sizes: tuple[int, ...]) -> list[LiveFile]:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_plan_is_deltalakes(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which files deltalake merges is foretold exactly: else a partition could be due for ever."""
-    monkeypatch.setattr(compaction, "WORTHWHILE", 1)
+    monkeypatch.setattr(maintenance, "MIN_FILES_SAVED", 1)
     table, target, rng = Table("t", "", (), ("p",)), 20_000, random.Random(seed)
     plain = WriterProperties(compression="UNCOMPRESSED")
     for _ in range(8):
@@ -74,7 +74,9 @@ def test_the_plan_is_deltalakes(seed: int, tmp_path: Path, monkeypatch: pytest.M
     if seed % 2:
         DeltaTable(tmp_path).create_checkpoint()
     opened = DeltaTable(tmp_path)
-    foretold = {each.partition["p"]: (each.files, each.files - each.saved) for each in due(table, live_files(opened), target)}
+    foretold = {
+        each.partition["p"]: (each.files, each.files - each.saved) for each in plan_compactions(table, live_files(opened), target)
+    }
     for name in "ab":
         done = opened.optimize.compact([("p", "=", name)], target_size=target, writer_properties=plain)
         assert (done["numFilesRemoved"], done["numFilesAdded"]) == foretold.get(name, (0, 0))
@@ -88,7 +90,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
 @pytest.fixture(scope="module")
 def after(before: LocalPipeline, tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     pipeline = copied(before, tmp_path_factory.mktemp("after"))
-    optimize(pipeline.config, TABLES.values(), QUIET)
+    optimize.run(pipeline.config, TABLES.values(), QUIET)
     return pipeline
 
 
@@ -104,7 +106,7 @@ def test_rows_are_the_same_in_fewer_files(before: LocalPipeline, after: LocalPip
 
 
 def test_a_second_time_there_is_nothing_to_do(after: LocalPipeline) -> None:
-    assert planned(after.lake, TABLES.values()) == []
+    assert optimize.plan(after.lake, TABLES.values()) == []
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name != "operation"])
@@ -146,9 +148,9 @@ def test_parquet_is_as_our_writer_makes_it(tmp_path: Path) -> None:
         columns = [known.get(field.name, pa.nulls(len(times), field.type)) for field in EVENT.schema]
         writer = PartitionWriter(EVENT, pipeline.lake.uri(EVENT), pipeline.lake.storage, "x")
         writer.add(pa.table(columns, schema=EVENT.schema))
-        commit(pipeline.lake.open(EVENT), EVENT, Rewrite(writer.close(), [], []), f"x-{number}", 0)
+        commit(pipeline.lake, EVENT, TableChange(writer.close(), [], []), TransactionId(f"x-{number}", 0))
     ours = _chunks(pipeline)
-    optimize(pipeline.config, [EVENT], QUIET)
+    optimize.run(pipeline.config, [EVENT], QUIET)
     theirs = _chunks(pipeline)
     assert theirs == ours
     [file] = live_files(pipeline.lake.open(EVENT))
@@ -211,15 +213,15 @@ def test_files_of_an_older_layout(tmp_path: Path) -> None:
     old = replace(QUARANTINE, columns=tuple(column for column in QUARANTINE.columns if column.name not in new))
     lake = Lake(str(tmp_path / "lake"), Storage())
     DeltaTable.create(lake.uri(old), old.schema)
-    for number in range(WORTHWHILE + 1):
+    for number in range(MIN_FILES_SAVED + 1):
         writer = PartitionWriter(old, lake.uri(old), lake.storage, "old")
         writer.add(pa.Table.from_pylist([{"reason": "malformed_line", "source_line": number}], schema=old.schema))
-        commit(DeltaTable(lake.uri(old)), old, Rewrite(writer.close(), [], []), f"old-{number}", 0)
+        commit(lake, old, TableChange(writer.close(), [], []), TransactionId(f"old-{number}", 0))
     pipeline = LocalPipeline(tmp_path)
-    optimize(pipeline.config, [QUARANTINE], QUIET)
+    optimize.run(pipeline.config, [QUARANTINE], QUIET)
     assert files_of(pipeline)["quarantine"] == 1
     rows = pipeline.query("SELECT source_line, resolved_time, resolved_by FROM quarantine ORDER BY ALL").to_pylist()
-    assert [tuple(row.values()) for row in rows] == [(number, None, None) for number in range(WORTHWHILE + 1)]
+    assert [tuple(row.values()) for row in rows] == [(number, None, None) for number in range(MIN_FILES_SAVED + 1)]
 
 
 @pytest.fixture
@@ -270,10 +272,10 @@ def test_what_was_compacted_before_a_failure_stays(before: LocalPipeline, tmp_pa
     broken = live_files(pipeline.lake.open(RUN_METRICS))[0]
     shutil.move(tmp_path / "lake/run_metrics" / broken.path, tmp_path / "kept")
     with pytest.raises(Exception, match="run_metrics cannot be compacted"):
-        optimize(pipeline.config, [QUARANTINE, RUN_METRICS], QUIET)
+        optimize.run(pipeline.config, [QUARANTINE, RUN_METRICS], QUIET)
     assert files_of(pipeline)["quarantine"] == 1
     shutil.move(tmp_path / "kept", tmp_path / "lake/run_metrics" / broken.path)
-    optimize(pipeline.config, [QUARANTINE, RUN_METRICS], QUIET)
+    optimize.run(pipeline.config, [QUARANTINE, RUN_METRICS], QUIET)
     assert files_of(pipeline)["run_metrics"] == 1
     assert contents(pipeline) == contents(before)
     statuses = [row["status"] for row in pipeline.query("SELECT status FROM operation ORDER BY created_time").to_pylist()]

@@ -17,20 +17,20 @@ from hypothesis import strategies as st
 
 from streaming_app.commands.days import Days
 from streaming_app.commands.operation import stored_rows
-from streaming_app.commands.reprocess import affected as affected_module
-from streaming_app.commands.reprocess import exchange as exchange_module
+from streaming_app.commands.reprocess import affected_rows as affected_module
+from streaming_app.commands.reprocess import day_swap
 from streaming_app.commands.reprocess import shadow as shadow_module
 from streaming_app.config.model import AppSection, Config, RulesSection
 from streaming_app.derive.rebuild import rebuild_stale_users, rebuild_users
 from streaming_app.errors import BalanceError
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT, ITEM, TABLES, Table
 from streaming_app.plugins.transformer import Rejected
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
-from tests.support.again import exchange_here, reprocess_here, shadow_of, with_config
+from tests.support.again import open_shadow, reprocess_here, swap_here, with_config
 from tests.support.killed import life_of
 from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
@@ -298,7 +298,7 @@ def test_nothing_is_exchanged_twice(tmp_path: Path) -> None:
     this = reprocess_here(pipeline, [path], DAYS)
     expected, tables = state(pipeline), [TABLES[name] for name in ("event", "item", "change", "quarantine")]
     versions = [pipeline.lake.open(table).version() for table in tables]
-    again = exchange_here(pipeline, LocalPipeline(tmp_path / "shadow"), [path], DAYS)
+    again = swap_here(pipeline, LocalPipeline(tmp_path / "shadow"), [path], DAYS)
     counts = [again.result[name] for name in ("taken_out", "replaced", "put_in")]
     assert state(pipeline) == expected
     assert this.result["after"] == again.result["before"] == again.result["after"]
@@ -314,18 +314,18 @@ def killed_lake(folder: Path, base: LocalPipeline, changes: int | str, path: Pat
     shutil.copytree(base.folder, folder)
     pipeline, shadow = LocalPipeline(folder, stream_id="later"), LocalPipeline(folder / "shadow", stream_id="shadow, later")
     with life_of(changes) as life:
-        exchange_here(pipeline, shadow, [path], DAYS)
+        swap_here(pipeline, shadow, [path], DAYS)
     pipeline.ingest(new)
     rebuild_users(pipeline.config, pipeline.lake, "derive", {("shop", "u-1")})
     rebuild_stale_users(pipeline.config, pipeline.lake, "derive")
     shadow.ingest(new)
-    exchange_here(pipeline, shadow, [path, new], DAYS)
+    swap_here(pipeline, shadow, [path, new], DAYS)
     return pipeline, len(life.changes)
 
 
 def die_after(every: int, folder: Path) -> None:
     base, path = lake_before(folder / "base")
-    shadow_of(base, [path])
+    open_shadow(base, [path])
     sent = event("new", timestamp=MIDNIGHT - HOUR), event("moved", timestamp=MIDNIGHT + 1_000)
     new = write(folder / "raw", "c.gz", line(*sent, rid="r-0", ingest_time=MIDNIGHT + HOUR, client_timestamp=None))
     calm, made = killed_lake(folder / "calm", base, "", path, new)
@@ -348,13 +348,13 @@ def test_killed_after_every_change(tmp_path: Path) -> None:
 def test_a_file_that_was_copied_in_part(tmp_path: Path) -> None:
     """The process died while it copied."""
     pipeline, path = lake_before(tmp_path)
-    shadow = shadow_of(pipeline, [path])
+    shadow = open_shadow(pipeline, [path])
     for table in (EVENT, ITEM):
         for file in live_files(shadow.lake.open(table)):
             target = tmp_path / "lake" / table.name / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((tmp_path / "shadow/lake" / table.name / file.path).read_bytes()[:99])
-    exchange_here(pipeline, shadow, [path], DAYS)
+    swap_here(pipeline, shadow, [path], DAYS)
     assert days_of(pipeline) == AFTER
 
 
@@ -364,7 +364,7 @@ def test_a_shadow_that_has_lost_a_row_is_not_exchanged(tmp_path: Path) -> None:
 
     def lose(shadow: LocalPipeline) -> None:
         [file, *_] = live_files(shadow.lake.open(EVENT))
-        commit_once(shadow.lake, EVENT, Rewrite([], [file], []), "lost")
+        commit(shadow.lake, EVENT, TableChange([], [file], []), TransactionId.unique("lost"))
 
     with pytest.raises(BalanceError, match="the shadow's batches wrote 6 events and changes, its tables have"):
         reprocess_here(pipeline, [path], DAYS, lose)
@@ -374,10 +374,10 @@ def test_a_shadow_that_has_lost_a_row_is_not_exchanged(tmp_path: Path) -> None:
 def test_a_commit_that_loses_a_row_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline, path = lake_before(tmp_path)
 
-    def careless(lake: Lake, table: Table, rewrite: Rewrite, what: str) -> None:
-        commit_once(lake, table, replace(rewrite, added=rewrite.added[1:], rewritten=rewrite.rewritten[1:]), what)
+    def careless(lake: Lake, table: Table, change: TableChange, transaction: TransactionId) -> None:
+        commit(lake, table, replace(change, added=change.added[1:], rewritten=change.rewritten[1:]), transaction)
 
-    monkeypatch.setattr(exchange_module, "commit_once", careless)
+    monkeypatch.setattr(day_swap, "commit", careless)
     with pytest.raises(BalanceError, match=r"(item|event): has \d rows, \d of them from these raw files; there should be"):
         reprocess_here(pipeline, [path], DAYS)
 
@@ -416,7 +416,7 @@ def test_only_files_with_rows_of_that_time_are_asked_for_their_lineage(tmp_path:
     pipeline.ingest(path)
     asked: list[str] = []
     real = affected_module._mask
-    monkeypatch.setattr(affected_module, "_mask", lambda file, *rest: asked.append(file.tag) or real(file, *rest))
+    monkeypatch.setattr(affected_module, "_mask", lambda file, *rest: asked.append(file.uri) or real(file, *rest))
     done = reprocess_here(pipeline, [path], Days(date(2026, 5, 28), date(2026, 5, 28))).result
     assert (done["taken_out"], done["put_in"]) == (2, 2)
     assert len(set(asked)) == 4  # the two files that go, and the two that have come
@@ -426,9 +426,9 @@ def test_only_files_with_rows_of_that_time_are_asked_for_their_lineage(tmp_path:
 def test_a_shadow_made_by_other_rules_is_begun_again(change: dict[str, Any], tmp_path: Path) -> None:
     pipeline = LocalPipeline(tmp_path)
     folder = f"{tmp_path}/lake/_checkpoints/reprocess/x"
-    _, shadow = shadow_module.shadow_of(pipeline.config, pipeline.lake, folder)
+    _, shadow = shadow_module.open_shadow(pipeline.config, pipeline.lake, folder)
     pipeline.lake.storage.write_text(f"{folder}/ingest/commits/0", "v1")
     shadow.open(EVENT).alter.set_table_name("mine")
-    _, shadow = shadow_module.shadow_of(with_config(pipeline.config, **change), pipeline.lake, folder)
+    _, shadow = shadow_module.open_shadow(with_config(pipeline.config, **change), pipeline.lake, folder)
     assert (shadow.open(EVENT).metadata().name == "mine") == (change == {})
     assert pipeline.lake.storage.exists(f"{folder}/ingest/commits/0") == (change == {})

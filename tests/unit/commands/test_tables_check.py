@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 import pytest
 
 from streaming_app.cli import _exit_code
-from streaming_app.commands.check import facts
+from streaming_app.commands import optimize
+from streaming_app.commands.check import context
 from streaming_app.commands.check.checks import CHECKS, check_tables
-from streaming_app.commands.maintain.optimize import optimize
 from streaming_app.commands.operation import operation, stored_rows
 from streaming_app.environment import lock_lake
-from streaming_app.lake.commit import Rewrite, commit
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.layout import LAYOUT_KEY, LAYOUT_VERSION
 from streaming_app.lake.parquet import PartitionWriter
@@ -60,7 +60,7 @@ def put(pipeline: LocalPipeline, table: Table, rows: pa.Table, **columns: Any) -
         rows = rows.set_column(rows.column_names.index(name), field, pa.repeat(pa.scalar(value, field.type), len(rows)))
     writer = PartitionWriter(table, pipeline.lake.uri(table), pipeline.lake.storage, "damage")
     writer.add(rows)
-    commit(pipeline.lake.open(table), table, Rewrite(writer.close(), [], []), f"damage-{datetime.now(UTC)}", 0)
+    commit(pipeline.lake, table, TableChange(writer.close(), [], []), TransactionId.unique("damage"))
     derived(pipeline)
 
 
@@ -70,13 +70,13 @@ def take(pipeline: LocalPipeline, table: Table, **values: str) -> None:
     for name, value in values.items():
         gone = gone & (pc.field(name) == value)
     writer = PartitionWriter(table, pipeline.lake.uri(table), pipeline.lake.storage, "damage")
-    touched = []
+    changed_keys = []
     for file in live_files(pipeline.lake.open(table)):
         rows = dataset(pipeline.lake, table, [file]).to_table()
         if len(kept := rows.filter(~gone)) < len(rows):
-            touched.append(file)
+            changed_keys.append(file)
             writer.add(kept)
-    commit(pipeline.lake.open(table), table, Rewrite(writer.close(), touched, []), f"damage-{datetime.now(UTC)}", 0)
+    commit(pipeline.lake, table, TableChange(writer.close(), changed_keys, []), TransactionId.unique("damage"))
     derived(pipeline)
 
 
@@ -103,9 +103,9 @@ COUNTED = f"session: {SAMPLED}differ in event_count: shop u-1 s-1 2026-05-2"
 # damage: what the checks say then (beginnings), by check; all others find nothing
 DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] = {
     "none": (lambda _: None, {}),
-    "compacted": (lambda pipeline: optimize(pipeline.config, TABLES.values(), QUIET), {}),
-    "a file is gone": (lambda pipeline: path_of(pipeline, ITEM).unlink(), {"files": ["item: files are missing: 1: app_id=shop/"], "unique_keys": [": could not be looked at: "]}),
-    "a file was cut": (lambda pipeline: path_of(pipeline, TABLES["quarantine"]).write_bytes(b"PAR1"), {"files": ["quarantine: files of another size than the log says: 1: part-"], "set_aside": [": could not be looked at: "]}),
+    "compacted": (lambda pipeline: optimize.run(pipeline.config, TABLES.values(), QUIET), {}),
+    "a file is gone": (lambda pipeline: path_of(pipeline, ITEM).unlink(), {"files": ["item: files are missing: 1: app_id=shop/"], "unique_keys": [": could not be checked: "]}),
+    "a file was cut": (lambda pipeline: path_of(pipeline, TABLES["quarantine"]).write_bytes(b"PAR1"), {"files": ["quarantine: files of another size than the log says: 1: part-"], "set_aside": [": could not be checked: "]}),
     "a command was killed": (killed, {"operations": ['operation: was interrupted: erase {"app":"shop"}, begun ']}),
     "a batch is out of balance": (
         lambda pipeline: put(pipeline, RUN_METRICS, rows_of(pipeline, RUN_METRICS), received=77, batch_id=9, written=0),
@@ -113,12 +113,12 @@ DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] 
     ),
     "an event was lost": (
         lambda pipeline: take(pipeline, EVENT, app_id="shop", event_id="1-a"),
-        {"stored_rows": [f"{TOLD}24 rows, run_metrics tells of 25"], "rebuilt_sample": [COUNTED]},
+        {"stored_rows": [f"{TOLD}24 rows, run_metrics counts 25"], "rebuilt_sample": [COUNTED]},
     ),
     "an event is there twice": (
         lambda pipeline: put(pipeline, EVENT, rows_of(pipeline, EVENT, EVENT_A)),
         {
-            "stored_rows": [f"{TOLD}26 rows, run_metrics tells of 25"],
+            "stored_rows": [f"{TOLD}26 rows, run_metrics counts 25"],
             "unique_keys": ["event: shop 2026-05-28: keys that are there more than once: 1: shop 1-a (2 times)"],
             "rebuilt_sample": [COUNTED],
         },
@@ -126,14 +126,14 @@ DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] 
     "an event is there on two days": (
         lambda pipeline: put(pipeline, EVENT, rows_of(pipeline, EVENT, EVENT_A), day=29),
         {
-            "stored_rows": [f"{TOLD}26 rows, run_metrics tells of 25"],
+            "stored_rows": [f"{TOLD}26 rows, run_metrics counts 25"],
             "unique_keys": ["event: shop 2026-05-28: keys that are there more than once: 1: shop 1-a (2 times)"],
             "rebuilt_sample": [COUNTED],
         },
     ),
     "two events share an id, days apart": (
         lambda pipeline: put(pipeline, EVENT, rows_of(pipeline, EVENT, EVENT_A), day=30),
-        {"stored_rows": [f"{TOLD}26 rows, run_metrics tells of 25"], "rebuilt_sample": [COUNTED]},
+        {"stored_rows": [f"{TOLD}26 rows, run_metrics counts 25"], "rebuilt_sample": [COUNTED]},
     ),
     "a user is there twice": (
         lambda pipeline: put(pipeline, USER, rows_of(pipeline, USER, "app_id = 'shop'")),
@@ -184,7 +184,7 @@ def test_what_is_found(case: str, sound: LocalPipeline, tmp_path: Path) -> None:
 
 def test_keys_are_compared_in_parts(sound: LocalPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: more rows than fit are taken apart by a hash of their key."""
-    monkeypatch.setattr(facts, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(context, "MAX_ROWS_PER_QUERY", 3)
     pipeline = copied(sound, tmp_path)
     assert problems(pipeline) == {}
     put(pipeline, EVENT, rows_of(pipeline, EVENT, "app_id = 'shop'", limit=50))
@@ -201,7 +201,7 @@ def test_an_erasure_is_counted_on_from(sound: LocalPipeline, tmp_path: Path) -> 
     with operation(pipeline.config, "erase", {}):
         take(pipeline, EVENT, app_id="shop", event_id="1-a")
     assert "stored_rows" not in problems(pipeline)
-    optimize(pipeline.config, TABLES.values(), QUIET)
+    optimize.run(pipeline.config, TABLES.values(), QUIET)
     pipeline.created_ms = int(datetime.now(UTC).timestamp() * 1_000)
     pipeline.ingest(write(tmp_path / "raw", "z.gz", line(event("z1"), event("z2"), event("always"), rid="r-z")))
     assert "stored_rows" not in problems(pipeline)
@@ -240,7 +240,7 @@ def test_the_command(sound: LocalPipeline, tmp_path: Path, capsys: pytest.Captur
         code, output, errors = call()
     assert code == 6
     assert "problem known_users: Everybody" in output
-    assert "        → make it anew: clickstream rebuild user\n" in output
+    assert "        → clickstream rebuild user\n" in output
     assert errors.startswith("error: 1 problems in ")
 
 

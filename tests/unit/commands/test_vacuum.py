@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from streaming_app.cli import _exit_code
-from streaming_app.commands.maintain.expired import LOG_RETENTION_DAYS, StoredFile, expired_log
-from streaming_app.commands.maintain.optimize import optimize
-from streaming_app.commands.maintain.vacuum import RETENTION_HOURS, planned, vacuum
+from streaming_app.commands import optimize, vacuum
 from streaming_app.commands.operation import operation
+from streaming_app.commands.vacuum import RETENTION_HOURS
 from streaming_app.environment import lock_lake
 from streaming_app.lake.lake import live_files
+from streaming_app.lake.maintenance import LOG_RETENTION_DAYS, StoredFile, find_expired_log
 from streaming_app.model.tables import EVENT, OPERATION, TABLES
 from tests.support.lake import LocalPipeline
 from tests.support.upkeep import HOURS, QUIET, busy_lake, contents, copied, derived
@@ -39,7 +39,7 @@ def aged(path: Path, days: float) -> Path:
 def compacted(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     """A lake whose live files are all old, and whose replaced ones were replaced a moment ago."""
     pipeline = busy_lake(tmp_path_factory.mktemp("compacted"))
-    optimize(pipeline.config, TABLES.values(), QUIET)
+    optimize.run(pipeline.config, TABLES.values(), QUIET)
     for path in (pipeline.folder / "lake").rglob("*.parquet"):
         if "_delta_log" not in path.parts:
             aged(path, 400)
@@ -65,13 +65,13 @@ def test_orphans_go_when_they_are_old(pipeline: LocalPipeline) -> None:
     old = {aged(place / "part-old.zstd.parquet", 7.1) for place in places}
     young = {aged(place / "part-young.zstd.parquet", 6.9) for place in places}
     others = {aged(pipeline.folder / "lake" / name, 900) for name in ("_lease.lock", "event/_other/x", "mine/a.parquet")}
-    result = vacuum(pipeline.config, RETENTION_HOURS, QUIET)
+    result = vacuum.run(pipeline.config, RETENTION_HOURS, QUIET)
     assert (result["files"], result["log_entries"]) == (len(old), 0)
     audit = {path for path in data_files(pipeline, "operation") if path not in kept}
     assert data_files(pipeline) - audit == kept | young | {path for path in others if path.suffix == ".parquet"}
     assert all(path.exists() for path in others)
     assert contents(pipeline) == rows
-    assert planned(pipeline.config, pipeline.lake, RETENTION_HOURS) == []
+    assert vacuum.plan(pipeline.config, pipeline.lake, RETENTION_HOURS) == []
 
 
 def test_replaced_files_go_when_nothing_needs_them(pipeline: LocalPipeline) -> None:
@@ -82,13 +82,13 @@ def test_replaced_files_go_when_nothing_needs_them(pipeline: LocalPipeline) -> N
     }
     rows, gone = contents(pipeline), data_files(pipeline) - live
     size = sum(path.stat().st_size for path in gone)
-    result = vacuum(pipeline.config, 0, QUIET)
+    result = vacuum.run(pipeline.config, 0, QUIET)
     assert (result["files"], result["bytes"]) == (len(gone), size)
     assert data_files(pipeline) - set((pipeline.folder / "lake/operation").glob("*")) == live - set(
         (pipeline.folder / "lake/operation").glob("*")
     )
     assert contents(pipeline) == rows
-    assert planned(pipeline.config, pipeline.lake, 0) == []
+    assert vacuum.plan(pipeline.config, pipeline.lake, 0) == []
     protocol = pipeline.lake.open(EVENT).protocol()
     assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
 
@@ -112,7 +112,7 @@ def test_expired_entries_of_the_log(case: str) -> None:
     ages, gone = LOGS[case]
     now = datetime(2026, 5, 28, tzinfo=UTC)
     stored = [StoredFile(f"_delta_log/{_entry(name)}", 1, now - timedelta(days=age)) for name, age in ages.items()]
-    assert {file.path for file in expired_log(stored, 30, now)} == {f"_delta_log/{_entry(name)}" for name in gone}
+    assert {file.path for file in find_expired_log(stored, 30, now)} == {f"_delta_log/{_entry(name)}" for name in gone}
 
 
 def _entry(name: str) -> str:
@@ -126,9 +126,9 @@ def test_the_log_is_cleaned_as_foretold(pipeline: LocalPipeline) -> None:
     rows = contents(pipeline)
     for path in log.glob("0*"):
         aged(path, LOG_RETENTION_DAYS + 1)
-    [found] = planned(pipeline.config, pipeline.lake, RETENTION_HOURS)
+    [found] = vacuum.plan(pipeline.config, pipeline.lake, RETENTION_HOURS)
     assert len(found.log) == opened.version() > 0
-    assert vacuum(pipeline.config, RETENTION_HOURS, QUIET)["log_entries"] == len(found.log)
+    assert vacuum.run(pipeline.config, RETENTION_HOURS, QUIET)["log_entries"] == len(found.log)
     assert {path.name[:20] for path in log.glob("0*")} == {f"{opened.version():020}"}
     assert contents(pipeline) == rows
 
@@ -139,12 +139,12 @@ def test_derive_finds_the_log_from_where_it_goes_on(pipeline: LocalPipeline) -> 
     opened.create_checkpoint()
     for path in (pipeline.folder / "lake/event/_delta_log").glob("0*"):
         aged(path, LOG_RETENTION_DAYS + 1)
-    assert [each.table.name for each in planned(pipeline.config, pipeline.lake, RETENTION_HOURS)] == ["event"]
+    assert [each.table.name for each in vacuum.plan(pipeline.config, pipeline.lake, RETENTION_HOURS)] == ["event"]
     offsets = pipeline.folder / "lake/_checkpoints/derive/offsets/0"
     first, second, *places = offsets.read_text().split("\n")
     stands = json.loads(places[0]) | {"reservoirVersion": HOURS + 1}  # it has read the last hour, not the compactions
     offsets.write_text("\n".join([first, second, json.dumps(stands), *places[1:]]))
-    assert planned(pipeline.config, pipeline.lake, RETENTION_HOURS) == []
+    assert vacuum.plan(pipeline.config, pipeline.lake, RETENTION_HOURS) == []
 
 
 @pytest.fixture

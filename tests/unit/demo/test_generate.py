@@ -63,9 +63,9 @@ def by_app(pipeline: LocalPipeline, sql: str) -> dict[str, int]:
 
 def users_and_sessions(pipeline: LocalPipeline) -> tuple[pa.Table, pa.Table]:
     events, changes = (pipeline.query(f"SELECT * FROM {table}") for table in ("event", "change"))
-    users = pa.concat_tables([user_rows.states_of(events), user_rows.states_of_changes(changes)])
-    states = session_rows.with_stored(session_rows.states_of(events, pipeline.config.sessions))
-    return user_rows.combine_states(users), session_rows.rows_of(states, pipeline.config.sessions, 0)
+    users = pa.concat_tables([user_rows.aggregate_events(events), user_rows.aggregate_changes(changes)])
+    states = session_rows.mark_as_new(session_rows.aggregate_events(events, pipeline.config.sessions))
+    return user_rows.combine_aggregates(users), session_rows.rows_of(states, pipeline.config.sessions, 0)
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,13 @@ from streaming_app.deploy.hashes import hashes_in, with_hashes, without_hashes
 from streaming_app.deploy.sbom import describe_libraries, write_sbom
 from streaming_app.deploy.target import Target
 from streaming_app.deploy.uv import CHECKOUT, Uv
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from supply_chain.audit import (
     LIST,
-    Audited,
-    Compared,
-    Finding,
-    Judgement,
+    Assessment,
+    AuditList,
+    Comparison,
+    Vulnerability,
     ask,
     compare_with_folder,
     locked_packages,
@@ -39,16 +39,16 @@ from tests.support.package import HERE, PYTHON, ROOT, skip_without_uv
 
 DAY = date(2026, 11, 1)
 LOCKED = {"a": "1.5", "b": "2.0"}
-CRITICAL = Judgement("a", "X-1", "<2", "critical", True, "any request reaches it")
+CRITICAL = Assessment("a", "X-1", "<2", "critical", True, "any request reaches it")
 ELSEWHERE = replace(CRITICAL, reachable=False, why="we never call it")
 MINOR = replace(CRITICAL, severity="low")
 
 
-def compared(*found: str, **versions: str) -> Compared:
-    return Compared(versions or LOCKED, frozenset(Finding("a", each) for each in found), DAY, DAY)
+def compared(*found: str, **versions: str) -> Comparison:
+    return Comparison(versions or LOCKED, frozenset(Vulnerability("a", each) for each in found), DAY, DAY)
 
 
-CASES: dict[str, tuple[Compared, tuple[Judgement, ...], bool, list[str]]] = {
+CASES: dict[str, tuple[Comparison, tuple[Assessment, ...], bool, list[str]]] = {
     "nothing is known": (compared(), (), False, ["no known weakness"]),
     "found, and not judged": (compared("X-1"), (), True, ["FAILED: a: X-1 in 1.5: not judged yet"]),
     "found, and critical": (compared("X-1"), (CRITICAL,), True, ["FAILED: a: X-1 in 1.5: critical, reachable: any request"]),
@@ -89,8 +89,8 @@ def test_what_pip_audit_says(tmp_path: Path) -> None:
     weak = {"name": "a", "version": "1.5", "vulns": [{"id": "X-1", "fix_versions": ["2"], "aliases": ["CVE-1"]}]}
     find_passed_over_files = {"name": "b", "skip_reason": "not found"}
     found = ask(pip_audit([weak, find_passed_over_files], tmp_path))
-    assert isinstance(found, Compared)
-    assert (found.packages, found.found) == ({"a": "1.5"}, {Finding("a", "X-1")})
+    assert isinstance(found, Comparison)
+    assert (found.packages, found.found) == ({"a": "1.5"}, {Vulnerability("a", "X-1")})
     assert (
         ask(pip_audit([find_passed_over_files], tmp_path)) == "every package was passed over"
     )  # which pip-audit takes for good news
@@ -129,13 +129,13 @@ def test_a_copy_of_the_advisories(version: str, is_weak: bool, tmp_path: Path) -
     (tmp_path / "vulns/a/X-1.yaml").write_text(ADVISORY)
     (tmp_path / "vulns/a/X-2.yaml").write_text(ADVISORY.replace("X-1", "X-2") + "withdrawn: '2026-10-30T00:00:00Z'\n")
     found = compare_with_folder({"a": version, "b": "1"}, tmp_path)
-    assert isinstance(found, Compared)
-    assert (found.found, found.until) == ({Finding("a", "X-1")} if is_weak else set(), date(2026, 10, 31))
+    assert isinstance(found, Comparison)
+    assert (found.found, found.until) == ({Vulnerability("a", "X-1")} if is_weak else set(), date(2026, 10, 31))
     assert isinstance(compare_with_folder(LOCKED, tmp_path / "nothing"), str)
 
 
 def test_the_list_is_read_as_it_was_written(tmp_path: Path) -> None:
-    audited = Audited(compared(), (CRITICAL, replace(ELSEWHERE, why='with "quotes" and \\ and é')))
+    audited = AuditList(compared(), (CRITICAL, replace(ELSEWHERE, why='with "quotes" and \\ and é')))
     write_list(audited, tmp_path / "list.toml")
     assert read_list(tmp_path / "list.toml") == audited
 
@@ -178,7 +178,7 @@ def test_a_wheel_with_another_content_is_refused(locked: str, tmp_path: Path, mo
     _project(tmp_path / "project")
     forged = re.sub("--hash=sha256:..", "--hash=sha256:00", locked)
     monkeypatch.setattr(assemble_module, "locked_requirements", lambda _uv: forged)
-    with pytest.raises(EnvironmentProblem) as raised:
+    with pytest.raises(MissingDependencyError) as raised:
         assemble(Uv(), Target(HERE, PYTHON), SUBMITTER, [], tmp_path / "project", tmp_path / "made")
     if "Failed to fetch" in str(raised.value):
         pytest.skip("NO PACKAGE WAS TRIED: no package index can be reached")

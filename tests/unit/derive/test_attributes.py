@@ -187,7 +187,7 @@ def test_what_events_told_after_the_changes(case: str) -> None:
 def test_states_of_users_combine_in_any_order() -> None:
     """A user's row, its new events and its new changes: the larger log wins, what events told stays beside it."""
     early, late = log([(1, "increment", {"n": 1})]), log([(1, "increment", {"n": 1}), (2, "increment", {"n": 1})])
-    states = [user_rows.states_of_changes(each) for each in (early, late)]
+    states = [user_rows.aggregate_changes(each) for each in (early, late)]
     told = states[0].set_column(
         states[0].column_names.index("user_properties_json_str"),
         "user_properties_json_str",
@@ -200,7 +200,7 @@ def test_states_of_users_combine_in_any_order() -> None:
     for order in itertools.permutations([*states, told]):
         state = order[0]
         for each in order[1:]:  # each time by way of a stored row
-            stored = user_rows.as_states(user_rows.rows_of(user_rows.combine_states(state), "job", 0))
+            stored = user_rows.aggregates_of_rows(user_rows.rows_from_aggregates(user_rows.combine_aggregates(state), "job", 0))
             state = pa.concat_tables([stored, each])
-        [row] = user_rows.rows_of(user_rows.combine_states(state), "job", 0).to_pylist()
+        [row] = user_rows.rows_from_aggregates(user_rows.combine_aggregates(state), "job", 0).to_pylist()
         assert json.loads(row["user_properties_json_str"]) == expected

@@ -66,17 +66,17 @@ def sessions_of(*batches: pa.Table) -> list[dict[str, Any]]:
     """The session table after some batches."""
     table = session_rows.SESSION.schema.empty_table()
     for batch in batches:
-        new = session_rows.with_stored(session_rows.states_of(batch, SESSIONS))
-        table = upsert(table, session_rows.rows_of(pa.concat_tables([stored(table), new]), SESSIONS, 0))
+        new = session_rows.mark_as_new(session_rows.aggregate_events(batch, SESSIONS))
+        table = upsert(table, session_rows.rows_from_aggregates(pa.concat_tables([stored(table), new]), SESSIONS, 0))
     return sorted(table.to_pylist(), key=lambda row: (row["user_pseudo_id"], row["event_timestamp"], row["session_id"]))
 
 
 def users_of(*batches: pa.Table) -> list[dict[str, Any]]:
     """The user table after some batches."""
-    state = user_rows.STATE_SCHEMA.empty_table()
+    state = user_rows.AGGREGATE_SCHEMA.empty_table()
     for batch in batches:
-        state = user_rows.combine_states(pa.concat_tables([state, user_rows.states_of(batch)]))
-    return sorted(user_rows.rows_of(state, "job", 0).to_pylist(), key=lambda row: row["user_pseudo_id"])
+        state = user_rows.combine_aggregates(pa.concat_tables([state, user_rows.aggregate_events(batch)]))
+    return sorted(user_rows.rows_from_aggregates(state, "job", 0).to_pylist(), key=lambda row: row["user_pseudo_id"])
 
 
 # What some events must make of the session table: (events, expected columns of each session).

@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming_app.commands import replay
 from streaming_app.commands.check.checks import check_tables
-from streaming_app.commands.replay.command import Wanted, replay
-from streaming_app.derive.isolate import SetAside, compute_isolated, without
+from streaming_app.commands.replay import QuarantineFilter
+from streaming_app.derive.isolate import SetAside, compute_isolated, drop_failed
 from streaming_app.errors import SinkError
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import row_groups
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import CHANGE, EVENT, Table
 from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
@@ -46,7 +47,7 @@ def test_only_what_fails_is_set_aside(rows: list[tuple[str, str | None, int]], b
     assert found == sorted(({"app_id": a, "user_pseudo_id": u, "n": 2 * n} for a, u, n in rows if (a, u) not in there), key=str)
     assert {(each.app_id, each.id) for each in failed} == there
     assert {each.error for each in failed} <= {"ArithmeticError"}
-    assert len(without(table, failed)) == len(found)
+    assert len(drop_failed(table, failed)) == len(found)
 
 
 @pytest.mark.parametrize("error", [SinkError("the disk is full"), ArithmeticError("without a user")])
@@ -68,7 +69,7 @@ def spoil(pipeline: LocalPipeline, table: Table, column: str, text: str, app_id:
             for _, rows in row_groups(pipeline.lake, table, file):
                 texts = pa.array([text] * len(rows), pa.string())
                 writer.add(rows.set_column(rows.column_names.index(column), table.schema.field(column), texts))
-            commit_once(pipeline.lake, table, Rewrite(writer.close(), [file], []), "spoil")
+            commit(pipeline.lake, table, TableChange(writer.close(), [file], []), TransactionId.unique("spoil"))
 
 
 BAD, GOOD = "shop", "web-gtm"
@@ -97,11 +98,11 @@ def test_a_user_is_set_aside_named_and_brought_back(tmp_path: Path) -> None:
     derived(pipeline)
     [shown] = [checked for checked in check_tables(pipeline.config, 10, QUIET) if checked.name == "set_aside"]
     assert "u-1" in str(shown.problems)
-    assert replay(pipeline.config, Wanted(), LogLines())["resolved"] == 0
+    assert replay.run(pipeline.config, QuarantineFilter(), LogProgress())["resolved"] == 0
     assert len(pipeline.rows("quarantine")) == 1
     spoil(pipeline, EVENT, "user_properties_json_str", '{"tier":{"value":"gold","set_time_msec":null}}', BAD)
     derived(pipeline)
-    assert replay(pipeline.config, Wanted(("derive_error",)), LogLines())["resolved"] == 1
+    assert replay.run(pipeline.config, QuarantineFilter(("derive_error",)), LogProgress())["resolved"] == 1
     [user] = pipeline.rows("user", where=f"app_id = '{BAD}'")
     assert json.loads(user["user_properties_json_str"])["tier"]["value"] == "gold"
     assert pipeline.rows("quarantine", where="resolved_time IS NULL") == []
@@ -128,7 +129,7 @@ def test_an_item_is_set_aside_and_brought_back(tmp_path: Path) -> None:
     assert json.loads(row["raw"]) == {"item_id": "i-0"}
     spoil(pipeline, CHANGE, "properties_json_str", '{"p":1}', "sensors")
     derived(pipeline)
-    assert replay(pipeline.config, Wanted(), LogLines())["resolved"] == 1
+    assert replay.run(pipeline.config, QuarantineFilter(), LogProgress())["resolved"] == 1
     assert [row["item_id"] for row in pipeline.rows("item_attributes")] == ["i-0"]
 
 

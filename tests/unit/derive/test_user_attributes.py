@@ -34,11 +34,11 @@ def profile(number: int, attributes: dict[str, Any]) -> dict[str, Any]:
 
 def stored_after(batches: list[list[dict[str, Any]]]) -> dict[str, Any]:
     """The row of the user after some micro-batches, each combined with the row that is stored."""
-    rows = user_rows.rows_of(user_rows.STATE_SCHEMA.empty_table(), "job", 0)
+    rows = user_rows.rows_from_aggregates(user_rows.AGGREGATE_SCHEMA.empty_table(), "job", 0)
     for batch in batches:
-        states = user_rows.states_of(pa.Table.from_pylist(batch, schema=EVENT.schema))
-        combined = user_rows.combine_states(pa.concat_tables([states, user_rows.as_states(rows)]))
-        rows = user_rows.rows_of(combined, "job", 0)
+        states = user_rows.aggregate_events(pa.Table.from_pylist(batch, schema=EVENT.schema))
+        combined = user_rows.combine_aggregates(pa.concat_tables([states, user_rows.aggregates_of_rows(rows)]))
+        rows = user_rows.rows_from_aggregates(combined, "job", 0)
     [row] = rows.to_pylist()
     return dict(row)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from streaming_app.commands.erase.finder import PersonFinder
 from streaming_app.commands.erase.raw import RawEraser
-from streaming_app.commands.replay.requests import RequestsAgain
+from streaming_app.commands.replay.requests import RequestRebuilder
 from streaming_app.model.request import parse_request
 from streaming_app.storage.files import Storage
 from tests.support.lake import LocalPipeline, config_for
@@ -123,7 +123,7 @@ def test_a_line_that_an_older_version_refused_comes_back(agent: bytes) -> None:
     """Its text is in quarantine, with escapes for bytes that are not UTF-8."""
     raw = put(ua=agent)
     row: dict[str, Any] = {"raw": raw.decode("utf-8", "backslashreplace"), "stage": "request", "envelope": None, "elements": None}
-    again = RequestsAgain(Storage(), 10**9, 10**9).of({**row, "source_file": "a", "source_line": 3})
+    again = RequestRebuilder(Storage(), 10**9, 10**9).rebuild({**row, "source_file": "a", "source_line": 3})
     assert again is not None
     wanted = parse_request(raw)
     assert (again.request.ua, again.request.repaired, again.request.data) == (wanted.ua, wanted.repaired, wanted.data)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from streaming_app.cli.look_commands import cell
+from streaming_app.cli.query_commands import format_cell
+from streaming_app.commands import erase
 from streaming_app.commands.check.checks import check_tables
-from streaming_app.commands.erase.command import erase
 from streaming_app.commands.erase.person import Person
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.arrow import to_rows
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
@@ -42,10 +42,12 @@ def live_through(pipeline: LocalPipeline, lines: list[bytes]) -> None:
     assert problems == []
     for table in TABLES:
         assert all(
-            cell(value) is not None for row in to_rows(pipeline.query(f'SELECT * FROM "{table}"')) for value in row.values()
+            format_cell(value) is not None
+            for row in to_rows(pipeline.query(f'SELECT * FROM "{table}"'))
+            for value in row.values()
         )
     for user in {(row["app_id"], row["user_pseudo_id"]) for row in pipeline.rows("user")}:
-        result = erase(pipeline.config, Person(user[0], user[1]), "delete", LogLines())
+        result = erase.run(pipeline.config, Person(user[0], user[1]), "delete", LogProgress())
         assert result["remaining"] == 0
 
 

@@ -18,13 +18,14 @@ from deltalake.table import TableAlterer
 
 from streaming_app.cli import _exit_code
 from streaming_app.commands.operation import operation
-from streaming_app.commands.replay.command import Wanted, replay_into
+from streaming_app.commands.replay.replay import QuarantineFilter, replay_into
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
-from streaming_app.metrics.progress import LogLines
+from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
 from tests.support.killed import Killed
 from tests.support.lake import ALL_TABLES, LocalPipeline
@@ -45,7 +46,7 @@ WRONG_CLOCK = NOW + 40 * 86_400_000
 def made(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     """A lake of layout 1 with rows in all of its tables."""
     pipeline = busy_lake(tmp_path_factory.mktemp("old"), 3)
-    upsert_items(pipeline.lake, {"sensors": pa.array([f"u-{number}" for number in range(3)])}, NOW, ("items", 0))
+    upsert_items(pipeline.lake, {"sensors": pa.array([f"u-{number}" for number in range(3)])}, NOW, TransactionId("items", 0))
     sent = line(event("moved", timestamp=WRONG_CLOCK), rid="r-9", client_timestamp=WRONG_CLOCK)
     pipeline.ingest(write(pipeline.folder / "raw", "moved.gz", sent, line(event("strange", app_id="blog"))))
     derived(pipeline)
@@ -56,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
 @pytest.fixture
 def old(made: LocalPipeline, tmp_path: Path) -> LocalPipeline:
     """The same lake for one test; ``Lake`` would bring it up to date."""
-    with patch("streaming_app.lake.lake.Sink.create_all"):
+    with patch("streaming_app.lake.lake.Lake.create_all"):
         return copied(made, tmp_path)
 
 
@@ -138,7 +139,7 @@ STEPS = 11
 def test_it_is_interrupted_after_each_step(made: LocalPipeline, tmp_path: Path) -> None:
     before = None
     for steps in range(STEPS):
-        with patch("streaming_app.lake.lake.Sink.create_all"):
+        with patch("streaming_app.lake.lake.Lake.create_all"):
             pipeline = copied(made, tmp_path / str(steps))
         before = before or contents(pipeline)
         with dying_after(steps):
@@ -159,7 +160,7 @@ def test_old_files_are_written_again(old: LocalPipeline) -> None:
     rebuild_users(old.config, old.lake, "later", {("shop", "u-0"), ("shop", "u-1")})
     config = old.config.model_copy(update={"apps": {**old.config.apps, "blog": old.config.apps["shop"]}})
     with operation(config, "replay", {}) as this:
-        replay_into(this, Wanted(), LogLines())
+        replay_into(this, QuarantineFilter(), LogProgress())
     assert this.result["resolved"] == this.result["written"] == 1
     assert {row["event_id"] for row in old.rows("event", where="app_id = 'blog'")} == {"strange"}
     resolved = old.query("SELECT resolved_by FROM quarantine WHERE resolved_time IS NOT NULL").to_pylist()

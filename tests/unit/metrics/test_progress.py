@@ -12,10 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from streaming_app.commands import backfill, rebuild
-from streaming_app.commands.erase import command as erase
-from streaming_app.commands.replay import command as replay
-from streaming_app.commands.reprocess import command as reprocess
+from streaming_app.commands import backfill, erase, rebuild, replay, reprocess
 from streaming_app.metrics.progress import Progress, progress_for
 
 BATCH: dict[str, Any] = {"batch_id": 7, "files": 2, "received": 3000, "written": 2990, "duplicate": 10, "quarantined": 0}
@@ -46,10 +43,29 @@ def test_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages[3] == "batch 7: 2 files, 3,000 received, 2,990 written, 10 duplicate, 0 quarantined, 1.5 s"
 
 
+def report_steps(progress: Progress) -> None:
+    with progress:
+        progress.expect(30)
+        for name, size in (("event [a]", 10), ("item", 20)):
+            progress.step(name)
+            progress.advance(size)
+
+
+def test_steps_at_a_terminal_and_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    screen = io.StringIO()
+    report_steps(progress_for(Console(file=screen, force_terminal=True, width=200), ()))
+    assert "done" in screen.getvalue()
+    with caplog.at_level(logging.INFO, logger="clickstream"):
+        report_steps(progress_for(Console(file=io.StringIO(), force_terminal=False), ()))
+        assert caplog.messages == ["event [a]", "item"]
+        report_steps(progress_for(Console(file=io.StringIO(), force_terminal=False), (), log_steps=False))
+    assert len(caplog.messages) == 2
+
+
 @pytest.mark.parametrize("command", [backfill, erase, rebuild, replay, reprocess], ids=lambda module: module.__name__)
 def test_every_phase_of_a_command_has_words(command: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
     """Each that it may report, not only those that it lists."""
-    reported = re.findall(r'progress\.phase\("(\w+)"\)', inspect.getsource(command))
+    reported = re.findall(r'progress\.phase\("(\w+)"\)', inspect.getsource(inspect.getmodule(command.run)))
     assert set(reported) <= set(command.PHASES)
     with caplog.at_level(logging.INFO, "clickstream"), progress_for(Console(file=io.StringIO()), command.PHASES) as progress:
         for phase in command.PHASES:

@@ -291,7 +291,7 @@ CASES: dict[str, Case] = {
     "a change with many attributes": Case(
         lambda n: changes("append", attributes=lambda _, __: numbered(n, [1])).make(2), lambda log: list(fold(log, "app_id")), 16
     ),
-    "states of changes": Case(changes("append", attributes=lambda _, number: {"l": [number]}).make, user_rows.states_of_changes),
+    "states of changes": Case(changes("append", attributes=lambda _, number: {"l": [number]}).make, user_rows.aggregate_changes),
     "what events told": Case(merged, user_rows.merge_properties),
     "attributes beyond the limit": Case(lambda n: json.dumps(numbered(n)), lambda text: drop_largest(text, 65_535), calls=16),
 }

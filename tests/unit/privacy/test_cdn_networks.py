@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from streaming_app.config.shipped_files import conf_file
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from streaming_app.privacy.proxies import FILE, Cdn, cdns, merge
 from streaming_app.privacy.renew_cdn_networks import SOURCES, Source, _entry, renew
 
@@ -113,7 +113,7 @@ def test_the_file_stays_where_a_list_is_not_what_it_should_be(case: str, tmp_pat
     (tmp_path / "Fastly").unlink()
     (tmp_path / "Google").unlink()
     sources = published(tmp_path, texts() | {"Fastly": answer, "Google": None})
-    with pytest.raises(EnvironmentProblem) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         renew(target, sources, known, date(2027, 2, 3))
     fastly, google = str(caught.value).splitlines()
     assert fastly.startswith(sources["Fastly"].url)

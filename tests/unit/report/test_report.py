@@ -17,7 +17,7 @@ from streaming_app.lake.query import asking, snapshot
 from streaming_app.report import blocks, charts, period, words
 from streaming_app.report.cost import cost, dollars_per_vcpu_hour
 from streaming_app.report.make import make_report
-from streaming_app.report.period import Period, choose
+from streaming_app.report.period import Period, choose_period
 from submitter.sizing import plan_for
 from tests.support.lake import LocalPipeline
 from tests.support.page import Page
@@ -275,7 +275,7 @@ def test_periods(known: list[date], first: Any, last: Any, found: Any, previous:
         return Period(*(NOV_1 + timedelta(days=number) for number in pair)) if pair else None
 
     asked = [None if number is None else NOV_1 + timedelta(days=number) for number in (first, last)]
-    chosen = choose(known, *asked)
+    chosen = choose_period(known, *asked)
     assert (chosen.period, chosen.previous) == (of(found), of(previous))
 
 
@@ -288,14 +288,14 @@ def test_points_of_a_chart(length: int, grain: str, steps: int) -> None:
 
 def test_batches_count_by_when_their_requests_came() -> None:
     """A batch of late events came after the period; where the period was not cut, it counts."""
-    assert choose(days(0, 9), None, None).received == EVER
-    assert choose(days(0, 9), NOV_1, None).received == Period(NOV_1, date.max)
-    assert choose(days(-200, 9), None, None).received == Period(NOV_1 - timedelta(days=80), date.max)
+    assert choose_period(days(0, 9), None, None).received == EVER
+    assert choose_period(days(0, 9), NOV_1, None).received == Period(NOV_1, date.max)
+    assert choose_period(days(-200, 9), None, None).received == Period(NOV_1 - timedelta(days=80), date.max)
 
 
 def test_the_last_day_must_not_be_before_the_first() -> None:
     with pytest.raises(QueryError, match="--from 2026-11-01 is after --to 2026-10-01"):
-        choose([], NOV_1, date(2026, 10, 1))
+        choose_period([], NOV_1, date(2026, 10, 1))
 
 
 class Command:

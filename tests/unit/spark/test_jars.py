@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app.cli import _exit_code
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from streaming_app.spark.jars.folder import complete, jars_folder
 from streaming_app.spark.jars.ivy import spark_jars
 from streaming_app.spark.jars.lock import Jar, faults, locked_jars
@@ -51,7 +51,7 @@ def test_a_jar_that_others_could_exchange_is_read_to_its_end(open_: str, tmp_pat
     jar.chmod(0o644)
     assert complete([JAR]) == [jar]
     (folder if open_ == "the folder" else jar).chmod(0o777)
-    with pytest.raises(EnvironmentProblem, match="has another content than the locked one"):
+    with pytest.raises(MissingDependencyError, match="has another content than the locked one"):
         complete([JAR], tmp_path / "no settings.xml")
     assert not [path for path in (folder, jar) if path.stat().st_mode & 0o022]
     jar.write_bytes(b"abc")
@@ -154,7 +154,7 @@ def test_delta_comes_with_packages_of_ones_own(named: str, told: str, tmp_path: 
     monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
     monkeypatch.setenv("CLICKSTREAM_JARS", str(tmp_path / "empty"))
     monkeypatch.setattr(SparkSession.Builder, "getOrCreate", start)
-    with pytest.raises(EnvironmentProblem):
+    with pytest.raises(MissingDependencyError):
         get_session(config_for(tmp_path, f"spark: {{conf: {{spark.jars.packages: '{named}'}}}}\n"), Storage())
     assert given["spark.jars.packages"] == told
     assert "spark.jars" not in given

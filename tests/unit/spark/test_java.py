@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from streaming_app.spark.java import SUPPORTED, ensure_java, java_version
 
 
@@ -29,6 +29,6 @@ def test_an_unusable_java_and_no_network(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     monkeypatch.setenv("CJDK_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("CJDK_INDEX_URL", "http://127.0.0.1:9/no-index.json")
-    with pytest.raises(EnvironmentProblem, match="Java 11 is there and none could be fetched") as problem:
+    with pytest.raises(MissingDependencyError, match="Java 11 is there and none could be fetched") as problem:
         ensure_java()
     assert problem.value.hint == "install Java 17, for example: apt-get install openjdk-17-jre-headless"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.spark.tasks import TASK_BYTES, SizedFile, forget_zips, grouped
+from streaming_app.spark.tasks import TASK_BYTES, SizedFile, forget_zips, group_by_size
 
 MB = 1 << 20
 
@@ -33,7 +33,7 @@ CASES: dict[str, tuple[list[tuple[str, int]], int, list[list[str]]]] = {
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_grouped(case: str) -> None:
     files, cores, expected = CASES[case]
-    assert names(grouped([SizedFile(uri, size) for uri, size in files], cores)) == expected
+    assert names(group_by_size([SizedFile(uri, size) for uri, size in files], cores)) == expected
 
 
 @given(
@@ -42,7 +42,7 @@ def test_grouped(case: str) -> None:
 )
 def test_every_file_once_and_no_empty_group(sizes: list[tuple[int, int]], cores: int) -> None:
     files = [SizedFile(f"hour={folder}/{number}", size) for number, (folder, size) in enumerate(sizes)]
-    groups = grouped(files, cores)
+    groups = group_by_size(files, cores)
     assert Counter(file for group in groups for file in group) == Counter(files)
     assert all(groups)
     assert len(groups) <= max(len(files), 0)
@@ -51,7 +51,7 @@ def test_every_file_once_and_no_empty_group(sizes: list[tuple[int, int]], cores:
 def test_the_last_share_is_no_larger() -> None:
     """Cut at the nearest hour each time, and what one group lacks is spread over those to come."""
     files = [SizedFile(f"h{hour:02}/{server}", 12) for hour in range(20) for server in "ab"]
-    assert [sum(file.size for file in group) for group in grouped(files, 8)] == [48, 72, 48, 72, 48, 72, 48, 72]
+    assert [sum(file.size for file in group) for group in group_by_size(files, 8)] == [48, 72, 48, 72, 48, 72, 48, 72]
 
 
 def test_zips_are_not_read_again_and_still_imported_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from submitter import decide as decide_module
 from submitter import in_use
 from submitter.deployment import Deployment
 from submitter.handler import handler
-from submitter.report import described, measured
+from submitter.report import decision_metrics, describe_decision
 from submitter.request import client_token
 from submitter.runs import ACTIVE, ENDED, Runs
 from submitter.sizing import enough_bytes, plan_for
@@ -97,7 +97,7 @@ def raw(folder: Path, name: str = "a.gz", size: int = 10) -> None:
 
 def test_nothing_unprocessed_nothing_started(emr: EmrServerless, deployment: Deployment) -> None:
     done = submit(deployment, {})
-    assert (described(done.decision)["decision"], done.job_run_id, emr.requests) == ("nothing is unprocessed", None, [])
+    assert (describe_decision(done.decision)["decision"], done.job_run_id, emr.requests) == ("nothing is unprocessed", None, [])
 
 
 def test_the_request(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_an_active_run_of_this_pipeline_is_waited_for(
     submit(deployment, {})
     emr.end(state)
     done = submit(deployment, {})
-    assert (described(done.decision)["active_run"], done.job_run_id, len(emr.requests)) == ("run-1", None, 1)
+    assert (describe_decision(done.decision)["active_run"], done.job_run_id, len(emr.requests)) == ("run-1", None, 1)
 
 
 def test_active_and_ended_are_all_states_of_the_api() -> None:
@@ -204,7 +204,7 @@ def test_a_run_that_began_while_we_looked_is_waited_for(
     assert request is not None
     look = decide_module.survey
     monkeypatch.setattr(decide_module, "survey", lambda *args: (emr.start("00f1abcdefgh", request), look(*args))[1])
-    assert described(submit(deployment, {}).decision)["active_run"] == "run-1"
+    assert describe_decision(submit(deployment, {}).decision)["active_run"] == "run-1"
 
 
 def test_runs_of_other_pipelines_are_none_of_ours(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_counting_further_than_enough_would_change_nothing() -> None:
 def test_a_large_backlog_is_not_counted_to_its_end(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
     for number in range(20):
         raw(tmp_path, f"{number:02}.gz", size=200 * GB)
-    shown = described(submit(deployment, {}).decision)
+    shown = describe_decision(submit(deployment, {}).decision)
     assert (shown["files"], shown["counted_all"], shown["vcpu"]) == (1, False, 56)
 
 
@@ -470,14 +470,14 @@ def test_what_is_measured(emr: EmrServerless, deployment: Deployment, tmp_path: 
     raw(tmp_path)
     oldest = int((tmp_path / "raw/year=2026/month=05/a.gz").stat().st_mtime)
     decision = submit(deployment, {}).decision
-    values = {name: value for name, _, value in measured(decision, 1_893_456_000)}
+    values = {name: value for name, _, value in decision_metrics(decision, 1_893_456_000)}
     assert values.keys() == {"Submitted", "UnprocessedFiles", "UnprocessedBytes", "BacklogAgeSeconds", "ExpectedCost"}
     assert (values["Submitted"], values["UnprocessedFiles"], values["UnprocessedBytes"]) == (1, 1, 10)
     assert values["BacklogAgeSeconds"] == pytest.approx(1_893_456_000 - oldest, abs=1)
-    assert "BacklogAgeSeconds" not in {name for name, _, _ in measured(decision, None)}
+    assert "BacklogAgeSeconds" not in {name for name, _, _ in decision_metrics(decision, None)}
     waiting = submit(deployment, {}).decision
-    assert [name for name, _, _ in measured(waiting, 1_893_456_000)] == ["Submitted"]
-    assert json.dumps(described(waiting))
+    assert [name for name, _, _ in decision_metrics(waiting, 1_893_456_000)] == ["Submitted"]
+    assert json.dumps(describe_decision(waiting))
 
 
 @pytest.mark.parametrize(
@@ -500,7 +500,7 @@ def test_an_operators_command_is_waited_for(
 
     monkeypatch.setattr(in_use, "pause", meanwhile)
     done = submit(deployment, {})
-    assert described(done.decision, done.job_run_id)["decision"] == action
+    assert describe_decision(done.decision, done.job_run_id)["decision"] == action
     assert waited == [20.0]
     assert (done.decision.active_run or "").startswith("reprocess since") == (then == "renewed")
     assert len(emr.runs) == (then != "renewed")

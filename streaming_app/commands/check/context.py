@@ -1,4 +1,4 @@
-"""What all checks look at: one version of each table, and questions about some of its files."""
+"""What all checks get: one version of each table, and queries over some of its files."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from streaming_app.model.arrow import to_rows
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage.any_objects import AnyObjects
 
-ROWS_AT_ONCE = 2_000_000
+MAX_ROWS_PER_QUERY = 2_000_000
 """Rows that are compared with each other at once, by their keys: DuckDB takes some 300 MB for as many."""
 
-MOST_SHOWN = 3
+MAX_EXAMPLES = 3
 """Examples that a problem names."""
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something that is wrong with a table, and what to do about it."""
+class TableProblem:
+    """Something that is wrong with a table, and the remedy."""
 
     table: str
     message: str
     remedy: str
 
 
-class Note(Problem):
-    """Something to know that breaks no promise."""
+class TableNote(TableProblem):
+    """Something worth knowing that is not wrong."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """``files`` are all files of each table; ``sample`` is the number of users whose rows are made anew."""
+class CheckContext:
+    """``files`` are all files of each table; ``sample`` is the number of users whose rows are computed again."""
 
     config: Config
     lake: Lake
@@ -91,11 +91,11 @@ def by_partition(files: Iterable[LiveFile], *names: str) -> dict[tuple[str, ...]
 
 def buckets(rows: int) -> Iterator[str]:
     """Conditions on ``key``, an SQL text to be hashed, that take so many rows apart into parts that fit the memory."""
-    count = -(-rows // ROWS_AT_ONCE)
+    count = -(-rows // MAX_ROWS_PER_QUERY)
     return (f"hash({{key}}) % {count} = {number}" for number in range(count))
 
 
-def shown(values: Iterable[object]) -> str:
-    """Some of many values."""
+def list_examples(values: Iterable[object]) -> str:
+    """Some of many values, as text."""
     listed = list(values)
-    return ", ".join(map(str, listed[:MOST_SHOWN])) + (", …" if len(listed) > MOST_SHOWN else "")
+    return ", ".join(map(str, listed[:MAX_EXAMPLES])) + (", …" if len(listed) > MAX_EXAMPLES else "")

@@ -19,7 +19,7 @@ from streaming_app.model.arrow import to_rows
 from streaming_app.model.client_text import escape
 
 TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes", "operation"]
-JsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
+RowsJsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]
 _ABOVE_0 = validators.Number(gt=0)
 Seconds = Annotated[float, Parameter(name="--max-seconds", validator=_ABOVE_0, help="give up after so long")]
 MemoryMb = Annotated[
@@ -38,7 +38,7 @@ def inspect(
     limit: Annotated[int, Parameter(help="rows to show")] = 5,
     max_seconds: Seconds = _LIMITS.seconds,
     max_memory_mb: MemoryMb = _LIMITS.memory_mb,
-    json: JsonOption = False,
+    json: RowsJsonOption = False,
 ) -> None:
     """Show rows of a table, newest first where it has times; one row a block, columns without a value left out.
 
@@ -51,7 +51,7 @@ def inspect(
     rows = query(lake, f"SELECT * FROM ({chosen}) ORDER BY {newest} DESC LIMIT {limit}", limits)
     total = query(lake, f"SELECT count(*) AS n FROM ({chosen})", limits)["n"][0].as_py()
     if json:
-        print_json(rows)
+        print_rows_as_json(rows)
         return
     out = console(soft_wrap=True)
     out.print(f"{table}: {total:,} rows, {rows.num_rows} shown", style="bold")
@@ -59,7 +59,7 @@ def inspect(
         out.print()
         for column, value in row.items():
             if value is not None:
-                out.print(f"  {column:<42}{cell(value)}", markup=False, highlight=False)
+                out.print(f"  {column:<42}{format_cell(value)}", markup=False, highlight=False)
 
 
 def sql(
@@ -69,7 +69,7 @@ def sql(
     max_seconds: Seconds = _LIMITS.seconds,
     max_memory_mb: MemoryMb = _LIMITS.memory_mb,
     max_rows: MaxRows = _LIMITS.rows,
-    json: JsonOption = False,
+    json: RowsJsonOption = False,
 ) -> None:
     """Run a SELECT over the tables (`clickstream tables describe` lists them).
 
@@ -77,9 +77,9 @@ def sql(
     """
     rows = query(sink_of(config), select, QueryLimits(max_seconds, max_memory_mb, max_rows))
     if json:
-        print_json(rows)
+        print_rows_as_json(rows)
     else:
-        show(rows, console_for_grids())
+        print_grid(rows, console_for_grids())
 
 
 def console_for_grids() -> Console:
@@ -88,22 +88,22 @@ def console_for_grids() -> Console:
     return plain if plain.is_terminal else console(width=200)
 
 
-def show(rows: pa.Table, out: Console) -> None:
+def print_grid(rows: pa.Table, out: Console) -> None:
     """Rows as a grid."""
     grid = Grid(*(Column(Text(escape(name)), no_wrap=True) for name in rows.column_names))
     for row in to_rows(rows):
-        grid.add_row(*(Text(cell(value)) for value in row.values()))
+        grid.add_row(*(Text(format_cell(value)) for value in row.values()))
     out.print(grid)
 
 
-def print_json(rows: pa.Table) -> None:
+def print_rows_as_json(rows: pa.Table) -> None:
     """Rows as one JSON object a line."""
     encoder = msgspec.json.Encoder(decimal_format="number")  # DuckDB's sums of integers are decimals
     for row in to_rows(rows):
         say_json_text(encoder.encode(row).decode())
 
 
-def cell(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """A value in at most 60 characters, on one line."""
     text = escape(("" if value is None else str(value))[: _LONGEST_CELL + 1])
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"

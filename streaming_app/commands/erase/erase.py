@@ -21,15 +21,14 @@ from streaming_app.backlog.unprocessed import listed_files
 from streaming_app.commands.erase.anonymise import digest
 from streaming_app.commands.erase.audit_key import audit_key, find_audit_key
 from streaming_app.commands.erase.finder import PersonFinder
-from streaming_app.commands.erase.links import Link, count_links
+from streaming_app.commands.erase.linked_ids import LinkedId, count_linked_ids
 from streaming_app.commands.erase.old_versions import old_versions
-from streaming_app.commands.erase.person import Person, with_links
-from streaming_app.commands.erase.quarantined import Quarantined, search_quarantine, take_out_quarantined
+from streaming_app.commands.erase.person import Person, add_linked_ids
+from streaming_app.commands.erase.quarantine_rows import QuarantineMatches, erase_quarantine_rows, search_quarantine
 from streaming_app.commands.erase.raw import RawCounts, RawEraser
-from streaming_app.commands.erase.tables import IN_ORDER, Hit, hits, take_out
-from streaming_app.commands.interrupted import interrupted
-from streaming_app.commands.operation import Operation, operation
-from streaming_app.commands.scratch import scratch
+from streaming_app.commands.erase.table_rows import IN_ORDER, PersonRows, erase_rows, find_rows
+from streaming_app.commands.interrupted import find_interrupted
+from streaming_app.commands.operation import Operation, operation, resume_directory
 from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import derive
@@ -42,7 +41,7 @@ from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import TABLES
 from streaming_app.spark.session import get_session
-from streaming_app.spark.tasks import Group, SizedFile, grouped, run_tasks
+from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
 from streaming_app.storage.objects import Found
@@ -72,38 +71,38 @@ class Erased:
     raw_unsearched: int = 0
     raw_other_apps: int = 0
 
-    def note(self, found: Quarantined) -> None:
+    def add_quarantine(self, found: QuarantineMatches) -> None:
         self.quarantine, self.quarantine_unsearched = found.rows, found.unsearched
         self.quarantine_other_apps = found.other_apps
 
-    def note_raw(self, counts: RawCounts) -> None:
+    def add_raw(self, counts: RawCounts) -> None:
         for name, count in asdict(counts).items():
             setattr(self, name, count)
 
 
-def planned(config: Config, person: Person, *, raw: bool, linked: Linked = "listed") -> dict[str, Any]:
-    """What an erasure would find; nothing is written."""
+def plan(config: Config, person: Person, *, raw: bool, linked: Linked = "listed") -> dict[str, Any]:
+    """Count what an erasure would find; nothing is written."""
     lake = open_lake(config)
     key = find_audit_key(config, lake.storage)
     in_audit = {"person": person.digest(key)} if key else {}
     person = _with_choice(person, linked, lake)
-    erased = _counted(list(hits(person, lake)), person)
+    erased = _count_rows(list(find_rows(person, lake)), person)
     in_quarantine = search_quarantine(person.app_id, PersonFinder(config, person.app_id, person.ids), lake)
-    erased.note(in_quarantine)
+    erased.add_quarantine(in_quarantine)
     if raw:
-        erased.note_raw(_erase_raw(config, person, lake.storage, dry_run=True))
+        erased.add_raw(_erase_raw(config, person, lake.storage, dry_run=True))
     return asdict(erased) | in_audit
 
 
-def links_of(config: Config, person: Person) -> list[Link]:
+def find_linked_ids(config: Config, person: Person) -> list[LinkedId]:
     """The pseudonymous ids that go with a login id if they are chosen; with those that an erasure that was killed knows."""
     lake = open_lake(config)
     key = find_audit_key(config, lake.storage)  # without one no erasure has begun
-    notes = _read_notes(f"{config.checkpoint_uri(_scratch(person.digest(key)))}/notes.json", lake) if key else None
-    return count_links(person, with_links(person, lake).linked | set(notes.linked if notes else ()), lake)
+    state = _read_state(f"{config.checkpoint_uri(_directory_name(person.digest(key)))}/notes.json", lake) if key else None
+    return count_linked_ids(person, add_linked_ids(person, lake).linked | set(state.linked if state else ()), lake)
 
 
-def erase(
+def run(
     config: Config,
     person: Person,
     mode: Mode,
@@ -131,23 +130,23 @@ def erase(
     progress.phase("start")
     with operation(config, "erase", asked) as this:
         storage = this.lake.storage
-        with scratch(config, _scratch(digest_of_person), storage) as folder:
+        with resume_directory(config, _directory_name(digest_of_person), storage) as folder:
             if derive_is_behind(config, AnyObjects(config.s3.endpoint, config.s3.region)):
                 derive(get_session(config, storage), config, this.lake, Summary(this.job_id))
             progress.phase("search")
-            known, secret = _notes(f"{folder}/notes.json", person, linked, listed, this.lake)
-            found = list(hits(known, this.lake))
-            erased = _counted(found, known)
-            left = with_links(person, this.lake).linked - known.linked
+            known, secret = _load_or_choose(f"{folder}/notes.json", person, linked, listed, this.lake)
+            found = list(find_rows(known, this.lake))
+            erased = _count_rows(found, known)
+            left = add_linked_ids(person, this.lake).linked - known.linked
             progress.phase("erase")
             _erase_tables(this, known, found, bytes.fromhex(secret) if mode == "anonymise" else None)
             finder = PersonFinder(config, known.app_id, known.ids)
             in_quarantine = search_quarantine(known.app_id, finder, this.lake)
-            erased.note(in_quarantine)
+            erased.add_quarantine(in_quarantine)
             if in_quarantine.positions:
-                take_out_quarantined(in_quarantine.positions, this.lake)
+                erase_quarantine_rows(in_quarantine.positions, this.lake)
             if raw:
-                erased.note_raw(_erase_raw(config, known, storage, dry_run=False))
+                erased.add_raw(_erase_raw(config, known, storage, dry_run=False))
             progress.phase("rebuild")
             rebuild_stale_users(config, this.lake, this.job_id)
             this.result = asdict(erased)
@@ -155,7 +154,7 @@ def erase(
                 this.result |= {"linked_ids": len(known.linked), "linked_ids_left": len(left)}
             if confirmed:
                 this.result["confirmed"] = confirmed
-            this.result |= _afterwards(known, finder, erased, config, this.lake, raw=raw)
+            this.result |= _remaining(known, finder, erased, config, this.lake, raw=raw)
     return this.result | {"person": digest_of_person}
 
 
@@ -167,58 +166,58 @@ def _key_of_audit(config: Config) -> bytes:
     return audit_key(config, lake.storage)
 
 
-def _scratch(digest_of_person: str) -> str:
+def _directory_name(digest_of_person: str) -> str:
     return f"erase/{digest_of_person}"
 
 
-class _Notes(msgspec.Struct):
-    """What an erasure must still know when it is tried again, though the tables may tell it no more."""
+class _ResumeState(msgspec.Struct):
+    """What an erasure needs to resume after a kill, when the tables may no longer say it."""
 
     linked: list[str]
     secret: str
     choice: Linked = "listed"
 
 
-def _read_notes(uri: str, lake: Lake) -> _Notes | None:
-    return msgspec.json.decode(lake.storage.read_text(uri), type=_Notes) if lake.storage.exists(uri) else None
+def _read_state(uri: str, lake: Lake) -> _ResumeState | None:
+    return msgspec.json.decode(lake.storage.read_text(uri), type=_ResumeState) if lake.storage.exists(uri) else None
 
 
-def _notes(uri: str, person: Person, linked: Linked, listed: Iterable[str] | None, lake: Lake) -> tuple[Person, str]:
+def _load_or_choose(uri: str, person: Person, linked: Linked, listed: Iterable[str] | None, lake: Lake) -> tuple[Person, str]:
     """The person with the chosen linked ids, and the secret of the anonymous ids; kept only until the erasure is through."""
-    notes = _read_notes(uri, lake)
-    if notes is None:
+    state = _read_state(uri, lake)
+    if state is None:
         chosen = _with_choice(person, linked, lake) if listed is None else replace(person, linked=frozenset(listed))
-        notes = _Notes(sorted(chosen.linked), secrets.token_hex(32), linked)
-        lake.storage.write_text(uri, msgspec.json.encode(notes).decode())
-    elif person.user_id and notes.choice != linked:
+        state = _ResumeState(sorted(chosen.linked), secrets.token_hex(32), linked)
+        lake.storage.write_text(uri, msgspec.json.encode(state).decode())
+    elif person.user_id and state.choice != linked:
         raise ConfigError(
-            f"an erasure of this person was interrupted that began with --linked {notes.choice}",
-            f"repeat it with --linked {notes.choice} first",
+            f"an erasure of this person was interrupted that began with --linked {state.choice}",
+            f"repeat it with --linked {state.choice} first",
         )
-    return replace(person, linked=frozenset(notes.linked)), notes.secret
+    return replace(person, linked=frozenset(state.linked)), state.secret
 
 
 def _with_choice(person: Person, linked: Linked, lake: Lake) -> Person:
-    return with_links(person, lake) if linked == "listed" else person
+    return add_linked_ids(person, lake) if linked == "listed" else person
 
 
-def _counted(found: list[Hit], person: Person) -> Erased:
-    rows = {table.name: sum(hit.rows for hit in found if hit.table is table) for table in IN_ORDER}
+def _count_rows(found: list[PersonRows], person: Person) -> Erased:
+    rows = {table.name: sum(each.rows for each in found if each.table is table) for table in IN_ORDER}
     return Erased(**rows, users=len(_users(found, person)))
 
 
-def _users(found: list[Hit], person: Person) -> set[str]:
-    told = {user for hit in found for user in hit.users} | person.linked
-    return told | {person.user_pseudo_id} if person.user_pseudo_id else told
+def _users(found: list[PersonRows], person: Person) -> set[str]:
+    users = {user for each in found for user in each.users} | person.linked
+    return users | {person.user_pseudo_id} if person.user_pseudo_id else users
 
 
-def _erase_tables(this: Operation, person: Person, found: list[Hit], secret: bytes | None) -> None:
+def _erase_tables(this: Operation, person: Person, found: list[PersonRows], secret: bytes | None) -> None:
     users = _users(found, person)
     replaced = {digest(user, secret) for user in users} if secret else set()
     mark_stale(this.config, this.lake.storage, this.job_id, {(person.app_id, user) for user in users | replaced})
     for table in IN_ORDER:
-        if here := [hit for hit in found if hit.table is table]:
-            take_out(table, here, person, secret, this.lake)
+        if here := [each for each in found if each.table is table]:
+            erase_rows(table, here, person, secret, this.lake)
 
 
 def _erase_raw(config: Config, person: Person, storage: Storage, *, dry_run: bool) -> RawCounts:
@@ -227,22 +226,22 @@ def _erase_raw(config: Config, person: Person, storage: Storage, *, dry_run: boo
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     files = [SizedFile(each.found.uri, each.found.size) for each in listed_files(whole, config.source.glob, objects)]
     spark = get_session(config, storage)
-    groups = grouped(files, spark.sparkContext.defaultParallelism)
+    groups = group_by_size(files, parallelism(spark))
     counts = RawCounts()
     for each in run_tasks(spark, groups, partial(_erase_group, config, person, storage, dry_run)):
         counts.add(msgspec.json.decode(each, type=RawCounts))
     return counts
 
 
-def _erase_group(config: Config, person: Person, storage: Storage, dry_run: bool, group: Group) -> Iterator[bytes]:
+def _erase_group(config: Config, person: Person, storage: Storage, dry_run: bool, group: list[SizedFile]) -> Iterator[bytes]:
     eraser = RawEraser(storage, PersonFinder(config, person.app_id, person.ids), config.limits.max_line_bytes)
     for file in group:
         yield msgspec.json.encode(eraser.erase(file.uri, dry_run=dry_run))
 
 
-def _afterwards(person: Person, finder: PersonFinder, erased: Erased, config: Config, lake: Lake, *, raw: bool) -> dict[str, Any]:
+def _remaining(person: Person, finder: PersonFinder, erased: Erased, config: Config, lake: Lake, *, raw: bool) -> dict[str, Any]:
     """What is left, by looking again, what is not known, and what the operator still has to do."""
-    left = sum(hit.rows for hit in hits(person, lake)) + search_quarantine(person.app_id, finder, lake).rows
+    left = sum(each.rows for each in find_rows(person, lake)) + search_quarantine(person.app_id, finder, lake).rows
     today = datetime.now(UTC).date()
     vacuum = today + timedelta(days=RETENTION_DAYS + 1)
     after, nothing_from, unknown = without_old_versions(config, lake, today, vacuum, raw=raw)
@@ -251,11 +250,11 @@ def _afterwards(person: Person, finder: PersonFinder, erased: Erased, config: Co
         "nothing_remains_after": after,
         "nothing_remains_from": nothing_from and nothing_from.isoformat(),
         "raw_files_still_name_the_person": not raw or erased.raw_unreadable > 0 or erased.raw_unsearched > 0,
-        "not_known": [*_not_searched(erased, lake, raw=raw), *unknown],
+        "not_known": [*_list_unsearched(erased, lake, raw=raw), *unknown],
     }
 
 
-def _not_searched(erased: Erased, lake: Lake, *, raw: bool) -> list[str]:
+def _list_unsearched(erased: Erased, lake: Lake, *, raw: bool) -> list[str]:
     """Where the person may be named all the same."""
     counts = {
         "raw files that cannot be read to their end, and were left as they are": erased.raw_unreadable,
@@ -265,7 +264,7 @@ def _not_searched(erased: Erased, lake: Lake, *, raw: bool) -> list[str]:
     found = [f"what is in {count:,} {what}" for what, count in counts.items() if count]
     if not raw:
         found.append("what is in raw files: --raw looks there")
-    if killed := [str(each) for each in interrupted(lake) if each.operation == "reprocess"]:
+    if killed := [str(each) for each in find_interrupted(lake) if each.operation == "reprocess"]:
         found.append(f"what is in the shadow of a command that was killed, repeat it and erase again: {'; '.join(killed)}")
     return found
 
@@ -275,7 +274,7 @@ def without_old_versions(
 ) -> tuple[str, date | None, list[str]]:
     """What has to happen before nothing remains, the day from which on that is so, and why there may be no such day.
 
-    Vacuum makes old versions of what it deletes; the raw files and the notes of this erasure have become so today.
+    Vacuum makes old versions of what it deletes; the raw files and the state of this erasure have become so today.
     """
     after = f"clickstream vacuum on {vacuum} or later"
     tables = [lake.uri(table) for table in TABLES.values()]
@@ -284,7 +283,7 @@ def without_old_versions(
     for day, folders in ((vacuum, tables), (today, today_old)):
         for kept in old_versions(folders, lake.storage):
             if kept.days is None:
-                problems.append(kept.described)
+                problems.append(kept.description)
             elif kept.days:
                 ends.append(day + timedelta(days=kept.days + 1))  # S3 counts from the midnight after
     problems = sorted(set(problems))

@@ -17,7 +17,7 @@ _LONGEST_ESCAPE = 64
 """Characters that stand for one of an id, behind all layers, at the most."""
 
 
-class Mentions:
+class IdentifierMatcher:
     """Finds ids as whole words: ``u-1`` is not in ``u-12``.
 
     Or as whole ``values`` of JSON or a form: ``shop`` is in ``"shop"`` and ``appId=shop&``, not in ``https://shop.example/``.

@@ -15,12 +15,12 @@ from streaming_app.errors import ConfigError
 from streaming_app.model.client_text import escape
 
 if TYPE_CHECKING:
-    from streaming_app.commands.erase.links import Link
+    from streaming_app.commands.erase.linked_ids import LinkedId
 
 _COLUMNS = ("linked id", "rows with this login", "anonymous rows, which go", "rows of other logins, which stay")
 
 
-def show_links(links: Sequence[Link], *, chosen: bool) -> None:
+def show_links(links: Sequence[LinkedId], *, chosen: bool) -> None:
     """On stderr, where neither a pipe nor a file takes it for the answer."""
     if not links:
         return
@@ -34,7 +34,7 @@ def show_links(links: Sequence[Link], *, chosen: bool) -> None:
     out.print(grid)
 
 
-def confirm_links(links: Sequence[Link], *, yes: bool) -> str:
+def confirm_links(links: Sequence[LinkedId], *, yes: bool) -> str:
     """Ask the operator at a terminal; how it was confirmed, for the audit.
 
     Raises:

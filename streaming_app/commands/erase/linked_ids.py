@@ -19,7 +19,7 @@ from streaming_app.model.tables import CHANGE, EVENT
 
 
 @dataclass
-class Link:
+class LinkedId:
     """Events and changes with the pseudonymous id: those with the person's login; anonymous ones, which go as well if the id is
     chosen; those with other logins, which stay."""
 
@@ -29,9 +29,9 @@ class Link:
     other_logins: int = 0
 
 
-def count_links(person: Person, linked: Iterable[str], lake: Lake) -> list[Link]:
+def count_linked_ids(person: Person, linked: Iterable[str], lake: Lake) -> list[LinkedId]:
     """What the tables hold of some pseudonymous ids; the one with most to lose first."""
-    links = {each: Link(each) for each in linked}
+    links = {each: LinkedId(each) for each in linked}
     wanted = pa.array(sorted(links), pa.string())
     for table in (EVENT, CHANGE) if links else ():
         for file in live_files(lake.open(table)):
@@ -41,7 +41,7 @@ def count_links(person: Person, linked: Iterable[str], lake: Lake) -> list[Link]
     return sorted(links.values(), key=lambda link: (-link.anonymous, link.user_pseudo_id))
 
 
-def _count(rows: pa.Table, person: Person, links: dict[str, Link]) -> None:
+def _count(rows: pa.Table, person: Person, links: dict[str, LinkedId]) -> None:
     for group in rows.group_by(["user_pseudo_id", "user_id"]).aggregate([([], "count_all")]).to_pylist():
         link = links[group["user_pseudo_id"]]
         if group["user_id"] == person.user_id:

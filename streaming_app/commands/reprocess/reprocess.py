@@ -1,4 +1,4 @@
-"""``reprocess``: days of events made anew from their raw files, with today's code, rules and configuration.
+"""``reprocess``: computes days of events again from their raw files, with today's code, rules and configuration.
 
 The ordinary ingest runs into a shadow of the tables first, with a checkpoint of its own: it is as exactly once and as easy to
 interrupt as ever. Then the rows of the raw files that it has read, on whatever day they lie, are exchanged for the shadow's, in
@@ -8,27 +8,30 @@ one commit a table: as if these raw files had come in today, and all others when
 from __future__ import annotations
 
 import time
-import uuid
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import SparkSession
 
 from streaming_app.backlog.file_log import committed_files
 from streaming_app.backlog.stale_users import mark_stale
 from streaming_app.backlog.unprocessed import unprocessed
 from streaming_app.commands.days import Days
-from streaming_app.commands.operation import Operation, operation
-from streaming_app.commands.raw_files import raw_files_of, unread_files
-from streaming_app.commands.reprocess.affected import Affected, RunTasks, affected_of, in_this_process, is_small
-from streaming_app.commands.reprocess.exchange import IN_ORDER, commit_exchange, plan_exchanges
-from streaming_app.commands.reprocess.exchange_balance import check_planned, check_stored, stored
+from streaming_app.commands.operation import Operation, operation, resume_directory
+from streaming_app.commands.raw_files import find_raw_files, find_unread_files
+from streaming_app.commands.reprocess.affected_rows import (
+    AffectedFiles,
+    SearchRunner,
+    find_affected_files,
+    fits_one_task,
+    in_this_process,
+)
+from streaming_app.commands.reprocess.day_swap import IN_ORDER, commit_swap, plan_swaps
 from streaming_app.commands.reprocess.requarantine import requarantine
-from streaming_app.commands.reprocess.shadow import shadow_of
-from streaming_app.commands.scratch import scratch
+from streaming_app.commands.reprocess.shadow import open_shadow
+from streaming_app.commands.reprocess.swap_balance import check_plan, check_result, count_rows
 from streaming_app.config.model import Config
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_stale_users
@@ -36,6 +39,7 @@ from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
 from streaming_app.ingest.commit.duplicate_days import join_days, remember
 from streaming_app.ingest.stream import ingest
+from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.metrics.progress import Progress
@@ -43,23 +47,26 @@ from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT, ITEM_ATTRIBUTES
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
-from streaming_app.spark.tasks import Group, grouped, run_tasks
+from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 from streaming_app.storage.any_objects import AnyObjects
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 PHASES = ("start", "ingest", "replace", "rebuild", "quarantine", "derive")
 
 
-def planned(config: Config, days: Days) -> dict[str, int]:
-    """What would be read, and how much is there now; nothing is written."""
+def plan(config: Config, days: Days) -> dict[str, int]:
+    """What would be read, and how many events are stored now; nothing is written."""
     lake, objects = open_lake(config), AnyObjects(config.s3.endpoint, config.s3.region)
-    raw = raw_files_of(config, lake, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
+    raw = find_raw_files(config, lake, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
     backlog = unprocessed(raw.window, config.source.glob, objects)
     events = sum(file.rows for file in live_files(lake.open(EVENT)) if file.day in days)
-    return {"files": backlog.files, "bytes": backlog.bytes, "events_now": events, "files_that_are_gone": len(raw.gone)}
+    return {"files": backlog.files, "bytes": backlog.bytes, "events_now": events, "files_that_are_gone": len(raw.missing_files)}
 
 
-def reprocess(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
-    """Rebuild the days; user, session and item_attributes follow, and so does what is in quarantine.
+def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
+    """Compute the days again; user, session, item_attributes and quarantine are updated accordingly.
 
     Raises:
         LeaseError: another process writes to these tables.
@@ -70,23 +77,23 @@ def reprocess(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
         storage = this.lake.storage
         open_enrichers(config, storage)
         spark = get_session(config, storage)
-        with scratch(config, _name(days), storage) as folder:
+        with resume_directory(config, _name(days), storage) as folder:
             # What derive has not seen when its day is exchanged would be counted twice.
             derive(spark, config, this.lake, Summary(this.job_id))
-            shadow_config, shadow = shadow_of(config, this.lake, folder)
+            shadow_config, shadow = open_shadow(config, this.lake, folder)
             objects = AnyObjects(config.s3.endpoint, config.s3.region)
-            raw = raw_files_of(config, this.lake, days, objects, f"{folder}/ingest")
+            raw = find_raw_files(config, this.lake, days, objects, f"{folder}/ingest")
             backlog = unprocessed(raw.window, config.source.glob, objects)
             progress.phase("ingest")
             progress.backlog(backlog.files, backlog.bytes)
             if backlog:
                 ingest(spark, shadow_config, shadow, backlog, this.job_id, progress.batch)
             # Of a file that could not be read now, an archived one say, the stored rows stay.
-            was_read = set(committed_files(objects, raw.window.checkpoint)) - unread_files(shadow)
-            affected = affected_of(shadow, was_read, *raw.received.span_ms)
+            was_read = set(committed_files(objects, raw.window.checkpoint)) - find_unread_files(shadow)
+            affected = find_affected_files(shadow, was_read, *raw.received.span_ms)
             progress.phase("replace")
-            exchange(this, shadow_config, shadow, affected, frozenset(days), f"{folder}/days.json", _run_in(spark))
-            this.result["kept"] = sum(rows for name, rows in raw.gone.items() if name not in affected.raw_files)
+            swap_days(this, shadow_config, shadow, affected, frozenset(days), f"{folder}/days.json", _run_in(spark))
+            this.result["kept"] = sum(rows for name, rows in raw.missing_files.items() if name not in affected.raw_files)
             progress.phase("rebuild")
             rebuild_stale_users(config, this.lake, this.job_id)
             _rebuild_items(this.lake)
@@ -101,25 +108,25 @@ def _name(days: Days) -> str:
     return f"reprocess/{days}"
 
 
-def _run_in(spark: SparkSession) -> RunTasks:
+def _run_in(spark: SparkSession) -> SearchRunner:
     """Spark's tasks, where one would not do."""
 
-    def run(files: Group, work: Any) -> Any:
-        if is_small(files):
+    def run(files: list[SizedFile], work: Any) -> Any:
+        if fits_one_task(files):
             return in_this_process(files, work)
-        return run_tasks(spark, grouped(files, spark.sparkContext.defaultParallelism), work)
+        return run_tasks(spark, group_by_size(files, parallelism(spark)), work)
 
     return run
 
 
-def exchange(
+def swap_days(
     this: Operation,
     shadow_config: Config,
     shadow: Lake,
-    affected: Affected,
+    affected: AffectedFiles,
     days: frozenset[date],
     days_uri: str,
-    run: RunTasks,
+    run: SearchRunner,
 ) -> None:
     """Put the shadow's rows in place of those of the raw files; ``result`` gets the counts.
 
@@ -132,21 +139,21 @@ def exchange(
     days |= _noted_days(days_uri, lake)
     for table in (EVENT, CHANGE):
         join_days(this.config, shadow_config, lake.storage, table)
-    exchanges = plan_exchanges(this.config, lake, shadow, affected, days, run)
-    check_planned(exchanges, shadow)
-    days |= {day for each in exchanges for day in each.days}
+    swaps = plan_swaps(this.config, lake, shadow, affected, days, run)
+    check_plan(swaps, shadow)
+    days |= {day for each in swaps for day in each.days}
     lake.storage.write_text(days_uri, msgspec.json.encode(sorted(days)).decode())
-    before, before_of_days = stored(lake, IN_ORDER), _events_on(days, lake)
-    if users := {user for each in exchanges for user in each.users}:
+    before, before_of_days = count_rows(lake, IN_ORDER), _events_on(days, lake)
+    if users := {user for each in swaps for user in each.users}:
         mark_stale(this.config, lake.storage, this.job_id, users)
-    for each in exchanges:
+    for each in swaps:
         remember(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
-        commit_exchange(each, lake)
-    check_stored(exchanges, before, days, affected, lake, run)
+        commit_swap(each, lake)
+    check_result(swaps, before, days, affected, lake, run)
     this.result |= {"days": len(days), "before": before_of_days, "after": _events_on(days, lake)}
     this.result["stored_before"] = before[EVENT.name] + before[CHANGE.name]
     for name in ("taken_out", "replaced", "put_in"):
-        this.result[name] = sum(getattr(each, name) for each in exchanges if each.table in (EVENT, CHANGE))
+        this.result[name] = sum(getattr(each, name) for each in swaps if each.table in (EVENT, CHANGE))
 
 
 def _noted_days(uri: str, lake: Lake) -> frozenset[date]:
@@ -161,11 +168,11 @@ def _events_on(days: frozenset[date], lake: Lake) -> int:
 
 
 def _rebuild_items(lake: Lake) -> None:
-    """Every item with attributes is folded anew: which ones have changed cannot be told any more after a crash."""
+    """Compute every item with attributes again: after a crash it is not known which ones have changed."""
     found: dict[str, list[pa.Array]] = {}
     for table in (CHANGE, ITEM_ATTRIBUTES):
         for file in live_files(lake.open(table)):
             for rows in read_batches(lake, table, file, ["item_id"]):
                 found.setdefault(file.partition["app_id"], []).append(pc.unique(rows["item_id"].drop_null()))
     keys = {app_id: pc.unique(pa.chunked_array(parts, pa.string())) for app_id, parts in found.items()}
-    upsert_items(lake, keys, int(time.time() * 1_000), (f"items-{uuid.uuid4()}", 0))
+    upsert_items(lake, keys, int(time.time() * 1_000), TransactionId.unique("items"))

@@ -18,11 +18,11 @@ from streaming_app.lake.files import AnyFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 
-Partition = tuple[str, ...]
+PartitionValues = tuple[str, ...]
 
 
 @dataclass
-class Lost:
+class LostDuplicates:
     """Copies that do not stay: by their file's path the positions of their rows, and whose they are.
 
     ``copies`` are their event ids and places (raw file and line), by app: what items know them by.
@@ -31,7 +31,7 @@ class Lost:
     rows: dict[str, set[int]] = field(default_factory=dict)
     users: set[tuple[str, str]] = field(default_factory=set)
     copies: dict[str, pa.Array] = field(default_factory=dict)
-    partitions: set[Partition] = field(default_factory=set)
+    partitions: set[PartitionValues] = field(default_factory=set)
     left_out: LeftOut = field(default_factory=dict)
     """Days of copies that are stored on another day, to be remembered."""
 
@@ -40,18 +40,20 @@ class Lost:
         mask[sorted(self.rows[file.path])] = True
         return mask
 
-    def among(self, files: Iterable[AnyFile]) -> int:
+    def count_in(self, files: Iterable[AnyFile]) -> int:
         """How many rows of some files."""
         return sum(len(self.rows.get(file.path, ())) for file in files)
 
 
-def lost_copies(table: Table, made: Sequence[AnyFile], kept: Sequence[AnyFile], config: Config, lake: Lake) -> Lost:
+def find_lost_duplicates(
+    table: Table, made: Sequence[AnyFile], kept: Sequence[AnyFile], config: Config, lake: Lake
+) -> LostDuplicates:
     """Compare the rows ``made`` by the shadow with those of other raw files that are ``kept``, by the rule of ingest.
 
     Of one and the same request in two raw files, ingest prefers the stored copy to the new one; here that is the shadow's,
     so that raw files that were moved can be reprocessed.
     """
-    lost, partitions = Lost(), {file.path: partition_of(table, file) for file in (*made, *kept)}
+    lost, partitions = LostDuplicates(), {file.path: partition_of(table, file) for file in (*made, *kept)}
     verdict = judge(
         _data_files(made, table, lake, is_new=False),
         _data_files(kept, table, lake, is_new=True),
@@ -71,7 +73,7 @@ def lost_copies(table: Table, made: Sequence[AnyFile], kept: Sequence[AnyFile], 
     return lost
 
 
-def partition_of(table: Table, file: AnyFile) -> Partition:
+def partition_of(table: Table, file: AnyFile) -> PartitionValues:
     return tuple(file.partition[name] for name in table.partition_by)
 
 

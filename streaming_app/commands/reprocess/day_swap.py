@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.commands.reprocess.affected import Affected, RunTasks, affected_rows
-from streaming_app.commands.reprocess.rivals import Lost, lost_copies, partition_of
+from streaming_app.commands.reprocess.affected_rows import AffectedFiles, SearchRunner, find_affected_rows
+from streaming_app.commands.reprocess.lost_duplicates import LostDuplicates, find_lost_duplicates, partition_of
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import AnyFile, LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import column_stats, delta_stats
@@ -30,11 +30,11 @@ from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
 IN_ORDER = (ITEM, CHANGE, EVENT)
 """``event`` says what there is, so it comes last."""
 
-Users = set[tuple[str, str]]
+UserKeys = set[tuple[str, str]]
 
 
 @dataclass
-class Parts:
+class TableParts:
     """Files of a table by what they hold. ``masks`` says of the files that are ``going`` which rows are the raw files'."""
 
     masks: dict[str, Mask]
@@ -58,7 +58,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Exchange:
+class DaySwap:
     """What becomes of a table, and of how many rows; ``users`` have rows among them."""
 
     table: Table
@@ -74,8 +74,8 @@ class Exchange:
     """Rows of the raw files that there are afterwards, and"""
     outdone: int
     """rows of the shadow that are not among them: another raw file has an earlier copy."""
-    lost: Lost
-    users: Users
+    lost: LostDuplicates
+    users: UserKeys
     days: frozenset[date]
     """On which rows of the raw files lay, or will lie."""
 
@@ -85,9 +85,9 @@ class Exchange:
         return self.put_in - self.taken_out - self.replaced
 
 
-def plan_exchanges(
-    config: Config, lake: Lake, shadow: Lake, affected: Affected, days: frozenset[date], run: RunTasks
-) -> list[Exchange]:
+def plan_swaps(
+    config: Config, lake: Lake, shadow: Lake, affected: AffectedFiles, days: frozenset[date], run: SearchRunner
+) -> list[DaySwap]:
     """Write the files that the tables are to have; ``item``, ``change`` and ``event``, in the order in which to commit them.
 
     Items lie on the days of their events; ``days`` are further ones to be looked at.
@@ -96,18 +96,20 @@ def plan_exchanges(
     return [_plan_items(event, lake, shadow, affected, days | event.days, run), change, event]
 
 
-def _plan(table: Table, config: Config, lake: Lake, shadow: Lake, affected: Affected, run: RunTasks) -> Exchange:
+def _plan(table: Table, config: Config, lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner) -> DaySwap:
     parts = _parts(table, live_files(lake.open(table)), lake, shadow, affected, run)
-    lost = lost_copies(table, parts.made, parts.kept, config, lake)
+    lost = find_lost_duplicates(table, parts.made, parts.kept, config, lake)
     users = _users(table, parts, lake) | lost.users
-    return _exchange(table, parts, lost, users, lake)
+    return _day_swap(table, parts, lost, users, lake)
 
 
-def _plan_items(event: Exchange, lake: Lake, shadow: Lake, affected: Affected, days: frozenset[date], run: RunTasks) -> Exchange:
+def _plan_items(
+    event: DaySwap, lake: Lake, shadow: Lake, affected: AffectedFiles, days: frozenset[date], run: SearchRunner
+) -> DaySwap:
     """Items follow their event: those of a copy that lost go with it."""
     stored = [file for file in live_files(lake.open(ITEM)) if file.day in days]
     parts = _parts(ITEM, stored, lake, shadow, affected, run)
-    lost = Lost()
+    lost = LostDuplicates()
     for file in (*parts.made, *parts.kept):
         keys = event.lost.copies.get(file.partition["app_id"])
         if keys is not None and partition_of(ITEM, file) in event.lost.partitions:
@@ -115,17 +117,19 @@ def _plan_items(event: Exchange, lake: Lake, shadow: Lake, affected: Affected, d
             mine = pc.is_in(pc.binary_join_element_wise(rows["event_id"], source_positions(rows["process_info"]), "\n"), keys)
             if pc.any(mine).as_py():
                 lost.rows[file.path] = set(pc.indices_nonzero(mine).to_pylist())
-    return _exchange(ITEM, parts, lost, set(), lake)
+    return _day_swap(ITEM, parts, lost, set(), lake)
 
 
-def _parts(table: Table, stored: list[LiveFile], lake: Lake, shadow: Lake, affected: Affected, run: RunTasks) -> Parts:
+def _parts(
+    table: Table, stored: list[LiveFile], lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner
+) -> TableParts:
     made = live_files(shadow.open(table))
     names, known = {file.path for file in made}, {file.path for file in stored}
     there = [file for file in stored if file.path in names]
     others = [file for file in stored if file.path not in names]
-    masks = affected_rows(table, others, affected, lake, run)
+    masks = find_affected_rows(table, others, affected, lake, run)
     going = [file for file in others if file.path in masks]
-    return Parts(
+    return TableParts(
         masks,
         going,
         [each for file in going if not masks[file.path].all() for each in _without(table, file, masks[file.path], lake)],
@@ -135,7 +139,7 @@ def _parts(table: Table, stored: list[LiveFile], lake: Lake, shadow: Lake, affec
     )
 
 
-def _exchange(table: Table, parts: Parts, lost: Lost, users: Users, lake: Lake) -> Exchange:
+def _day_swap(table: Table, parts: TableParts, lost: LostDuplicates, users: UserKeys, lake: Lake) -> DaySwap:
     """Files that hold a losing copy are written again without it. What is not committed then is left to ``vacuum``: an earlier
     try may have committed a file of the same name, which readers of that version still need."""
     removed, added = list(parts.going), []
@@ -148,25 +152,25 @@ def _exchange(table: Table, parts: Parts, lost: Lost, users: Users, lake: Lake) 
         if old.path in lost.rows:
             added += _without(table, old, lost.mask(old), lake)
             removed.append(old)
-    return Exchange(
+    return DaySwap(
         table,
         removed,
         added,
-        taken_out=sum(int(mask.sum()) for mask in parts.masks.values()) + lost.among(parts.there),
-        put_in=rows_of(parts.coming) - lost.among(parts.coming),
-        replaced=lost.among(parts.kept),
-        made=rows_of(parts.made) - lost.among(parts.made),
-        outdone=lost.among(parts.made),
+        taken_out=sum(int(mask.sum()) for mask in parts.masks.values()) + lost.count_in(parts.there),
+        put_in=rows_of(parts.coming) - lost.count_in(parts.coming),
+        replaced=lost.count_in(parts.kept),
+        made=rows_of(parts.made) - lost.count_in(parts.made),
+        outdone=lost.count_in(parts.made),
         lost=lost,
         users=users,
         days=frozenset(file.day for file in (*parts.made, *parts.going)),
     )
 
 
-def commit_exchange(exchange: Exchange, lake: Lake) -> None:
+def commit_swap(swap_days: DaySwap, lake: Lake) -> None:
     """Silent: derive has seen the old rows and would count the new ones besides. The users' rows are rebuilt instead."""
-    if exchange.removed or exchange.added:
-        commit_once(lake, exchange.table, Rewrite([], exchange.removed, exchange.added, silent=True), "reprocess")
+    if swap_days.removed or swap_days.added:
+        commit(lake, swap_days.table, TableChange([], swap_days.removed, swap_days.added), TransactionId.unique("reprocess"))
 
 
 def _without(table: Table, file: AnyFile, lost: Mask, lake: Lake) -> list[WrittenFile]:
@@ -187,9 +191,9 @@ def _copied(file: LiveFile, table: Table, lake: Lake, shadow: Lake) -> WrittenFi
     return WrittenFile(table.name, file.path, file.partition, file.size, rows, stats)
 
 
-def _users(table: Table, parts: Parts, lake: Lake) -> Users:
+def _users(table: Table, parts: TableParts, lake: Lake) -> UserKeys:
     """Users with rows of the raw files, in files that go or come."""
-    found: Users = set()
+    found: UserKeys = set()
     files: list[AnyFile] = [*parts.going, *parts.coming]
     for file in files:
         mask, first = parts.masks.get(file.path), 0

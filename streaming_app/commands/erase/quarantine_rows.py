@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from streaming_app.commands.erase.finder import Found, PersonFinder
+from streaming_app.commands.erase.finder import PersonFinder, PersonMatch
 from streaming_app.derive.set_aside import STAGE as DERIVE
 from streaming_app.errors import InputError
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile, WrittenFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import row_mask, without_rows
@@ -23,7 +23,7 @@ _ENVELOPE = msgspec.json.Decoder(Request)
 
 
 @dataclass
-class Quarantined:
+class QuarantineMatches:
     """Path of a file to the positions of its rows that name the person; how many stay that could not be read to their end, and
     how many that name the same id of another app."""
 
@@ -36,28 +36,28 @@ class Quarantined:
         return sum(map(len, self.positions.values()))
 
 
-def search_quarantine(app_id: str, finder: PersonFinder, lake: Lake) -> Quarantined:
+def search_quarantine(app_id: str, finder: PersonFinder, lake: Lake) -> QuarantineMatches:
     """Look at every row, whatever its app: an element may belong to another than its request says."""
-    result = Quarantined()
+    result = QuarantineMatches()
     for file in live_files(lake.open(QUARANTINE)):
         first = 0
         for rows in read_batches(lake, QUARANTINE, file, ["app_id", "stage", "message", "raw", "envelope"]):
             for position, row in enumerate(rows.to_pylist(), first):
-                found = _look(row, app_id, finder)
-                if found.mine:
+                found = _match_text(row, app_id, finder)
+                if found.person_found:
                     result.positions.setdefault(file.path, []).append(position)
                 else:
                     result.unsearched += not found.complete
-                    result.other_apps += found.named
+                    result.other_apps += found.id_found
             first += len(rows)
     return result
 
 
-def _look(row: dict[str, Any], app_id: str, finder: PersonFinder) -> Found:
+def _match_text(row: dict[str, Any], app_id: str, finder: PersonFinder) -> PersonMatch:
     raw, message = row["raw"] or "", row["message"] or ""
     if row["stage"] == DERIVE:  # the key of a user or an item
         found = finder.in_text(f"{raw} {message}".encode())
-        return found._replace(mine=found.named and row["app_id"] == app_id)
+        return found._replace(person_found=found.id_found and row["app_id"] == app_id)
     try:
         request, beside = _request(row)
     except (InputError, msgspec.MsgspecError):
@@ -76,11 +76,11 @@ def _request(row: dict[str, Any]) -> tuple[Request, str]:
     return request, row["envelope"]
 
 
-def take_out_quarantined(found: dict[str, list[int]], lake: Lake) -> None:
+def erase_quarantine_rows(found: dict[str, list[int]], lake: Lake) -> None:
     """Write the files again without these rows, in one commit."""
     files = [file for file in live_files(lake.open(QUARANTINE)) if file.path in found]
     written = [each for file in files for each in _without(file, found[file.path], lake)]
-    commit_once(lake, QUARANTINE, Rewrite([], files, written, silent=False), "erase")
+    commit(lake, QUARANTINE, TableChange([], files, written, data_change=True), TransactionId.unique("erase"))
 
 
 def _without(file: LiveFile, positions: list[int], lake: Lake) -> list[WrittenFile]:

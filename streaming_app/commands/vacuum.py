@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from deltalake.exceptions import DeltaError
-
 from streaming_app.backlog.derive_log import derive_is_behind, versions_to_read
 from streaming_app.backlog.file_log import has_unfinished_batch
-from streaming_app.commands.interrupted import HARMLESS, interrupted
-from streaming_app.commands.maintain.expired import Expired, delete, expired
+from streaming_app.commands.interrupted import HARMLESS, find_interrupted
 from streaming_app.commands.operation import Operation, operation
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError, SinkError
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.layout import RETENTION_DAYS
-from streaming_app.metrics.step_progress import Steps
+from streaming_app.lake.maintenance import ExpiredFiles, delete_expired, find_expired
+from streaming_app.metrics.progress import Progress
 from streaming_app.model.tables import TABLES
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.uris import absolute
@@ -27,23 +25,23 @@ from streaming_app.storage.uris import absolute
 RETENTION_HOURS = RETENTION_DAYS * 24
 
 
-def planned(config: Config, lake: Lake, retention_hours: int) -> list[Expired]:
-    """What is to go now, table by table.
+def plan(config: Config, lake: Lake, retention_hours: int) -> list[ExpiredFiles]:
+    """The files that may be deleted now, table by table.
 
     Raises:
         SinkError: a table is not there.
     """
     needed = versions_to_read(config, _objects(config))
-    found = (expired(lake, table, retention_hours, needed.get(table.name)) for table in TABLES.values())
-    return [each for each in found if each]
+    found = (find_expired(lake, table, retention_hours, needed.get(table.name)) for table in TABLES.values())
+    return [expired for expired in found if expired]
 
 
-def check(config: Config, lake: Lake, retention_hours: int) -> None:
-    """Refuse what would take something away that is needed.
+def check_safe(config: Config, lake: Lake, retention_hours: int) -> None:
+    """Refuse a vacuum that could delete what a reader, a run or a command still needs.
 
     Raises:
         ConfigError: the retention is too short.
-        SinkError: a run or a command has to go on where it was interrupted.
+        SinkError: an interrupted run or command has to be completed first.
     """
     if retention_hours < RETENTION_HOURS:
         raise ConfigError(
@@ -51,12 +49,14 @@ def check(config: Config, lake: Lake, retention_hours: int) -> None:
             f"may be deleted if they are not kept for {RETENTION_HOURS} hours",
             "--force, if nothing reads or writes these tables now",
         )
-    for work, remedy in _unfinished(config, lake):
-        raise SinkError(f"{work} was interrupted and may need what would be deleted when it goes on", f"{remedy}; or --force")
+    for unfinished, remedy in _unfinished(config, lake):
+        raise SinkError(
+            f"{unfinished} was interrupted and may need what would be deleted when it goes on", f"{remedy}; or --force"
+        )
 
 
-def vacuum(config: Config, retention_hours: int, steps: Steps) -> dict[str, Any]:
-    """Delete what is to go; returns counts: files and bytes of data, entries of logs.
+def run(config: Config, retention_hours: int, progress: Progress) -> dict[str, Any]:
+    """Delete the files of the plan; returns counts: files and bytes of data, entries of logs.
 
     Raises:
         LeaseError: another process writes to these tables.
@@ -64,35 +64,30 @@ def vacuum(config: Config, retention_hours: int, steps: Steps) -> dict[str, Any]
     """
     with operation(config, "vacuum", {"retention_hours": retention_hours}) as this:
         this.result = {"files": 0, "bytes": 0, "log_entries": 0}
-        found = planned(config, this.lake, retention_hours)
-        steps.expect(sum(each.bytes for each in found))
-        for each in found:
-            _delete(this, each, retention_hours, steps)
+        expired = plan(config, this.lake, retention_hours)
+        progress.expect(sum(each.bytes for each in expired))
+        for each in expired:
+            _delete(this, each, retention_hours, progress)
         return this.result
 
 
-def _delete(this: Operation, each: Expired, retention_hours: int, steps: Steps) -> None:
-    steps.begin(f"{each.table.name}: {len(each.data):,} files, {len(each.log):,} log entries, {each.bytes / 1e6:,.1f} MB")
-    this.lake.guard()
-    try:
-        delete(this.lake.open(each.table), each, retention_hours)
-    except (DeltaError, OSError) as error:
-        raise SinkError(
-            f"{this.lake.uri(each.table)}: cannot be cleaned: {error}", "check your right to delete there; repeat it"
-        ) from None
-    this.count("files", len(each.data))
-    this.count("bytes", each.bytes)
-    this.count("log_entries", len(each.log))
-    steps.done(each.bytes)
+def _delete(this: Operation, expired: ExpiredFiles, retention_hours: int, progress: Progress) -> None:
+    data, log = len(expired.data), len(expired.log)
+    progress.step(f"{expired.table.name}: {data:,} files, {log:,} log entries, {expired.bytes / 1e6:,.1f} MB")
+    delete_expired(this.lake, expired, retention_hours)
+    this.count("files", data)
+    this.count("bytes", expired.bytes)
+    this.count("log_entries", log)
+    progress.advance(expired.bytes)
 
 
 def _unfinished(config: Config, lake: Lake) -> Iterator[tuple[str, str]]:
-    """What has to go on, and how."""
+    """Interrupted work that has to be completed, and the remedy."""
     objects = _objects(config)
     windows = objects.children(absolute(config.checkpoint_uri("ingest")))
     if any(has_unfinished_batch(objects, each.uri) for each in windows) or derive_is_behind(config, objects):
         yield "a run", "run the job first: clickstream run"
-    for each in interrupted(lake):
+    for each in find_interrupted(lake):
         if each.operation not in HARMLESS:
             yield f"{each}:", "repeat that command first"
 

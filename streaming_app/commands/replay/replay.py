@@ -1,4 +1,4 @@
-"""``replay``: what is in quarantine through today's code and configuration; what passes now lands once, and is marked."""
+"""``replay``: processes quarantined elements again; what passes now is stored once, and its row is marked as resolved."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.commands.operation import Operation, operation
-from streaming_app.commands.replay.files import can_be_read, is_whole_file, replay_whole_files, set_aside_rows
-from streaming_app.commands.replay.keys import files_with_keys, replay_keys
-from streaming_app.commands.replay.requests import RequestsAgain
+from streaming_app.commands.replay.files import can_be_read, find_unreadable_files, is_whole_file, replay_unreadable_files
+from streaming_app.commands.replay.keys import find_waiting_files, replay_keys
+from streaming_app.commands.replay.requests import RequestRebuilder
 from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.config.model import Config
 from streaming_app.derive.set_aside import STAGE
@@ -42,8 +42,8 @@ _COLUMNS = (*_ROW, "created_time", "resolved_time")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which rows: of one of the reasons, of one app, quarantined since a moment; all where empty."""
+class QuarantineFilter:
+    """Selects rows of ``quarantine``: of one of the reasons, of one app, quarantined since a moment; all where empty."""
 
     reasons: tuple[str, ...] = ()
     since: datetime | None = None
@@ -59,29 +59,29 @@ class Wanted:
         )
 
     def may_be_in(self, file: LiveFile) -> bool:
-        """Told by the statistics in the log."""
+        """By the statistics in the log."""
         latest = file.most.get("created_time")
         return self.since is None or latest is None or latest >= self.since
 
 
-def planned(config: Config, wanted: Wanted) -> dict[str, int]:
+def plan(config: Config, row_filter: QuarantineFilter) -> dict[str, int]:
     """How many rows a replay would try, how many of them pass now, and how many cannot be tried; nothing is written."""
     lake = open_lake(config)
     counts = {"tried": 0, "pass": 0, "cannot": 0}
-    for each in set_aside_rows(lake, _files(lake, wanted), wanted):
+    for each in find_unreadable_files(lake, _files(lake, row_filter), row_filter):
         counts["tried"] += 1
         counts["pass"] += can_be_read(lake.storage, each.uri, config.limits.max_line_bytes)
     router = ElementRouter(config)
-    for file in _files(lake, wanted):
-        for _, _, became in _tries(lake, file, wanted, config, router):
-            counts["cannot" if became is None else "tried"] += 1
-            counts["pass"] += became is not None and _passes(became)
-    counts["tried"] += sum(len(each.rows) for each in files_with_keys(lake, wanted))
+    for file in _files(lake, row_filter):
+        for _, _, outcome in _replay_rows(lake, file, row_filter, config, router):
+            counts["cannot" if outcome is None else "tried"] += 1
+            counts["pass"] += outcome is not None and _passes(outcome)
+    counts["tried"] += sum(len(each.rows) for each in find_waiting_files(lake, row_filter))
     return counts
 
 
-def replay(config: Config, wanted: Wanted, progress: Progress) -> dict[str, Any]:
-    """Try the rows again, a file of ``quarantine`` at a time; then bring user and session along.
+def run(config: Config, row_filter: QuarantineFilter, progress: Progress) -> dict[str, Any]:
+    """Process the rows again, a file of ``quarantine`` at a time; then update user and session.
 
     An element that still fails stays as it is. Of a payload that failed as a whole, elements that fail now get rows of
     their own.
@@ -89,41 +89,45 @@ def replay(config: Config, wanted: Wanted, progress: Progress) -> dict[str, Any]
     Raises:
         LeaseError: another process writes to these tables.
     """
-    arguments = {"reasons": list(wanted.reasons), "since": wanted.since and wanted.since.isoformat(), "app": wanted.app_id}
+    arguments = {
+        "reasons": list(row_filter.reasons),
+        "since": row_filter.since and row_filter.since.isoformat(),
+        "app": row_filter.app_id,
+    }
     progress.phase("start")
     with operation(config, "replay", arguments) as this:
         open_enrichers(config, this.lake.storage)
         progress.phase("replay")
-        replay_into(this, wanted, progress)
+        replay_into(this, row_filter, progress)
         progress.phase("derive")
         if derive_is_behind(config, AnyObjects(config.s3.endpoint, config.s3.region)):
             derive(get_session(config, this.lake.storage), config, this.lake, Summary(this.job_id))
-        replay_keys(this, wanted)
+        replay_keys(this, row_filter)
     return this.result
 
 
-def replay_into(this: Operation, wanted: Wanted, progress: Progress) -> None:
-    """The part of an operation that brings elements into the tables; derive has not seen them then."""
+def replay_into(this: Operation, row_filter: QuarantineFilter, progress: Progress) -> None:
+    """Store the elements that pass now, as part of an operation; derive has not seen them then."""
     this.result |= dict.fromkeys(("tried", "resolved", "cannot", "written", "duplicate", "filtered"), 0)
-    replay_whole_files(this, set_aside_rows(this.lake, _files(this.lake, wanted), wanted), progress)
-    for number, file in enumerate(_files(this.lake, wanted)):
-        _replay_file(this, file, number, wanted, progress)
+    replay_unreadable_files(this, find_unreadable_files(this.lake, _files(this.lake, row_filter), row_filter), progress)
+    for number, file in enumerate(_files(this.lake, row_filter)):
+        _replay_file(this, file, number, row_filter, progress)
 
 
-def _files(lake: Lake, wanted: Wanted) -> list[LiveFile]:
-    return sorted(filter(wanted.may_be_in, live_files(lake.open(QUARANTINE))), key=lambda file: file.path)
+def _files(lake: Lake, row_filter: QuarantineFilter) -> list[LiveFile]:
+    return sorted(filter(row_filter.may_be_in, live_files(lake.open(QUARANTINE))), key=lambda file: file.path)
 
 
-def _replay_file(this: Operation, file: LiveFile, number: int, wanted: Wanted, progress: Progress) -> None:
+def _replay_file(this: Operation, file: LiveFile, number: int, row_filter: QuarantineFilter, progress: Progress) -> None:
     began = time.monotonic()
     created_ms = int(time.time() * 1_000)
     batch = Batch(this.config, this.lake.storage, f"replay-{this.id}", number, this.job_id, created_ms, "replay")
     requests = RequestProcessor(batch, f"replay-{this.id[:8]}-{number}")
     passed: list[int] = []
-    for row, request, became in _tries(this.lake, file, wanted, this.config, requests.router):
-        this.count("cannot" if became is None else "tried")
-        if became is not None and _passes(became):
-            requests.write(request, became)
+    for row, request, outcome in _replay_rows(this.lake, file, row_filter, this.config, requests.router):
+        this.count("cannot" if outcome is None else "tried")
+        if outcome is not None and _passes(outcome):
+            requests.write(request, outcome)
             passed.append(row)
     if not passed:
         return
@@ -135,24 +139,24 @@ def _replay_file(this: Operation, file: LiveFile, number: int, wanted: Wanted, p
     progress.batch(metrics)
 
 
-def _tries(
-    lake: Lake, file: LiveFile, wanted: Wanted, config: Config, router: ElementRouter
+def _replay_rows(
+    lake: Lake, file: LiveFile, row_filter: QuarantineFilter, config: Config, router: ElementRouter
 ) -> Iterator[tuple[int, Request, RoutedElements | None]]:
-    """Position, request and what became of it, of each wanted row of a file; None where it cannot be tried."""
+    """Position, request and outcome of each selected row of a file; the outcome is None where it cannot be processed."""
     limits = config.limits
-    again = RequestsAgain(lake.storage, limits.max_line_bytes, limits.max_quarantine_bytes)
+    rebuilder = RequestRebuilder(lake.storage, limits.max_line_bytes, limits.max_quarantine_bytes)
     first = 0
     for rows in read_batches(lake, QUARANTINE, file, _COLUMNS):
         for number, row in enumerate(rows.to_pylist(), first):
-            if wanted.includes(row) and not is_whole_file(row):
-                found = again.of(row)
-                if found is None:
+            if row_filter.includes(row) and not is_whole_file(row):
+                replayed = rebuilder.rebuild(row)
+                if replayed is None:
                     yield number, Request(), None
                 else:
-                    yield number, found.request, found.of_the_row(router.route(found.request))
+                    yield number, replayed.request, replayed.outcome_of_row(router.route(replayed.request))
         first += len(rows)
 
 
-def _passes(became: RoutedElements) -> bool:
+def _passes(outcome: RoutedElements) -> bool:
     """At least one element is good now."""
-    return bool(became.events or became.changes)
+    return bool(outcome.events or outcome.changes)

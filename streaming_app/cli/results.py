@@ -7,32 +7,32 @@ from typing import Any
 
 from streaming_app.cli.terminal import say, say_json
 
-Answer = Mapping[str, Any]
+CommandResult = Mapping[str, Any]
 
 
-def tell(answer: Answer, *, json: bool, nothing: str = "") -> None:
+def print_result(answer: CommandResult, *, json: bool, nothing: str = "") -> None:
     """Counts by name; for people, ``nothing`` in place of them where all are zero."""
     if json:
         say_json(answer)
     else:
-        say(nothing if nothing and not any(answer.values()) else _in_words(answer))
+        say(nothing if nothing and not any(answer.values()) else _format_result(answer))
 
 
-def tell_plan(plan: Sequence[Answer], *, json: bool) -> None:
+def print_plan(plan: Sequence[CommandResult], *, json: bool) -> None:
     """What would be done, a line each."""
     if json:
         say_json({"plan": plan})
         return
     for each in plan:
-        say(_in_words(each))
+        say(_format_result(each))
     say("nothing was done: --dry-run" if plan else "nothing to do")
 
 
-def _in_words(answer: Answer) -> str:
-    return ", ".join(_shown(name, value) for name, value in answer.items() if value not in ({}, [], None))
+def _format_result(answer: CommandResult) -> str:
+    return ", ".join(_format_value(name, value) for name, value in answer.items() if value not in ({}, [], None))
 
 
-def _shown(name: str, value: Any) -> str:
+def _format_value(name: str, value: Any) -> str:
     words = name.replace("_", " ")
     if isinstance(value, dict):
         return f"{words} " + " ".join(f"{key}={each}" for key, each in value.items())

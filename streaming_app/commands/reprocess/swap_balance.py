@@ -7,23 +7,23 @@ from datetime import date
 
 import pyarrow.compute as pc
 
-from streaming_app.commands.reprocess.affected import Affected, RunTasks, affected_rows
-from streaming_app.commands.reprocess.exchange import Exchange, rows_of
+from streaming_app.commands.reprocess.affected_rows import AffectedFiles, SearchRunner, find_affected_rows
+from streaming_app.commands.reprocess.day_swap import DaySwap, rows_of
 from streaming_app.errors import BalanceError
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.tables import ITEM, RUN_METRICS, Table
 
-Rows = dict[str, int]
+RowCounts = dict[str, int]
 """By table."""
 
 
-def stored(lake: Lake, tables: Iterable[Table]) -> Rows:
+def count_rows(lake: Lake, tables: Iterable[Table]) -> RowCounts:
     """Rows of some tables, from the statistics in their logs."""
     return {table.name: rows_of(live_files(lake.open(table))) for table in tables}
 
 
-def check_planned(exchanges: Iterable[Exchange], shadow: Lake) -> None:
+def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
     """Every event and change that the shadow's batches have counted comes, is there, or lost to an earlier copy; and the files
     of each table differ by what goes and comes.
 
@@ -31,10 +31,10 @@ def check_planned(exchanges: Iterable[Exchange], shadow: Lake) -> None:
         BalanceError: a row would be lost, or there twice; nothing was exchanged.
     """
     counted = _written(shadow)
-    found = sum(each.made + each.outdone for each in exchanges if each.table is not ITEM)
+    found = sum(each.made + each.outdone for each in swaps if each.table is not ITEM)
     if found != counted:
         raise _unbalanced(f"the shadow's batches wrote {counted} events and changes, its tables have {found}")
-    for each in exchanges:
+    for each in swaps:
         difference = rows_of(each.added) - rows_of(each.removed)
         if difference != each.difference:
             raise _unbalanced(
@@ -43,17 +43,17 @@ def check_planned(exchanges: Iterable[Exchange], shadow: Lake) -> None:
             )
 
 
-def check_stored(
-    exchanges: Iterable[Exchange], before: Rows, days: frozenset[date], affected: Affected, lake: Lake, run: RunTasks
+def check_result(
+    swaps: Iterable[DaySwap], before: RowCounts, days: frozenset[date], affected: AffectedFiles, lake: Lake, run: SearchRunner
 ) -> None:
     """After the commits: each table has the rows that it should have, and as many of the raw files as the shadow gave it.
 
     Raises:
         BalanceError: it has others.
     """
-    for each in exchanges:
+    for each in swaps:
         files = live_files(lake.open(each.table))
-        masks = affected_rows(each.table, [file for file in files if file.day in days], affected, lake, run)
+        masks = find_affected_rows(each.table, [file for file in files if file.day in days], affected, lake, run)
         there = rows_of(files), sum(int(mask.sum()) for mask in masks.values())
         wanted = before[each.table.name] + each.difference, each.made
         if there != wanted:

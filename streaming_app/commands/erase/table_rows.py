@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.commands.erase.anonymise import STAYING, anonymised
+from streaming_app.commands.erase.anonymise import STAYING, anonymise_rows
 from streaming_app.commands.erase.person import Person
-from streaming_app.lake.commit import Rewrite, commit_once
+from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import LiveFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
@@ -23,7 +23,7 @@ IN_ORDER = (ITEM, CHANGE, EVENT)
 
 
 @dataclass(frozen=True)
-class Hit:
+class PersonRows:
     """A file with rows of the person: how many, and all pseudonymous ids of these."""
 
     table: Table
@@ -32,7 +32,7 @@ class Hit:
     users: frozenset[str]
 
 
-def hits(person: Person, lake: Lake) -> Iterator[Hit]:
+def find_rows(person: Person, lake: Lake) -> Iterator[PersonRows]:
     """Every file that holds rows of the person."""
     for table in IN_ORDER:
         for file in sorted(live_files(lake.open(table)), key=lambda each: each.path):
@@ -41,14 +41,14 @@ def hits(person: Person, lake: Lake) -> Iterator[Hit]:
             found = 0
             users: set[str] = set()
             for rows in read_batches(lake, table, file, ["user_pseudo_id", "user_id"]):
-                mine = rows.filter(person.rows(rows))
-                found += len(mine)
-                users |= set(mine["user_pseudo_id"].drop_null().to_pylist())
+                matching = rows.filter(person.rows(rows))
+                found += len(matching)
+                users |= set(matching["user_pseudo_id"].drop_null().to_pylist())
             if found:
-                yield Hit(table, file, found, frozenset(users))
+                yield PersonRows(table, file, found, frozenset(users))
 
 
-def take_out(table: Table, found: list[Hit], person: Person, secret: bytes | None, lake: Lake) -> None:
+def erase_rows(table: Table, found: list[PersonRows], person: Person, secret: bytes | None, lake: Lake) -> None:
     """Write the files of some hits again, without the rows of the person, or with a ``secret`` without what names them.
 
     Changes of attributes are all about a person: they go in either case.
@@ -58,11 +58,12 @@ def take_out(table: Table, found: list[Hit], person: Person, secret: bytes | Non
         which = person.rows(rows)
         if secret is None or table.name not in STAYING:
             return rows.filter(pc.invert(which))
-        return anonymised(table, rows, which, secret)
+        return anonymise_rows(table, rows, which, secret)
 
     writer = PartitionWriter(table, lake.uri(table), lake.storage, "erased")
-    for hit in found:
-        for _, rows in row_groups(lake, table, hit.file):
+    for each in found:
+        for _, rows in row_groups(lake, table, each.file):
             writer.add(changed(rows))
     # No news for derive, which the rebuild of the user's rows makes up for; other readers of the log see what went.
-    commit_once(lake, table, Rewrite([], [hit.file for hit in found], writer.close(), silent=False), "erase")
+    change = TableChange([], [each.file for each in found], writer.close(), data_change=True)
+    commit(lake, table, change, TransactionId.unique("erase"))

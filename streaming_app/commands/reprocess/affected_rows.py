@@ -25,19 +25,19 @@ from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.lineage import source_files
 from streaming_app.model.tables import RUN_METRICS, TABLES, Table
 from streaming_app.model.times import LATEST_MS
-from streaming_app.spark.tasks import TASK_BYTES, Group, SizedFile
+from streaming_app.spark.tasks import TASK_BYTES, SizedFile
 
 _RECEIVED = "ingest_time_msec"
 _SHARE = 8
 """Of a file's bytes the lineage is no more than one in so many."""
 
-Work = Callable[[Group], Iterable[bytes]]
-RunTasks = Callable[[Group, Work], Iterable[bytes]]
+FileSearch = Callable[[list[SizedFile]], Iterable[bytes]]
+SearchRunner = Callable[[list[SizedFile], FileSearch], Iterable[bytes]]
 """Runs a function on some files, in any number of tasks; everything that it yields."""
 
 
 @dataclass(frozen=True)
-class Affected:
+class AffectedFiles:
     """Raw files by the names that stored rows have of them, and when the first and the last of their requests were received
     at most, epoch ms."""
 
@@ -46,7 +46,7 @@ class Affected:
     last_ms: int
 
 
-def affected_of(shadow: Lake, raw_files: Iterable[str], first_ms: int, last_ms: int) -> Affected:
+def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, last_ms: int) -> AffectedFiles:
     """The raw files that a shadow was made of; the span of the days on which they can have been received is widened to what
     their requests themselves tell."""
     for file in live_files(shadow.open(RUN_METRICS)):
@@ -55,39 +55,44 @@ def affected_of(shadow: Lake, raw_files: Iterable[str], first_ms: int, last_ms: 
         first, last = (as_epoch_ms(rows[name]) for name in names)
         first_ms = min(first_ms, pc.min(first).as_py() or first_ms)
         last_ms = max(last_ms, pc.max(last).as_py() or last_ms)
-    return Affected(frozenset(raw_files), first_ms, last_ms)
+    return AffectedFiles(frozenset(raw_files), first_ms, last_ms)
 
 
-def affected_rows(table: Table, files: Sequence[LiveFile], affected: Affected, lake: Lake, run: RunTasks) -> dict[str, Mask]:
+def find_affected_rows(
+    table: Table, files: Sequence[LiveFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
+) -> dict[str, Mask]:
     """Of each file that holds rows of the raw files, by its path: which rows these are."""
-    rows = {file.path: file.rows for file in files}
-    sized = [SizedFile(f"{lake.uri(table)}/{file.path}", file.size // _SHARE, file.path) for file in files]
+    root = lake.uri(table)
+    by_uri = {f"{root}/{file.path}": file for file in files}
+    sized = [SizedFile(uri, file.size // _SHARE) for uri, file in by_uri.items()]
     found = run(sized, partial(_search, table.name, affected, lake.for_workers)) if affected.raw_files else ()
     masks = (msgspec.msgpack.decode(each, type=tuple[str, bytes]) for each in found)
-    return {path: np.unpackbits(np.frombuffer(bits, np.uint8), count=rows[path]).astype(bool) for path, bits in masks}
+    return {
+        by_uri[uri].path: np.unpackbits(np.frombuffer(bits, np.uint8), count=by_uri[uri].rows).astype(bool) for uri, bits in masks
+    }
 
 
-def in_this_process(files: Group, work: Work) -> Iterable[bytes]:
+def in_this_process(files: list[SizedFile], work: FileSearch) -> Iterable[bytes]:
     """For what is less than a task's work."""
     return list(work(files))
 
 
-def is_small(files: Group) -> bool:
+def fits_one_task(files: list[SizedFile]) -> bool:
     """Whether one task would do."""
     return sum(file.size for file in files) <= TASK_BYTES
 
 
-def _search(table: str, affected: Affected, lake: Lake, group: Group) -> Iterator[bytes]:
+def _search(table: str, affected: AffectedFiles, lake: Lake, group: list[SizedFile]) -> Iterator[bytes]:
     """What each task runs: path and mask of the files that hold rows of the raw files."""
     names = pa.array(sorted(affected.raw_files), pa.string())
     for file in group:
         if _may_hold(TABLES[table], file, affected, lake):
             mask = _mask(file, names, lake)
             if mask.any():
-                yield msgspec.msgpack.encode((file.tag, np.packbits(mask).tobytes()))
+                yield msgspec.msgpack.encode((file.uri, np.packbits(mask).tobytes()))
 
 
-def _may_hold(table: Table, file: SizedFile, affected: Affected, lake: Lake) -> bool:
+def _may_hold(table: Table, file: SizedFile, affected: AffectedFiles, lake: Lake) -> bool:
     if _RECEIVED not in table.schema.names:
         return True
     system, path = lake.storage.filesystem(file.uri)

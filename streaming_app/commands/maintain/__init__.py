@@ -1,1 +1,0 @@
-"""Upkeep of the tables: ``optimize`` and ``vacuum``."""

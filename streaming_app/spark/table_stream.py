@@ -1,0 +1,96 @@
+"""New data files of Delta tables as a stream: Delta's source says which are new, the tasks read them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from py4j.protocol import Py4JError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from streaming_app.lake.lake import Lake
+from streaming_app.model.tables import TABLES, Table
+from streaming_app.spark.micro_batch_plan import leaves_of, scala_list
+from streaming_app.spark.streams import MicroBatch
+from streaming_app.spark.tasks import SizedFile
+from streaming_app.storage.uris import absolute, from_spark_url
+
+BATCH_BYTES = 64 << 20
+"""Size of a table's files in one micro-batch: about a million events, whose aggregates (some 75 MB) the driver combines."""
+
+log = logging.getLogger("clickstream")
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile(SizedFile):
+    """A data file of a table that is partitioned by app; ``table`` is the table's name."""
+
+    table: str
+    app_id: str
+
+
+NewFiles = dict[str, list[TableFile]]
+"""Files by the names of their tables."""
+
+
+def new_files(spark: SparkSession, lake: Lake, tables: Iterable[Table]) -> DataFrame:
+    """A streaming frame with a row for each new row of some tables: ``path`` of its file, ``app_id`` and ``table``."""
+    first, *others = (_new_rows(spark, lake, table) for table in tables)
+    for each in others:
+        first = first.union(each)
+    return first
+
+
+def _new_rows(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
+    return (
+        spark.readStream.format("delta")
+        # A commit that removes rows (an erasure, a rebuild) updates user and session itself.
+        .option("skipChangeCommits", "true")
+        .option("maxBytesPerTrigger", BATCH_BYTES)
+        .load(absolute(lake.uri(table)))
+        # Spark says which files are new, the workers read them. Selected here, no other column is read by the JVM.
+        .select(F.input_file_name().alias("path"), "app_id", F.lit(table.name).alias("table"))
+    )
+
+
+def files_of(spark: SparkSession, batch: MicroBatch) -> NewFiles:
+    """The files of a micro-batch, as the plan of the query that ``spark`` runs names them.
+
+    Spark has no public API for that. Where the plan is not one of open source Spark and Delta, the rows are read instead: one
+    for each event, 1.8 CPU-microseconds.
+    """
+    try:
+        return files_from_plan(spark, batch)
+    except (Py4JError, AttributeError, LookupError) as error:
+        log.info("the plan does not name the new files, their rows are read: %s", error)
+        return files_from_rows(batch)
+
+
+def files_from_plan(spark: SparkSession, batch: MicroBatch) -> NewFiles:
+    """The files by the plan of the micro-batch that runs.
+
+    Raises:
+        Py4JError, AttributeError, LookupError: it is another kind of plan.
+    """
+    found: NewFiles = {name: [] for name in TABLES}
+    for leaf in leaves_of(spark, batch.stream_id):
+        if leaf.getClass().getSimpleName() == "LocalRelation" and leaf.data().isEmpty():
+            continue  # a table without new rows
+        index = leaf.relation().location()
+        root = index.path().toUri().toString()
+        table = index.path().getName()
+        found[table] += (
+            TableFile(from_spark_url(f"{root}/{file.path()}"), file.size(), table, file.partitionValues().apply("app_id"))
+            for file in scala_list(index.addFiles())
+        )
+    return found
+
+
+def files_from_rows(batch: MicroBatch) -> NewFiles:
+    """The files by the rows of the micro-batch; their sizes are not known, and 1."""
+    found: NewFiles = {name: [] for name in TABLES}
+    for row in batch.frame.distinct().collect():
+        found[row["table"]].append(TableFile(from_spark_url(row["path"]), 1, row["table"], row["app_id"]))
+    return found
