@@ -1,4 +1,4 @@
-"""How many bots are found, and how many people taken for bots: ``python -m benchmarks.bots [BOTS PEOPLE]``.
+"""Measures how many bots are found, and how many people are taken for bots: ``python -m benchmarks.bots [BOTS PEOPLE]``.
 
 Bots are the user agents that crawler-user-agents lists as examples; real browsers those that fake-useragent collected. The
 first list favours the source that it comes with: what the signals find of it without the lists, and how few browsers all of them
@@ -67,7 +67,7 @@ def browsers() -> list[str]:
 
 
 def rows() -> Iterable[tuple[str, Callable[[str], bool]]]:
-    """Each way to tell a bot, by its name."""
+    """Each way to recognise a bot, by its name."""
     everything = Patterns(each["pattern"] for each in CRAWLER_USER_AGENTS_DATA)
     yield f"{UA_PARSER} alone", lambda agent: UA_PARSER in by_source(agent)
     yield f"{CRAWLERS} alone", lambda agent: CRAWLERS in by_source(agent)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.process_tree import KINDS, Usage
-from benchmarks.run import FOLDER, UNTIL, configured, keep, result, run
+from benchmarks.run import FOLDER, UNTIL, keep, result, run, write_config
 from streaming_app.demo.generate import EVENTS_PER_USER, generate
 
 EVENTS, DAYS, SMALL = 10_000_000, 30, 20_000
@@ -33,7 +33,7 @@ def month(events: int) -> Path:
     raw = folder / "raw"
     made = generate(raw, events, until=UNTIL, processes=2, days=DAYS)
     generate(folder / "small", SMALL, files=1, until=UNTIL + timedelta(hours=1), users=events // EVENTS_PER_USER)
-    used, summary = run(configured(raw, folder / "lake"))
+    used, summary = run(write_config(raw, folder / "lake"))
     print(f"the month: {summary['counts']['written']:,} events, {_format_usage(used)}", flush=True)
     keep({str(events): result(events, asdict(made), used, summary)})
     (folder / "done").touch()
@@ -44,7 +44,7 @@ def on_empty_tables(folder: Path) -> tuple[Usage, dict[str, Any]]:
     """One run over the small file alone."""
     lake = FOLDER / "lake"
     shutil.rmtree(lake, ignore_errors=True)
-    return run(configured(folder / "small", lake))
+    return run(write_config(folder / "small", lake))
 
 
 def on_the_month(folder: Path) -> tuple[Usage, dict[str, Any]]:
@@ -56,7 +56,7 @@ def on_the_month(folder: Path) -> tuple[Usage, dict[str, Any]]:
     shutil.copytree(kept, lake)
     shutil.copytree(folder / "small", raw, dirs_exist_ok=True)
     try:
-        return run(configured(raw, lake))
+        return run(write_config(raw, lake))
     finally:
         for file in (folder / "small").rglob("*.gz"):
             (raw / file.relative_to(folder / "small")).unlink()

@@ -19,7 +19,7 @@ KINDS = ("driver", "jvm", "worker")
 
 @dataclass
 class Usage:
-    """Of a whole process tree: seconds of wall and CPU, bytes of resident memory at the peak."""
+    """Usage of a whole process tree: seconds of wall and CPU time, bytes of resident memory at the peak."""
 
     wall: float = 0.0
     peak_bytes: int = 0

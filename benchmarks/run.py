@@ -56,19 +56,19 @@ def raw_files(events: int) -> tuple[Path, dict[str, Any]]:
 
 
 def run_once(events: int) -> dict[str, Any]:
-    """One run into an empty lake: what it used, and its own summary."""
+    """Run once into an empty lake; returns its usage and its summary."""
     raw, made = raw_files(events)
     lake = FOLDER / "lake"
     shutil.rmtree(lake, ignore_errors=True)
-    config = configured(raw, lake)
+    config = write_config(raw, lake)
     used, summary = run(config)
     if summary["counts"]["written"] != made["events"]:
         raise AssertionError(f"{summary['counts']['written']} events written, {made['events']} generated")
     return result(events, made, used, summary) | enrichers(config, events)
 
 
-def configured(raw: Path, lake: Path) -> Path:
-    """A configuration file with all enrichers."""
+def write_config(raw: Path, lake: Path) -> Path:
+    """Write a configuration file with all enrichers."""
     config, geo = FOLDER / "pipeline.yaml", FOLDER.absolute() / "geo.mmdb"
     write_geo_database(geo)
     config.write_text(CONFIG.format(raw=raw.absolute(), lake=lake.absolute(), geo=geo))

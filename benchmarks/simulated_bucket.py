@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
-from streaming_app.storage.objects import Found
+from streaming_app.storage.objects import ObjectInfo
 
 RAW, CHECKPOINTS = "s3://company-clickstream/raw", "s3://company-clickstream/lake/_checkpoints"
 PAGE = 1_000
@@ -48,10 +48,10 @@ class SimulatedBucket:
                 self._batches[f"{CHECKPOINTS}/ingest/{at.strftime(_NAMES[by])}"].append(hour)
             at += timedelta(hours=1)
 
-    def children(self, folder: str) -> Iterator[Found]:
+    def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
         return self._paged(self._children(folder))
 
-    def files(self, folder: str) -> Iterator[Found]:
+    def files(self, folder: str) -> Iterator[ObjectInfo]:
         for found in self._paged(self._below(folder)):
             self.used.compared += 1
             yield found
@@ -75,24 +75,24 @@ class SimulatedBucket:
             folder = f"{folder}/{name}"
         return folder
 
-    def _children(self, folder: str) -> Iterator[Found]:
+    def _children(self, folder: str) -> Iterator[ObjectInfo]:
         parent, _, name = folder.rpartition("/")
         if folder == f"{CHECKPOINTS}/ingest":
-            yield from (Found(window, is_folder=True) for window in self._batches)
+            yield from (ObjectInfo(window, is_folder=True) for window in self._batches)
         elif folder == f"{CHECKPOINTS}/windows":
-            yield from (Found(f"{folder}/{window.rpartition('/')[2]}") for window in self._batches)
+            yield from (ObjectInfo(f"{folder}/{window.rpartition('/')[2]}") for window in self._batches)
         elif parent in self._batches:  # offsets and commits
             last = len(self._batches[parent]) - 1
-            yield from (Found(f"{folder}/{number}") for number in range(max(0, last - BATCHES_KEPT), last + 1))
+            yield from (ObjectInfo(f"{folder}/{number}") for number in range(max(0, last - BATCHES_KEPT), last + 1))
         elif name == "0":
-            yield from (Found(f"{folder}/{each}") for each in log_names(len(self._batches[parent.removesuffix("/sources")])))
+            yield from (ObjectInfo(f"{folder}/{each}") for each in log_names(len(self._batches[parent.removesuffix("/sources")])))
         else:
-            yield from (Found(f"{folder}/{each}", is_folder=True) for each in self._folders.get(folder, ()))
+            yield from (ObjectInfo(f"{folder}/{each}", is_folder=True) for each in self._folders.get(folder, ()))
 
-    def _below(self, folder: str) -> Iterator[Found]:
+    def _below(self, folder: str) -> Iterator[ObjectInfo]:
         names = self._folders.get(folder)
         if names is None:
-            yield from (Found(uri, FILE_BYTES, 1.0) for uri in self._hour(folder))
+            yield from (ObjectInfo(uri, FILE_BYTES, 1.0) for uri in self._hour(folder))
         else:
             for name in names:
                 yield from self._below(f"{folder}/{name}")
@@ -118,7 +118,7 @@ class SimulatedBucket:
             for path in self._hour(batches[batch]):
                 yield f'{{"path":"{path}","timestamp":1795436599862,"batchId":{batch}}}'
 
-    def _paged(self, found: Iterator[Found]) -> Iterator[Found]:
+    def _paged(self, found: Iterator[ObjectInfo]) -> Iterator[ObjectInfo]:
         """A page is held as a client of S3 holds it; an empty folder is a call, too."""
         self.used.lists += 1
         page = list(islice(found, PAGE))

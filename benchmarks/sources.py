@@ -37,7 +37,7 @@ enrichers: [{{ip: {{database: {geo}}}}}, {{user_agent: {{}}}}, {{traffic_source:
 
 
 def one_pass(folder: Path, app_id: str, number: int) -> tuple[float, int]:
-    """CPU-seconds of a pass over all files of an app, and the events that it wrote."""
+    """CPU-seconds of the parse stage over all files of an app, and the events that it wrote."""
     config = parse_config(CONFIG.format(raw=folder / app_id, lake=folder / "pass", **_settings(folder, app_id)))
     batch = Batch(config, Storage(), "bench", number, "bench", int(UNTIL.timestamp() * 1000), "all")
     report = FileProcessor(batch, f"pass-{number}").run(str(each) for each in (folder / app_id).rglob("*.gz"))
@@ -60,7 +60,7 @@ def _settings(folder: Path, app_id: str) -> dict[str, str]:
 
 
 def measure_source(events: int, folder: Path) -> dict[str, tuple[float, float]]:
-    """CPU-microseconds per event by app, of the pass and of the whole job: the least of all rounds."""
+    """CPU-microseconds per event by app, of the parse stage and of the whole job: the minimum of all rounds."""
     write_geo_database(folder / "geo.mmdb")
     for app_id in APPS:
         generate(folder / app_id, events, until=UNTIL, apps=(app_id,))

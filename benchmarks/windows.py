@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.simulated_bucket import CHECKPOINTS, RAW, SimulatedBucket, Used
-from streaming_app.backlog.source_partitions import due_windows
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.source_partitions import due_partitions
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.config.model import Config
 from streaming_app.config.read import read_config
 from submitter.survey import survey
@@ -80,8 +80,12 @@ def cpu_seconds(by: str, last: datetime) -> float:
 
 def spark_look(by: str, first: date, last: datetime, files_a_day: int) -> SparkLook:
     config, bucket = config_by(by), SimulatedBucket(by, first, last, files_a_day)
-    [backlog] = filter(None, (unprocessed(each, config.source.glob, bucket) for each in due_windows(config, bucket)))
-    names = (each.uri for each in bucket.children(f"{backlog.window.checkpoint}/sources/0") if each.uri.endswith(".compact"))
+    [backlog] = filter(None, (find_backlog(each, config.source.glob, bucket) for each in due_partitions(config, bucket)))
+    names = (
+        each.uri
+        for each in bucket.list_directory(f"{backlog.source_partition.checkpoint}/sources/0")
+        if each.uri.endswith(".compact")
+    )
     compact = max(names, key=lambda uri: int(uri.rpartition("/")[2].removesuffix(".compact")))
     bucket.used = Used()
     for _ in bucket.lines(compact):
@@ -89,8 +93,8 @@ def spark_look(by: str, first: date, last: datetime, files_a_day: int) -> SparkL
     return SparkLook(
         compact_entries=bucket.used.entries,
         compact_mb=round(bucket.used.bytes_read / 1e6, 2),
-        listings=sum(map(bucket.listings, backlog.places)),
-        window_listings=sum(bucket.listings(root.uri) for root in backlog.window.roots),
+        listings=sum(map(bucket.listings, backlog.directories)),
+        window_listings=sum(bucket.listings(root.uri) for root in backlog.source_partition.roots),
         source_listings=bucket.listings(RAW),
     )
 

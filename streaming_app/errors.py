@@ -1,4 +1,23 @@
-"""Every error a user can meet, each with a one-line hint, and every reason an element can be quarantined for."""
+"""Every error a user can meet, with its exit code, and every reason an element can be quarantined for.
+
+::
+
+    ClickstreamError                1   shown as one line with a hint; also any error that has no code of its own
+    ├── ConfigError                 2   the configuration cannot be used
+    ├── QueryError                  2   a table or a query that does not exist or is not understood
+    ├── SourceError                 3   the source cannot be read at all
+    ├── SinkError                   4   a table or checkpoint cannot be read or written
+    │   └── StorageError            4   the storage failed, whatever file was being read
+    ├── MissingDependencyError      5   Java, a jar or a library is missing
+    ├── BalanceError                6   counts do not add up: nothing was committed
+    ├── PluginError                 7   a hook or plugin of the user failed
+    └── LockError                   8   another process writes to the tables
+
+    InputError (ValueError)         -   bad input: a row in ``quarantine``, never the end of a run
+    ├── MalformedLine
+    ├── MalformedPayload
+    └── TooLarge
+"""
 
 from __future__ import annotations
 
@@ -17,14 +36,20 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     TRANSFORMER_ERROR = "transformer_error"
     DERIVE_ERROR = "derive_error"
-    """Of a user, not an element: its rows of ``user`` and ``session`` cannot be computed."""
+    """Of a user, not of an element: its rows of ``user`` and ``session`` cannot be computed."""
     UNREADABLE_FILE = "unreadable_file"
 
 
 class ClickstreamError(Exception):
-    """Base of all errors that are shown as one line with a hint; ``exit_code`` is the process's exit code."""
+    """Base of all errors that are shown as one line with a hint.
+
+    Args:
+        message: what is wrong, one line or more.
+        hint: the remedy, one line; empty where there is none.
+    """
 
     exit_code = 1
+    """Exit code of the process that the error ends."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -32,7 +57,7 @@ class ClickstreamError(Exception):
 
 
 class ConfigError(ClickstreamError):
-    """The configuration cannot be used; the message lists every problem found."""
+    """The configuration, or an option of a command, cannot be used; the message lists every problem found."""
 
     exit_code = 2
 
@@ -56,19 +81,7 @@ class SinkError(ClickstreamError):
 
 
 class StorageError(SinkError):
-    """The storage did not do what it should, which says nothing of the one file at hand: no file is set aside for it."""
-
-
-class LeaseError(ClickstreamError):
-    """Another process writes to the tables, or may do so by now."""
-
-    exit_code = 8
-
-
-class PluginError(ClickstreamError):
-    """A user's own code failed where it is not one element's problem."""
-
-    exit_code = 7
+    """The storage failed in a way that says nothing about the file being read: no file is set aside for it."""
 
 
 class MissingDependencyError(ClickstreamError):
@@ -81,6 +94,18 @@ class BalanceError(ClickstreamError):
     """A batch's counts do not add up: nothing of it was committed."""
 
     exit_code = 6
+
+
+class PluginError(ClickstreamError):
+    """A user's own code failed where that is not one element's problem."""
+
+    exit_code = 7
+
+
+class LockError(ClickstreamError):
+    """Another process writes to the tables, or may do so by now."""
+
+    exit_code = 8
 
 
 class InputError(ValueError):
@@ -96,7 +121,7 @@ class MalformedLine(InputError):
 
 
 class MalformedPayload(InputError):
-    """A request whose ``data`` holds no events that could be told apart."""
+    """A request whose ``data`` holds no events that could be separated."""
 
     reason = Reason.MALFORMED_PAYLOAD
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from streaming_app.backlog.derive_log import derive_is_behind
-from streaming_app.backlog.source_partitions import Window, due_windows, mark_uri
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.source_partitions import SourcePartition, due_partitions, mark_uri
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
 from streaming_app.environment import lock_lake
@@ -17,6 +16,7 @@ from streaming_app.ingest.stream import ingest
 from streaming_app.lake.lake import Lake
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
 from streaming_app.storage.any_objects import AnyObjects
@@ -28,7 +28,7 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
     Where nothing is unprocessed, nothing is started.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         ClickstreamError: with a hint; whatever was committed stays, the next run goes on from there.
     """
     job = job_id or f"{config.project_id}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
@@ -40,13 +40,13 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
 def _run(config: Config, lake: Lake, summary: Summary, progress: Progress) -> Summary:
     storage = lake.storage
 
-    def batch_done(metrics: dict[str, Any]) -> None:
+    def batch_done(metrics: BatchMetrics) -> None:
         summary.add(metrics)
         progress.batch(metrics)
 
-    def read_to_its_end(window: Window) -> None:
-        if not window.was_read:
-            storage.write_text(mark_uri(config, window), "")
+    def read_to_its_end(source_partition: SourcePartition) -> None:
+        if not source_partition.fully_read:
+            storage.write_text(mark_uri(config, source_partition), "")
 
     with summary.timed("start"):
         if not storage.is_folder(config.source.uri):
@@ -55,10 +55,12 @@ def _run(config: Config, lake: Lake, summary: Summary, progress: Progress) -> Su
         roll_back_incomplete_batch(config, lake)
         lake.create_all()
         objects = AnyObjects(config.s3.endpoint, config.s3.region)
-        backlogs = [unprocessed(window, config.source.glob, objects) for window in due_windows(config, objects)]
+        backlogs = [
+            find_backlog(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)
+        ]
         for backlog in backlogs:
             if not backlog:
-                read_to_its_end(backlog.window)
+                read_to_its_end(backlog.source_partition)
         if not any(backlogs) and not derive_is_behind(config, objects):
             return summary
         spark = get_session(config, storage)
@@ -66,7 +68,7 @@ def _run(config: Config, lake: Lake, summary: Summary, progress: Progress) -> Su
     progress.backlog(sum(each.files for each in backlogs), sum(each.bytes for each in backlogs))
     for backlog in filter(None, backlogs):
         ingest(spark, config, lake, backlog, summary.job_id, batch_done)
-        read_to_its_end(backlog.window)
+        read_to_its_end(backlog.source_partition)
     progress.phase("derive")
     derive(spark, config, lake, summary)
     return summary

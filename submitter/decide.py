@@ -1,4 +1,4 @@
-"""The decision, the same from the Lambda and from a laptop: is a run active, is anything unprocessed, how large is the run."""
+"""Deciding whether to start a run: is one active, is anything unprocessed, how large does the run have to be."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """``request`` is there to be sent if the action is SUBMIT; ``active_run`` says which run or command is waited for."""
+    """What to do. ``request``: set if the action is SUBMIT; ``active_run``: the run or command that is in the way."""
 
     action: Action
     active_run: str | None = None
@@ -53,7 +53,7 @@ def read_configuration(uri: str, objects: Objects) -> Config:
 
 
 def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs) -> Decision:
-    """Look, and say what to do; nothing is changed. No clock: only checkpoints, listings and job runs count."""
+    """Decide what to do; nothing is changed. It depends on checkpoints, listings and job runs alone, not on a clock."""
     if active := runs.active():
         return Decision(Action.WAIT, active_run=active)
     ratio = config.emr.sizing.compression_ratio or compression_ratio(objects, absolute(config.table_uri("run_metrics")))

@@ -1,4 +1,4 @@
-"""What the stack tells the submitter about itself, by environment variables."""
+"""The settings of the submitter's stack, from environment variables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Deployment(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Deployment:
-        """What is set; empty variables count as absent.
+        """Read the variables; empty ones count as absent.
 
         Raises:
             ConfigError: naming every variable that is missing.

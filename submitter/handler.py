@@ -21,7 +21,7 @@ metrics = Metrics(namespace="Clickstream")  # a service would be one more dimens
 
 @logger.inject_lambda_context
 def handler(event: object, _context: Any) -> dict[str, Any]:
-    """What was decided, as it is logged."""
+    """Decide and start a run; returns the decision as it is logged."""
     done = submit(Deployment.from_environment(os.environ), event)
     shown = describe_decision(done.decision, done.job_run_id) | ({"dry_run": True} if done.trigger.dry_run else {})
     logger.info(done.decision.action.value, extra={"pipeline": done.project_id, **shown})

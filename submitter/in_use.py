@@ -1,4 +1,4 @@
-"""Whether an operator's command, which is no job run, holds the lease on the tables."""
+"""Whether an operator's command, which is no job run, holds the lock on the tables."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ pause = time.sleep
 
 
 def tables_in_use(config: Config, objects: Objects) -> str | None:
-    """Who holds the lease; None where nobody does that is alive: a lease is alive if it is renewed while we look.
+    """The process that holds the lock; None where there is none that is alive: a live holder renews it while we look.
 
-    That takes a third of its length, 20 seconds, and happens only where there is a lease that was not given back.
+    That takes a third of its length, 20 seconds, and happens only where there is a lock that was not released.
     """
-    uri = config.lease_uri
+    uri = config.lock_uri
     first = _lease(uri, objects)
     if first is None or first["released"]:
         return None

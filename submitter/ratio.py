@@ -1,7 +1,7 @@
-"""How far raw files grow when they are unpacked, as the last micro-batches measured it.
+"""The compression ratio of raw files, as the last micro-batches measured it.
 
 A micro-batch adds a file with one row to ``run_metrics``, so the statistics in its Delta log are the values themselves: the
-log's newest commits tell them without a reader of Parquet in the Lambda. The files of a compaction have more rows: they are
+log's newest commits have them without a reader of Parquet in the Lambda. The files of a compaction have more rows: they are
 passed over.
 """
 
@@ -15,12 +15,12 @@ from streaming_app.storage.objects import Objects
 DEFAULT = 10.0
 """JSON of clickstream requests, gzipped: 8 to 14."""
 
-NEWEST = 20
-"""Micro-batches that are looked at."""
+NEWEST_BATCHES = 20
+"""Number of micro-batches that are read."""
 
 
 def compression_ratio(objects: Objects, run_metrics_uri: str) -> float:
-    """Decoded bytes for each stored byte; :data:`DEFAULT` before the first batch."""
+    """Decoded bytes per stored byte; :data:`DEFAULT` before the first batch."""
     sizes = list(_sizes(objects, f"{run_metrics_uri}/_delta_log"))
     stored, decoded = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0)
     return decoded / stored if stored and decoded else DEFAULT
@@ -28,8 +28,10 @@ def compression_ratio(objects: Objects, run_metrics_uri: str) -> float:
 
 def _sizes(objects: Objects, log: str) -> Iterator[tuple[int, int]]:
     """Stored and decoded bytes of the newest micro-batches."""
-    commits = sorted(each.uri for each in objects.children(log) if each.name.endswith(".json") and each.name[:-5].isdecimal())
-    for uri in commits[-NEWEST:]:
+    commits = sorted(
+        each.uri for each in objects.list_directory(log) if each.name.endswith(".json") and each.name[:-5].isdecimal()
+    )
+    for uri in commits[-NEWEST_BATCHES:]:
         for line in objects.lines(uri):
             added = json.loads(line).get("add") if line else None
             if not added or not added.get("dataChange", True):

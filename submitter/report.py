@@ -1,4 +1,4 @@
-"""What a decision looks like in a log line and as CloudWatch metrics."""
+"""A decision as a log line and as CloudWatch metrics."""
 
 from __future__ import annotations
 

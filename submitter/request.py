@@ -1,4 +1,4 @@
-"""The StartJobRun request of a run: pure, from configuration, deployment and plan to what the API takes."""
+"""Building the StartJobRun request of a run from configuration, deployment and plan."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ENVIRONMENT = "./environment"
 
 
 def job_name(config: Config) -> str:
-    """The same for all runs of a pipeline: it is how they are recognised."""
+    """The name of all runs of a pipeline, by which they are recognised."""
     return re.sub(r"[^A-Za-z0-9._/#-]", "-", f"clickstream-{config.project_id}")
 
 
 def client_token(identity: str, last_run: str | None) -> str:
-    """The same for the same work after the same run: a doubled trigger starts one job, a failed run can be repeated."""
+    """The idempotency token: equal for the same work after the same run, so that a repeated trigger starts one job only."""
     return sha256(f"{identity} {last_run}".encode()).hexdigest()
 
 
@@ -57,7 +57,7 @@ def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str
 
 
 def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[str, str]:
-    """What spark-submit is told, the configuration's own settings last."""
+    """The settings of spark-submit, the configuration's own ones last."""
     emr = config.emr
     python = {"PYSPARK_PYTHON": emr.python, "PYTHONPATH": ENVIRONMENT}
     return {

@@ -19,23 +19,23 @@ RECENT = 200
 
 @dataclass(frozen=True)
 class Runs:
-    """``client`` is boto3's of emr-serverless."""
+    """The job runs of one pipeline; ``client`` is boto3's of emr-serverless."""
 
     client: Any
     application_id: str
     name: str
 
     def active(self) -> str | None:
-        """Id of a run of this pipeline that is on its way or at work."""
+        """Id of a run of this pipeline that has not ended; None without one."""
         return next((run["id"] for run in self._list_runs(ACTIVE)), None)
 
     def last(self) -> str | None:
-        """Id of the run that ended last."""
+        """Id of the run that ended last; None without one."""
         recent = [run for state in ENDED for run in islice(self._list_runs((state,)), RECENT)]
         return max(recent, key=lambda run: (run["createdAt"], run["id"]))["id"] if recent else None
 
     def start(self, request: JobRunRequest) -> str:
-        """Start a run; the id of the job run."""
+        """Start a run; returns the id of the job run."""
         return str(self.client.start_job_run(**request)["jobRunId"])
 
     def _list_runs(self, states: tuple[str, ...]) -> Iterator[dict[str, Any]]:

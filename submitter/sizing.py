@@ -1,4 +1,4 @@
-"""How many workers a run gets, and what it will take and cost: a model of six constants, all in the configuration.
+"""Sizing a run: workers, duration and cost by a model of six constants, all in the configuration.
 
 work = fixed + decoded MB / (MB per vCPU-second); seconds = start + driver's part + work / vCPUs. Workers are billed from their
 start, a minute at least.
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from streaming_app.config.emr import EmrSection, WorkerSection
 
 _MB = 1_000_000
-_LEAST_BILLED_SECONDS = 60
+_MIN_BILLED_SECONDS = 60
 _FREE_DISK_GB = 20
-_ENDLESS = 10**18
+_ENDLESS_BYTES = 10**18
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``executors`` workers besides the driver; ``minutes`` and ``dollars`` are what to expect."""
+    """The size of a run: ``executors`` besides the driver; ``minutes`` and ``dollars`` are expected values."""
 
     executors: int
     vcpu: int
@@ -29,7 +29,7 @@ class Plan:
 
 
 def plan_for(emr: EmrSection, stored_bytes: int, ratio: float) -> Plan:
-    """The fewest executors that are done in the target time, within the bounds of the configuration."""
+    """Plan the fewest executors that finish in the target time, within the bounds of the configuration."""
     sizing, each = emr.sizing, emr.executor.vcpu
     decoded_mb = stored_bytes * ratio / _MB
     work = sizing.fixed_vcpu_seconds + decoded_mb / sizing.decoded_mb_per_vcpu_second
@@ -52,8 +52,8 @@ def plan_for(emr: EmrSection, stored_bytes: int, ratio: float) -> Plan:
 
 
 def enough_bytes(emr: EmrSection, ratio: float) -> int:
-    """Stored bytes from which on a run gets the most workers: counting further would not change its size."""
-    most = plan_for(emr, _ENDLESS, ratio).executors
+    """Stored bytes from which on a run gets the maximum of workers: counting further would not change its size."""
+    most = plan_for(emr, _ENDLESS_BYTES, ratio).executors
     enough = _MB
     while plan_for(emr, enough, ratio).executors < most:
         enough *= 2
@@ -61,7 +61,7 @@ def enough_bytes(emr: EmrSection, ratio: float) -> int:
 
 
 def _dollars(emr: EmrSection, worker: WorkerSection, seconds: float) -> float:
-    hours = max(seconds, _LEAST_BILLED_SECONDS) / 3600
+    hours = max(seconds, _MIN_BILLED_SECONDS) / 3600
     price = emr.price
     per_hour = worker.vcpu * price.vcpu_hour + worker.memory_gb * price.gb_hour
     return hours * (per_hour + max(0, worker.disk_gb - _FREE_DISK_GB) * price.disk_gb_hour)

@@ -1,4 +1,4 @@
-"""Deciding and starting: the effects around the decision, for the Lambda and the command line alike."""
+"""Deciding and starting a run, for the Lambda and the command line alike."""
 
 from __future__ import annotations
 

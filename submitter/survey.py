@@ -1,4 +1,4 @@
-"""What there is to do for a run: unprocessed files by window, and whether user and session are behind."""
+"""Finding the work for a run: unprocessed files by source partition, and whether user and session are behind."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from streaming_app.backlog.derive_log import derive_is_behind
-from streaming_app.backlog.source_partitions import due_windows
-from streaming_app.backlog.unprocessed import Backlog, unprocessed
+from streaming_app.backlog.source_partitions import due_partitions
+from streaming_app.backlog.unprocessed import Backlog, find_backlog
 from streaming_app.config.model import Config
 from streaming_app.storage.objects import Objects
 
@@ -34,11 +34,11 @@ class Workload:
 
 
 def survey(config: Config, objects: Objects, enough_bytes: float) -> Workload:
-    """Look for work; counting stops at ``enough_bytes`` stored bytes, from which on the answer is the same."""
+    """Count the work; counting stops at ``enough_bytes`` stored bytes, from which on the decision is the same."""
     backlogs = list(_backlogs(config, objects, enough_bytes))
     files = sum(each.files for each in backlogs)
     behind = files == 0 and derive_is_behind(config, objects)  # a run that reads files derives anyway
-    parts = sorted(f"{each.window.name} {each.digest} {each.unfinished}" for each in backlogs if each)
+    parts = sorted(f"{each.source_partition.name} {each.digest} {each.unfinished}" for each in backlogs if each)
     return Workload(
         files=files,
         bytes=sum(each.bytes for each in backlogs),
@@ -52,8 +52,8 @@ def survey(config: Config, objects: Objects, enough_bytes: float) -> Workload:
 
 def _backlogs(config: Config, objects: Objects, enough_bytes: float) -> Iterator[Backlog]:
     left = enough_bytes
-    for window in due_windows(config, objects):
-        backlog = unprocessed(window, config.source.glob, objects, left)
+    for source_partition in due_partitions(config, objects):
+        backlog = find_backlog(source_partition, config.source.glob, objects, left)
         yield backlog
         left -= backlog.bytes
         if not backlog.complete:

@@ -1,4 +1,4 @@
-"""The event that invokes the Lambda: what it may say of one run. Whoever may invoke it decides how large a run is, no more.
+"""The event that invokes the Lambda, and what it may set for one run. Whoever may invoke it decides the run's size, no more.
 
 Everything that names code, files or further settings comes from the configuration alone.
 """
@@ -63,20 +63,20 @@ def read_trigger(event: object, emr: EmrSection, maximum_vcpu: int | None) -> tu
     if isinstance(overrides, Mapping):
         problems += ((("emr", str(key)), _REFUSED) for key in overrides if key not in OVERRIDABLE)
         emr, found = _apply(emr, {key: overrides[key] for key in OVERRIDABLE if key in overrides})
-        problems += found or _beyond(emr, overrides.get("sizing"), maximum_vcpu)
+        problems += found or _find_excess_vcpu(emr, overrides.get("sizing"), maximum_vcpu)
     if problems:
-        listed = "; ".join(f"{'.'.join(map(_name, path)) or 'event'}: {message}" for path, message in problems[:_MOST_LISTED])
+        listed = "; ".join(f"{'.'.join(map(_name, path)) or 'event'}: {message}" for path, message in problems[:_MAX_LISTED])
         raise ConfigError(f"the event that triggered this: {listed}", "docs/deploy.md has what an event may say")
     return trigger, emr
 
 
-_MOST_LISTED = 20
-_LONGEST_NAME = 100
+_MAX_LISTED = 20
+_MAX_NAME_CHARS = 100
 
 
 def _name(key: object) -> str:
-    """A key as it may be shown: it goes to logs and to terminals."""
-    text = str(key)[:_LONGEST_NAME]
+    """A key as printable text, for logs and terminals."""
+    text = str(key)[:_MAX_NAME_CHARS]
     return text if text.isprintable() else ascii(text)
 
 
@@ -100,8 +100,8 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _beyond(emr: EmrSection, sizing: object, maximum_vcpu: int | None) -> Iterator[Problem]:
-    """Processors that the event asks for and the stack does not have."""
+def _find_excess_vcpu(emr: EmrSection, sizing: object, maximum_vcpu: int | None) -> Iterator[Problem]:
+    """Problems where the event asks for more vCPUs than the stack has."""
     for key in ("min_vcpu", "max_vcpu"):
         asked = getattr(emr.sizing, key)
         if maximum_vcpu is not None and isinstance(sizing, Mapping) and key in sizing and asked + emr.driver.vcpu > maximum_vcpu:

@@ -24,8 +24,12 @@ TIERS = {"unit", "spark", "aws", "e2e", "conformance"}
 TOGETHER = {
     "commands on S3": ("aws/test_faults.py", "aws/test_s3.py", "aws/test_upkeep.py", "aws/test_zoo.py"),
     "a package": ("aws/test_circle.py", "e2e/test_package.py"),
+    "a session": tuple(f"spark/test_{name}.py" for name in ("again", "crash", "digest", "erase", "extremes", "layout")),
+    "another session": tuple(
+        f"spark/test_{name}.py" for name in ("job", "killed", "new_files", "soak", "upkeep", "windows", "zoo")
+    ),
 }
-"""Files that one process tests: what they share (a JVM with its jars for S3, a package) is made once for each process."""
+"""Files that one process tests: what they share (a JVM, with its jars for S3 or without, a package) is made once for each process."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

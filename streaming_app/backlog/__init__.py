@@ -1,4 +1,4 @@
-"""What is unprocessed, told by the checkpoints alone: the job and its submitter ask the same question by the same code.
+"""What is unprocessed, from the checkpoints alone: the job and its submitter use the same code.
 
 Needs no Spark, no Arrow and no clock; the submitter's Lambda holds nothing else of the application.
 """

@@ -21,12 +21,12 @@ _BASE, _END = -1, (1 << 63) - 1 - 100
 """Index of an offset that stands before the first, or behind the last file of its version."""
 
 MANY_COMMITS = 100
-"""More commits than this that derive has not seen hold something new: reading them would only tell the same."""
+"""More commits than this that derive has not seen hold something new: reading them would show the same."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where derive stands in a table: it has read all versions before ``version``; ``inside`` if part of that one, too."""
+class StreamOffset:
+    """How far derive has read a table: all versions before ``version``; ``inside`` if part of that one, too."""
 
     version: int = 0
     inside: bool = False
@@ -35,36 +35,36 @@ class Place:
 def derive_is_behind(config: Config, objects: Objects) -> bool:
     """Whether a run that died left events or changes that ``user`` and ``session`` do not know yet."""
     checkpoint = absolute(config.checkpoint_uri("derive"))
-    if has_unfinished_batch(objects, checkpoint) or any(objects.children(absolute(config.checkpoint_uri("stale_users")))):
+    if has_unfinished_batch(objects, checkpoint) or any(objects.list_directory(absolute(config.checkpoint_uri("stale_users")))):
         return True
-    places = [_place(each) for each in committed_offsets(objects, checkpoint)] or [Place() for _ in DERIVED_FROM]
+    offsets = [_parse_offset(each) for each in committed_offsets(objects, checkpoint)] or [StreamOffset() for _ in DERIVED_FROM]
     tables = (absolute(config.table_uri(name)) for name in DERIVED_FROM)
-    return any(_has_news(objects, table, place) for table, place in zip(tables, places, strict=True))
+    return any(_has_new_rows(objects, table, offset) for table, offset in zip(tables, offsets, strict=True))
 
 
 def versions_to_read(config: Config, objects: Objects) -> dict[str, int]:
     """The version of each table from which on derive goes on; the next one where it has read them all. {} before its first
     batch."""
     offsets = committed_offsets(objects, absolute(config.checkpoint_uri("derive")))
-    return {name: _place(each).version for name, each in zip(DERIVED_FROM, offsets, strict=False)}
+    return {name: _parse_offset(each).version for name, each in zip(DERIVED_FROM, offsets, strict=False)}
 
 
-def _place(offset: dict[str, int | str | bool]) -> Place:
+def _parse_offset(offset: dict[str, int | str | bool]) -> StreamOffset:
     version, index = int(offset["reservoirVersion"]), int(offset["index"])
     if index == _END:
-        return Place(version + 1)
-    return Place(version, inside=index != _BASE)
+        return StreamOffset(version + 1)
+    return StreamOffset(version, inside=index != _BASE)
 
 
-def _has_news(objects: Objects, table: str, place: Place) -> bool:
-    if place.inside:
+def _has_new_rows(objects: Objects, table: str, offset: StreamOffset) -> bool:
+    if offset.inside:
         return True
-    names = (each.name for each in objects.children(f"{table}/_delta_log"))
+    names = (each.name for each in objects.list_directory(f"{table}/_delta_log"))
     versions = [int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdecimal()]
-    unseen = sorted(version for version in versions if version >= place.version)
+    unseen = sorted(version for version in versions if version >= offset.version)
     if not unseen:
         return False
-    cleaned_away = unseen[0] > place.version
+    cleaned_away = unseen[0] > offset.version
     return cleaned_away or len(unseen) > MANY_COMMITS or any(_adds_rows(objects, table, version) for version in unseen)
 
 

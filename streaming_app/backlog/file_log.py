@@ -16,7 +16,7 @@ from streaming_app.storage.uris import from_spark_url
 
 def last_number(objects: Objects, folder: str) -> int | None:
     """The largest number that is a file's name in a folder."""
-    return max((int(each.name) for each in objects.children(folder) if each.name.isdecimal()), default=None)
+    return max((int(each.name) for each in objects.list_directory(folder) if each.name.isdecimal()), default=None)
 
 
 def has_unfinished_batch(objects: Objects, checkpoint: str) -> bool:
@@ -70,7 +70,7 @@ def _files_between(objects: Objects, checkpoint: str, after: int, until: int) ->
 
 def _log_files(objects: Objects, folder: str) -> Iterator[str]:
     """The newest compact file and the plain ones after it: what else is there is left over and holds nothing new."""
-    names = [each.name for each in objects.children(folder)]
+    names = [each.name for each in objects.list_directory(folder)]
     compact = max((int(name.removesuffix(".compact")) for name in names if name.endswith(".compact")), default=-1)
     if compact >= 0:
         yield f"{folder}/{compact}.compact"

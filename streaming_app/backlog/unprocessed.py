@@ -1,4 +1,4 @@
-"""What is unprocessed: what the source holds without what the window's stream has committed. No time is compared."""
+"""The backlog: files of the source that the stream of their source partition has not committed. No times are compared."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from wcmatch import fnmatch
 
 from streaming_app.backlog.file_log import committed_files, has_unfinished_batch
 from streaming_app.backlog.set_aside import set_aside_files
-from streaming_app.backlog.source_partitions import Window, is_visible
-from streaming_app.backlog.unreadable_names import NO_NAMES, is_blocked, odd_name, place_of
-from streaming_app.storage.objects import Found, Objects
+from streaming_app.backlog.source_partitions import SourcePartition, is_visible
+from streaming_app.backlog.unreadable_names import NO_NAMES, directory_of, is_blocked, unreadable_name
+from streaming_app.storage.objects import ObjectInfo, Objects
 
-MOST_PLACES = 200
-"""Folders that are handed to Spark one by one; with more it lists the window itself."""
+MAX_DIRECTORIES = 200
+"""Directories that are passed to Spark one by one; with more it lists the source partition itself."""
 
-MOST_ODD = 1_000
-"""So many files that Spark cannot be given are set aside in a run; the next run goes on."""
+MAX_UNREADABLE_NAMES = 1_000
+"""So many files that Spark cannot read are set aside in a run; the next run goes on."""
 
 
 @dataclass
 class Backlog:
-    """Unprocessed files of a window: number, stored bytes, and which work it is, as a number that two equal backlogs share."""
+    """Unprocessed files of a source partition: number, stored bytes, and a digest that equal backlogs share."""
 
-    window: Window
+    source_partition: SourcePartition
     files: int = 0
     bytes: int = 0
     oldest: float | None = None
     """When the oldest of them was written, epoch seconds."""
-    places: set[str] = field(default_factory=set)
-    """The folders that they lie in, or they themselves where Spark cannot list these; incomplete beyond :data:`MOST_PLACES`."""
+    directories: set[str] = field(default_factory=set)
+    """The directories that they lie in, or they themselves where Spark cannot list these; incomplete beyond
+    :data:`MAX_DIRECTORIES`."""
     blocked: frozenset[str] = frozenset()
     """Folders that Spark cannot list, nor any folder above them."""
-    odd: dict[str, str] = field(default_factory=dict)
-    """Those that Spark cannot be given, and why; no more than :data:`MOST_ODD` of them."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Those that Spark cannot read, and why; no more than :data:`MAX_UNREADABLE_NAMES` of them."""
     unread: dict[int, int] = field(default_factory=dict)
     """The others by key: their sizes, bytes."""
     unfinished: bool = False
@@ -52,71 +53,75 @@ class Backlog:
 
     def add(self, listed: Listed, key: int) -> None:
         found = listed.found
-        if listed.odd is not None:
-            if len(self.odd) == MOST_ODD:
+        if listed.unreadable is not None:
+            if len(self.unreadable) == MAX_UNREADABLE_NAMES:
                 return
-            self.odd[found.uri] = listed.odd
+            self.unreadable[found.uri] = listed.unreadable
         self.files += 1
         self.bytes += found.size
         self.oldest = min(self.oldest or found.modified, found.modified) if found.modified else self.oldest
         self.digest ^= key
-        if listed.odd is None:
+        if listed.unreadable is None:
             self.unread[key] = found.size
-            if len(self.places) <= MOST_PLACES:
-                self.places.add(listed.place)
+            if len(self.directories) <= MAX_DIRECTORIES:
+                self.directories.add(listed.directory)
 
     @property
-    def given(self) -> set[str]:
-        """What Spark is sent to: the places, or the window's roots, which it lists, where there are too many of them."""
-        if self.blocked or 0 < len(self.places) <= MOST_PLACES:
-            return set(sorted(self.places)[:MOST_PLACES])
-        odd = (root.uri for root in self.window.roots if root.problem or odd_name(root, []))
-        return {root.uri for root in self.window.roots} - {*odd, *self.odd}
+    def spark_paths(self) -> set[str]:
+        """What Spark is to list: the directories, or the roots of the source partition where there are too many of these."""
+        if self.blocked or 0 < len(self.directories) <= MAX_DIRECTORIES:
+            return set(sorted(self.directories)[:MAX_DIRECTORIES])
+        unreadable = (root.uri for root in self.source_partition.roots if root.problem or unreadable_name(root, []))
+        return {root.uri for root in self.source_partition.roots} - {*unreadable, *self.unreadable}
 
-    def set_aside(self, odd: dict[str, str]) -> None:
-        """Spark cannot be given these either."""
-        self.odd |= odd
-        self.places -= odd.keys()
-        for uri in odd:
+    def set_aside(self, unreadable: dict[str, str]) -> None:
+        """Take out files that Spark cannot read either."""
+        self.unreadable |= unreadable
+        self.directories -= unreadable.keys()
+        for uri in unreadable:
             self.unread.pop(key_of(uri), None)
 
     @property
     def is_part(self) -> bool:
         """Whether it is more than can be done at once."""
-        return len(self.odd) == MOST_ODD or bool(self.blocked and len(self.places) > MOST_PLACES)
+        return len(self.unreadable) == MAX_UNREADABLE_NAMES or bool(self.blocked and len(self.directories) > MAX_DIRECTORIES)
 
 
 class Listed(NamedTuple):
-    """A file and the place to send Spark to for it; ``odd`` says why Spark cannot be given it, if it cannot.
+    """A file and the directory that Spark is to list for it; ``unreadable`` says why Spark cannot read it, if it cannot.
 
     ``blocks`` is a folder that Spark cannot list because of it.
     """
 
-    found: Found
-    place: str
-    odd: str | None = None
+    found: ObjectInfo
+    directory: str
+    unreadable: str | None = None
     blocks: str | None = None
 
 
-def unprocessed(
-    window: Window, glob: str, objects: Objects, enough_bytes: float = math.inf, blocked: frozenset[str] = frozenset()
+def find_backlog(
+    source_partition: SourcePartition,
+    glob: str,
+    objects: Objects,
+    enough_bytes: float = math.inf,
+    blocked: frozenset[str] = frozenset(),
 ) -> Backlog:
-    """The backlog of one window; counting stops at ``enough_bytes`` stored bytes; to ``blocked`` folders Spark is not to be sent.
+    """Find the backlog of one source partition; counting stops at ``enough_bytes`` stored bytes; ``blocked`` is not to be listed.
 
     In memory are two numbers for each file (about 100 bytes in a Python set or dict) and one page of the listing.
     """
-    done = _Done(window, objects)
-    unfinished = has_unfinished_batch(objects, window.checkpoint)
-    backlog = _counted(Backlog(window, unfinished=unfinished, blocked=blocked), done, glob, objects, enough_bytes)
-    if backlog.blocked > blocked:  # known only when all is listed; then files of folders above have to be places of their own
-        again = Backlog(window, unfinished=unfinished, blocked=backlog.blocked)
-        return _counted(again, done, glob, objects, enough_bytes)
+    done = _ProcessedKeys(source_partition, objects)
+    unfinished = has_unfinished_batch(objects, source_partition.checkpoint)
+    backlog = _count(Backlog(source_partition, unfinished=unfinished, blocked=blocked), done, glob, objects, enough_bytes)
+    if backlog.blocked > blocked:  # known only when all is listed; then Spark gets the files of folders above one by one
+        again = Backlog(source_partition, unfinished=unfinished, blocked=backlog.blocked)
+        return _count(again, done, glob, objects, enough_bytes)
     return backlog
 
 
-def _counted(backlog: Backlog, done: _Done, glob: str, objects: Objects, enough_bytes: float) -> Backlog:
+def _count(backlog: Backlog, done: _ProcessedKeys, glob: str, objects: Objects, enough_bytes: float) -> Backlog:
     blocked = set(backlog.blocked)
-    for listed in listed_files(backlog.window, glob, objects, backlog.blocked):
+    for listed in list_source_files(backlog.source_partition, glob, objects, backlog.blocked):
         if listed.blocks:
             blocked.add(listed.blocks)
         key = key_of(listed.found.uri)
@@ -130,31 +135,31 @@ def _counted(backlog: Backlog, done: _Done, glob: str, objects: Objects, enough_
 
 
 def still_unread(backlog: Backlog, glob: str, objects: Objects) -> Iterator[str]:
-    """The files of ``unread`` that are still there, and that the window's stream has not committed though it was sent there."""
+    """The files of ``unread`` that still exist, and that the stream has not committed though it was to list their directory."""
     if not backlog.unread:
         return
-    done, given = _Done(backlog.window, objects), backlog.given
-    for found, place, odd, _ in listed_files(backlog.window, glob, objects, backlog.blocked):
+    done, given = _ProcessedKeys(backlog.source_partition, objects), backlog.spark_paths
+    for found, directory, unreadable, _ in list_source_files(backlog.source_partition, glob, objects, backlog.blocked):
         key = key_of(found.uri)
-        is_given = place in given or any(place.startswith(f"{each}/") for each in given)
-        if key in backlog.unread and odd is None and is_given and key not in done.committed:
+        is_given = directory in given or any(directory.startswith(f"{each}/") for each in given)
+        if key in backlog.unread and unreadable is None and is_given and key not in done.committed:
             yield found.uri
 
 
 @dataclass
-class _Done:
+class _ProcessedKeys:
     """Keys of the files that need nothing more: looked up when the first file is met, and only once."""
 
-    window: Window
+    source_partition: SourcePartition
     objects: Objects
 
     @cached_property
     def committed(self) -> set[int]:
-        return {key_of(uri) for uri in committed_files(self.objects, self.window.checkpoint)}
+        return {key_of(uri) for uri in committed_files(self.objects, self.source_partition.checkpoint)}
 
     @cached_property
     def set_aside(self) -> set[int]:
-        return {key_of(uri) for uri in set_aside_files(self.objects, self.window)}
+        return {key_of(uri) for uri in set_aside_files(self.objects, self.source_partition)}
 
 
 def key_of(uri: str) -> int:
@@ -162,32 +167,38 @@ def key_of(uri: str) -> int:
     return int.from_bytes(blake2b(uri.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-def readable_files(window: Window, glob: str, objects: Objects) -> Iterator[tuple[Found, str]]:
-    """The files of a window that Spark's file source reads, each with the place to send Spark to."""
-    return ((each.found, each.place) for each in listed_files(window, glob, objects) if each.odd is None)
+def matching_files(source_partition: SourcePartition, glob: str, objects: Objects) -> Iterator[tuple[ObjectInfo, str]]:
+    """The files of a source partition that Spark's file source reads, each with the directory that it is to list."""
+    return (
+        (each.found, each.directory) for each in list_source_files(source_partition, glob, objects) if each.unreadable is None
+    )
 
 
-def listed_files(window: Window, glob: str, objects: Objects, blocked: frozenset[str] = frozenset()) -> Iterator[Listed]:
-    """The files of a window that are to be read, also those that Spark cannot be given.
+def list_source_files(
+    source_partition: SourcePartition, glob: str, objects: Objects, blocked: frozenset[str] = frozenset()
+) -> Iterator[Listed]:
+    """The files of a source partition that are to be read, also those that Spark cannot read.
 
-    ``blocked`` are the folders that Spark cannot list: of what is in them, or above them, each file is a place of its own.
+    ``blocked`` are the folders that Spark cannot list: files in them, or above them, are passed to Spark one by one.
     """
-    for root in window.roots:
+    for root in source_partition.roots:
         for found in objects.files(root.uri) if root.is_folder and not root.problem else (root,):
             below = found.uri.removeprefix(root.uri)[1:].split("/") if found.uri != root.uri else []
-            odd = odd_name(root, below)
+            unreadable = unreadable_name(root, below)
             hidden = not all(is_visible(part) or part in NO_NAMES for part in below or [root.name])
             if found.is_folder:
                 if not hidden:
                     yield Listed(found, "", f"this folder {found.problem}", found.uri)
             elif hidden or not fnmatch.fnmatch(found.name, glob, flags=_AS_HADOOP):
-                if odd and odd.blocks:  # not to be read, but in the way all the same
-                    yield Listed(found, "", odd.why, odd.blocks)
-            elif odd or found.problem:
-                yield Listed(found, "", odd.why if odd else found.problem, odd.blocks if odd else None)
+                if unreadable and unreadable.blocks:  # not to be read, but Spark cannot list its folder
+                    yield Listed(found, "", unreadable.why, unreadable.blocks)
+            elif unreadable or found.problem:
+                yield Listed(
+                    found, "", unreadable.why if unreadable else found.problem, unreadable.blocks if unreadable else None
+                )
             else:
-                place = place_of(root, below)
-                yield Listed(found, found.uri if is_blocked(place, blocked) else place)
+                directory = directory_of(root, below)
+                yield Listed(found, found.uri if is_blocked(directory, blocked) else directory)
 
 
 _AS_HADOOP = fnmatch.BRACE | fnmatch.CASE | fnmatch.DOTMATCH

@@ -1,4 +1,4 @@
-"""Which names Spark's file source cannot be given, and which folders it must not list because of a name in them.
+"""Names that Spark's file source cannot read, and folders that it must not list because of a name in them.
 
 Found by trying each with Spark 4.1 and Hadoop 3.4, on local folders and by S3A (tests/spark/test_zoo.py, tests/aws/test_zoo.py).
 Whatever else it passes over is noticed when its stream has ended, see :mod:`streaming_app.ingest.set_aside`.
@@ -10,7 +10,7 @@ import re
 from itertools import takewhile
 from typing import NamedTuple
 
-from streaming_app.storage.objects import Found
+from streaming_app.storage.objects import ObjectInfo
 from streaming_app.storage.uris import is_s3
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -21,34 +21,34 @@ NO_NAMES = ("", ".", "..")
 """Parts of a key on S3 that are no names to Hadoop."""
 
 
-class Odd(NamedTuple):
-    """Why Spark cannot be given a file; ``blocks`` is a folder that it cannot list for it, nor any folder above."""
+class UnreadableName(NamedTuple):
+    """Why Spark cannot read a file; ``blocks`` is a folder that it cannot list because of it, nor any folder above."""
 
     why: str
     blocks: str | None = None
 
 
-def odd_name(root: Found, below: list[str]) -> Odd | None:
-    """Why Spark cannot be given a file below a root of its window (or the root itself); None where it can."""
+def unreadable_name(root: ObjectInfo, below: list[str]) -> UnreadableName | None:
+    """Why Spark cannot read a file below a root of its source partition (or the root itself); None where it can."""
     if ":" in root.uri.removeprefix("s3://"):
-        return Odd("its path has a colon where Spark has to be given it by name: move it, or give it another name")
+        return UnreadableName("its path has a colon where Spark has to be given it by name: move it, or give it another name")
     if not is_s3(root.uri):
-        return None if _is_utf8("/".join((root.uri, *below))) else Odd("its name is no UTF-8: give it another name")
+        return None if _is_utf8("/".join((root.uri, *below))) else UnreadableName("its name is no UTF-8: give it another name")
     above = root.uri.removeprefix("s3://").split("/")
     for number, part in enumerate((*above, *below)):
         folder = "s3://" + "/".join((*above, *below)[:number])
         if part == "..":
-            return Odd("a part of its name is '..', which Spark takes for the folder above", folder)
+            return UnreadableName("a part of its name is '..', which Spark takes for the folder above", folder)
         if part in ("", "."):
-            return Odd(f"a part of its name is {part!r}, which Spark leaves out")
+            return UnreadableName(f"a part of its name is {part!r}, which Spark leaves out")
         if _NOT_IN_XML.search(part):
-            return Odd("its name has a character that Spark's listing of S3 cannot hold", folder)
+            return UnreadableName("its name has a character that Spark's listing of S3 cannot hold", folder)
     return None
 
 
-def place_of(root: Found, below: list[str]) -> str:
-    """The folder to send Spark to for a file: its own, or the nearest above it whose path has no colon, which Hadoop's patterns
-    cannot hold; the file itself where it lies in no folder of the window."""
+def directory_of(root: ObjectInfo, below: list[str]) -> str:
+    """The directory that Spark is to list for a file: its own, or the nearest above it whose path has no colon, which Hadoop's
+    patterns cannot hold; the file itself where it lies in no folder of the source partition."""
     if not root.is_folder:
         return root.uri
     return "/".join((root.uri, *takewhile(lambda part: ":" not in part, below[:-1])))

@@ -1,4 +1,4 @@
-"""The command line: thin commands over the functions of the other packages.
+"""The command line: one function per command that parses, calls and prints.
 
 Exit codes: 0 done; 1 unexpected error; 2 bad configuration or query; 3 source unreadable; 4 table or checkpoint unusable;
 5 something missing on this machine; 6 a batch's counts did not add up; 7 a hook of yours failed;
@@ -17,9 +17,10 @@ from streaming_app import __version__
 from streaming_app.cli.config_commands import config_app
 from streaming_app.cli.demo_command import demo
 from streaming_app.cli.doctor_command import doctor
+from streaming_app.cli.erase_command import erase
 from streaming_app.cli.explain_command import explain
 from streaming_app.cli.maintenance_commands import optimize, vacuum
-from streaming_app.cli.operation_commands import backfill, erase, rebuild, replay, reprocess
+from streaming_app.cli.operation_commands import backfill, rebuild, replay, reprocess
 from streaming_app.cli.package_command import package
 from streaming_app.cli.plugin_commands import plugins_app
 from streaming_app.cli.query_commands import inspect, sql
@@ -79,7 +80,7 @@ def _set_up_logging(*, debug: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
     logging.getLogger("clickstream").setLevel(logging.DEBUG if debug else logging.INFO)
     for name in ("botocore", "boto3", "py4j"):
-        # They would tell session tokens, and all that tasks are sent, the configuration's secrets among it.
+        # They would log session tokens, and all data that tasks are sent, among it the configuration's secrets.
         logging.getLogger(name).setLevel(logging.INFO if debug else logging.WARNING)
 
 
@@ -92,23 +93,23 @@ def _exit_code(arguments: list[str], debug: bool) -> int:
     except ClickstreamError as error:
         if debug:
             errors.print_exception()
-        _complain(errors, str(error), error.hint)
+        _print_error(errors, str(error), error.hint)
         return error.exit_code
     except KeyboardInterrupt:
-        _complain(errors, "interrupted", "what was committed stays; the next run goes on from there")
+        _print_error(errors, "interrupted", "what was committed stays; the next run goes on from there")
         return 130
     except Exception as error:
         if debug:
             errors.print_exception()
         if problem := missing_class(str(error)):
-            _complain(errors, str(problem), problem.hint)
+            _print_error(errors, str(problem), problem.hint)
             return problem.exit_code
-        _complain(errors, f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}", "--debug shows where")
+        _print_error(errors, f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}", "--debug shows where")
         return 1
     return 0
 
 
-def _complain(errors: Console, message: str, hint: str) -> None:
+def _print_error(errors: Console, message: str, hint: str) -> None:
     errors.print(f"error: {message}", style="red", markup=False)
     if hint:
         errors.print(f"hint: {hint}", markup=False)

@@ -1,4 +1,4 @@
-"""What spark-submit starts on EMR Serverless: the command line, whose exit code tells whether the job has failed.
+"""What spark-submit starts on EMR Serverless: the command line, whose exit code says whether the job has failed.
 
 `clickstream package` copies this file; the rest comes from environment.tar.gz, by PYTHONPATH=./environment.
 """

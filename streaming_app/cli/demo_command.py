@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from rich.console import Console
 
 from streaming_app.cli.options import extras_installed
 from streaming_app.cli.query_commands import console_for_grids, print_grid
-from streaming_app.cli.report_command import describe_page, write_report
+from streaming_app.cli.report_command import describe_page
 from streaming_app.cli.terminal import console
 from streaming_app.config.model import Config
 from streaming_app.environment import open_lake
@@ -37,8 +36,7 @@ def demo(
     """
     with extras_installed("demo", "report"):  # the report as well, before a minute is spent on the tables
         from streaming_app.demo.demo import prepare  # noqa: PLC0415 - an extra of the wheel
-
-        import_module("streaming_app.report.make")
+        from streaming_app.report.make import write_report  # noqa: PLC0415 - an extra of the wheel
 
     out = console_for_grids()
     folder = folder.absolute()
@@ -48,8 +46,9 @@ def demo(
     for title in ("first run", "second run, nothing new"):
         _run(config, title, out)
     _show_tables(open_lake(config), rows, out)
-    page = describe_page(write_report(config, folder / "report.html"))
-    out.print(f"\n{page}", highlight=False, markup=False, soft_wrap=True)
+    page = folder / "report.html"
+    write_report(config, page)
+    out.print(f"\n{describe_page(page)}", highlight=False, markup=False, soft_wrap=True)
     out.print(f"look closer: clickstream sql -c {config_path} 'SELECT …'", highlight=False, markup=False)
 
 

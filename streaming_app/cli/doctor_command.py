@@ -19,7 +19,7 @@ def doctor(
     spark: Annotated[bool, Parameter(negative="", help="also read the jars and start Spark, which takes some seconds")] = False,
     json: Annotated[bool, Parameter(negative="", help="print one JSON object a line")] = False,
 ) -> None:
-    """Look at all that a run needs, and say what to mend; makes no tables. The exit code is 5 where a run would not work.
+    """Check all that a run needs, and say what to fix; creates no tables. The exit code is 5 where a run would not work.
 
     Example: clickstream doctor --config conf/pipeline.yaml --spark
     """
@@ -30,12 +30,12 @@ def doctor(
         if json:
             say_json(asdict(found), flush=True)
         else:
-            say(_in_words(found), flush=True)
+            say(_format_finding(found), flush=True)
         problems += found.status == "problem"
     if problems:
         raise MissingDependencyError(f"{problems:,} problems", "each line above says what to do")
 
 
-def _in_words(found: Finding) -> str:
+def _format_finding(found: Finding) -> str:
     line = f"{found.status:<8} {found.check:<13} {found.message}"
     return f"{line}\n{'':<22} → {found.remedy}" if found.remedy else line

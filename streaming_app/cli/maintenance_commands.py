@@ -34,16 +34,16 @@ def optimize(
     chosen = [TABLES[name] for name in dict.fromkeys(table or TABLES)]
     plan = optimizing.plan(open_lake(loaded), chosen)
     if dry_run:
-        print_plan([_compaction(each) for each in plan], json=json)
+        print_plan([_compaction_row(each) for each in plan], json=json)
         return
     result: dict[str, Any] = {"partitions": 0}
-    if plan:  # where nothing is due, nobody is kept waiting and no audit row is left
+    if plan:  # where nothing is due, the lock is not taken and no audit row is written
         with progress_for(console(stderr=True), ()) as progress:
             result = optimizing.run(loaded, chosen, progress)
     print_result(result, json=json, nothing="no partition has enough small files to be worth it")
 
 
-def _compaction(each: Compaction) -> dict[str, Any]:
+def _compaction_row(each: Compaction) -> dict[str, Any]:
     return {
         "table": each.table.name,
         "partition": each.partition,
@@ -59,7 +59,7 @@ def vacuum(
     retention_hours: Annotated[
         int, Parameter(help="keep what a version of so many hours needs", validator=validators.Number(gte=0))
     ] = vacuuming.RETENTION_HOURS,
-    force: Annotated[bool, Parameter(negative="", help="though something may still need what is deleted")] = False,
+    force: Annotated[bool, Parameter(negative="", help="delete even what may still be needed")] = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -73,7 +73,7 @@ def vacuum(
         vacuuming.check_safe(loaded, lake, retention_hours)
     plan = vacuuming.plan(loaded, lake, retention_hours)
     if dry_run:
-        print_plan([_expired(each) for each in plan], json=json)
+        print_plan([_expired_row(each) for each in plan], json=json)
         return
     result: dict[str, Any] = {"files": 0, "bytes": 0, "log_entries": 0}
     if plan:
@@ -82,5 +82,5 @@ def vacuum(
     print_result(result, json=json, nothing="nothing to delete")
 
 
-def _expired(each: ExpiredFiles) -> dict[str, Any]:
+def _expired_row(each: ExpiredFiles) -> dict[str, Any]:
     return {"table": each.table.name, "files": len(each.data), "bytes": each.bytes, "log_entries": len(each.log)}

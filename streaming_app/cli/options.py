@@ -23,7 +23,7 @@ DryRunOption = Annotated[bool, Parameter(negative="", help="say what would be do
 JsonOption = Annotated[bool, Parameter(negative="", help="print the result as one JSON line")]
 
 
-def sink_of(config_uri: str) -> Lake:
+def open_lake_of(config_uri: str) -> Lake:
     """The tables that a configuration names."""
     return open_lake(load_settings(config_uri))
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from streaming_app.cli.terminal import console, say
 from streaming_app.deploy.build import build
-from streaming_app.deploy.manifest import Made
+from streaming_app.deploy.manifest import Artifact
 from streaming_app.deploy.sbom import FILE as SBOM
 from streaming_app.deploy.target import Architecture, Target
 
@@ -48,7 +48,7 @@ def package(
     say(f"{out / 'manifest.json'}  says what is in them")
 
 
-def _describe(made: Made) -> str:
+def _describe(made: Artifact) -> str:
     if not made.packages:
         return f"{made.path}"
     packed, unpacked = made.path.stat().st_size / 1e6, made.unpacked / 1e6

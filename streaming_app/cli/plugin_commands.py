@@ -50,7 +50,7 @@ def check(
 
     storage = Storage(endpoint=os.environ.get("AWS_ENDPOINT_URL"))
     given = None if requests is None else list(read_requests(requests, storage))
-    for each in checks_of(plugin, _parsed(options), storage, given):
+    for each in checks_of(plugin, _parse_options(options), storage, given):
         if problem := each.problem():
             raise ConfigError(f"{plugin} breaks its contract ({each.promise}): {problem}", each.remedy)
         say(f"ok  {each.promise}")
@@ -58,7 +58,7 @@ def check(
         say("checked with sample requests; give real ones with --requests FILE")
 
 
-def _parsed(options: str) -> dict[str, Any]:
+def _parse_options(options: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(options, type=dict[str, Any])
     except msgspec.MsgspecError as error:

@@ -12,7 +12,7 @@ from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text
 
-from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, sink_of
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, open_lake_of
 from streaming_app.cli.terminal import console, say_json_text
 from streaming_app.lake.query import QueryLimits, query
 from streaming_app.model.arrow import to_rows
@@ -27,7 +27,7 @@ MemoryMb = Annotated[
 ]
 MaxRows = Annotated[int, Parameter(name="--max-rows", validator=_ABOVE_0, help="give up where the result has more")]
 _LIMITS = QueryLimits()
-_LONGEST_CELL = 60
+_MAX_CELL_CHARS = 60
 
 
 def inspect(
@@ -46,7 +46,7 @@ def inspect(
     """
     condition = f"WHERE {where}" if where else ""
     newest = "created_time" if table in ("quarantine", "run_metrics", "operation") else "event_timestamp"
-    lake, chosen = sink_of(config), f'SELECT * FROM "{table}" {condition}'
+    lake, chosen = open_lake_of(config), f'SELECT * FROM "{table}" {condition}'
     limits = QueryLimits(max_seconds, max_memory_mb, max(1, limit))
     rows = query(lake, f"SELECT * FROM ({chosen}) ORDER BY {newest} DESC LIMIT {limit}", limits)
     total = query(lake, f"SELECT count(*) AS n FROM ({chosen})", limits)["n"][0].as_py()
@@ -75,7 +75,7 @@ def sql(
 
     Example: clickstream sql "SELECT event_name, count(*) FROM event GROUP BY ALL ORDER BY 2 DESC"
     """
-    rows = query(sink_of(config), select, QueryLimits(max_seconds, max_memory_mb, max_rows))
+    rows = query(open_lake_of(config), select, QueryLimits(max_seconds, max_memory_mb, max_rows))
     if json:
         print_rows_as_json(rows)
     else:
@@ -105,5 +105,5 @@ def print_rows_as_json(rows: pa.Table) -> None:
 
 def format_cell(value: Any) -> str:
     """A value in at most 60 characters, on one line."""
-    text = escape(("" if value is None else str(value))[: _LONGEST_CELL + 1])
-    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+    text = escape(("" if value is None else str(value))[: _MAX_CELL_CHARS + 1])
+    return text if len(text) <= _MAX_CELL_CHARS else text[: _MAX_CELL_CHARS - 1] + "…"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +10,6 @@ from cyclopts import Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, extras_installed
 from streaming_app.cli.terminal import say
-from streaming_app.config.model import Config
-from streaming_app.errors import ConfigError
 from streaming_app.plugins.load_config import load_settings
 
 
@@ -29,23 +27,13 @@ def report(
 
     Example: clickstream report --out report.html --from 2026-11-01
     """
-    say(describe_page(write_report(load_settings(config), out, app, from_, to)))
-
-
-def write_report(config: Config, out: Path, app: str | None = None, first: date | None = None, last: date | None = None) -> Path:
-    """Write the report of now; the path that was written."""
     with extras_installed("report"):
-        from streaming_app.report.make import make_report  # noqa: PLC0415 - an extra of the wheel
+        from streaming_app.report.make import write_report  # noqa: PLC0415 - an extra of the wheel
 
-    page = make_report(config, app, first, last, datetime.now(UTC))
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{out}: cannot be written: {error.strerror}", "choose another file with --out") from None
-    return out
+    write_report(load_settings(config), out, app, from_, to)
+    say(describe_page(out))
 
 
 def describe_page(out: Path) -> str:
-    """Where a page is, for people and for a browser's address line."""
+    """Where the page is: its path, and its address for a browser."""
     return f"wrote {out} ({out.stat().st_size / 1e3:,.0f} kB): open it in a browser, {out.absolute().as_uri()}"

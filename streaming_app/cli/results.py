@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from streaming_app.cli.terminal import say, say_json
+from streaming_app.cli.terminal import console, say, say_json
+from streaming_app.metrics.progress import Progress, progress_for
 
 CommandResult = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def run_with_progress(phases: tuple[str, ...], work: Callable[[Progress], T]) -> T:
+    """Run a command whose progress is shown on stderr."""
+    with progress_for(console(stderr=True), phases) as progress:
+        return work(progress)
 
 
 def print_result(answer: CommandResult, *, json: bool, nothing: str = "") -> None:

@@ -59,7 +59,7 @@ def ddl(
 def check(
     config: ConfigOption = DEFAULT_CONFIG,
     *,
-    sample: Annotated[int, Parameter(help="users whose rows are made anew", validator=validators.Number(gte=0))] = 100,
+    sample: Annotated[int, Parameter(help="users whose rows are computed again", validator=validators.Number(gte=0))] = 100,
     json: Annotated[bool, Parameter(negative="", help="print one JSON object a check")] = False,
 ) -> None:
     """Check that the tables keep what they promise, without writing; the exit code is 6 where they do not.
@@ -68,20 +68,20 @@ def check(
     """
     loaded = load_settings(config)
     if holder := holder_of(loaded, open_lake(loaded).storage):
-        log.warning("the tables are in use, so what is half done shows as a problem: %s", holder)
+        log.warning("the tables are in use, so unfinished work shows as a problem: %s", holder)
     found = 0
     with progress_for(console(stderr=True), (), log_steps=False) as progress:
         for each in check_tables(loaded, sample, progress):
             if json:
                 say_json(asdict(each))
             else:
-                say(_in_words(each))
+                say(_format_check(each))
             found += len(each.problems)
     if found:
         raise BalanceError(f"{found:,} problems in {loaded.sink.uri}", "each says above what to do")
 
 
-def _in_words(checked: CheckResult) -> str:
+def _format_check(checked: CheckResult) -> str:
     lines = [f"{'problem' if checked.problems else 'ok':<8}{checked.name}: {checked.promise}"]
     for each in (*checked.problems, *checked.notes):
         lines += [f"        {each.table + ': ' if each.table else ''}{each.message}", f"        → {each.remedy}"]

@@ -1,1 +1,1 @@
-"""What the people who run a pipeline do with its tables: process again, correct, erase, maintain, check."""
+"""The operators' commands: process again, correct, erase, maintain, check. Each has ``plan()`` and ``run()``."""

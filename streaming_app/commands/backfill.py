@@ -5,11 +5,11 @@ Events that are stored already are duplicates, and so are elements in quarantine
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
 
-from streaming_app.backlog.source_partitions import Window
-from streaming_app.backlog.unprocessed import Backlog, unprocessed
-from streaming_app.commands.days import Days, raw_folders
+from streaming_app.backlog.source_partitions import SourcePartition
+from streaming_app.backlog.unprocessed import Backlog, find_backlog
+from streaming_app.commands.days import Days, find_raw_folders
 from streaming_app.commands.operation import operation, resume_directory
 from streaming_app.config.model import Config
 from streaming_app.derive.stream import derive
@@ -17,6 +17,7 @@ from streaming_app.errors import SourceError
 from streaming_app.ingest.stream import ingest
 from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
 from streaming_app.storage.any_objects import AnyObjects
@@ -38,7 +39,7 @@ def run(config: Config, days: Days, progress: Progress) -> Summary:
     """Process the raw files in the folders of some days, in bounded micro-batches; then update user and session.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SourceError: there are no such folders.
     """
     progress.phase("start")
@@ -46,7 +47,7 @@ def run(config: Config, days: Days, progress: Progress) -> Summary:
         summary = Summary(this.job_id)
         storage = this.lake.storage
 
-        def batch_done(metrics: dict[str, Any]) -> None:
+        def batch_done(metrics: BatchMetrics) -> None:
             summary.add(metrics)
             progress.batch(metrics)
 
@@ -60,7 +61,7 @@ def run(config: Config, days: Days, progress: Progress) -> Summary:
                 ingest(spark, config, this.lake, backlog, this.job_id, batch_done)
             progress.phase("derive")
             derive(spark, config, this.lake, summary)
-        this.result = dict(summary.counts)
+        this.result = asdict(summary.counts)
         return summary
 
 
@@ -70,11 +71,11 @@ def _name(days: Days) -> str:
 
 def _backlog(config: Config, days: Days, checkpoint: str) -> Backlog:
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
-    folders, _ = raw_folders(config, days, objects)
+    folders, _ = find_raw_folders(config, days, objects)
     if not folders:
         raise SourceError(
             f"{config.source.uri}: there is no folder year=/month=/day= of {days}",
             "a backfill goes by these folders; files outside of them are read by `clickstream run` only",
         )
-    window = Window(f"backfill {days}", tuple(folders), absolute(checkpoint), was_read=False)
-    return unprocessed(window, config.source.glob, objects)
+    source_partition = SourcePartition(f"backfill {days}", tuple(folders), absolute(checkpoint), fully_read=False)
+    return find_backlog(source_partition, config.source.glob, objects)

@@ -9,13 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 from streaming_app.backlog.source_partitions import Date, dated_folders
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError, SourceError
-from streaming_app.storage.objects import Found, Objects
+from streaming_app.storage.objects import ObjectInfo, Objects
 from streaming_app.storage.uris import absolute
 
 
 @dataclass(frozen=True)
 class Days:
-    """From the first to the last, both included."""
+    """A range of days, both ends included."""
 
     first: date
     last: date
@@ -39,17 +39,17 @@ class Days:
         first, after = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (self.first, self.last + timedelta(days=1)))
         return int(first.timestamp() * 1_000), int(after.timestamp() * 1_000) - 1
 
-    def widened(self, before: int, after: int) -> Days:
+    def widen(self, before: int, after: int) -> Days:
         return Days(self.first - timedelta(days=before), self.last + timedelta(days=after))
 
     def may_hold(self, folder: Date) -> bool:
-        """Whether a year=, month= or day= folder can hold something of these days."""
+        """Whether a year=, month= or day= folder can hold files of these days."""
         first, last = (tuple(f"{day:%Y-%m-%d}".split("-"))[: len(folder)] for day in (self.first, self.last))
         return first <= folder <= last
 
 
-def raw_folders(config: Config, days: Days, objects: Objects) -> tuple[list[Found], list[Found]]:
-    """The folders of the raw files that the server received on some days, and what lies in no folder of a day.
+def find_raw_folders(config: Config, days: Days, objects: Objects) -> tuple[list[ObjectInfo], list[ObjectInfo]]:
+    """Find the folders of the raw files that the server received on some days, and the files in no folder of a day.
 
     Raises:
         SourceError: no raw file lies in such a folder, nor beside them.

@@ -20,7 +20,7 @@ from streaming_app.ingest.read.decompress import BrokenFile, blocks_of
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.read.open_raw import explain_unreadable, open_raw
 from streaming_app.ingest.transform.route import ElementRouter
-from streaming_app.ingest.write.deduplicate import drop_repeats_in_request
+from streaming_app.ingest.write.task_deduplicator import drop_repeats_in_request
 from streaming_app.ingest.write.enrich import Enrichment
 from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.model.arrow import as_timestamp
@@ -131,7 +131,13 @@ def explain_request(line: bytes, config: Config, storage: Storage, file: str = "
     )
     if events:
         batch = Batch(
-            config, storage, stream_id="", batch_id=0, job_id="explain", created_ms=int(time.time() * 1000), window="explain"
+            config,
+            storage,
+            stream_id="",
+            batch_id=0,
+            job_id="explain",
+            created_ms=int(time.time() * 1000),
+            source_partition="explain",
         )
         table = EventTable(config.project_id, batch.address_privacy)
         table.add(request, events, batch.make_lineage_writer().of(request))
@@ -163,7 +169,7 @@ def _without_nulls(row: RowValues) -> RowValues:
 
 
 def _find_destination(row: RowValues, items: int) -> RowValues:
-    """Tables and their partitions or keys; a copy that is stored already may still win."""
+    """Tables and their partitions or keys; a stored duplicate may still win."""
     if row.get("is_filtered"):
         return {"filtered": "left out by an enricher: in no table, counted"}
     day = as_timestamp(pa.array([row["event_time_msec"]]))[0].as_py()

@@ -1,4 +1,4 @@
-"""Operators' commands that began and did not end: killed, and to be repeated."""
+"""Operators' commands that began and did not end: they were killed and have to be repeated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streaming_app.lake.query import dataset, snapshot
 from streaming_app.model.tables import EVENT, OPERATION
 
 HARMLESS = frozenset({"optimize", "vacuum"})
-"""What these were doing when they were killed is repaired by nothing: no row depends on it."""
+"""Commands that need not be repeated after a kill: no row depends on them."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def find_interrupted(lake: Lake) -> list[InterruptedCommand]:
     return [
         InterruptedCommand(row["operation_id"], row["operation"], row["arguments"], row["created_time"])
         for row in rows
-        if row["operation_id"] not in ended and not _since(done.get((row["operation"], row["arguments"])), row["created_time"])
+        if row["operation_id"] not in ended and not _is_after(done.get((row["operation"], row["arguments"])), row["created_time"])
     ]
 
 
-def _since(done: datetime | None, began: datetime) -> bool:
+def _is_after(done: datetime | None, began: datetime) -> bool:
     return done is not None and done > began

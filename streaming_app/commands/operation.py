@@ -51,7 +51,7 @@ def operation(config: Config, name: str, arguments: dict[str, Any]) -> Iterator[
     """Run the block as an operation: rows of the table ``operation`` record its start and its end.
 
     Raises:
-        LeaseError: another process writes to these tables; there is no row then.
+        LockError: another process writes to these tables; there is no row then.
     """
     with lock_lake(config, name) as lake:
         roll_back_incomplete_batch(config, lake)

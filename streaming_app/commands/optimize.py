@@ -30,7 +30,7 @@ def run(config: Config, tables: Iterable[Table], progress: Progress) -> dict[str
     """Compact what is due; returns counts: partitions, files and bytes before and after.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SinkError: a table cannot be read or written; what was compacted before stays.
     """
     chosen = list(tables)

@@ -5,25 +5,25 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.backlog.source_partitions import Window
-from streaming_app.backlog.unprocessed import readable_files
-from streaming_app.backlog.unreadable_names import odd_name
-from streaming_app.commands.days import Days, raw_folders
+from streaming_app.backlog.source_partitions import SourcePartition
+from streaming_app.backlog.unprocessed import matching_files
+from streaming_app.backlog.unreadable_names import unreadable_name
+from streaming_app.commands.days import Days, find_raw_folders
 from streaming_app.config.model import Config
 from streaming_app.errors import Reason
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.lineage import source_files
 from streaming_app.model.tables import CHANGE, EVENT, QUARANTINE
-from streaming_app.storage.objects import Found, Objects
+from streaming_app.storage.objects import ObjectInfo, Objects
 from streaming_app.storage.uris import absolute
 
-_CLOCKS = 1
+_CLOCK_DAYS = 1
 """Days by which the server may have received an event before its own time: clocks that run ahead, and midnight."""
 
 
@@ -31,11 +31,12 @@ _CLOCKS = 1
 class RawFiles:
     """Raw files of some days' events.
 
-    ``window`` holds all files that may have such events, which the server received on the days ``received``. ``missing_files``
+    ``source_partition`` holds all files that may have such events, which the server received on the days
+    ``received``. ``missing_files``
     are named by stored rows and do not exist any more; with the number of these rows.
     """
 
-    window: Window
+    source_partition: SourcePartition
     missing_files: dict[str, int]
     received: Days
 
@@ -43,21 +44,21 @@ class RawFiles:
 def find_raw_files(config: Config, lake: Lake, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
     """Find the raw files of the events of some days: in the folders of the days on which they, or duplicates that dedupe
     compares with them, can have been received, and by the names in the lineage of stored rows."""
-    near = config.dedupe.neighbour_days + _CLOCKS
-    received = days.widened(near, math.ceil(config.rules.freshness_hours / 24) + near)
-    folders, strays = raw_folders(config, received, objects)
-    window = Window(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), was_read=False)
-    listed = {found.uri for found, _ in readable_files(window, config.source.glob, objects)}
+    near = config.dedupe.neighbour_days + _CLOCK_DAYS
+    received = days.widen(near, math.ceil(config.rules.freshness_hours / 24) + near)
+    folders, strays = find_raw_folders(config, received, objects)
+    source_partition = SourcePartition(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), fully_read=False)
+    listed = {found.uri for found, _ in matching_files(source_partition, config.source.glob, objects)}
     named = count_stored_sources(lake, days)
     # A file whose name Spark cannot read was stored by a replay: it cannot be reprocessed here, so its rows stay.
-    there = [each for each in _existing(sorted(named.keys() - listed), lake) if odd_name(each, []) is None]
-    whole = Window(window.name, (*window.roots, *there), window.checkpoint, was_read=False)
+    there = [each for each in _find_existing(sorted(named.keys() - listed), lake) if unreadable_name(each, []) is None]
+    whole = replace(source_partition, roots=(*source_partition.roots, *there))
     found = listed | {each.uri for each in there}
     return RawFiles(whole, {name: rows for name, rows in named.items() if name not in found}, received)
 
 
 def find_unread_files(shadow: Lake) -> frozenset[str]:
-    """The raw files that could not be read into a shadow of the tables, archived ones say: their stored rows must stay."""
+    """Find the raw files that could not be read into a shadow of the tables, such as archived ones: their stored rows stay."""
     return frozenset(
         row["source_file"]
         for file in live_files(shadow.open(QUARANTINE))
@@ -68,7 +69,7 @@ def find_unread_files(shadow: Lake) -> frozenset[str]:
 
 
 def count_stored_sources(lake: Lake, days: Days) -> Counter[str]:
-    """Raw files that the stored events and changes of some days come from, with the number of rows."""
+    """Count the stored events and changes of some days by the raw file that they come from."""
     found: Counter[str] = Counter()
     for table in (EVENT, CHANGE):
         for file in live_files(lake.open(table)):
@@ -80,7 +81,7 @@ def count_stored_sources(lake: Lake, days: Days) -> Counter[str]:
     return found
 
 
-def _existing(uris: Iterable[str], lake: Lake) -> list[Found]:
+def _find_existing(uris: Iterable[str], lake: Lake) -> list[ObjectInfo]:
     found = []
     for uri in uris:
         system, path = lake.storage.filesystem(uri)
@@ -89,5 +90,5 @@ def _existing(uris: Iterable[str], lake: Lake) -> list[Found]:
         except pa.ArrowInvalid:  # a name that Arrow refuses, such as one with an empty part
             continue
         if info.is_file:
-            found.append(Found(uri, info.size))
+            found.append(ObjectInfo(uri, info.size))
     return found

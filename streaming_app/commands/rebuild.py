@@ -29,7 +29,7 @@ def run(config: Config, names: tuple[str, ...], progress: Progress) -> dict[str,
     """Rebuild the named tables.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
     """
     progress.phase("start")
     with operation(config, "rebuild", {"tables": list(names)}) as this:

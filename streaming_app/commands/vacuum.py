@@ -49,7 +49,7 @@ def check_safe(config: Config, lake: Lake, retention_hours: int) -> None:
             f"may be deleted if they are not kept for {RETENTION_HOURS} hours",
             "--force, if nothing reads or writes these tables now",
         )
-    for unfinished, remedy in _unfinished(config, lake):
+    for unfinished, remedy in _find_unfinished_work(config, lake):
         raise SinkError(
             f"{unfinished} was interrupted and may need what would be deleted when it goes on", f"{remedy}; or --force"
         )
@@ -59,7 +59,7 @@ def run(config: Config, retention_hours: int, progress: Progress) -> dict[str, A
     """Delete the files of the plan; returns counts: files and bytes of data, entries of logs.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SinkError: something cannot be deleted; repeat it.
     """
     with operation(config, "vacuum", {"retention_hours": retention_hours}) as this:
@@ -81,10 +81,10 @@ def _delete(this: Operation, expired: ExpiredFiles, retention_hours: int, progre
     progress.advance(expired.bytes)
 
 
-def _unfinished(config: Config, lake: Lake) -> Iterator[tuple[str, str]]:
+def _find_unfinished_work(config: Config, lake: Lake) -> Iterator[tuple[str, str]]:
     """Interrupted work that has to be completed, and the remedy."""
     objects = _objects(config)
-    windows = objects.children(absolute(config.checkpoint_uri("ingest")))
+    windows = objects.list_directory(absolute(config.checkpoint_uri("ingest")))
     if any(has_unfinished_batch(objects, each.uri) for each in windows) or derive_is_behind(config, objects):
         yield "a run", "run the job first: clickstream run"
     for each in find_interrupted(lake):

@@ -195,8 +195,8 @@ class Config(Section):
         return f"{self.sink.uri.rstrip('/')}/{table}"
 
     @property
-    def lease_uri(self) -> str:
-        """The lease on the tables: the job takes it, the submitter looks at it."""
+    def lock_uri(self) -> str:
+        """The lock on the tables: the job holds it, the submitter reads it."""
         return self.table_uri("_lease.json")
 
     def checkpoint_uri(self, query: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 from ruamel.yaml.comments import CommentedMap
 
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
+KeyPath = tuple[str | int, ...]
+Problem = tuple[KeyPath, str]
 """Path of a key in the configuration, and what is wrong there."""
 
 
@@ -19,7 +19,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
     return [(path, _message(path, each, model)) for path, each in problems]
 
 
-def placed(document: Any, path: Path, message: str) -> str:
+def format_problem(document: Any, path: KeyPath, message: str) -> str:
     """``line: key.path: message``, the line being that of the nearest key that is there."""
     line, here = 1, document
     for key in path:
@@ -31,7 +31,7 @@ def placed(document: Any, path: Path, message: str) -> str:
     return f"{line}: {'.'.join(map(str, path)) or 'file'}: {message}"
 
 
-def _message(path: Path, error: Any, model: type[BaseModel]) -> str:
+def _message(path: KeyPath, error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key{_suggestion(path, model)}"
     if error["type"] == "missing":
@@ -42,7 +42,7 @@ def _message(path: Path, error: Any, model: type[BaseModel]) -> str:
     return message.partition(" or instance of ")[0] + shown
 
 
-def _is_secret(path: Path, model: type[BaseModel]) -> bool:
+def _is_secret(path: KeyPath, model: type[BaseModel]) -> bool:
     """Whether a key takes a secret, or a section with one: what is written there is not repeated."""
     field = _section(path[:-1], model).model_fields.get(str(path[-1])) if path else None
     return field is not None and _takes_secret(field.annotation)
@@ -53,13 +53,13 @@ def _takes_secret(annotation: Any) -> bool:
     return annotation is SecretStr or any(map(_takes_secret, [*getattr(annotation, "__args__", ()), *below]))
 
 
-def _suggestion(path: Path, model: type[BaseModel]) -> str:
+def _suggestion(path: KeyPath, model: type[BaseModel]) -> str:
     known = sorted(_section(path[:-1], model).model_fields)
     close = get_close_matches(str(path[-1]), known, n=1)
     return f", did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
 
 
-def _section(path: Path, model: type[BaseModel]) -> type[BaseModel]:
+def _section(path: KeyPath, model: type[BaseModel]) -> type[BaseModel]:
     """The model that the keys below ``path`` belong to."""
     for key in path:
         field = model.model_fields.get(str(key))
@@ -76,7 +76,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]
 
 
-def _without_branches(path: Path, model: type[BaseModel]) -> Path:
+def _without_branches(path: KeyPath, model: type[BaseModel]) -> KeyPath:
     """The path as the user wrote it: pydantic puts the name of each tried branch of a union in between."""
     names = {each.__name__ for each in _below(model, set())} | {"str", "int", "float", "bool", "none"}
     return tuple(key for key in path if key not in names and not str(key).startswith(("list[", "dict[", "function-")))

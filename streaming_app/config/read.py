@@ -10,14 +10,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from streaming_app.config.model import Config
-from streaming_app.config.problems import Problem, placed, problems_of
+from streaming_app.config.problems import Problem, format_problem, problems_of
 from streaming_app.errors import ConfigError
 
-Check = Callable[[Mapping[str, Any]], Iterable[Problem]]
+ConfigCheck = Callable[[Mapping[str, Any]], Iterable[Problem]]
 """Takes the document as it was read, finds what the model cannot know."""
 
 
-def read_config(text: str, name: str, check: Check = lambda _: ()) -> Config:
+def read_config(text: str, name: str, check: ConfigCheck = lambda _: ()) -> Config:
     """The configuration in a text; ``name`` is used in messages.
 
     Raises:
@@ -35,7 +35,7 @@ def read_config(text: str, name: str, check: Check = lambda _: ()) -> Config:
     except ValidationError as error:
         problems = problems_of(error, Config) + problems
     if problems:
-        lines = (f"{name}:{placed(document, path, message)}" for path, message in problems)
+        lines = (f"{name}:{format_problem(document, path, message)}" for path, message in problems)
         raise ConfigError("\n".join(lines), "every key is explained by: clickstream config init --full")
     return config
 

@@ -15,7 +15,7 @@ from streaming_app.demo.visit import PlannedVisit
 from streaming_app.demo.world import World
 
 _OF_THE_SDK = frozenset({Dirt.BROKEN_LINE, Dirt.UNKNOWN_APP})
-"""A broken line is no app's; and that an app is unknown is told of events that name their app themselves."""
+"""A broken line is no app's; and only events that name their app themselves can be of an unknown one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Browser(NamedTuple):
 
 
 def browser_of(user: User) -> Browser:
-    """The same browser for the same user, whenever asked; not every site asks it for all that hints can tell."""
+    """The browser of a user, always the same; not every site asks it for all client hints."""
     rng = Random(f"browser {user.unique_id}")
     browser = _browser_of(user, rng)
     return browser._replace(hints=_unasked(browser.hints)) if browser.hints and rng.random() < 0.2 else browser

@@ -99,7 +99,7 @@ class Tally:
 
 
 def _count_inferred_sessions(spans: Iterable[Span]) -> int:
-    """Sessions of clients that tell none: a user's events without a longer pause."""
+    """Sessions of clients that send no session id: a user's events without a longer pause."""
     reached: defaultdict[str, float] = defaultdict(lambda: float("-inf"))
     sessions = 0
     for user, first, last in sorted(spans, key=lambda span: span[1]):

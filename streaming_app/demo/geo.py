@@ -1,7 +1,7 @@
 """A small geo database for the demo's addresses, in the layout of MaxMind's City databases.
 
-The demo's addresses are nobody's (see :mod:`streaming_app.demo.world`), so the places are made up: each range is shared out
-among the same cities. Those of its proxies have none.
+The demo's addresses are reserved for documentation (see :mod:`streaming_app.demo.world`), so the locations are made up: each
+range is divided among the same cities. The proxies' addresses have none.
 """
 
 from __future__ import annotations

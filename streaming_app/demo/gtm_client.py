@@ -48,7 +48,7 @@ def visitor_of(user: User, visit: PlannedVisit) -> Json:
 
 
 def request_of(user: User, started_ms: int) -> Json:
-    """What the server tells of a request that it began to handle at ``started_ms`` (epoch ms); older ones not when."""
+    """The fields of a request that the server began to handle at ``started_ms`` (epoch ms); older ones not when."""
     consent = {"consentGrantedState": dict.fromkeys(_CONSENTS, True), "isUpdate": False, "updateType": "default"}
     time = {"request_start_time_ms": started_ms} if _nibble(user, 2) > 1 else {}
     return {"uc": region_of(user)[:2], "gse": "1", "gcd": "13l3l3l3l1l1", "consent": consent, **time}

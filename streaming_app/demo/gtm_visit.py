@@ -1,4 +1,4 @@
-"""A visit to the web shop in GA4's events and parameters, as a tag server tells of it.
+"""A visit to the web shop in GA4's events and parameters, as a tag server sends them.
 
 Names are those of https://developers.google.com/analytics/devguides/collection/ga4/reference/events.
 """

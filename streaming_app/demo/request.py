@@ -71,7 +71,7 @@ class DemoRequest(ABC):
 
     @abstractmethod
     def envelope(self, text: str) -> Json:
-        """What only this kind of client tells in its raw line; ``text`` is the packed payload, or what is in its place."""
+        """The fields of the raw line that only this kind of client has; ``text`` is the packed payload or its replacement."""
 
     def stamp(self, rng: Random) -> tuple[str, int]:
         """Id and nanoseconds (below a millisecond) that the server gives the request."""

@@ -1,4 +1,4 @@
-"""Visits on the web and in apps: what the Clickstream SDK of each tells of places, and the events that only it has."""
+"""Visits on the web and in apps: pages and screens by the Clickstream SDK of each, and the events that only it has."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def _page_fields(page: ShopPage) -> Json:
 
 
 class _MobileApp(Script):
-    """The SDKs for Android and iOS: screens in place of pages, told of by every event."""
+    """The SDKs for Android and iOS: screens in place of pages, in every event."""
 
     VIEW = "_screen_view"
 
     def _entrance(self) -> Json:
-        if self._chance(0.15):  # the app knows from its store which campaign led to it, and tells the SDK
+        if self._chance(0.15):  # the app knows from its store which campaign led to it, and passes it to the SDK
             source, medium = CAMPAIGNS[self._below(len(CAMPAIGNS))]
             campaign = {"_traffic_source_campaign": PROMOTIONS[self._below(len(PROMOTIONS))]}
             self._session |= {"_traffic_source_source": source, "_traffic_source_medium": medium, **campaign}

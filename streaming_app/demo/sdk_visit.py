@@ -1,4 +1,4 @@
-"""A visit as the Clickstream SDK tells of it, whatever the platform: the course of its events and what all of them have."""
+"""A visit as the Clickstream SDK sends it, whatever the platform: the course of its events and what all of them have."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class Script(Player, ABC):
 
     @abstractmethod
     def _entrance(self) -> Json:
-        """What events tell of the place at which the visit begins."""
+        """Fields of events about the page on which the visit begins."""
 
     @abstractmethod
     def _place_of(self, product: Product | None) -> Json:
-        """What events tell of a product's place, or of one without a product."""
+        """Fields of events about a product's page, or one without a product."""
 
     @abstractmethod
     def _referring(self, left: Json) -> Json:
-        """What a view tells of the place that was left for it, {} if it is the first."""
+        """Fields of a view about the page before it, {} if it is the first."""
 
     def _story(self) -> Iterator[Json]:
         """The visit without its end."""

@@ -1,4 +1,4 @@
-"""Visits told by Sensors Data's SDKs: by the browser's, and of an order by the shop's server as well."""
+"""Visits as Sensors Data's SDKs send them: by the browser's, and of an order by the shop's server as well."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def play_sensors(visit: PlannedVisit, world: World, app_id: str, rng: Random) ->
 def _with_order(
     script: SensorsVisit, visit: PlannedVisit, world: World, rng: Random, tracks: int
 ) -> tuple[list[Json], list[Json]]:
-    """What the browser tells, and the shop's server: a sign-up and an order within the visit's other ``tracks``."""
+    """Messages of the browser, and of the shop's server: a sign-up and an order within the visit's other ``tracks``."""
     user, before = world.users[visit.user], rng.randint(2, tracks)
     told, is_told_by_server = script.browse(before), rng.random() < 0.3
     told += script.sign_up(str(user.login), by_server=is_told_by_server)

@@ -1,4 +1,4 @@
-"""An order as the shop's own server tells of it with Sensors Data's Python SDK (1.11): whose it is, and of what."""
+"""An order as the shop's own server sends it with Sensors Data's Python SDK (1.11): whose it is, and of what."""
 
 from __future__ import annotations
 

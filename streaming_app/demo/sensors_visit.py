@@ -1,4 +1,4 @@
-"""A visit to the web shop as Sensors Data's JavaScript SDK tells of it."""
+"""A visit to the web shop as Sensors Data's JavaScript SDK sends it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Who visits the demo shop, with what, and what it sells: all that outlives a visit, made from a seed.
 
-Addresses are from the ranges that are reserved for documentation (RFC 5737, RFC 3849): nobody's.
+Addresses are from the ranges that are reserved for documentation (RFC 5737, RFC 3849).
 """
 
 from __future__ import annotations

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+import msgspec
+
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.counts import Tally
 from streaming_app.demo.dirt import spoil
-from streaming_app.demo.line import raw_line
 from streaming_app.demo.plan import Shift
+from streaming_app.demo.request import DemoRequest
 from streaming_app.demo.world import make_world, uuid4
 
 _GZIP_LEVEL = 6  # the default of the endpoint's sink
@@ -60,6 +62,31 @@ def write_shift(order: Order) -> Written:
         written.lines += len(lines)
         written.stored_bytes += _write_file(order.folder, shift.hour_ms, sorted(lines), rng)
     return written
+
+
+def raw_line(request: DemoRequest, rng: Random) -> tuple[bytes, int]:
+    """A request as the raw line of the ingestion endpoint, and the bytes of JSON that the pipeline can decode from it."""
+    payload = request.payload()
+    envelope = request.envelope(request.data or request.pack_payload(payload))
+    second, millisecond = divmod(request.received_ms, 1_000)
+    shown = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    rid, nanoseconds = request.stamp(rng)
+    own = {
+        "appId": request.app_id,
+        "date": f"{shown}+00:00",
+        "fakeIp": None,
+        "ingest_time": second * 1_000,
+        "ip": request.address,
+        "path": "/collect",
+        "rid": rid,
+        "server_ingest_time": second * 1_000,
+        "source_type": "http_server",
+        "timestamp": f"{shown}.{millisecond:03d}{nanoseconds:06d}Z",
+    }
+    line = msgspec.json.encode(own | envelope, order="sorted")
+    if request.is_cut:
+        return line[: len(line) // 2], 0
+    return line, 0 if request.data else len(payload)
 
 
 def _write_file(folder: Path, hour_ms: int, lines: list[_Line], rng: Random) -> int:

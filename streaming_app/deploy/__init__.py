@@ -1,1 +1,1 @@
-"""What is uploaded to AWS, made without Docker: uv installs wheels for another machine as readily as for this one."""
+"""Building what is uploaded to AWS, without Docker: uv installs wheels for another platform as well as for this one."""

@@ -1,4 +1,4 @@
-"""Archives that are the same bytes whenever, wherever and by whomever they are made of the same files."""
+"""Reproducible archives: the same files give the same bytes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write_zip(folder: Path, archive: Path) -> None:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files of a folder."""
+    """Size of all files of a folder, bytes."""
     return sum(path.stat().st_size for _, path, _ in _entries(folder))
 
 

@@ -1,4 +1,4 @@
-"""Folders of unpacked wheels for another machine: the project and what it requires, less what is never needed there."""
+"""Folders of unpacked wheels for another platform: the project and its requirements, without what is not needed there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that is uploaded, made in one folder."""
+"""Building everything that is uploaded, in one folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streaming_app.deploy import archive
 from streaming_app.deploy.assemble import ENVIRONMENT, SUBMITTER, assemble
-from streaming_app.deploy.manifest import Made, write_manifest
+from streaming_app.deploy.manifest import Artifact, write_manifest
 from streaming_app.deploy.project import unpack_project
 from streaming_app.deploy.sbom import FILE as SBOM
 from streaming_app.deploy.sbom import describe_libraries, write_sbom
@@ -21,7 +21,7 @@ LAMBDA_BYTES = 250 * 1024 * 1024
 """What Lambda takes, unpacked."""
 
 
-def build(out: Path, job: Target, function: Target, added: Sequence[str], tell: Callable[[str], None]) -> list[Made]:
+def build(out: Path, job: Target, function: Target, added: Sequence[str], report: Callable[[str], None]) -> list[Artifact]:
     """Make environment.tar.gz and main.py for the job, submitter.zip for the function that starts it, the list of all libraries
     (sbom.cdx.json), and manifest.json.
 
@@ -29,7 +29,7 @@ def build(out: Path, job: Target, function: Target, added: Sequence[str], tell: 
         out: folder to write to; other files in it are left alone.
         job, function: where each is to run.
         added: packages for the job beside the project: requirements, wheels, or folders with a pyproject.toml.
-        tell: is told what is being done.
+        report: called with a line about each step.
 
     Raises:
         EnvironmentProblem: uv or a wheel is missing, or the function would be too large.
@@ -40,45 +40,47 @@ def build(out: Path, job: Target, function: Target, added: Sequence[str], tell: 
     (out / "manifest.json").unlink(missing_ok=True)  # it would describe other files if this is interrupted
     with tempfile.TemporaryDirectory(prefix="clickstream-package-") as temporary:
         project = Path(temporary) / "project"
-        tell("packing this project")
+        report("packing this project")
         unpack_project(uv, job, project)
         made = [
-            _environment(uv, job, [_wheel(uv, each, Path(temporary)) for each in added], project, out, tell),
+            _environment(uv, job, [_wheel(uv, each, Path(temporary)) for each in added], project, out, report),
             _entry(job, out),
-            _submitter(uv, function, project, out, tell),
+            _submitter(uv, function, project, out, report),
         ]
     write_sbom({each.path.name: each.libraries for each in made if each.libraries}, out / SBOM)
     write_manifest(made, out / SBOM, out / "manifest.json")
     return made
 
 
-def _environment(uv: Uv, target: Target, added: Sequence[str], project: Path, out: Path, tell: Callable[[str], None]) -> Made:
+def _environment(
+    uv: Uv, target: Target, added: Sequence[str], project: Path, out: Path, report: Callable[[str], None]
+) -> Artifact:
     folder, path = project.with_name("environment"), out / "environment.tar.gz"
-    tell(f"fetching the job's libraries ({target})")
+    report(f"fetching the job's libraries ({target})")
     packages = assemble(uv, target, ENVIRONMENT, added, project, folder)
-    tell(f"compressing {path.name}")
+    report(f"compressing {path.name}")
     archive.write_tar_gz(folder, path)
-    return Made(path, archive.size_of(folder), target, packages, describe_libraries(folder))
+    return Artifact(path, archive.size_of(folder), target, packages, describe_libraries(folder))
 
 
-def _entry(target: Target, out: Path) -> Made:
+def _entry(target: Target, out: Path) -> Artifact:
     path = out / "main.py"
     shutil.copyfile(Path(__file__).parents[1] / "cli" / "__main__.py", path)
-    return Made(path, path.stat().st_size, target, {})
+    return Artifact(path, path.stat().st_size, target, {})
 
 
-def _submitter(uv: Uv, target: Target, project: Path, out: Path, tell: Callable[[str], None]) -> Made:
+def _submitter(uv: Uv, target: Target, project: Path, out: Path, report: Callable[[str], None]) -> Artifact:
     folder, path = project.with_name("submitter"), out / "submitter.zip"
-    tell(f"making {path.name} ({target})")
+    report(f"making {path.name} ({target})")
     packages = assemble(uv, target, SUBMITTER, [], project, folder)
-    made = Made(path, archive.size_of(folder), target, packages, describe_libraries(folder))
+    made = Artifact(path, archive.size_of(folder), target, packages, describe_libraries(folder))
     check_fits(made)
     archive.write_zip(folder, path)
     return made
 
 
-def check_fits(function: Made) -> None:
-    """Refuse what Lambda would refuse at the end of an upload."""
+def check_fits(function: Artifact) -> None:
+    """Refuse a zip that is larger than Lambda accepts."""
     if function.unpacked > LAMBDA_BYTES:
         raise MissingDependencyError(
             f"{function.path.name} would be {function.unpacked:,} bytes unpacked, Lambda takes {LAMBDA_BYTES:,}",

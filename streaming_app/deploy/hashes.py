@@ -1,4 +1,4 @@
-"""The hashes of uv.lock: a wheel that is not, byte for byte, one of those that were locked does not get into the package."""
+"""The hashes of uv.lock: only wheels that match a locked hash get into the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""manifest.json: what was made, of what, for which machine."""
+"""manifest.json: the built files, their contents and the platform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streaming_app.deploy.target import Target
 
 
 @dataclass(frozen=True)
-class Made:
+class Artifact:
     """One file that is uploaded."""
 
     path: Path
@@ -27,13 +27,13 @@ class Made:
     """The same as the components of an SBOM, see :mod:`streaming_app.deploy.sbom`."""
 
 
-def write_manifest(made: list[Made], sbom: Path, path: Path) -> None:
+def write_manifest(made: list[Artifact], sbom: Path, path: Path) -> None:
     files = {each.path.name: _describe(each) for each in made}
     document = {"version": __version__, "files": files, "sbom": {"file": sbom.name, "sha256": _sha256(sbom)}}
     path.write_text(json.dumps(document, indent=2) + "\n")
 
 
-def _describe(made: Made) -> dict[str, object]:
+def _describe(made: Artifact) -> dict[str, object]:
     return {
         "sha256": _sha256(made.path),
         "size": made.path.stat().st_size,

@@ -1,6 +1,6 @@
-"""The part of the deployment's template that is made: the tables in the Glue catalog and the saved queries of Athena.
+"""The generated part of the deployment's template: the tables in the Glue catalog and the saved queries of Athena.
 
-``python -m streaming_app.deploy.template conf/infra/clickstream.yaml`` makes it anew; a test tells when that is due.
+``python -m streaming_app.deploy.template conf/infra/clickstream.yaml`` writes it again; a test fails where it is out of date.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _SINK = "s3://sink"
 _IN_SINK = '!Sub ["s3://${{Bucket}}/${{SinkPrefix}}{path}", {{Bucket: !If [CreateSink, !Ref LakeBucket, !Ref SinkBucket]}}]'
 
 
-def updated(template: str, queries: dict[str, str]) -> str:
-    """The template's text with the made part, its last, made anew. ``queries`` are SQL texts by name.
+def update_template(template: str, queries: dict[str, str]) -> str:
+    """The template's text with its generated last part written again. ``queries`` are SQL texts by name.
 
     Raises:
         ValueError: the template has no line that the made part begins with.
@@ -37,7 +37,7 @@ def saved_queries(folder: Path) -> dict[str, str]:
 
 
 def _table(table: Table) -> str:
-    properties = "\n".join(_lines(glue_table(table, _SINK), " " * 8))
+    properties = "\n".join(_yaml_lines(glue_table(table, _SINK), " " * 8))
     return f"""\
   {_camel(table.name)}Table:
     Type: AWS::Glue::Table
@@ -65,12 +65,12 @@ def _query(name: str, sql: str) -> str:
 """
 
 
-def _lines(values: dict[str, Any], indent: str) -> Iterator[str]:
+def _yaml_lines(values: dict[str, Any], indent: str) -> Iterator[str]:
     """YAML of nested dictionaries."""
     for key, value in values.items():
         if isinstance(value, dict):
             yield f"{indent}{key}:"
-            yield from _lines(value, indent + "  ")
+            yield from _yaml_lines(value, indent + "  ")
         elif isinstance(value, str) and value.startswith(_SINK):
             yield f"{indent}{key}: {_IN_SINK.format(path=value.removeprefix(_SINK))}"
         else:
@@ -88,4 +88,4 @@ def _camel(name: str) -> str:
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    path.write_text(updated(path.read_text(), saved_queries(path.parent.parent / "athena")))
+    path.write_text(update_template(path.read_text(), saved_queries(path.parent.parent / "athena")))

@@ -1,4 +1,4 @@
-"""What holds after all changes of attributes: each folded in the order of time, as Sensors Data defines its messages.
+"""Attributes of users and items after all of their changes, folded in the order of time, as Sensors Data defines its messages.
 
 The whole log of a user's or an item's changes is folded again whenever a new one came: an increment or a first value cannot
 be corrected later by what arrived too late.
@@ -30,11 +30,11 @@ LOG_COLUMNS = (
 """What is read of ``change``, besides its app_id."""
 
 Attributes = dict[str, dict[str, Any]]
-"""Name to {value, set_time_msec}; the value null of one that was taken away."""
+"""Name to {value, set_time_msec}; the value is null where the attribute was unset or deleted."""
 
 
 class Folded(NamedTuple):
-    """What became of the changes of one key. ``as_of`` grows with every change; ``last`` is the latest one."""
+    """The result of the changes of one key. ``as_of`` grows with every change; ``last`` is the latest change."""
 
     key: tuple[Any, ...]
     attributes: Attributes
@@ -48,11 +48,11 @@ def fold(changes: pa.Table, *key: str) -> Iterator[Folded]:
     for found, group in groupby(rows, lambda row: tuple(row[name] for name in key)):
         count = 0
         last: dict[str, Any] = {}
-        held = _Held()
+        state = _AttributeState()
         for count, last in enumerate(group, 1):  # noqa: B007 - both are of use after the loop
             apply = _RULES[last["event_name"]]
-            apply(held, _properties(last["properties_json_str"]), last["event_time_msec"])
-        yield Folded(found, held.attributes(), f"{count:015d}\t{last['event_time_msec']:015d}", last)
+            apply(state, _properties(last["properties_json_str"]), last["event_time_msec"])
+        yield Folded(found, state.attributes(), f"{count:015d}\t{last['event_time_msec']:015d}", last)
 
 
 def _properties(text: str | None) -> dict[str, Any]:
@@ -60,11 +60,11 @@ def _properties(text: str | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-Values = dict[str, Any]
+AttributeValues = dict[str, Any]
 
 
-class _Held:
-    """The attributes while they are folded: a change costs what it says, not what is known.
+class _AttributeState:
+    """The attributes while they are folded: the cost of a change depends on the change, not on what is known.
 
     Values are its own, so that a list grows in place. Names that were deleted, all at once, wait in a set until they are
     given a value again: each is moved once for each time that it was put here.
@@ -84,7 +84,7 @@ class _Held:
         self._known[name] = {"value": value, "set_time_msec": time}
 
     def has(self, name: str) -> bool:
-        """Whether it is known, be it as one that was taken away."""
+        """Whether it is known, also as one that was deleted."""
         return name in self._known or name in self._deleted
 
     def delete_all(self, time: int) -> None:
@@ -96,48 +96,48 @@ class _Held:
         return self._known | {name: {"value": None, "set_time_msec": self._deleted_at} for name in self._deleted}
 
 
-def _set(held: _Held, given: Values, time: int) -> None:
+def _set(state: _AttributeState, given: AttributeValues, time: int) -> None:
     for name, value in given.items():
-        held.put(name, _bounded(value), time)
+        state.put(name, _bounded(value), time)
 
 
-def _set_once(held: _Held, given: Values, time: int) -> None:
+def _set_once(state: _AttributeState, given: AttributeValues, time: int) -> None:
     for name, value in given.items():
-        if held.value(name) is None:
-            held.put(name, _bounded(value), time)
+        if state.value(name) is None:
+            state.put(name, _bounded(value), time)
 
 
-def _increment(held: _Held, given: Values, time: int) -> None:
+def _increment(state: _AttributeState, given: AttributeValues, time: int) -> None:
     """Numbers only: an amount that is none changes nothing, a value that is none counts as 0."""
     for name, amount in given.items():
         if _is_number(amount):
-            known = held.value(name)
-            held.put(name, _bounded((known if _is_number(known) else 0) + _bounded(amount)), time)
+            known = state.value(name)
+            state.put(name, _bounded((known if _is_number(known) else 0) + _bounded(amount)), time)
 
 
-def _append(held: _Held, given: Values, time: int) -> None:
+def _append(state: _AttributeState, given: AttributeValues, time: int) -> None:
     """Elements of a list, one after the other, equal ones too; a value that is no list gives way to one."""
     for name, value in given.items():
-        known = held.value(name)
+        known = state.value(name)
         elements = known if isinstance(known, list) else []
         if isinstance(value, list):
             elements.extend(value)
         elif value is not None:
             elements.append(value)
-        held.put(name, elements, time)
+        state.put(name, elements, time)
 
 
-def _unset(held: _Held, given: Values, time: int) -> None:
+def _unset(state: _AttributeState, given: AttributeValues, time: int) -> None:
     for name in given:
-        if held.has(name):
-            held.put(name, None, time)
+        if state.has(name):
+            state.put(name, None, time)
 
 
-def _delete(held: _Held, _: Values, time: int) -> None:
-    held.delete_all(time)
+def _delete(state: _AttributeState, _: AttributeValues, time: int) -> None:
+    state.delete_all(time)
 
 
-_RULES: dict[str, Callable[[_Held, Values, int], None]] = {
+_RULES: dict[str, Callable[[_AttributeState, AttributeValues, int], None]] = {
     "profile_set": _set,
     "profile_set_once": _set_once,
     "profile_increment": _increment,
@@ -168,11 +168,11 @@ def remaining(attributes: Attributes) -> Attributes:
     return {name: each for name, each in sorted(attributes.items()) if each["value"] is not None}
 
 
-def applied(told: Attributes, changed: Attributes) -> Attributes:
-    """Attributes that events told, after the changes: of each the newer, a change where both are equally new."""
-    deleted = changed.get(ALL, {}).get("set_time_msec", -1)
-    kept = {name: each for name, each in told.items() if _time(each) > max(deleted, _time(changed.get(name)))}
-    return remaining({**changed, **kept})
+def merge_attributes(from_events: Attributes, from_changes: Attributes) -> Attributes:
+    """Attributes that events set and those that changes set: of each the newer, that of a change where both are equally new."""
+    deleted = from_changes.get(ALL, {}).get("set_time_msec", -1)
+    kept = {name: each for name, each in from_events.items() if _time(each) > max(deleted, _time(from_changes.get(name)))}
+    return remaining({**from_changes, **kept})
 
 
 def _time(attribute: dict[str, Any] | None) -> int:

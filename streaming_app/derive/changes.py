@@ -1,4 +1,4 @@
-"""From new files of ``change`` to states of users and rows of items: all changes of whom or what they touch are read again."""
+"""From new files of ``change`` to the users and items that they are about, all of whose changes are read again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import dataset
-from streaming_app.lake.upsert import exclude, hold, one_of, replace
+from streaming_app.lake.upsert import exclude, find_matching_files, rows_with_key_in, upsert
 from streaming_app.model.arrow import as_timestamp, drop_largest
 from streaming_app.model.tables import CHANGE, ITEM_ATTRIBUTES
 
@@ -49,19 +49,20 @@ def read_changes(lake: Lake, keys: Keys, column: str) -> pa.Table:
 
 
 def upsert_items(lake: Lake, keys: Keys, created_ms: int, transaction: TransactionId) -> list[SetAside]:
-    """Bring the attributes of some items up to date; returns those set aside, which stay as they are."""
+    """Update the attributes of some items; returns the items that were set aside, whose rows stay as they are."""
     if not any(len(ids) for ids in keys.values()):
         return []
     changes = read_changes(lake, keys, ITEM)
     changes = changes.filter(pc.starts_with(changes["event_name"], "item_"))
-    made, failed = compute_isolated(_item_rows, changes, column=ITEM)
+    computed, failed = compute_isolated(_item_rows, changes, column=ITEM)
     quarantine_keys(lake, failed, created_ms)
-    rows = pa.concat_tables([_ITEM_SCHEMA.empty_table(), *made])
+    rows = pa.concat_tables([_ITEM_SCHEMA.empty_table(), *computed])
     rows = rows.append_column("event_timestamp", as_timestamp(rows["event_time_msec"]))
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(rows))])
     rows = rows.append_column("created_time", as_timestamp(created)).select(ITEM_ATTRIBUTES.schema.names)
-    held = exclude(hold(lake, ITEM_ATTRIBUTES, (ITEM,), one_of(keys)), ITEM, failed_by_app(failed))
-    replace(lake, ITEM_ATTRIBUTES, held, rows.cast(ITEM_ATTRIBUTES.schema), transaction)
+    matched = find_matching_files(lake, ITEM_ATTRIBUTES, (ITEM,), rows_with_key_in(keys))
+    to_replace = exclude(matched, ITEM, failed_by_app(failed))
+    upsert(lake, ITEM_ATTRIBUTES, to_replace, rows.cast(ITEM_ATTRIBUTES.schema), transaction)
     return failed
 
 

@@ -22,7 +22,7 @@ from streaming_app.derive.isolate import USER as USER_KEY
 from streaming_app.derive.isolate import SetAside, compute_isolated, drop_failed
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rows import read_batches
@@ -40,7 +40,7 @@ EVENTS_PER_PART = 2_000_000
 class Rebuilt(msgspec.Struct):
     """The files that a rebuild wrote, as a whole or of some users, and the users whose rows cannot be computed."""
 
-    files: list[WrittenFile]
+    files: list[DataFile]
     failed: list[SetAside]
 
     @property
@@ -136,7 +136,7 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 
 def _read_with_app(lake: Lake, table: Table, file: TableFile, columns: tuple[str, ...]) -> Iterator[pa.Table]:
     stored = [name for name in columns if name != "app_id"]
-    for rows in read_batches(lake, table, LiveFile(file.uri, {}, file.size), stored):
+    for rows in read_batches(lake, table, DataFile(file.uri, {}, file.size), stored):
         yield rows.append_column("app_id", pa.repeat(file.app_id, len(rows)))
 
 

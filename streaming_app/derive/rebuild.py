@@ -1,4 +1,4 @@
-"""User and session made anew from ``event`` and ``change`` for some users, in place of whatever is there."""
+"""Rebuilding ``user`` and ``session`` from ``event`` and ``change`` for some users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import dataset
-from streaming_app.lake.upsert import hold, one_of, replace
+from streaming_app.lake.upsert import find_matching_files, rows_with_key_in, upsert
 from streaming_app.model.tables import EVENT, SESSION, TABLES, USER
 from streaming_app.plugins.registry import apps_with_profiles
 from streaming_app.spark.session import get_session
@@ -51,20 +51,22 @@ def rebuild_users(config: Config, lake: Lake, job_id: str, users: Users) -> User
     Call it only when derive has read all of ``event``: what it has not read yet would be counted twice. Returns the users that
     were set aside, whose rows stay as they are.
     """
-    rows, failed = rebuilt_rows(config, lake, job_id, users)
+    rows, failed = compute_rows_of(config, lake, job_id, users)
     quarantine_keys(lake, failed, int(time.time() * 1_000))
     aside = {(each.app_id, each.id) for each in failed}
     values = ids_by_app(sorted(users - aside))
     # Each rebuild is a transaction of its own: it may be repeated as often as needed.
-    for table, made in rows.items():
-        held = hold(lake, TABLES[table], (_KEY,), one_of(values))
-        replace(lake, TABLES[table], held, drop_failed(made, failed), TransactionId.unique("rebuild"))
+    for table, computed in rows.items():
+        matched = find_matching_files(lake, TABLES[table], (_KEY,), rows_with_key_in(values))
+        upsert(lake, TABLES[table], matched, drop_failed(computed, failed), TransactionId.unique("rebuild"))
     return aside
 
 
-def rebuilt_rows(config: Config, lake: Lake, job_id: str, users: Users) -> tuple[dict[str, pa.Table], list[SetAside]]:
-    """The rows of ``user`` and ``session`` that some users ought to have, made from all that there is of them; and those of
-    whom they cannot be computed."""
+def compute_rows_of(config: Config, lake: Lake, job_id: str, users: Users) -> tuple[dict[str, pa.Table], list[SetAside]]:
+    """Compute the rows of ``user`` and ``session`` of some users from all of their events and changes.
+
+    Returns the rows by table, and the users whose rows cannot be computed.
+    """
     created_ms = int(time.time() * 1000)
     values = ids_by_app(sorted(users))
     columns = ["app_id", *EVENT_COLUMNS]
@@ -75,12 +77,12 @@ def rebuilt_rows(config: Config, lake: Lake, job_id: str, users: Users) -> tuple
     with_profiles = apps_with_profiles(config)
 
     def users_of(events: pa.Table, changes: pa.Table) -> pa.Table:
-        states = [user_rows.aggregate_events(events, with_profiles), user_rows.aggregate_changes(changes)]
-        return user_rows.rows_from_aggregates(user_rows.combine_aggregates(pa.concat_tables(states)), job_id, created_ms)
+        aggregates = [user_rows.aggregate_events(events, with_profiles), user_rows.aggregate_changes(changes)]
+        return user_rows.rows_from_aggregates(user_rows.combine_aggregates(pa.concat_tables(aggregates)), job_id, created_ms)
 
     def sessions_of(events: pa.Table) -> pa.Table:
-        states = session_rows.mark_as_new(session_rows.aggregate_events(events, config.sessions))
-        return session_rows.rows_from_aggregates(states, config.sessions, created_ms).select(SESSION.schema.names)
+        aggregates = session_rows.mark_as_new(session_rows.aggregate_events(events, config.sessions))
+        return session_rows.rows_from_aggregates(aggregates, config.sessions, created_ms).select(SESSION.schema.names)
 
     made, failed = compute_isolated(users_of, events, changes)
     sessions, further = compute_isolated(sessions_of, events)

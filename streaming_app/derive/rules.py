@@ -1,12 +1,13 @@
-"""The merge rules of user and session, as one table each, and the SQL they make.
+"""The merge rules of user and session, as one table each, and the SQL generated from them.
 
-Every event is a small state of its session and of its user; states of one key are combined by rules that are commutative
-and associative, so any split, order or grouping of the events ends in the same rows. The SQL runs in DuckDB, inside
-Spark's tasks: it sees Arrow tables, never Spark.
+Every event is a small aggregate of its session and of its user; aggregates of one key are combined by rules that are commutative
+and associative, so any split, order or grouping of the events ends in the same rows. The SQL runs in DuckDB, inside Spark's
+tasks: it sees Arrow tables, never Spark.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streaming_app.model.coerce import INT64
@@ -28,6 +29,9 @@ class FirstOrLast:
     where: str = "true"
     rank: str = ""
 
+
+Steps = dict[str, str]
+"""SQL queries by name, in their order; each may select from those before it."""
 
 Fold = dict[str, tuple[str, str]]
 """Column to (min, max or sum; its expression over an event)."""
@@ -103,7 +107,7 @@ SESSION_FIRST_OR_LAST = (
 
 
 def event_to_aggregate_sql(folds: Fold, picks: tuple[FirstOrLast, ...]) -> str:
-    """SELECT list that turns one event into a state."""
+    """SELECT list that turns one event into an aggregate."""
     parts = [f"{expression} AS {column}" for column, (_, expression) in folds.items()]
     for pick in picks:
         order = f"{pick.rank} || {EVENT_ORDER}" if pick.rank else EVENT_ORDER
@@ -120,19 +124,28 @@ _SUM = (
 _FOLDED = {"min": "min({0})", "max": "max({0})", "sum": _SUM}
 
 
-def combine(states: str, keys: str, folds: Fold, picks: tuple[FirstOrLast, ...], extra: str = "", kept: str = "") -> str:
-    """Query that combines the states of each group of ``keys`` into one.
+def combine_steps(source: str, keys: str, folds: Fold, picks: tuple[FirstOrLast, ...], extra: Mapping[str, str]) -> Steps:
+    """Steps that combine the aggregates of each group of ``keys`` of the step ``source`` into one; the last one is ``combined``.
 
-    ``extra`` are further aggregates, ``kept`` the names under which they come out (each after a comma).
+    ``extra`` are further columns: name to SQL aggregate.
     """
-    aggregates = [f"{_FOLDED[how].format(column)} AS {column}" for column, (how, _) in folds.items()]
+    grouped = [f"{_FOLDED[how].format(column)} AS {column}" for column, (how, _) in folds.items()]
     unpacked = []
     for number, pick in enumerate(picks):
-        least, at = ("min", "arg_min") if pick.how == "first" else ("max", "arg_max")
+        extreme, at_extreme = ("min", "arg_min") if pick.how == "first" else ("max", "arg_max")
         packed = ", ".join(f"{column} := {column}" for column in pick.columns)
-        aggregates.append(f"{least}({pick.as_of}) AS {pick.as_of}")
-        aggregates.append(f"{at}(struct_pack({packed}), {pick.as_of}) FILTER ({pick.as_of} IS NOT NULL) AS pick_{number}")
+        grouped.append(f"{extreme}({pick.as_of}) AS {pick.as_of}")
+        grouped.append(f"{at_extreme}(struct_pack({packed}), {pick.as_of}) FILTER ({pick.as_of} IS NOT NULL) AS pick_{number}")
         unpacked.append(pick.as_of)
         unpacked += [f"pick_{number}.{column} AS {column}" for column in pick.columns]
-    columns = ", ".join([keys, *folds, *unpacked])
-    return f"SELECT {columns}{kept} FROM (SELECT {keys}, {', '.join(aggregates)}{extra} FROM ({states}) GROUP BY {keys})"
+    grouped += [f"{aggregate} AS {name}" for name, aggregate in extra.items()]
+    return {
+        "grouped": f"SELECT {keys}, {', '.join(grouped)} FROM {source} GROUP BY {keys}",
+        "combined": f"SELECT {', '.join([keys, *folds, *unpacked, *extra])} FROM grouped",
+    }
+
+
+def to_sql(steps: Steps) -> str:
+    """A query of several steps; its result is that of the last one."""
+    named = ", ".join(f"{name} AS NOT MATERIALIZED ({sql})" for name, sql in steps.items())
+    return f"WITH {named} SELECT * FROM {[*steps][-1]}"

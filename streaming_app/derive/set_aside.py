@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from streaming_app.derive.isolate import SetAside
 from streaming_app.errors import Reason
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rows import read_columns
@@ -54,7 +54,7 @@ def quarantine_keys(lake: Lake, failed: Iterable[SetAside], created_ms: int) -> 
         commit(lake, QUARANTINE, TableChange(writer.close(), [], []), TransactionId.unique("set-aside"))
 
 
-def waiting_keys(lake: Lake, file: LiveFile) -> list[Waiting]:
+def waiting_keys(lake: Lake, file: DataFile) -> list[Waiting]:
     """What in a file of ``quarantine`` is still to be computed."""
     columns = ["stage", "raw", "app_id", "created_time", "resolved_time"]
     rows = read_columns(f"{lake.uri(QUARANTINE)}/{file.path}", columns, lake.storage)

@@ -1,4 +1,4 @@
-"""Users: from events to states, from states to rows. Arrow in, Arrow out."""
+"""Users: from events to aggregates, from aggregates to rows. Arrow in, Arrow out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.derive.attributes import applied, fold
-from streaming_app.derive.rules import EVENT_ORDER, USER_FIRST_OR_LAST, USER_FOLDS, combine, event_to_aggregate_sql
+from streaming_app.derive.attributes import fold, merge_attributes
+from streaming_app.derive.rules import (
+    EVENT_ORDER,
+    USER_FIRST_OR_LAST,
+    USER_FOLDS,
+    Steps,
+    combine_steps,
+    event_to_aggregate_sql,
+    to_sql,
+)
 from streaming_app.lake.duckdb import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
 from streaming_app.model.tables import EVENT, TRAFFIC, USER
@@ -46,65 +54,69 @@ AGGREGATE_SCHEMA = pa.schema(
     [(name, pa.int64() if name == "last_msec" else USER.schema.field(name).type) for name in AGGREGATE_COLUMNS]
 )
 
-_MERGED = (
-    ", list(user_properties_json_str) FILTER (user_properties_json_str IS NOT NULL) AS properties"
-    ", max(user_properties_as_of) AS user_properties_as_of"
-    ", arg_max(changed_properties_json_str, changed_as_of) AS changed_properties_json_str, max(changed_as_of) AS changed_as_of"
-)
+_COMBINED_PROPERTIES = {
+    "properties": "list(user_properties_json_str) FILTER (user_properties_json_str IS NOT NULL)",
+    "user_properties_as_of": "max(user_properties_as_of)",
+    "changed_properties_json_str": "arg_max(changed_properties_json_str, changed_as_of)",
+    "changed_as_of": "max(changed_as_of)",
+}
 
 
 def aggregate_events(events: pa.Table, in_all_events: Collection[str] = ()) -> pa.Table:
-    """One state per user of some events; ``user_properties_json_str`` of a state is what events told.
+    """One aggregate per user of some events; ``user_properties_json_str`` of an aggregate is what events set.
 
-    ``in_all_events`` are the apps of which every event may tell user attributes.
+    ``in_all_events`` are the apps in which every event may carry user attributes.
     """
     of_name, of_app = (
         pc.is_in(events[name], pa.array(values, pa.string()))
         for name, values in (("event_name", PROFILE_EVENTS), ("app_id", list(in_all_events)))
     )
-    events = events.append_column("tells", pc.or_(of_name, of_app))
-    profile = "tells AND user_properties_json_str IS NOT NULL"
+    events = events.append_column("carries_profile", pc.or_(of_name, of_app))
+    profile = "carries_profile AND user_properties_json_str IS NOT NULL"
     # The time stands before the properties: those without a set time of their own were set then.
-    sent = f"CASE WHEN {profile} THEN event_time_msec || ' ' || user_properties_json_str END AS user_properties_json_str"
-    units = (
-        f"SELECT {KEYS}, {event_to_aggregate_sql(USER_FOLDS, USER_FIRST_OR_LAST)}, {sent}, "
-        f"CASE WHEN {profile} THEN {EVENT_ORDER} END AS user_properties_as_of, "
-        "NULL::VARCHAR AS changed_properties_json_str, NULL::VARCHAR AS changed_as_of "
-        "FROM events WHERE coalesce(user_pseudo_id, '') <> ''"
-    )
-    return _combined(units, events=events)
+    sent = "event_time_msec || ' ' || user_properties_json_str"
+    by_event = f"""
+        SELECT {KEYS},
+            {event_to_aggregate_sql(USER_FOLDS, USER_FIRST_OR_LAST)},
+            CASE WHEN {profile} THEN {sent} END AS user_properties_json_str,
+            CASE WHEN {profile} THEN {EVENT_ORDER} END AS user_properties_as_of,
+            NULL::VARCHAR AS changed_properties_json_str,
+            NULL::VARCHAR AS changed_as_of
+        FROM events WHERE coalesce(user_pseudo_id, '') <> ''"""
+    return _combine({"by_event": by_event}, events=events)
 
 
 def aggregate_changes(changes: pa.Table) -> pa.Table:
-    """One state per user of some changes, which must be all that there are of these users."""
+    """One aggregate per user of some changes, which must be all changes of these users."""
     of_users = changes.filter(pc.and_(pc.is_valid(changes["user_pseudo_id"]), pc.starts_with(changes["event_name"], "profile_")))
     missing = [name for name in EVENT_COLUMNS if name not in of_users.column_names]
     events = pa.table({name: of_users[name] for name in ("app_id", *EVENT_COLUMNS) if name not in missing})
     for name in missing:
         events = events.append_column(name, pa.nulls(len(events), EVENT.schema.field(name).type))
-    states = aggregate_events(events)
+    aggregates = aggregate_events(events)
     folded = {each.key: each for each in fold(of_users, "app_id", "user_pseudo_id")}
-    users = zip(states["app_id"].to_pylist(), states["user_pseudo_id"].to_pylist(), strict=True)
-    of_states = [folded[user] for user in users]
-    texts = [_as_text(each.attributes) for each in of_states]
+    users = zip(aggregates["app_id"].to_pylist(), aggregates["user_pseudo_id"].to_pylist(), strict=True)
+    of_users_in_order = [folded[user] for user in users]
+    texts = [_as_text(each.attributes) for each in of_users_in_order]
     columns = {
         "changed_properties_json_str": pa.array(texts, pa.string()),
-        "changed_as_of": pa.array([each.as_of for each in of_states], pa.string()),
-        "first_touch_time_msec": pa.nulls(len(states), pa.int64()),  # a change is no visit
+        "changed_as_of": pa.array([each.as_of for each in of_users_in_order], pa.string()),
+        "first_touch_time_msec": pa.nulls(len(aggregates), pa.int64()),  # a change is no visit
     }
     for name, values in columns.items():
-        states = states.set_column(states.column_names.index(name), name, values)
-    return states.cast(AGGREGATE_SCHEMA)
+        aggregates = aggregates.set_column(aggregates.column_names.index(name), name, values)
+    return aggregates.cast(AGGREGATE_SCHEMA)
 
 
-def combine_aggregates(states: pa.Table) -> pa.Table:
-    """One state per user of many."""
-    return _combined("SELECT * FROM states", states=states)
+def combine_aggregates(aggregates: pa.Table) -> pa.Table:
+    """One aggregate per user of many."""
+    return _combine({"by_part": "SELECT * FROM aggregates"}, aggregates=aggregates)
 
 
-def _combined(source: str, **tables: pa.Table) -> pa.Table:
-    sql = combine(source, KEYS, USER_FOLDS, USER_FIRST_OR_LAST, _MERGED, f", properties, {', '.join(_PROPERTIES[1:])}")
-    found = query(sql, **tables)
+def _combine(steps: Steps, **tables: pa.Table) -> pa.Table:
+    """Combine the result of the last step by user."""
+    steps |= combine_steps([*steps][-1], KEYS, USER_FOLDS, USER_FIRST_OR_LAST, _COMBINED_PROPERTIES)
+    found = query(to_sql(steps), **tables)
     merged = [sent and merge_properties(sent) for sent in found["properties"].to_pylist()]
     found = found.append_column("user_properties_json_str", pa.array(merged, pa.string()))
     return found.select(AGGREGATE_COLUMNS).cast(AGGREGATE_SCHEMA)
@@ -115,13 +127,13 @@ def _is_time(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def aggregates_of_rows(rows: pa.Table) -> pa.Table:
-    """Rows of ``user`` as the states that they are."""
+    """Rows of ``user`` as aggregates."""
     last = as_epoch_ms(rows["event_timestamp"])
     apart = pc.or_(pc.is_valid(rows["changed_as_of"]), pc.is_valid(rows["event_properties_json_str"]))
-    told = pc.if_else(apart, rows["event_properties_json_str"], rows["user_properties_json_str"])
-    rows = rows.set_column(rows.column_names.index("user_properties_json_str"), "user_properties_json_str", told)
-    changed_keys = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
-    rows = rows.set_column(rows.column_names.index("first_touch_time_msec"), "first_touch_time_msec", changed_keys)
+    from_events = pc.if_else(apart, rows["event_properties_json_str"], rows["user_properties_json_str"])
+    rows = rows.set_column(rows.column_names.index("user_properties_json_str"), "user_properties_json_str", from_events)
+    first_touch = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
+    rows = rows.set_column(rows.column_names.index("first_touch_time_msec"), "first_touch_time_msec", first_touch)
     return rows.append_column("last_msec", last).select(AGGREGATE_COLUMNS).cast(AGGREGATE_SCHEMA)
 
 
@@ -151,9 +163,9 @@ def merge_properties(sent: list[str]) -> str:
 
 
 def _set_time(given: dict[str, Any], sent: int) -> int:
-    """When an attribute was set; when its event happened where that is not told, or is no time."""
-    told = given.get("set_time_msec")
-    return told if told.__class__ is int and is_time(told) else sent
+    """When an attribute was set; when its event happened where that is missing, or is no time."""
+    set_time = given.get("set_time_msec")
+    return set_time if set_time.__class__ is int and is_time(set_time) else sent
 
 
 _MAX_BYTES = next(column.max_bytes or 0 for column in USER.columns if column.name == "user_properties_json_str")
@@ -164,30 +176,31 @@ def _properties(text: str) -> dict[str, dict[str, Any]]:
     return {name: given for name, given in fields.items() if isinstance(given, dict)} if isinstance(fields, dict) else {}
 
 
-def rows_from_aggregates(states: pa.Table, job_id: str, created_ms: int) -> pa.Table:
-    """Rows of ``user`` from combined states."""
-    columns: dict[str, Any] = {name: states[name] for name in states.column_names}
-    changed_keys = states["first_touch_time_msec"]
-    created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(states))])
-    columns["event_timestamp"], columns["created_time"] = as_timestamp(states["last_msec"]), as_timestamp(created)
-    columns["first_visit_date"] = as_timestamp(changed_keys).cast(pa.timestamp("us")).cast(pa.date32())
-    told, changed = states["user_properties_json_str"], states["changed_properties_json_str"]
-    is_long = pc.fill_null(pc.greater(pc.binary_length(told), _MAX_BYTES), False)
-    columns["event_properties_json_str"] = pc.if_else(pc.or_(pc.is_valid(changed), is_long), told, None)
-    columns["user_properties_json_str"] = pa.array(map(_after_changes, told.to_pylist(), changed.to_pylist()), pa.string())
-    orders = zip(states["first_traffic_as_of"].to_pylist(), states["user_properties_as_of"].to_pylist(), strict=True)
+def rows_from_aggregates(aggregates: pa.Table, job_id: str, created_ms: int) -> pa.Table:
+    """Rows of ``user`` from combined aggregates."""
+    columns: dict[str, Any] = {name: aggregates[name] for name in aggregates.column_names}
+    first_touch = aggregates["first_touch_time_msec"]
+    created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(aggregates))])
+    columns["event_timestamp"], columns["created_time"] = as_timestamp(aggregates["last_msec"]), as_timestamp(created)
+    columns["first_visit_date"] = as_timestamp(first_touch).cast(pa.timestamp("us")).cast(pa.date32())
+    from_events, from_changes = aggregates["user_properties_json_str"], aggregates["changed_properties_json_str"]
+    is_long = pc.fill_null(pc.greater(pc.binary_length(from_events), _MAX_BYTES), False)
+    columns["event_properties_json_str"] = pc.if_else(pc.or_(pc.is_valid(from_changes), is_long), from_events, None)
+    merged = map(_merge_texts, from_events.to_pylist(), from_changes.to_pylist())
+    columns["user_properties_json_str"] = pa.array(merged, pa.string())
+    orders = zip(aggregates["first_traffic_as_of"].to_pylist(), aggregates["user_properties_as_of"].to_pylist(), strict=True)
     columns["process_info"] = pa.array(
         [_process_info(first, latest, job_id, created_ms) for first, latest in orders], pa.string()
     )
     return pa.table([columns[column.name] for column in USER.columns], schema=USER.schema)
 
 
-def _after_changes(told: str | None, changed: str | None) -> str | None:
+def _merge_texts(from_events: str | None, from_changes: str | None) -> str | None:
     """User attributes as JSON text, null where there are none."""
-    if changed is None:
-        return told and drop_largest(told, _MAX_BYTES)[0]
-    left = applied(_properties(told or "{}"), _properties(changed))
-    return _as_text(left) if left else None
+    if from_changes is None:
+        return from_events and drop_largest(from_events, _MAX_BYTES)[0]
+    merged = merge_attributes(_properties(from_events or "{}"), _properties(from_changes))
+    return _as_text(merged) if merged else None
 
 
 def _as_text(attributes: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from streaming_app.storage.files import Storage
 class Batch:
     """The identity and the settings of a micro-batch.
 
-    ``stream_id`` names the checkpoint of its source partition (``window``), which counts ``batch_id``; ``created_ms`` is when
+    ``stream_id`` names the checkpoint of its source partition, which counts ``batch_id``; ``created_ms`` is when
     the batch began, epoch ms.
     """
 
@@ -25,7 +25,7 @@ class Batch:
     batch_id: int
     job_id: str
     created_ms: int
-    window: str
+    source_partition: str
 
     @property
     def transaction(self) -> TransactionId:

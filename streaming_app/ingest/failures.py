@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from streaming_app.errors import ClickstreamError, LeaseError, SinkError, SourceError
+from streaming_app.errors import ClickstreamError, LockError, SinkError, SourceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.spark.streams import error_line
 from streaming_app.spark.tasks import SizedFile
@@ -62,7 +62,7 @@ def name_failed_batch(batch: Batch, files: Sequence[SizedFile]) -> Iterator[None
     """
     try:
         yield
-    except LeaseError:
+    except LockError:
         raise
     except Exception as error:
         message = error_line(str(error))[:_LONGEST]
@@ -74,7 +74,7 @@ def name_failed_batch(batch: Batch, files: Sequence[SizedFile]) -> Iterator[None
         more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
         again = f", which has failed {times} runs in a row" if times > 1 else ""
         which = "a micro-batch" if batch.batch_id == NOT_PLANNED else f"micro-batch {batch.batch_id}"
-        told = f"{message} ({which} of {batch.window}{again}; its files: {', '.join(names)}{more})"
+        told = f"{message} ({which} of {batch.source_partition}{again}; its files: {', '.join(names)}{more})"
         if isinstance(error, ClickstreamError):
             error.args = (told,)
             raise

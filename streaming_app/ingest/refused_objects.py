@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from streaming_app.backlog.file_log import files_of_batch, last_number, stream_id
-from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, key_of
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.failures import FAILED_RUNS, name_failed_batch, no_file_readable, times_failed
@@ -27,7 +27,7 @@ Process = Callable[[Callable[[], Iterable[SizedFile]], str, int], None]
 
 
 def skip_refused_batch(
-    window: Window, reached: int, backlog: Backlog, objects: AnyObjects, process: Process, storage: Storage
+    source_partition: SourcePartition, reached: int, backlog: Backlog, objects: AnyObjects, process: Process, storage: Storage
 ) -> int | None:
     """Bring a stream past the micro-batch whose objects S3 refuses to Spark.
 
@@ -39,22 +39,22 @@ def skip_refused_batch(
     ``reached`` is the last one that Spark handed out: what failed there was not Spark. Returns the number of the empty one; None
     where S3 gives all files.
     """
-    planned, done = (last_number(objects, f"{window.checkpoint}/{log}") for log in ("offsets", "commits"))
+    planned, done = (last_number(objects, f"{source_partition.checkpoint}/{log}") for log in ("offsets", "commits"))
     if planned is None or planned == reached:
         return None
-    files = files_of_batch(objects, window.checkpoint, planned)
+    files = files_of_batch(objects, source_partition.checkpoint, planned)
     if not find_refusals(storage, [uri for uri in files if is_s3(uri)]):
         return None
     if done is None or planned > done:
         sized = [SizedFile(uri, backlog.unread.get(key_of(uri), 1)) for uri in files]
-        process(lambda: [file for file in sized if file.size], stream_id(objects, window.checkpoint), planned)
-    offsets = "\n".join(objects.lines(f"{window.checkpoint}/offsets/{planned}"))
+        process(lambda: [file for file in sized if file.size], stream_id(objects, source_partition.checkpoint), planned)
+    offsets = "\n".join(objects.lines(f"{source_partition.checkpoint}/offsets/{planned}"))
     for name, content in (
         (f"offsets/{planned + 1}", offsets),  # first: killed after it, Spark does the empty one, and never comes back to this
         (f"commits/{planned}", COMMIT),
         (f"commits/{planned + 1}", COMMIT),
     ):
-        storage.write_text(f"{window.checkpoint}/{name}", content)
+        storage.write_text(f"{source_partition.checkpoint}/{name}", content)
     return planned + 1
 
 
@@ -63,13 +63,13 @@ def find_refused_folders(backlog: Backlog, storage: Storage) -> frozenset[str]:
 
     Their files may be readable, or not, each as a place of its own.
     """
-    folders = [place for place in sorted(backlog.given) if is_s3(place) and key_of(place) not in backlog.unread]
+    folders = [place for place in sorted(backlog.spark_paths) if is_s3(place) and key_of(place) not in backlog.unread]
     return frozenset(uri for uri, why in find_refusals(storage, folders).items() if why.forbidden)
 
 
 def find_refused_files(backlog: Backlog, storage: Storage) -> dict[str, str]:
     """Files that are places of their own and may not be read, with the reason."""
-    single = [place for place in sorted(backlog.given) if is_s3(place) and key_of(place) in backlog.unread]
+    single = [place for place in sorted(backlog.spark_paths) if is_s3(place) and key_of(place) in backlog.unread]
     return {uri: str(why) for uri, why in find_refusals(storage, single).items() if why.forbidden}
 
 
@@ -82,5 +82,5 @@ def check_not_all(refused: Sequence[SizedFile], backlog: Backlog, batch: Batch) 
         SourceError: they are all.
     """
     with name_failed_batch(batch, refused):
-        if len(refused) == len(backlog.given) > 1 and times_failed(batch) < FAILED_RUNS:
+        if len(refused) == len(backlog.spark_paths) > 1 and times_failed(batch) < FAILED_RUNS:
             raise no_file_readable(len(refused))

@@ -79,7 +79,7 @@ def _pass(batch: Batch, group: list[SizedFile]) -> Iterator[bytes]:
     task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
     try:
         yield msgspec.json.encode(FileProcessor(batch, task).run(file.uri for file in group))
-    except OSError as error:  # of what is written, or of an enricher's files: those of raw files have been told apart
+    except OSError as error:  # of what is written, or of an enricher's files: those of raw files were handled before
         raise StorageError(f"{type(error).__name__}: {error}") from error
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
-from streaming_app.backlog.set_aside import record_uri, recorded, set_aside_files
-from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.set_aside import format_record, record_uri, set_aside_files
+from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, still_unread
 from streaming_app.errors import Reason
 from streaming_app.ingest.batch import Batch
@@ -19,6 +18,7 @@ from streaming_app.ingest.write.quarantine_rows import QuarantineRows
 from streaming_app.lake.lake import Lake
 from streaming_app.model.client_text import storable
 from streaming_app.model.request import Request
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.plugins.transformer import Rejected
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.objects import Objects
@@ -42,14 +42,14 @@ def set_aside_report(batch: Batch, whys: Mapping[str, str]) -> IngestReport:
     return IngestReport(rows.close(), counts)
 
 
-def set_aside(odd: Mapping[str, str], batch: Batch, window: Window, lake: Lake) -> dict[str, Any]:
+def set_aside(odd: Mapping[str, str], batch: Batch, source_partition: SourcePartition, lake: Lake) -> BatchMetrics:
     """Commit them as a micro-batch of its own, then note that they need no more; returns its row of ``run_metrics``.
 
     Killed between the two, the next run does both once more: their rows are in quarantine then, and count as duplicates.
     """
     metrics = commit_batch(batch, set_aside_report(batch, odd), Timing(0.0, 0), lake)
-    before = set_aside_files(AnyObjects(batch.config.s3.endpoint, batch.config.s3.region), window)
-    batch.storage.write_text(record_uri(window), recorded(before, odd))
+    before = set_aside_files(AnyObjects(batch.config.s3.endpoint, batch.config.s3.region), source_partition)
+    batch.storage.write_text(record_uri(source_partition), format_record(before, odd))
     return metrics
 
 

@@ -6,9 +6,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
-from streaming_app.backlog.unprocessed import Backlog, key_of, unprocessed
+from streaming_app.backlog.unprocessed import Backlog, find_backlog, key_of
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
@@ -18,26 +17,27 @@ from streaming_app.ingest.refused_objects import check_not_all, find_refused_fil
 from streaming_app.ingest.run_tasks import read_files
 from streaming_app.ingest.set_aside import find_passed_over_files, set_aside
 from streaming_app.lake.lake import Lake
+from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.spark.raw_file_stream import files_of, raw_files
 from streaming_app.spark.session import Session
 from streaming_app.spark.streams import MicroBatch, run_available_now
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.any_objects import AnyObjects
 
-OnBatch = Callable[[dict[str, Any]], None]
+OnBatch = Callable[[BatchMetrics], None]
 
 
 def ingest(spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
     """Run the query of one window until every file that was there at its start is processed, or set aside.
 
-    ``on_batch`` is called after each commit with the batch's row of ``run_metrics``.
+    ``on_batch`` is called after each commit.
     """
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     while backlog:
         backlog = _Ingest(spark, config, lake, backlog, job_id, on_batch).run(objects)
         if not backlog.is_part:
             return
-        backlog = unprocessed(backlog.window, config.source.glob, objects)
+        backlog = find_backlog(backlog.source_partition, config.source.glob, objects)
 
 
 class _Ingest:
@@ -45,46 +45,52 @@ class _Ingest:
 
     def __init__(self, spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
         self._spark, self._config, self._lake, self._job_id = spark, config, lake, job_id
-        self._backlog, self._window, self._on_batch = backlog, backlog.window, on_batch
+        self._backlog, self._source_partition, self._on_batch = backlog, backlog.source_partition, on_batch
         self._reached = -1  # the last micro-batch that Spark handed out
         self._failed: Exception | None = None  # what its processing raised, if it did
 
     def run(self, objects: AnyObjects) -> Backlog:
         """Returns the backlog as it was counted last."""
         self._stream(objects)
-        odd = self._backlog.odd | find_passed_over_files(self._backlog, self._config.source.glob, objects)
-        if odd:
-            self._on_batch(set_aside(odd, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._window, self._lake))
+        unreadable = self._backlog.unreadable | find_passed_over_files(self._backlog, self._config.source.glob, objects)
+        if unreadable:
+            self._on_batch(set_aside(unreadable, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._source_partition, self._lake))
         return self._backlog
 
     def _stream(self, objects: AnyObjects) -> None:
         """The query; begun once more where S3 refuses single objects to Spark itself."""
-        while self._backlog.places or self._backlog.unfinished:
-            before = set(self._backlog.places), self._reached
+        while self._backlog.directories or self._backlog.unfinished:
+            before = set(self._backlog.directories), self._reached
             try:
                 run_available_now(
-                    raw_files(self._spark, self._config.source, self._backlog.given), self._window.checkpoint, self._process
+                    raw_files(self._spark, self._config.source, self._backlog.spark_paths),
+                    self._source_partition.checkpoint,
+                    self._process,
                 )
             except Exception as error:
-                if error is self._failed or not self._without_refused(objects) or before == (self._backlog.places, self._reached):
+                if (
+                    error is self._failed
+                    or not self._without_refused(objects)
+                    or before == (self._backlog.directories, self._reached)
+                ):
                     raise
             else:
                 return
 
     def _without_refused(self, objects: AnyObjects) -> bool:
         """Whether S3 refused objects to Spark, and these are out of its way now."""
-        batch = skip_refused_batch(self._window, self._reached, self._backlog, objects, self._files, self._lake.storage)
+        batch = skip_refused_batch(self._source_partition, self._reached, self._backlog, objects, self._files, self._lake.storage)
         if batch is not None:
             self._reached = batch
             return True
         folders = find_refused_folders(self._backlog, self._lake.storage)
         if folders:
             blocked = self._backlog.blocked | folders
-            self._backlog = unprocessed(self._window, self._config.source.glob, objects, blocked=blocked)
+            self._backlog = find_backlog(self._source_partition, self._config.source.glob, objects, blocked=blocked)
             return True
         refused = find_refused_files(self._backlog, self._lake.storage)
         files = [SizedFile(uri, self._backlog.unread[key_of(uri)]) for uri in refused]
-        check_not_all(files, self._backlog, self._batch(self._window.name, NOT_PLANNED))
+        check_not_all(files, self._backlog, self._batch(self._source_partition.name, NOT_PLANNED))
         self._backlog.set_aside(refused)
         return bool(refused)
 
@@ -108,10 +114,10 @@ class _Ingest:
 
     def _batch(self, stream_id: str, batch_id: int) -> Batch:
         created_ms = int(time.time() * 1000)
-        return Batch(self._config, self._lake.storage, stream_id, batch_id, self._job_id, created_ms, self._window.name)
+        return Batch(self._config, self._lake.storage, stream_id, batch_id, self._job_id, created_ms, self._source_partition.name)
 
 
-def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: Lake) -> dict[str, Any]:
+def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: Lake) -> BatchMetrics:
     """Pass and commit of one micro-batch."""
     began = time.monotonic()
     report = read_files(spark, batch, files)

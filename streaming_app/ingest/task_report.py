@@ -8,7 +8,7 @@ import msgspec
 
 from streaming_app.ingest.write.enrich import EnricherStats
 from streaming_app.ingest.write.latency import LatencyHistogram
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.model.times import is_time
 
 
@@ -50,11 +50,11 @@ class IngestCounts(msgspec.Struct):
 class IngestReport(msgspec.Struct):
     """The result of one task, or by :func:`merge_reports` of a whole batch; ``enrichers`` by their names."""
 
-    files: list[WrittenFile]
+    files: list[DataFile]
     counts: IngestCounts
     enrichers: dict[str, EnricherStats] = msgspec.field(default_factory=dict)
 
-    def of(self, table: str) -> list[WrittenFile]:
+    def of(self, table: str) -> list[DataFile]:
         """The files written for a table."""
         return [file for file in self.files if file.table == table]
 

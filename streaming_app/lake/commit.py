@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from streaming_app.errors import SinkError
-from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 
@@ -44,9 +44,9 @@ class TableChange:
     skips the whole commit. Without it, the stream sees what was added.
     """
 
-    added: list[WrittenFile]
-    removed: list[LiveFile]
-    rewritten: list[WrittenFile]
+    added: list[DataFile]
+    removed: list[DataFile]
+    rewritten: list[DataFile]
     data_change: bool = False
 
     def __bool__(self) -> bool:
@@ -66,7 +66,7 @@ def commit(lake: Lake, table: Table, change: TableChange, transaction: Transacti
     at a time. ``target`` is the table where the caller has opened it already.
 
     Raises:
-        LeaseError: this process may no longer write.
+        LockError: this process may no longer write.
         SinkError: it could not be written.
     """
     # 1. Only the holder of the lock may write.
@@ -102,7 +102,7 @@ def roll_back(lake: Lake, table: Table, transaction: TransactionId, version: int
     """Restore the version before a transaction, if the table has that transaction.
 
     Raises:
-        LeaseError: this process may no longer write.
+        LockError: this process may no longer write.
         SinkError: it could not be written.
     """
     if not is_committed(lake.open(table), transaction):
@@ -134,5 +134,5 @@ def _tolerate_own_commit(target: DeltaTable, is_done: Callable[[], bool]) -> Ite
             ) from error
 
 
-def _add_actions(files: Iterable[WrittenFile], now_ms: int, *, data_change: bool) -> Iterator[AddAction]:
+def _add_actions(files: Iterable[DataFile], now_ms: int, *, data_change: bool) -> Iterator[AddAction]:
     return (AddAction(file.path, file.size, file.partition, now_ms, data_change, file.stats) for file in files)

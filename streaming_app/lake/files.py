@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import msgspec
 
 
-class WrittenFile(msgspec.Struct, frozen=True):
-    """A Parquet file that is not committed yet; ``path`` is relative to its table, ``stats`` is Delta's JSON."""
-
-    table: str
-    path: str
-    partition: dict[str, str]
-    size: int
-    rows: int
-    stats: str
-
-    @property
-    def day(self) -> date:
-        """Of tables that are partitioned by year, month and day."""
-        return _day(self.partition)
-
-
-@dataclass(frozen=True)
-class LiveFile:
-    """A data file of a table's newest version; ``path`` is relative to the table; ``least``, ``most`` and ``rows`` are
-    statistics."""
+class DataFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A Parquet file of a table: written by a task, or committed. ``path`` is relative to the table, ``size`` is in bytes."""
 
     path: str
     partition: dict[str, str]
     size: int
-    least: dict[str, Any] = field(default_factory=dict)
-    most: dict[str, Any] = field(default_factory=dict)
     rows: int = 0
+    table: str = ""
+    """The table's name, of a file that is not committed yet."""
+    stats: str = ""
+    """Statistics as the log has them, Delta's JSON, of a file that is not committed yet."""
+    min_values: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Smallest value by column, from the log, of a committed file; columns without statistics are left out or None."""
+    max_values: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def app_id(self) -> str:
+        """Of tables that are partitioned by app."""
+        return self.partition["app_id"]
 
     @property
     def day(self) -> date:
         """Of tables that are partitioned by year, month and day."""
-        return _day(self.partition)
-
-
-def _day(partition: dict[str, str]) -> date:
-    return date(int(partition["year"]), int(partition["month"]), int(partition["day"]))
-
-
-AnyFile = WrittenFile | LiveFile
+        return date(int(self.partition["year"]), int(self.partition["month"]), int(self.partition["day"]))

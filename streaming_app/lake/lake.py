@@ -1,4 +1,4 @@
-"""Delta tables without the JVM: where they are, making them, and the files of their newest version."""
+"""The Delta tables of a pipeline, without the JVM: opening, creating and migrating them, and listing their files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from streaming_app.errors import SinkError
-from streaming_app.lake.files import LiveFile
-from streaming_app.lake.layout import bring_up_to_date, check_readable, properties_of
+from streaming_app.lake.files import DataFile
+from streaming_app.lake.layout import check_readable, migrate, properties_of
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage.files import Storage
 
@@ -57,25 +57,25 @@ class Lake:
         return found
 
     def create_all(self) -> None:
-        """Make the tables that are missing, empty, so that every reader finds all of them from the first run on.
+        """Create the tables that are missing, empty, so that every reader finds all of them from the first run on.
 
-        Tables that an older version of this application made get the columns that have come since.
+        Tables of an older layout are migrated.
 
         Raises:
-            SinkError: a newer version made one of them, and none was touched; or one cannot be read or written.
+            SinkError: one of them has a newer layout, and none was changed; or one cannot be read or written.
         """
         for table, found in [(table, self.find(table)) for table in TABLES.values()]:
             self._create(table, found)
 
     def create(self, table: Table) -> None:
-        """Make one table where it is missing, bring it up to date where it is old."""
+        """Create one table where it is missing, migrate it where its layout is old."""
         self._create(table, self.find(table))
 
     def _create(self, table: Table, found: DeltaTable | None) -> None:
         """No table feature beyond reader version 1: Athena must read every table."""
         try:
             if found:
-                bring_up_to_date(found, table)
+                migrate(found, table)
                 return
             DeltaTable.create(
                 self.uri(table),
@@ -89,21 +89,21 @@ class Lake:
                 raise_if_key_not_exists=False,
             )
         except (DeltaError, OSError) as error:
-            done = "brought up to date" if found else "made"
+            done = "migrated" if found else "created"
             raise SinkError(f"{self.uri(table)}: cannot be {done}: {error}", "check the path and your rights on it") from None
 
 
-def live_files(table: DeltaTable) -> list[LiveFile]:
-    """The data files of the table's version, in the order of its log, which a compaction goes by."""
+def live_files(table: DeltaTable) -> list[DataFile]:
+    """The data files of the table's version, in the order of its log, which is the order in which a compaction merges them."""
     actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [
-        LiveFile(
+        DataFile(
             unquote(action["path"]),  # encoded in the log, where a compaction named the folder after an app's id
             {name: str(value) for name, value in _under("partition.", action)},
             action["size_bytes"],
-            dict(_under("min.", action)),
-            dict(_under("max.", action)),
             action["num_records"],
+            min_values=dict(_under("min.", action)),
+            max_values=dict(_under("max.", action)),
         )
         for action in actions
     ]

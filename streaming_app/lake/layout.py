@@ -1,4 +1,4 @@
-"""The layout of the tables across versions of this application: newer code brings older tables up to date, older code stops.
+"""The layout of the tables across versions of this application: newer code migrates older tables, older code stops.
 
 A version of the layout differs from the one before by added columns and changed properties only: readers of the old one go on,
 and old files need not be written again, as a column that a file does not have is null.
@@ -16,7 +16,7 @@ LAYOUT_VERSION = 2
 LAYOUT_KEY = "clickstream.formatVersion"
 
 RETENTION_DAYS = 7
-"""Replaced files are kept so long at least: a reader that began before may still need them."""
+"""Replaced files are kept at least so long: a reader that began before may still need them."""
 
 
 def properties_of(table: Table) -> dict[str, str]:
@@ -49,7 +49,7 @@ def check_readable(table: DeltaTable) -> None:
         )
 
 
-def bring_up_to_date(table: DeltaTable, contract: Table) -> None:
+def migrate(table: DeltaTable, contract: Table) -> None:
     """Add the columns that a table lacks, and set its properties. Safe to interrupt: the version is set last."""
     present = {field.name for field in table.schema().fields}
     missing = [field for field in Schema.from_arrow(contract.schema).fields if field.name not in present]

@@ -13,7 +13,7 @@ from deltalake.exceptions import DeltaError
 from pyarrow import fs
 
 from streaming_app.errors import SinkError
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import COMPRESSION, COMPRESSION_LEVEL, ROW_GROUP_ROWS, UNIQUE
 from streaming_app.model.tables import ITEM_ATTRIBUTES, SESSION, USER, Table
@@ -71,7 +71,7 @@ class CompactionResult:
     bytes_after: int
 
 
-def plan_compactions(table: Table, files: Iterable[LiveFile], target_bytes: int) -> Iterator[Compaction]:
+def plan_compactions(table: Table, files: Iterable[DataFile], target_bytes: int) -> Iterator[Compaction]:
     """The partitions that are due: a compaction would leave them with at least :data:`MIN_FILES_SAVED` files fewer.
 
     ``files`` are all of the table in the order of its log. A partition whose small files lie apart, which no compaction can
@@ -124,7 +124,7 @@ def compact(lake: Lake, due: Compaction) -> CompactionResult:
     """Merge the small files of one partition in a commit of its own that changes no data: streams do not see it.
 
     Raises:
-        LeaseError: this process may no longer write.
+        LockError: this process may no longer write.
         SinkError: the files cannot be read or written; the table is as before.
     """
     table = lake.open(due.table)
@@ -237,7 +237,7 @@ def delete_expired(lake: Lake, expired: ExpiredFiles, retention_hours: int) -> N
     """Delete expired files of a table.
 
     Raises:
-        LeaseError: this process may no longer write.
+        LockError: this process may no longer write.
         SinkError: something cannot be deleted.
     """
     lake.guard()

@@ -1,4 +1,4 @@
-"""Rows to Parquet files, one folder per partition; nothing is visible before the driver commits the files."""
+"""Writing rows to Parquet files, a directory a partition; nothing is visible before the driver commits the files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import is_s3
@@ -21,12 +21,12 @@ ROW_GROUP_ROWS = 65_536
 _PENDING_ROWS = 2 * ROW_GROUP_ROWS
 _PENDING_BYTES = 256 << 20
 """Bytes of rows that wait to be written; ordinary rows reach the number of rows first."""
-_OPEN_FILES = 64
+_MAX_OPEN_FILES = 64
 """Files of a table that a task writes to at a time, some 0.9 MB each; the least recently used one is finished for another."""
 COMPRESSION: Final = "ZSTD"
 COMPRESSION_LEVEL = 1
-# Written once and never alike within a file: a dictionary would be built and thrown away.
 UNIQUE = frozenset({"event_id", "raw"})
+"""Columns whose values hardly repeat within a file: a dictionary would be built and thrown away."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 Partition = tuple[tuple[str, str], ...]
@@ -51,7 +51,7 @@ class PartitionWriter:
         self._pending_rows: dict[Partition, int] = {}
         self._pending_bytes: dict[Partition, int] = {}
         self._open: dict[Partition, _OpenFile] = {}  # the least recently used one first
-        self._written: list[WrittenFile] = []
+        self._written: list[DataFile] = []
 
     def add(self, rows: pa.Table) -> None:
         """Take rows with the table's whole schema."""
@@ -61,11 +61,11 @@ class PartitionWriter:
             self._pending_bytes[partition] = self._pending_bytes.get(partition, 0) + part.nbytes
             if self._pending_rows[partition] >= ROW_GROUP_ROWS:
                 self._flush(partition)
-        for pending, most in ((self._pending_rows, _PENDING_ROWS), (self._pending_bytes, _PENDING_BYTES)):
-            while sum(pending.values()) >= most:
+        for pending, limit in ((self._pending_rows, _PENDING_ROWS), (self._pending_bytes, _PENDING_BYTES)):
+            while sum(pending.values()) >= limit:
                 self._flush(max(pending, key=pending.__getitem__))
 
-    def close(self) -> list[WrittenFile]:
+    def close(self) -> list[DataFile]:
         """Finish all files; returns one description each."""
         for partition in list(self._pending):
             self._flush(partition)
@@ -84,7 +84,7 @@ class PartitionWriter:
         file.stats.append(column_stats(rows, self._table.stats_columns))
 
     def _create(self, partition: Partition) -> _OpenFile:
-        if len(self._open) >= _OPEN_FILES:
+        if len(self._open) >= _MAX_OPEN_FILES:
             self._finish(next(iter(self._open)))
         # Readers take partition values from the Delta log; the folder is for people, so it needs no escapes.
         folders = "".join(f"{name}={_UNSAFE.sub('_', value)}/" for name, value in partition)
@@ -111,7 +111,7 @@ class PartitionWriter:
         size = file.stream.tell()
         file.stream.close()
         stats = delta_stats(file.rows, file.stats)
-        self._written.append(WrittenFile(self._table.name, file.path, dict(partition), size, file.rows, stats))
+        self._written.append(DataFile(file.path, dict(partition), size, file.rows, self._table.name, stats))
 
 
 def split_by(rows: pa.Table, names: tuple[str, ...]) -> list[tuple[Partition, pa.Table]]:
@@ -150,18 +150,20 @@ def column_stats(rows: pa.Table, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def delta_stats(rows: int, parts: list[dict[str, Any]]) -> str:
-    """Statistics of a file as the Delta log keeps them; row groups are joined."""
-    least, most, nulls = {}, {}, {}
+    """Statistics of a file as the Delta log has them, JSON, from those of its row groups."""
+    min_values, max_values, nulls = {}, {}, {}
     for name in parts[0] if parts else ():
         known = [part[name] for part in parts if part[name][0] is not None]
         if known:
-            least[name] = _shown(min(each[0] for each in known))
-            most[name] = _shown(max(each[1] for each in known), up=True)
+            min_values[name] = _stat_value(min(each[0] for each in known))
+            max_values[name] = _stat_value(max(each[1] for each in known), up=True)
         nulls[name] = sum(part[name][2] for part in parts)
-    return msgspec.json.encode({"numRecords": rows, "minValues": least, "maxValues": most, "nullCount": nulls}).decode()
+    return msgspec.json.encode(
+        {"numRecords": rows, "minValues": min_values, "maxValues": max_values, "nullCount": nulls}
+    ).decode()
 
 
-def _shown(value: Any, *, up: bool = False) -> Any:
+def _stat_value(value: Any, *, up: bool = False) -> Any:
     """Timestamps in milliseconds as the protocol has them: downwards for a minimum, upwards for a maximum."""
     if not hasattr(value, "isoformat"):
         return value

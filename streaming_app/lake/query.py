@@ -1,4 +1,4 @@
-"""Looking into the tables without Spark: deltalake says which files, DuckDB queries them. Read-only by construction."""
+"""Querying the tables without Spark: deltalake says which files, DuckDB reads them. Read-only by construction."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import duckdb
 import pyarrow as pa
 
 from streaming_app.errors import QueryError
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import TABLES, Table
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-Ask = Callable[[str], pa.Table]
-"""Gives the result of a SELECT; QueryError where DuckDB refuses it: a mistake, or an attempt to read or write anything else."""
-Snapshot = Mapping[str, list[LiveFile]]
+Query = Callable[[str], pa.Table]
+"""Returns the result of a SELECT; raises QueryError where DuckDB refuses it: a mistake, or access to anything but the tables."""
+Snapshot = Mapping[str, list[DataFile]]
 """Files of some tables, by the table's name."""
 
 
-def snapshot(lake: Lake, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[LiveFile]]:
+def snapshot(lake: Lake, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[DataFile]]:
     """All files of the newest versions. A table that the lake's version of this application did not have yet has none.
 
     Raises:
@@ -40,13 +40,13 @@ def snapshot(lake: Lake, tables: Iterable[Table] = TABLES.values()) -> dict[str,
     return {name: files or [] for name, files in found.items()}
 
 
-def _files(lake: Lake, table: Table) -> list[LiveFile] | None:
+def _files(lake: Lake, table: Table) -> list[DataFile] | None:
     """Files of a table, None where it is not there."""
     found = lake.find(table)
     return None if found is None else live_files(found)
 
 
-def dataset(lake: Lake, table: Table, files: Iterable[LiveFile] | None = None) -> ds.Dataset:
+def dataset(lake: Lake, table: Table, files: Iterable[DataFile] | None = None) -> ds.Dataset:
     """Some files of a table, by default all of its newest version; partition columns come from the Delta log."""
     import pyarrow.dataset as ds  # noqa: PLC0415 - it imports pandas, a second that commands without a look need not pay
 
@@ -73,8 +73,8 @@ class QueryLimits:
 
 
 @contextmanager
-def asking(lake: Lake, files: Snapshot, limits: QueryLimits | None = None) -> Iterator[Ask]:
-    """Questions about the tables of a snapshot, each under its own name."""
+def query_session(lake: Lake, files: Snapshot, limits: QueryLimits | None = None) -> Iterator[Query]:
+    """Query the tables of a snapshot, each under its own name, in one DuckDB connection."""
     hint = f"tables are {', '.join(files)}; the dialect is DuckDB's"
     with (
         tempfile.TemporaryDirectory(prefix="clickstream-sql-") as spilled,
@@ -93,9 +93,9 @@ def asking(lake: Lake, files: Snapshot, limits: QueryLimits | None = None) -> It
             try:
                 found = _bounded(connection, sql, limits) if limits else _unbounded(connection, sql)
             except duckdb.OutOfMemoryException:
-                raise QueryError(*_beyond("needs more memory or disk", "--max-memory-mb", limits)) from None
+                raise QueryError(*_over_limit("needs more memory or disk", "--max-memory-mb", limits)) from None
             except duckdb.InterruptException:
-                raise QueryError(*_beyond("takes longer", "--max-seconds", limits)) from None
+                raise QueryError(*_over_limit("takes longer", "--max-seconds", limits)) from None
             except duckdb.Error as error:
                 raise QueryError(str(error).partition("\n")[0], hint) from None
             if found is None:
@@ -132,17 +132,17 @@ def _bounded(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimit
             count += part.num_rows
             size += part.nbytes
             if count > limits.rows:
-                raise QueryError(*_beyond("has more rows", "--max-rows", limits))
+                raise QueryError(*_over_limit("has more rows", "--max-rows", limits))
             if size > limits.memory_mb * 1_000_000:
-                raise QueryError(*_beyond("has a larger result", "--max-memory-mb", limits))
+                raise QueryError(*_over_limit("has a larger result", "--max-memory-mb", limits))
             if time.monotonic() > ends:
-                raise QueryError(*_beyond("takes longer", "--max-seconds", limits))
+                raise QueryError(*_over_limit("takes longer", "--max-seconds", limits))
         return pa.Table.from_batches(parts, reader.schema)
     finally:
         timer.cancel()
 
 
-def _beyond(what: str, option: str, limits: QueryLimits | None) -> tuple[str, str]:
+def _over_limit(what: str, option: str, limits: QueryLimits | None) -> tuple[str, str]:
     """Message and hint of a statement that is too much."""
     allowed = (
         {
@@ -163,5 +163,5 @@ def query(lake: Lake, sql: str, limits: QueryLimits | None = None) -> pa.Table:
         QueryError: DuckDB refuses it: a mistake, an attempt to read or write anything but the tables, or more than ``limits``.
         SinkError: there are no tables, or one cannot be read.
     """
-    with asking(lake, snapshot(lake), limits) as ask:
+    with query_session(lake, snapshot(lake), limits) as ask:
         return ask(sql)

@@ -1,40 +1,60 @@
-"""Writing a data file again without some of its rows: the only way a copy leaves a file."""
+"""Rewriting data files: the only way in which rows leave a file or change in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.lake.files import AnyFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rows import conform_to_schema
 from streaming_app.model.tables import Table
 
+RowTransform = Callable[[DataFile, int, pa.Table], pa.Table]
+"""Takes a file, the index of a row in it, and the rows of the file from that one on; returns what is written of these."""
 
-def row_groups(lake: Lake, table: Table, file: AnyFile) -> Iterator[tuple[int, pa.Table]]:
-    """All rows of a data file, in the table's schema: each row group with the position of its first row."""
+
+def rewrite(
+    lake: Lake, table: Table, files: Iterable[DataFile], transform: RowTransform, name: str, new_rows: pa.Table | None = None
+) -> list[DataFile]:
+    """Write some files again, a row group at a time, and new rows together with theirs; nothing is committed.
+
+    ``name`` is how the names of the new files begin. Files of one partition are merged.
+    """
+    writer = PartitionWriter(table, lake.uri(table), lake.storage, name)
+    for file in files:
+        for first, rows in read_row_groups(lake, table, file):
+            writer.add(transform(file, first, rows))
+    if new_rows is not None:
+        writer.add(new_rows)
+    return writer.close()
+
+
+def read_row_groups(lake: Lake, table: Table, file: DataFile) -> Iterator[tuple[int, pa.Table]]:
+    """All rows of a data file, in the table's schema: each row group with the index of its first row."""
     system, root = lake.storage.filesystem(lake.uri(table))
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
         first = 0
         for group in range(parquet.num_row_groups):
-            rows = with_partition(parquet.read_row_group(group), table, file.partition)
+            rows = add_partition_columns(parquet.read_row_group(group), table, file.partition)
             yield first, rows
             first += len(rows)
 
 
-def without_rows(lake: Lake, table: Table, file: AnyFile, lost: pa.Array) -> list[WrittenFile]:
-    """The file's rows but for those where ``lost`` is true, in a new file; [] where nothing is left."""
-    writer = PartitionWriter(table, lake.uri(table), lake.storage, "rewrite")
-    for first, rows in row_groups(lake, table, file):
-        writer.add(rows.filter(pc.invert(lost.slice(first, len(rows)))))
-    return writer.close()
+def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> list[DataFile]:
+    """The file's rows but for those where ``mask`` is true, in a new file; [] where nothing is left."""
+
+    def keep_others(_file: DataFile, first: int, rows: pa.Table) -> pa.Table:
+        return rows.filter(pc.invert(mask.slice(first, len(rows))))
+
+    return rewrite(lake, table, [file], keep_others, "rewrite")
 
 
-def with_partition(rows: pa.Table, table: Table, partition: dict[str, str]) -> pa.Table:
+def add_partition_columns(rows: pa.Table, table: Table, partition: dict[str, str]) -> pa.Table:
     """Rows of a data file with their partition columns, in the table's schema."""
     for name in table.partition_by:
         value = pa.scalar(partition[name]).cast(table.schema.field(name).type)
@@ -42,6 +62,6 @@ def with_partition(rows: pa.Table, table: Table, partition: dict[str, str]) -> p
     return conform_to_schema(rows, table.schema)
 
 
-def row_mask(rows: int, positions: pa.Array) -> pa.Array:
-    """True at the given positions."""
-    return pc.is_in(pa.array(range(rows), pa.int64()), positions.cast(pa.int64()))
+def row_mask(rows: int, indices: pa.Array) -> pa.Array:
+    """True at the given rows."""
+    return pc.is_in(pa.array(range(rows), pa.int64()), indices.cast(pa.int64()))

@@ -1,4 +1,4 @@
-"""Reading rows of data files, whichever version of the layout wrote them."""
+"""Reading rows of data files of any layout."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from streaming_app.lake.files import AnyFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
 
 _BATCH_ROWS = 16_384
-_FEW_ROWS = 256
+_BATCH_ROWS_OF_LONG_TEXTS = 256
 """Rows that are read at a time where one of the columns may hold a megabyte of text in each."""
 
 
-def read_batches(lake: Lake, table: Table, file: AnyFile, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of a file, a part at a time in the file's order; columns that it does not have are null."""
+def read_batches(lake: Lake, table: Table, file: DataFile, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns of a file, a batch at a time in the file's order; columns that it does not have are null."""
     system, root = lake.storage.filesystem(lake.uri(table))
     schema = pa.schema([table.schema.field(name) for name in columns])
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
         present = [name for name in columns if name in parquet.schema_arrow.names]
         has_long_texts = not table.unbounded_columns.isdisjoint(present)
-        for batch in parquet.iter_batches(_FEW_ROWS if has_long_texts else _BATCH_ROWS, columns=present):
+        for batch in parquet.iter_batches(_BATCH_ROWS_OF_LONG_TEXTS if has_long_texts else _BATCH_ROWS, columns=present):
             yield conform_to_schema(pa.Table.from_batches([batch]), schema)
 
 
-def in_chunks(batches: Iterable[pa.RecordBatch], most_rows: int, most_bytes: int) -> Iterator[pa.Table]:
-    """Batches joined to tables of so many rows or bytes."""
+def in_chunks(batches: Iterable[pa.RecordBatch], max_rows: int, max_bytes: int) -> Iterator[pa.Table]:
+    """Batches concatenated to tables of about so many rows or bytes."""
     chunk: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
         chunk.append(batch)
         rows, size = rows + len(batch), size + batch.nbytes
-        if rows >= most_rows or size >= most_bytes:
+        if rows >= max_rows or size >= max_bytes:
             yield pa.Table.from_batches(chunk)
             chunk, rows, size = [], 0, 0
     if chunk:

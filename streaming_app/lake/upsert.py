@@ -1,96 +1,105 @@
-"""Upsert by Arrow: rows that are replaced leave their files, new rows join them, and one Delta commit makes it so.
+"""Upsert by Arrow: rows that are replaced leave their files, new rows join them, in one Delta commit.
 
-What Delta calls copy-on-write, without the JVM: only files that hold a replaced row are written again, and what is left of
-them is written together with the new rows, so that a table that changes often does not fall into ever smaller files. Of the
-rows that stay, no more than a row group is in memory at a time.
+Delta calls this copy-on-write; here it needs no JVM. Only files that hold a replaced row are rewritten, and what is left of them
+is written together with the new rows, so that a table that changes often does not fall into ever smaller files. Of the rows that
+stay, no more than a row group is in memory at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.lake.commit import TableChange, TransactionId, commit, is_committed
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
-from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.lake.rewrite import row_groups
+from streaming_app.lake.rewrite import read_row_groups, rewrite
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.tables import Table
 
-Choice = Callable[[str, pa.Table], pa.ChunkedArray | None]
-"""Of an app's rows, by some columns: which are of interest; None where none of the app can be."""
+RowSelector = Callable[[str, pa.Table], pa.ChunkedArray | None]
+"""Takes an app and some columns of rows of it; returns which rows match, or None where none of the app can."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """A file that holds rows of interest: ``rows`` are these, ``wanted`` says of each row of the file whether it is one."""
+class MatchedFile:
+    """A file with rows that match: ``rows`` are these, ``mask`` says of each row of the file whether it is one."""
 
-    file: LiveFile
+    file: DataFile
     rows: pa.Table
-    wanted: pa.Array
+    mask: pa.Array
+
+    def narrow(self, which: pa.Array) -> MatchedFile:
+        """The file with only those of its matching rows where ``which`` is true."""
+        return replace(self, rows=self.rows.filter(which), mask=pc.replace_with_mask(self.mask, self.mask, which))
 
 
-def hold(
-    lake: Lake, table: Table, columns: tuple[str, ...], choose: Choice, near: Callable[[LiveFile], bool] = lambda _: True
-) -> list[Held]:
-    """The files with rows that ``choose`` wants; others are ruled out by their log entry, or by some columns."""
-    held = []
+def find_matching_files(
+    lake: Lake,
+    table: Table,
+    columns: tuple[str, ...],
+    select: RowSelector,
+    may_match: Callable[[DataFile], bool] = lambda _: True,
+) -> list[MatchedFile]:
+    """The files with rows that ``select`` matches by some columns; ``may_match`` rules out files by their entry in the log."""
+    found = []
     for file in live_files(lake.open(table)):
-        if not near(file):
+        if not may_match(file):
             continue
-        seen = read_columns(f"{lake.uri(table)}/{file.path}", columns, lake.storage)
-        mask = choose(file.partition["app_id"], seen)
+        mask = select(file.partition["app_id"], read_columns(f"{lake.uri(table)}/{file.path}", columns, lake.storage))
         if mask is not None and pc.any(mask).as_py():
-            wanted = mask.combine_chunks()
-            rows = [group.filter(wanted.slice(first, len(group))) for first, group in row_groups(lake, table, file)]
-            held.append(Held(file, pa.concat_tables(rows), wanted))
-    return held
+            mask = mask.combine_chunks()
+            rows = [group.filter(mask.slice(first, len(group))) for first, group in read_row_groups(lake, table, file)]
+            found.append(MatchedFile(file, pa.concat_tables(rows), mask))
+    return found
 
 
-def one_of(values: dict[str, pa.Array]) -> Choice:
+def rows_with_key_in(values: dict[str, pa.Array]) -> RowSelector:
     """Rows whose first column is one of the values of their app."""
 
-    def choose(app_id: str, seen: pa.Table) -> pa.ChunkedArray | None:
-        return pc.is_in(seen[0], values[app_id]) if app_id in values else None
+    def select(app_id: str, rows: pa.Table) -> pa.ChunkedArray | None:
+        return pc.is_in(rows[0], values[app_id]) if app_id in values else None
 
-    return choose
-
-
-def wanted_rows(table: Table, held: Iterable[Held]) -> pa.Table:
-    """The rows of interest of all files."""
-    return pa.concat_tables([table.schema.empty_table(), *(each.rows for each in held)])
+    return select
 
 
-def replace(lake: Lake, table: Table, going: Iterable[Held], new: pa.Table, transaction: TransactionId) -> None:
-    """Commit ``new`` in place of the wanted rows of some files; nothing happens if the transaction was committed."""
+def matching_rows(table: Table, files: Iterable[MatchedFile]) -> pa.Table:
+    """The matching rows of all files."""
+    return pa.concat_tables([table.schema.empty_table(), *(each.rows for each in files)])
+
+
+def exclude(files: Iterable[MatchedFile], column: str, values: dict[str, pa.Array]) -> list[MatchedFile]:
+    """The files, in which rows with some values, by app, match no longer: these stay as they are."""
+    return [_exclude(each, column, values.get(each.file.partition["app_id"])) for each in files]
+
+
+def _exclude(matched: MatchedFile, column: str, values: pa.Array | None) -> MatchedFile:
+    if values is None:
+        return matched
+    return matched.narrow(pc.invert(pc.is_in(matched.rows[column], values)).combine_chunks())
+
+
+def upsert(lake: Lake, table: Table, to_replace: Sequence[MatchedFile], new: pa.Table, transaction: TransactionId) -> None:
+    """Commit ``new`` in place of the matching rows of some files; nothing happens if the transaction is committed already."""
+    # 1. Nothing is written for what is committed already.
     target = lake.open(table)
     if is_committed(target, transaction):
         return
-    writer = PartitionWriter(table, lake.uri(table), lake.storage, f"upsert-{transaction[1]}")
-    removed = []
-    for each in going:
-        removed.append(each.file)
-        for first, rows in row_groups(lake, table, each.file):
-            writer.add(rows.filter(pc.invert(each.wanted.slice(first, len(rows)))))
-    writer.add(new)
-    if removed or len(new):
-        commit(lake, table, TableChange(writer.close(), removed, [], data_change=True), transaction, target)
+    # 2. Rewrite the files without their matching rows, together with the new rows.
+    masks = {each.file.path: each.mask for each in to_replace}
+    removed = [each.file for each in to_replace]
 
+    def keep_others(file: DataFile, first: int, rows: pa.Table) -> pa.Table:
+        return rows.filter(pc.invert(masks[file.path].slice(first, len(rows))))
 
-def exclude(held: Iterable[Held], column: str, values: dict[str, pa.Array]) -> list[Held]:
-    """The files with the rows of some values, by app, wanted no more: these stay as they are."""
-    return [_without(each, column, values.get(each.file.partition["app_id"])) for each in held]
-
-
-def _without(held: Held, column: str, values: pa.Array | None) -> Held:
-    if values is None:
-        return held
-    wanted = pc.invert(pc.is_in(held.rows[column], values)).combine_chunks()
-    return Held(held.file, held.rows.filter(wanted), pc.replace_with_mask(held.wanted, held.wanted, wanted))
+    if not removed and not len(new):
+        return
+    written = rewrite(lake, table, removed, keep_others, f"upsert-{transaction.batch_id}", new)
+    # 3. One commit, which counts as a change of the data: what readers know of the replaced rows is out of date.
+    commit(lake, table, TableChange(written, removed, [], data_change=True), transaction, target)
 
 
 def values_by_app(rows: pa.Table, column: str) -> dict[str, pa.Array]:

@@ -1,1 +1,1 @@
-"""What a run reports: progress while it works, a summary at its end, metrics for CloudWatch."""
+"""Progress of a run while it works, its summary at the end, and its metrics for CloudWatch."""

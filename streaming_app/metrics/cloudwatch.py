@@ -34,8 +34,8 @@ def print_metrics(project_id: str, summary: Summary) -> None:
 
 def _values(summary: Summary) -> dict[str, float]:
     counts = summary.counts
-    counted = {name: float(counts[name.lower()]) for name in JOB_METRICS if name.lower() in counts}
-    share = 100 * counts["quarantined"] / counts["received"] if counts["received"] else 0.0
+    counted = {name: float(getattr(counts, name.lower())) for name in JOB_METRICS if hasattr(counts, name.lower())}
+    share = 100 * counts.quarantined / counts.received if counts.received else 0.0
     spent = {"RunSeconds": sum(summary.seconds.values()), "CpuSeconds": sum(summary.cpu_seconds.values())}
     latency = {} if summary.latency_p95_seconds is None else {"LatencyP95Seconds": summary.latency_p95_seconds}
     return counted | {"QuarantinedPercent": share} | spent | latency

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+
+from streaming_app.model.run_metrics import BatchMetrics
 
 log = logging.getLogger("clickstream")
 
@@ -19,12 +21,12 @@ _MEANING = {
     "start": "starting Spark",
     "ingest": "reading raw files",
     "derive": "updating user and session",
-    "replace": "exchanging rows",
-    "replay": "trying quarantined elements again",
-    "search": "looking for rows",
+    "replace": "replacing rows",
+    "replay": "processing quarantined elements again",
+    "search": "searching rows",
     "erase": "writing files without them",
     "rebuild": "rebuilding user and session",
-    "quarantine": "bringing quarantine up to date",
+    "quarantine": "updating quarantine",
 }
 
 
@@ -45,8 +47,8 @@ class Progress(Protocol):
     def backlog(self, files: int, stored_bytes: int) -> None:
         """So much is unprocessed."""
 
-    def batch(self, metrics: dict[str, Any]) -> None:
-        """A micro-batch was committed; ``metrics`` is its row of ``run_metrics``."""
+    def batch(self, metrics: BatchMetrics) -> None:
+        """A micro-batch was committed."""
 
     def expect(self, amount: float) -> None:
         """Steps of this size in all are about to begin, in addition to earlier ones; any unit, such as bytes, throughout."""
@@ -73,7 +75,7 @@ class NoProgress:
     def backlog(self, files: int, stored_bytes: int) -> None:
         del files, stored_bytes
 
-    def batch(self, metrics: dict[str, Any]) -> None:
+    def batch(self, metrics: BatchMetrics) -> None:
         del metrics
 
     def expect(self, amount: float) -> None:
@@ -95,8 +97,8 @@ class LogProgress(NoProgress):
     def backlog(self, files: int, stored_bytes: int) -> None:
         log.info("%s unprocessed files, %.1f MB", f"{files:,}", stored_bytes / 1e6)
 
-    def batch(self, metrics: dict[str, Any]) -> None:
-        log.info("%s", describe(metrics))
+    def batch(self, metrics: BatchMetrics) -> None:
+        log.info("%s", metrics.describe())
 
     def step(self, description: str) -> None:
         log.info("%s", description)
@@ -136,10 +138,10 @@ class BarProgress:
         self._files = files
         self._bar.update(self._task, shown=f"{files:,} files, {stored_bytes / 1e6:,.1f} MB")
 
-    def batch(self, metrics: dict[str, Any]) -> None:
-        self._read += metrics["files"]
+    def batch(self, metrics: BatchMetrics) -> None:
+        self._read += metrics.files
         part = self._read / self._files if self._files else 1.0
-        shown = f"{self._read:,} of {self._files:,} files; {describe(metrics)}"
+        shown = f"{self._read:,} of {self._files:,} files; {metrics.describe()}"
         self._bar.update(self._task, completed=self._at + part, shown=shown)
 
     def expect(self, amount: float) -> None:
@@ -158,12 +160,3 @@ def progress_for(console: Console, phases: Sequence[str] = PHASES, *, log_steps:
     if console.is_terminal:
         return BarProgress(console, phases)
     return LogProgress() if log_steps else NoProgress()
-
-
-def describe(metrics: dict[str, Any]) -> str:
-    """One micro-batch in one line."""
-    return (
-        f"batch {metrics['batch_id']}: {metrics['files']:,} files, {metrics['received']:,} received, "
-        f"{metrics['written']:,} written, {metrics['duplicate']:,} duplicate, {metrics['quarantined']:,} quarantined, "
-        f"{metrics['pass_seconds'] + metrics['commit_seconds']:.1f} s"
-    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from streaming_app.config.problems import Path, Problem, problems_of
+from streaming_app.config.problems import KeyPath, Problem, problems_of
 from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.plugins.enricher import Enricher, Files
 from streaming_app.plugins.transformer import Limits, Transformer
@@ -69,7 +69,7 @@ class OptionsError(ConfigError):
         self.problems = problems
 
 
-def _placed(path: Path, message: str) -> str:
+def _placed(path: KeyPath, message: str) -> str:
     return f"{'.'.join(map(str, path))}: {message}" if path else message
 
 

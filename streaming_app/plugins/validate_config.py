@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from streaming_app.config.model import AppSection, DeriveSection, LimitsSection
-from streaming_app.config.problems import Path, Problem
+from streaming_app.config.problems import KeyPath, Problem
 from streaming_app.errors import ClickstreamError
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.enricher import Enricher
@@ -61,10 +61,10 @@ def _problems_of_plugins(document: Mapping[str, Any], *, is_whole: bool, hooks: 
     apps = document.get("apps")
     for app_id, section in apps.items() if isinstance(apps, Mapping) else ():
         if app := _read(AppSection, section):
-            place: Path = ("apps", app_id)
+            place: KeyPath = ("apps", app_id)
             yield from _problems(partial(make_transformer, app, limits), (*place, "transformer"), (*place, "options"))
     enrichers = document.get("enrichers")
-    made: dict[Path, Enricher] = {}
+    made: dict[KeyPath, Enricher] = {}
     for position, section in enumerate(enrichers if isinstance(enrichers, list) else ()):
         for name, options in (_read(dict[str, dict[str, Any]], section) or {}).items():
             place = ("enrichers", position, name)
@@ -87,11 +87,11 @@ def _read(kind: Any, section: Any) -> Any:
         return None
 
 
-def _make_into(made: dict[Path, Enricher], place: Path, name: str, options: Mapping[str, Any]) -> None:
+def _make_into(made: dict[KeyPath, Enricher], place: KeyPath, name: str, options: Mapping[str, Any]) -> None:
     made[place] = make_enricher(name, options, Storage())
 
 
-def _problems(make: Callable[[], object], place: Path, options: Path) -> Iterator[Problem]:
+def _problems(make: Callable[[], object], place: KeyPath, options: KeyPath) -> Iterator[Problem]:
     try:
         make()
     except OptionsError as error:
@@ -100,7 +100,7 @@ def _problems(make: Callable[[], object], place: Path, options: Path) -> Iterato
         yield place, str(error)
 
 
-def _order_problems(made: Mapping[Path, Enricher]) -> Iterator[Problem]:
+def _order_problems(made: Mapping[KeyPath, Enricher]) -> Iterator[Problem]:
     """Enrichers that build on columns which only an enricher further down, or none, fills."""
     filled: set[str] = set()
     for place, enricher in made.items():

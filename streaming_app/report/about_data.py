@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from streaming_app.config.emr import EmrSection
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report import quality
 from streaming_app.report.blocks import BarRow, BarTable, Block, Card, Cards, ReportSection, TableColumn, ranking
-from streaming_app.report.cost import Cost, cost, dollars_per_vcpu_hour
+from streaming_app.report.cost import Cost, compute_cost, dollars_per_vcpu_hour
+from streaming_app.report.formats import (
+    NOTHING,
+    format_count,
+    format_day,
+    format_dollars,
+    format_duration,
+    format_plural,
+    format_share,
+    format_size,
+    format_time,
+    shorten,
+)
 from streaming_app.report.period import Period
 from streaming_app.report.terms import UNKNOWN
-from streaming_app.report.words import NOTHING, count, counted, day, dollars, moment, part, shorten, size, span
 
 _RUN_DAYS, _BATCHES = 14, 5
 """Rows of the tables of run days and batches."""
@@ -24,16 +35,16 @@ _MEANING = (
 )
 
 
-def data_quality(ask: Ask, received: Period, app: str | None) -> ReportSection:
-    found = quality.balance(ask, received)
+def data_quality(query: Query, received: Period, app: str | None) -> ReportSection:
+    found = quality.query_balance(query, received)
     blocks: list[Block] = [
         Cards([_balance(found), _latest(found), _latency(found)]),
         _outcomes(found),
-        _delays(ask),
-        _quarantine(ask, received, app),
-        _days(ask, received),
-        _enrichers(ask, received),
-        _batches(ask, received),
+        _delays(query),
+        _quarantine(query, received, app),
+        _days(query, received),
+        _enrichers(query, received),
+        _batches(query, received),
     ]
     of_all = (
         " Batches read the requests of all apps together, so all but lateness and quarantine is about all of them." if app else ""
@@ -47,106 +58,116 @@ def _balance(found: dict[str, Any]) -> Card:
     if not found["batches"]:
         return Card("Balance", NOTHING, "no batch yet")
     if missing:
-        return Card("Balance", f"{count(missing)} missing", "of what was received", "does not add up", "bad")
-    return Card("Balance", "adds up", f"{count(found['received'])} received in {counted(found['batches'], 'batch', 'batches')}")
+        return Card("Balance", f"{format_count(missing)} missing", "of what was received", "does not add up", "bad")
+    return Card(
+        "Balance",
+        "adds up",
+        f"{format_count(found['received'])} received in {format_plural(found['batches'], 'batch', 'batches')}",
+    )
 
 
 def _latest(found: dict[str, Any]) -> Card:
     latest = found["latest"]
-    return Card("Latest batch", day(latest) if latest else NOTHING, f"began {latest:%H:%M} UTC" if latest else "")
+    return Card("Latest batch", format_day(latest) if latest else NOTHING, f"began {latest:%H:%M} UTC" if latest else "")
 
 
 def _latency(found: dict[str, Any]) -> Card:
-    p50, p95 = (span(None if found[name] is None else 1000 * found[name]) for name in ("p50", "p95"))
+    p50, p95 = (format_duration(None if found[name] is None else 1000 * found[name]) for name in ("p50", "p95"))
     return Card("From event to table", p95, f"95 % of the latest batch; half {p50}")
 
 
 def _outcomes(found: dict[str, Any]) -> BarTable:
     rows = [{"label": fate, "n": found[fate]} for fate in _OUTCOMES] if found["received"] else []
     columns: list[TableColumn] = [
-        ("Elements", lambda row: count(row["n"])),
-        ("Of received", lambda row: part(row["n"], found["received"])),
+        ("Elements", lambda row: format_count(row["n"])),
+        ("Of received", lambda row: format_share(row["n"], found["received"])),
     ]
     return ranking("What became of what was received", "Fate", rows, "n", columns, note=_MEANING)
 
 
-def _delays(ask: Ask) -> BarTable:
-    counts = quality.delays(ask, list(_DELAYS.values()))
+def _delays(query: Query) -> BarTable:
+    counts = quality.query_delays(query, list(_DELAYS.values()))
     total = sum(counts)
     rows = [{"label": label, "n": n} for label, n in zip(_DELAYS, counts, strict=True)] if total else []
-    columns: list[TableColumn] = [("Events", lambda row: count(row["n"])), ("Share", lambda row: part(row["n"], total))]
+    columns: list[TableColumn] = [
+        ("Events", lambda row: format_count(row["n"])),
+        ("Share", lambda row: format_share(row["n"], total)),
+    ]
     return ranking("Late events", "From event to receipt", rows, "n", columns)
 
 
-def _quarantine(ask: Ask, received: Period, app: str | None) -> BarTable:
+def _quarantine(query: Query, received: Period, app: str | None) -> BarTable:
     columns: list[TableColumn] = [
-        ("Elements", lambda row: count(row["elements"])),
-        ("Replayed", lambda row: count(row["resolved"])),
-        ("Files", lambda row: count(row["files"])),
+        ("Elements", lambda row: format_count(row["elements"])),
+        ("Replayed", lambda row: format_count(row["resolved"])),
+        ("Files", lambda row: format_count(row["files"])),
         ("Latest message", lambda row: shorten(row["message"] or "")),
     ]
-    found = quality.quarantine(ask, received, app)
+    found = quality.query_quarantine(query, received, app)
     more = {"texts": frozenset({"Latest message"}), "wide": True, "nothing": "Nothing is in quarantine."}
     return ranking("Quarantine by reason", "Reason", found, "elements", columns, **more)
 
 
-def _days(ask: Ask, received: Period) -> BarTable:
+def _days(query: Query, received: Period) -> BarTable:
     columns: list[TableColumn] = [
-        ("Batches", lambda row: count(row["batches"])),
-        ("Received", lambda row: count(row["received"])),
-        ("Quarantined", lambda row: part(row["quarantined"], row["received"])),
+        ("Batches", lambda row: format_count(row["batches"])),
+        ("Received", lambda row: format_count(row["received"])),
+        ("Quarantined", lambda row: format_share(row["quarantined"], row["received"])),
     ]
-    rows = [{**row, "label": day(row["day"])} for row in quality.days(ask, received, _RUN_DAYS)]
+    rows = [{**row, "label": format_day(row["day"])} for row in quality.query_days(query, received, _RUN_DAYS)]
     return ranking("Batches over time", "Day of the run", rows, "received", columns)
 
 
-def _batches(ask: Ask, received: Period) -> BarTable:
+def _batches(query: Query, received: Period) -> BarTable:
     names = ("Requests until", "Files", "Decoded", "Received", "Written", "Pass", "Commit")
     rows = [
         BarRow(
-            moment(row["created_time"]),
+            format_time(row["created_time"]),
             0,
             [
-                moment(row["last_ingest_time"]) if row["last_ingest_time"] else UNKNOWN,
-                count(row["files"]),
-                size(row["decoded_bytes"]),
-                count(row["received"]),
-                count(row["written"]),
-                span(1000 * row["pass_seconds"]),
-                span(1000 * row["commit_seconds"]),
+                format_time(row["last_ingest_time"]) if row["last_ingest_time"] else UNKNOWN,
+                format_count(row["files"]),
+                format_size(row["decoded_bytes"]),
+                format_count(row["received"]),
+                format_count(row["written"]),
+                format_duration(1000 * row["pass_seconds"]),
+                format_duration(1000 * row["commit_seconds"]),
             ],
         )
-        for row in quality.newest(ask, received, _BATCHES)
+        for row in quality.query_newest_batches(query, received, _BATCHES)
     ]
     return BarTable("Latest batches", "Began", names, rows, wide=True, many=True)
 
 
-def _enrichers(ask: Ask, received: Period) -> BarTable:
+def _enrichers(query: Query, received: Period) -> BarTable:
     rows = [
         BarRow(
             shorten(row["label"]),
             0,
-            [count(row["failed"]), f"{row['cpu_seconds']:,.2f}", shorten(row["error"] or "none")],
+            [format_count(row["failed"]), f"{row['cpu_seconds']:,.2f}", shorten(row["error"] or "none")],
         )
-        for row in quality.enrichers(ask, received)
+        for row in quality.query_enrichers(query, received)
     ]
     names = ("Failed values", "CPU-seconds", "First error")
     return BarTable("Enrichers", "Enricher", names, rows, texts=frozenset({"First error"}), nothing="No enricher has run.")
 
 
-def costs(ask: Ask, received: Period, emr: EmrSection) -> ReportSection:
-    found = cost(ask, received, emr)
+def costs(query: Query, received: Period, emr: EmrSection) -> ReportSection:
+    found = compute_cost(query, received, emr)
     gb, price = found.decoded_gb, emr.price
-    runs, workers = (f"{dollars(all_ / gb if gb else None)} a decoded GB" for all_ in (found.run_dollars, found.worker_dollars))
+    runs, workers = (
+        f"{format_dollars(all_ / gb if gb else None)} a decoded GB" for all_ in (found.run_dollars, found.worker_dollars)
+    )
     cards = [
-        Card("Whole runs", dollars(found.run_dollars), f"{runs}, {counted(found.runs, 'run', 'runs')}"),
-        Card("Workers alone", dollars(found.worker_dollars), workers),
+        Card("Whole runs", format_dollars(found.run_dollars), f"{runs}, {format_plural(found.runs, 'run', 'runs')}"),
+        Card("Workers alone", format_dollars(found.worker_dollars), workers),
         Card("CPU", _per_gb(found), "measured"),
-        Card("Decoded", size(found.decoded_bytes), counted(found.events, "event or change", "events and changes")),
+        Card("Decoded", format_size(found.decoded_bytes), format_plural(found.events, "event or change", "events and changes")),
     ]
     intro = (
-        f"Dollars are estimates for EMR Serverless by the prices of the configuration: {dollars(price.vcpu_hour)} a vCPU-hour, "
-        f"{dollars(price.gb_hour)} a GB-hour, so {dollars(dollars_per_vcpu_hour(emr))} for an hour of a worker's processor with "
+        f"Dollars are estimates for EMR Serverless by the prices of the configuration: "
+        f"{format_dollars(price.vcpu_hour)} a vCPU-hour, {format_dollars(price.gb_hour)} a GB-hour, "
+        f"so {format_dollars(dollars_per_vcpu_hour(emr))} for an hour of a worker's processor with "
         "its memory. Whole runs have the driver and the start, most of what a small run costs; "
         "workers alone are the CPU-seconds that reading the raw files took where the job ran, as if workers never waited."
     )

@@ -1,4 +1,4 @@
-"""What a section is made of: cards, tables whose rows are bars, charts of lines. Shapes and text; templates draw."""
+"""The blocks of a section: cards, tables with bars, line charts. They hold values and text; templates draw them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streaming_app.report.words import count, shorten
+from streaming_app.report.formats import format_count, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Cards:
 
 @dataclass(frozen=True, slots=True)
 class BarRow:
-    """``bar`` is its length, 0 to 100."""
+    """A row of a table; ``bar`` is the length of its bar, 0 to 100."""
 
     label: str
     bar: float
@@ -37,8 +37,9 @@ class BarRow:
 
 @dataclass(frozen=True, slots=True)
 class BarTable:
-    """Numbers by something; ``texts`` are the columns that hold text and not numbers. ``nothing`` is said if there are no rows.
-    Where a table is wider than a phone, its rows are folded there, or, of ``many`` columns, it scrolls.
+    """A table of numbers. ``texts``: columns that hold text. ``nothing``: shown if there are no rows.
+
+    On a phone the rows of a wide table are folded, or, with ``many`` columns, it scrolls.
     """
 
     title: str
@@ -80,7 +81,7 @@ Block = Cards | BarTable | Chart
 
 @dataclass(frozen=True, slots=True)
 class ReportSection:
-    """``details`` is a table that is folded away."""
+    """A section of the page; ``details`` is a table that is collapsed at first."""
 
     id: str
     title: str
@@ -101,11 +102,11 @@ TableColumn = tuple[str, Callable[[Mapping[str, Any]], str]]
 def ranking(
     title: str, head: str, rows: Sequence[Mapping[str, Any]], measure: str, columns: Sequence[TableColumn], **more: Any
 ) -> BarTable:
-    """A table of rows with a ``label`` and bars as long as the measure. Where rows know how many ``groups`` there are, it tells
+    """A table of rows with a ``label`` and bars as long as the measure. Where rows know how many ``groups`` there are, it says
     how many are not shown.
     """
     largest = max((row[measure] for row in rows), default=0) or 1
     shown = [BarRow(shorten(str(row["label"])), 100 * row[measure] / largest, [show(row) for _, show in columns]) for row in rows]
     hidden = rows[0].get("groups", len(rows)) - len(rows) if rows else 0
-    note = f"and {count(hidden)} more" if hidden else ""
+    note = f"and {format_count(hidden)} more" if hidden else ""
     return BarTable(title, head, [name for name, _ in columns], shown, **{"note": note, **more})

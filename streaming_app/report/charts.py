@@ -1,4 +1,4 @@
-"""Lines over time: where they go, and where their labels stand."""
+"""Line charts over time: the points of the lines, and the positions of their labels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from streaming_app.report.blocks import Chart, ChartLine
+from streaming_app.report.formats import format_count, format_step
 from streaming_app.report.period import Grain
-from streaming_app.report.words import count, step
 
 WIDTH, HEIGHT = 1000, 240
 """Of a chart in its own units; it is stretched to the room there is."""
@@ -20,13 +20,13 @@ _STEPS = (1, 2, 2.5, 5, 10)
 
 
 def line_chart(title: str, series: Mapping[str, Sequence[float]], times: Sequence[datetime], grain: Grain) -> Chart:
-    """At most two lines through the same points in time, hours, days or months."""
-    labels = [step(time, grain) for time in times]
+    """A chart of at most two lines over the same points in time: hours, days or months."""
+    labels = [format_step(time, grain) for time in times]
     top = ceiling(max(max(values) for values in series.values()))
     each = WIDTH / len(labels)
     places = [each * (number + 0.5) for number in range(len(labels))]
     texts = [
-        f"{label}: " + ", ".join(f"{count(values[number])} {name}" for name, values in series.items())
+        f"{label}: " + ", ".join(f"{format_count(values[number])} {name}" for name, values in series.items())
         for number, label in enumerate(labels)
     ]
     return Chart(
@@ -64,8 +64,8 @@ def _tick(number: float) -> str:
 
 def _describe(name: str, values: Sequence[float], labels: Sequence[str]) -> str:
     most = max(values)
-    mean = count(sum(values) / len(values))
-    return f"{name.capitalize()}: {mean} on average, at most {count(most)} ({labels[values.index(most)]})."
+    mean = format_count(sum(values) / len(values))
+    return f"{name.capitalize()}: {mean} on average, at most {format_count(most)} ({labels[values.index(most)]})."
 
 
 def _line(name: str, values: Sequence[float], places: Sequence[float], top: float) -> ChartLine:
@@ -82,5 +82,5 @@ def _ticks(times: Sequence[datetime], grain: Grain) -> Iterator[tuple[int, str, 
     for number, time in enumerate(times):
         place = time.hour if grain == "hour" else number
         if place % every == 0:
-            label = f"{time:%H:%M}" if grain == "hour" and time.hour else step(time, "day" if grain == "hour" else grain)
+            label = f"{time:%H:%M}" if grain == "hour" and time.hour else format_step(time, "day" if grain == "hour" else grain)
             yield number, label, place // every % 2 == 1

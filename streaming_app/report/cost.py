@@ -1,14 +1,14 @@
-"""What it cost: CPU-seconds as they were measured, and dollars by the prices of the configuration."""
+"""The cost of runs: measured CPU-seconds, and dollars by the prices of the configuration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from streaming_app.config.emr import EmrSection
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report.period import Period
-from streaming_app.report.quality import batches
-from streaming_app.report.terms import rows
+from streaming_app.report.quality import batches_sql
+from streaming_app.report.terms import fetch_rows
 from submitter.ratio import DEFAULT
 from submitter.sizing import plan_for
 
@@ -33,13 +33,13 @@ class Cost:
         return self.decoded_bytes / _BYTES_OF_A_GB
 
 
-def cost(ask: Ask, received: Period, emr: EmrSection) -> Cost:
-    """Of all runs that read requests of some days."""
-    runs = rows(
-        ask,
+def compute_cost(query: Query, received: Period, emr: EmrSection) -> Cost:
+    """Compute the cost of all runs that read requests of some days."""
+    runs = fetch_rows(
+        query,
         "SELECT CAST(sum(bytes) AS BIGINT) AS stored, CAST(sum(decoded_bytes) AS BIGINT) AS decoded, "
         "CAST(sum(written) AS BIGINT) AS events, sum(pass_cpu_seconds) AS cpu_seconds "
-        f"FROM {batches(received)} GROUP BY job_id",
+        f"FROM {batches_sql(received)} GROUP BY job_id",
     )
     cpu_seconds = sum(run["cpu_seconds"] for run in runs)
     return Cost(
@@ -53,7 +53,7 @@ def cost(ask: Ask, received: Period, emr: EmrSection) -> Cost:
 
 
 def dollars_per_vcpu_hour(emr: EmrSection) -> float:
-    """An hour of one processor of an executor, with its share of the memory."""
+    """The price of one vCPU of an executor with its share of the memory, for an hour."""
     return emr.price.vcpu_hour + emr.executor.memory_gb / emr.executor.vcpu * emr.price.gb_hour
 
 

@@ -1,26 +1,41 @@
-"""The report of a pipeline's tables: what to ask of which files, put together."""
+"""Making the report of a pipeline's tables: which files are queried, and how the sections are put together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
+from pathlib import Path
 
 from streaming_app.config.model import Config
 from streaming_app.environment import open_lake
-from streaming_app.errors import QueryError
+from streaming_app.errors import ConfigError, QueryError
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.query import Ask, Snapshot, asking, snapshot
+from streaming_app.lake.query import Query, Snapshot, query_session, snapshot
 from streaming_app.model.tables import EVENT, ITEM, QUARANTINE, RUN_METRICS, SESSION, USER
 from streaming_app.report import about_data, about_people
 from streaming_app.report.blocks import ReportSection
-from streaming_app.report.key_figures import Figures, cards
+from streaming_app.report.formats import format_count, format_period, format_share
+from streaming_app.report.key_figures import Figures, make_cards
 from streaming_app.report.page import ReportPage, render
 from streaming_app.report.period import Period, ReportPeriod, choose_period, day_of
-from streaming_app.report.traffic import figures
-from streaming_app.report.words import count, days, part
+from streaming_app.report.traffic import query_figures
 
 _TABLES = (EVENT, ITEM, USER, SESSION, QUARANTINE, RUN_METRICS)
+
+
+def write_report(config: Config, out: Path, app: str | None = None, first: date | None = None, last: date | None = None) -> None:
+    """Write the report of now to a file.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    page = make_report(config, app, first, last, datetime.now(UTC))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written: {error.strerror}", "choose another file with --out") from None
 
 
 def make_report(config: Config, app: str | None, first: date | None, last: date | None, now: datetime) -> str:
@@ -37,17 +52,17 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
         _check_app(app, known | set(config.apps))
     found = choose_period({day for file in _of_app(files, app)["event"] if (day := day_of(file.partition))}, first, last)
     chosen = _within(_of_app(files, app), found.period)
-    with asking(lake, chosen) as ask:
-        now_figures = figures(ask)
-        sections = _sections(ask, config, found, app, now_figures)
+    with query_session(lake, chosen) as query:
+        now_figures = query_figures(query)
+        sections = _sections(query, config, found, app, now_figures)
     return render(
         ReportPage(
             project=config.project_id,
-            period=days(found.period) if found.period else "",
+            period=format_period(found.period) if found.period else "",
             note=found.note,
             apps=sorted({file.partition["app_id"] for file in chosen["event"]}) or sorted([app] if app else config.apps),
-            compared=days(found.previous) if found.previous else "",
-            cards=cards(now_figures, _before(lake, _of_app(files, app), found.previous)),
+            compared=format_period(found.previous) if found.previous else "",
+            cards=make_cards(now_figures, _before(lake, _of_app(files, app), found.previous)),
             asides=list(_asides(now_figures)),
             sections=sections,
         ),
@@ -55,33 +70,33 @@ def make_report(config: Config, app: str | None, first: date | None, last: date 
     )
 
 
-def _sections(ask: Ask, config: Config, found: ReportPeriod, app: str | None, now: Figures) -> list[ReportSection]:
+def _sections(query: Query, config: Config, found: ReportPeriod, app: str | None, now: Figures) -> list[ReportSection]:
     return [
-        about_people.over_time(ask, found.period),
-        about_people.channels(ask),
-        about_people.landing_pages(ask),
-        about_people.devices(ask, now["users"]),
-        about_people.countries(ask),
-        about_people.funnel(ask),
-        about_people.sessions(ask),
-        about_data.data_quality(ask, found.received, app),
-        about_data.costs(ask, found.received, config.emr),
+        about_people.over_time(query, found.period),
+        about_people.channels(query),
+        about_people.landing_pages(query),
+        about_people.devices(query, now["users"]),
+        about_people.countries(query),
+        about_people.funnel(query),
+        about_people.sessions(query),
+        about_data.data_quality(query, found.received, app),
+        about_data.costs(query, found.received, config.emr),
     ]
 
 
 def _before(lake: Lake, files: Snapshot, previous: Period | None) -> Figures | None:
     if previous is None:
         return None
-    with asking(lake, _within(files, previous)) as ask:
-        return figures(ask)
+    with query_session(lake, _within(files, previous)) as query:
+        return query_figures(query)
 
 
 def _asides(now: Figures) -> Iterator[str]:
     if now["all_events"] and not now["judged_events"]:
-        yield "Bots count like people: nothing tells which events are theirs, as the user_agent enricher would."
+        yield "Bots count like people: nothing marks their events, as the user_agent enricher would."
     elif now["all_events"]:
         bots = now["all_events"] - now["events"]
-        of_all = f"{count(bots)} of {count(now['all_events'])} events ({part(bots, now['all_events'])})"
+        of_all = f"{format_count(bots)} of {format_count(now['all_events'])} events ({format_share(bots, now['all_events'])})"
         yield f"Bots sent {of_all}. They are left out, except among orders, which servers report as well, and in data quality."
 
 
@@ -103,7 +118,7 @@ def _of_app(files: Snapshot, app: str | None) -> Snapshot:
 
 
 def _within(files: Snapshot, period: Period | None) -> Snapshot:
-    """Files of a period; without one none that belong to days."""
+    """Files of a period; without a period, only those that belong to no day."""
     return {
         name: [file for file in of_table if (period.has(file.partition) if period else day_of(file.partition) is None)]
         for name, of_table in files.items()

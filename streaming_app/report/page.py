@@ -1,4 +1,4 @@
-"""The page itself: sections in a template that escapes every value, as much of it came from anyone who could send an event."""
+"""Rendering the page. Its template escapes every value, since anyone who can send an event can choose values."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from streaming_app import __version__
-from streaming_app.report import charts, words
+from streaming_app.report import charts, formats
 from streaming_app.report.blocks import Cards, ReportSection
 
 
 @dataclass(frozen=True, slots=True)
 class ReportPage:
-    """``asides`` are sentences below the key figures."""
+    """The content of the page; ``asides`` are sentences below the key figures."""
 
     project: str
     period: str
@@ -29,7 +29,7 @@ class ReportPage:
 
 
 def render(page: ReportPage, written: datetime) -> str:
-    """The page as HTML, complete in itself."""
+    """Render the page as self-contained HTML."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -38,5 +38,5 @@ def render(page: ReportPage, written: datetime) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template("page.html.j2")
-    shown = {"page": page, "written": words.moment(written), "version": __version__, "shorten": words.shorten}
+    shown = {"page": page, "written": formats.format_time(written), "version": __version__, "shorten": formats.shorten}
     return template.render(**shown, width=charts.WIDTH, height=charts.HEIGHT)

@@ -1,4 +1,4 @@
-"""Which days a report is about, and which files of the tables hold them: a period is a choice of partitions."""
+"""The days that a report covers, and the files of the tables that hold them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from streaming_app.errors import QueryError
 
-MOST_DAYS = 90
+MAX_DAYS = 90
 """A report for which no days are given goes back this far from the latest event: a quarter of a year."""
 HOURLY_DAYS, DAILY_DAYS = 3, 400
 """Up to so many days a chart has a point an hour, up to so many a point a day; more days have one a month."""
@@ -29,7 +29,7 @@ class Period:
         return (self.last - self.first).days + 1
 
     def before(self) -> Period:
-        """As many days, just before."""
+        """The period of the same length just before."""
         return Period(self.first - timedelta(days=self.days), self.first - timedelta(days=1))
 
     @property
@@ -37,7 +37,7 @@ class Period:
         return "hour" if self.days <= HOURLY_DAYS else "day" if self.days <= DAILY_DAYS else "month"
 
     def steps(self) -> list[datetime]:
-        """The beginning of every hour, day or month."""
+        """The beginnings of its hours, days or months."""
         at, end = datetime.combine(self.first, datetime.min.time(), UTC), self.last
         found = [at.replace(day=1) if self.grain == "month" else at]
         while (following := _after(found[-1], self.grain)).date() <= end:
@@ -45,7 +45,7 @@ class Period:
         return found
 
     def has(self, partition: Mapping[str, str]) -> bool:
-        """Whether a file lies in the period; one of a table that is not partitioned by days does."""
+        """Whether a file belongs to the period; a file of a table that is not partitioned by days always does."""
         day = day_of(partition)
         return day is None or self.first <= day <= self.last
 
@@ -75,9 +75,9 @@ def choose_period(days: Collection[date], first: date | None, last: date | None)
         return ReportPeriod(None, None, asked, "no events yet")
     known = Period(min(days), max(days))
     note = "as asked" if first or last else "all days that have events"
-    if not (first or last) and known.days > MOST_DAYS:
-        asked = Period(known.last - timedelta(days=MOST_DAYS - 1), date.max)
-        note = f"the last {MOST_DAYS} days that have events"
+    if not (first or last) and known.days > MAX_DAYS:
+        asked = Period(known.last - timedelta(days=MAX_DAYS - 1), date.max)
+        note = f"the last {MAX_DAYS} days that have events"
     period = Period(max(asked.first, known.first), min(asked.last, known.last))
     if period.days < 1:
         return ReportPeriod(None, None, asked, f"no events then: there are some from {known.first} to {known.last}")

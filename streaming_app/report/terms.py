@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.model.arrow import to_rows
 
 Rows = list[dict[str, Any]]
@@ -22,23 +22,23 @@ USERS = "count(DISTINCT CASE WHEN user_pseudo_id IS NOT NULL THEN hash(app_id, u
 UNKNOWN = "(unknown)"
 
 
-def literal(text: str) -> str:
-    """A text as SQL."""
+def sql_literal(text: str) -> str:
+    """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def among(names: tuple[str, ...]) -> str:
-    """A list of texts as SQL, for IN."""
-    return f"({', '.join(map(literal, names))})"
+def sql_list(names: tuple[str, ...]) -> str:
+    """Texts as an SQL list, for IN."""
+    return f"({', '.join(map(sql_literal, names))})"
 
 
-def rows(ask: Ask, sql: str) -> Rows:
-    """What a question finds; few rows, as SQL has aggregated them."""
-    return to_rows(ask(sql))
+def fetch_rows(query: Query, sql: str) -> Rows:
+    """Run a query; returns few rows, as SQL has aggregated them."""
+    return to_rows(query(sql))
 
 
-def ranked(sql: str, measure: str, limit: int) -> str:
-    """The largest of some groups (columns ``label``, …), with the ``total`` of all groups and how many ``groups`` there are."""
+def rank_sql(sql: str, measure: str, limit: int) -> str:
+    """SQL for the largest of some groups (columns ``label``, …), with the ``total`` of all and the number of ``groups``."""
     return (
         f"SELECT *, CAST(sum({measure}) OVER () AS BIGINT) AS total, count(*) OVER () AS groups FROM ({sql}) "
         f"ORDER BY {measure} DESC, label LIMIT {limit}"

@@ -1,20 +1,20 @@
-"""How much there was: the key figures of a period, and its course."""
+"""Queries about traffic: the key figures of a period, and their course over time."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from streaming_app.lake.query import Ask
+from streaming_app.lake.query import Query
 from streaming_app.report.period import Period
-from streaming_app.report.terms import OF_PEOPLE, ORDERS, SESSION_OF_PEOPLE, USERS, VIEWS, Rows, among, ranked, rows
+from streaming_app.report.terms import OF_PEOPLE, ORDERS, SESSION_OF_PEOPLE, USERS, VIEWS, Rows, fetch_rows, rank_sql, sql_list
 
 _EVENTS = f"""
 SELECT
   count(*) AS all_events,
   count(is_bot) AS judged_events,
   count(*) FILTER ({OF_PEOPLE}) AS events,
-  count(*) FILTER ({OF_PEOPLE} AND event_name IN {among(VIEWS)}) AS views,
+  count(*) FILTER ({OF_PEOPLE} AND event_name IN {sql_list(VIEWS)}) AS views,
   {USERS} FILTER ({OF_PEOPLE}) AS users
 FROM event
 """
@@ -33,12 +33,12 @@ WITH orders AS (
     app_id, event_id, event_value_currency AS currency,
     coalesce(event_value, TRY_CAST(TRY(json_extract_string(custom_parameters_json_str, '$.total')) AS DOUBLE)) AS worth
   FROM event
-  WHERE event_name IN {among(ORDERS)}
+  WHERE event_name IN {sql_list(ORDERS)}
 ),
 bought AS (
   SELECT app_id, event_id, any_value(currency) AS currency, sum(price * coalesce(quantity, 1)) AS worth
   FROM item
-  WHERE event_name IN {among(ORDERS)}
+  WHERE event_name IN {sql_list(ORDERS)}
   GROUP BY 1, 2
 )
 SELECT
@@ -52,28 +52,29 @@ ORDER BY revenue DESC, currency
 """
 
 
-def figures(ask: Ask) -> dict[str, Any]:
+def query_figures(query: Query) -> dict[str, Any]:
     """``all_events``, and ``judged_events`` of which it is known whether a bot sent them; of people ``events``, ``views``,
     ``users``, ``sessions``, ``bounce_rate`` (0 to 1, None without sessions), ``engaged_msec`` (median); of anyone ``orders``,
     and ``revenue`` by currency (None where no order names one), largest first.
     """
-    [of_events], [of_sessions] = rows(ask, _EVENTS), rows(ask, _SESSIONS)
-    sold = rows(ask, _REVENUE)
+    [of_events], [of_sessions] = fetch_rows(query, _EVENTS), fetch_rows(query, _SESSIONS)
+    sold = fetch_rows(query, _REVENUE)
     revenue = {each["currency"]: each["revenue"] for each in sold}
     return of_events | of_sessions | {"orders": sum(each["orders"] for each in sold), "revenue": revenue}
 
 
-def course(ask: Ask, period: Period) -> Rows:
+def query_course(query: Query, period: Period) -> Rows:
     """For each hour, day or month from the first to the last that has any: ``at``, ``users``, ``sessions`` (that began then),
     ``events``, ``views``.
     """
     began = f"date_trunc('{period.grain}', event_timestamp)"
-    of_events = rows(
-        ask,
-        f"SELECT {began} AS at, {USERS} AS users, count(*) AS events, count(*) FILTER (event_name IN {among(VIEWS)}) AS views "
+    of_events = fetch_rows(
+        query,
+        f"SELECT {began} AS at, {USERS} AS users, count(*) AS events, count(*) FILTER (event_name IN {sql_list(VIEWS)}) AS views "
         f"FROM event WHERE {OF_PEOPLE} GROUP BY 1",
     )
-    of_sessions = rows(ask, f"SELECT {began} AS at, count(*) AS sessions FROM session WHERE {SESSION_OF_PEOPLE} GROUP BY 1")
+    sessions_sql = f"SELECT {began} AS at, count(*) AS sessions FROM session WHERE {SESSION_OF_PEOPLE} GROUP BY 1"
+    of_sessions = fetch_rows(query, sessions_sql)
     found: dict[datetime, dict[str, Any]] = {
         at: {"at": at, "users": 0, "sessions": 0, "events": 0, "views": 0} for at in period.steps()
     }
@@ -83,7 +84,7 @@ def course(ask: Ask, period: Period) -> Rows:
     return [row for at, row in found.items() if busy and busy[0] <= at <= busy[-1]]
 
 
-def events_by_name(ask: Ask, limit: int) -> Rows:
+def query_events_by_name(query: Query, limit: int) -> Rows:
     """``label``, ``events`` and ``users`` of people's most frequent events."""
     sql = f"SELECT event_name AS label, count(*) AS events, {USERS} AS users FROM event WHERE {OF_PEOPLE} GROUP BY 1"
-    return rows(ask, ranked(sql, "events", limit))
+    return fetch_rows(query, rank_sql(sql, "events", limit))

@@ -1,22 +1,33 @@
-"""Who came, from where, with what, and what they did on a visit. Rows have a ``label``; rates are 0 to 1, times ms."""
+"""Queries about visitors: sources, devices, sessions. Rows have a ``label``; rates are 0 to 1, times ms."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streaming_app.lake.query import Ask
-from streaming_app.report.terms import OF_PEOPLE, SESSION_OF_PEOPLE, UNKNOWN, USERS, VIEWS, Rows, among, literal, ranked, rows
+from streaming_app.lake.query import Query
+from streaming_app.report.terms import (
+    OF_PEOPLE,
+    SESSION_OF_PEOPLE,
+    UNKNOWN,
+    USERS,
+    VIEWS,
+    Rows,
+    fetch_rows,
+    rank_sql,
+    sql_list,
+    sql_literal,
+)
 
 _MEASURES = (
     f"count(*) AS sessions, {USERS} AS users, avg(CAST(is_bounce AS INT)) AS bounce_rate, "
     "avg(page_view_count) AS views, avg(engagement_time_msec) AS engaged_msec"
 )
 CHANNEL = "session_channel_group"
-SOURCE = f"session_source || ' / ' || coalesce(session_medium, {literal('(none)')})"
+SOURCE = f"session_source || ' / ' || coalesce(session_medium, {sql_literal('(none)')})"
 COUNTRY = "geo_country"
 LANDING_PAGE = "regexp_replace(split_part(entry_page_url, '?', 1), '^https?://', '')"
 
-# Some clients tell on every page which site led to the visit (latest referrer), others only which page came before.
+# Some clients say on every page which site led to the visit (latest referrer), others only which page came before.
 _REFERRERS = f"""
 WITH seen AS (
   SELECT
@@ -29,7 +40,7 @@ WITH seen AS (
       lower(regexp_extract(page_view_page_referrer, '^https?://([^/?#]+)', 1))
     ) AS host
   FROM event
-  WHERE event_name IN {among(VIEWS)} AND {OF_PEOPLE}
+  WHERE event_name IN {sql_list(VIEWS)} AND {OF_PEOPLE}
 )
 SELECT host AS label, count(DISTINCT hash(app_id, user_pseudo_id, visit)) AS visits, {USERS} AS users
 FROM seen
@@ -52,42 +63,42 @@ ORDER BY 1
 """
 
 
-def sessions_by(ask: Ask, what: str, limit: int, *, only_known: bool = False) -> Rows:
+def query_sessions_by(query: Query, what: str, limit: int, *, only_known: bool = False) -> Rows:
     """``sessions``, ``users``, ``bounce_rate``, ``views`` and ``engaged_msec`` (means) by an expression over ``session``."""
     known = f"AND {what} IS NOT NULL" if only_known else ""
     sql = f"SELECT coalesce({what}, '{UNKNOWN}') AS label, {_MEASURES} FROM session WHERE {SESSION_OF_PEOPLE} {known} GROUP BY 1"
-    return rows(ask, ranked(sql, "sessions", limit))
+    return fetch_rows(query, rank_sql(sql, "sessions", limit))
 
 
-def first_channels(ask: Ask, limit: int) -> Rows:
+def query_first_channels(query: Query, limit: int) -> Rows:
     """``users`` who had a session, by the channel that brought them first, whenever that was."""
-    return rows(ask, ranked(_FIRST_CHANNELS, "users", limit))
+    return fetch_rows(query, rank_sql(_FIRST_CHANNELS, "users", limit))
 
 
-def referrers(ask: Ask, limit: int) -> Rows:
+def query_referrers(query: Query, limit: int) -> Rows:
     """Other sites, with ``visits`` and ``users``."""
-    return rows(ask, ranked(_REFERRERS, "visits", limit))
+    return fetch_rows(query, rank_sql(_REFERRERS, "visits", limit))
 
 
-def devices(ask: Ask, limit: int) -> dict[str, Rows]:
+def query_devices(query: Query, limit: int) -> dict[str, Rows]:
     """``users`` by device category, operating system and browser; who used two counts with both."""
     kinds = {"category": "device_ua_device_category", "os": "device_ua_os", "browser": "device_ua_browser"}
     used = f"SELECT DISTINCT app_id, user_pseudo_id, {', '.join(kinds.values())} FROM event WHERE {OF_PEOPLE}"
     found = {}
     for name, column in kinds.items():
         sql = f"SELECT coalesce({column}, '{UNKNOWN}') AS label, {USERS} AS users FROM ({used}) GROUP BY 1"
-        found[name] = rows(ask, ranked(sql, "users", limit))
+        found[name] = fetch_rows(query, rank_sql(sql, "users", limit))
     return found
 
 
-def histogram(ask: Ask, measure: str, least: Sequence[float]) -> list[int]:
+def query_histogram(query: Query, measure: str, least: Sequence[float]) -> list[int]:
     """How many sessions have a measure of at least each bound and less than the next; bounds ascend from 0."""
     bucket = " + ".join(f"CAST({measure} >= {bound} AS INT)" for bound in least)
     sql = f"SELECT {bucket} AS bucket, count(*) AS sessions FROM session WHERE {SESSION_OF_PEOPLE} GROUP BY 1"
-    counts = {row["bucket"]: row["sessions"] for row in rows(ask, sql)}
+    counts = {row["bucket"]: row["sessions"] for row in fetch_rows(query, sql)}
     return [counts.get(number, 0) for number, _ in enumerate(least, 1)]
 
 
-def new_and_returning(ask: Ask) -> Rows:
+def query_new_and_returning(query: Query) -> Rows:
     """Sessions on the day of a user's first visit, and all others."""
-    return rows(ask, _NEW_AND_RETURNING)
+    return fetch_rows(query, _NEW_AND_RETURNING)

@@ -10,8 +10,7 @@ from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.config.model import SourceSection
-from streaming_app.spark.micro_batch_plan import leaves_of, scala_list
-from streaming_app.spark.streams import MicroBatch
+from streaming_app.spark.streams import MicroBatch, leaves_of, scala_list
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.uris import absolute, from_hadoop_path
 

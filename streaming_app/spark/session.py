@@ -25,7 +25,7 @@ SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
-    # The interface server costs a second of start and nobody looks at a batch of a minute; EMR keeps the event log.
+    # The interface server costs a second of start and shows little of a batch of a minute; EMR keeps the event log.
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # Delta reads its log with this many tasks (50 by default): tables of this job have few files per version.

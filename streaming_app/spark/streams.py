@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_app.errors import ClickstreamError, SinkError
-from streaming_app.spark.memory import release_memory
+from streaming_app.spark.tasks import release_memory
 from streaming_app.storage.uris import absolute
 
 
@@ -73,3 +74,20 @@ def error_line(message: str) -> str:
 
 def _running_query_id(spark: SparkSession) -> str:
     return spark.sparkContext.getLocalProperty("sql.streaming.queryId") or ""
+
+
+def leaves_of(spark: SparkSession, stream_id: str) -> Iterator[Any]:
+    """The leaves of a running query's plan, which name the files of its micro-batch. Spark has no public API for that.
+
+    Raises:
+        Py4JError, AttributeError, LookupError: it is not a plan of open source Spark.
+    """
+    query: Any = spark.streams._jsqm.get(stream_id)
+    return scala_list(query.streamingQuery().lastExecution().logical().collectLeaves())
+
+
+def scala_list(values: Any) -> Iterator[Any]:
+    """The elements of one of Scala's collections."""
+    iterator = values.iterator()
+    while iterator.hasNext():
+        yield iterator.next()

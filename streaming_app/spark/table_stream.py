@@ -12,8 +12,7 @@ from pyspark.sql import functions as F
 
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import TABLES, Table
-from streaming_app.spark.micro_batch_plan import leaves_of, scala_list
-from streaming_app.spark.streams import MicroBatch
+from streaming_app.spark.streams import MicroBatch, leaves_of, scala_list
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.uris import absolute, from_spark_url
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import sys
 from collections import Counter
@@ -12,8 +13,6 @@ from zipimport import zipimporter
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
-
-from streaming_app.spark.memory import release_memory
 
 TASK_BYTES = 64 << 20
 """Stored bytes that one task should read: half a minute of work for a core."""
@@ -67,6 +66,16 @@ def _is_full(last: SizedFile, taken: int, file: SizedFile, folder: int, fair: fl
     if last.folder != file.folder:
         return taken + folder / 2 >= fair  # nearer to its part without the folder than with all of it
     return taken >= fair / 2 and taken + file.size > (1 + _SLACK) * fair
+
+
+def release_memory() -> None:
+    """Return to the system what Arrow and the C library keep in reserve.
+
+    They keep as much as the largest piece of work took: half of a worker, and of the driver, which others could use.
+    """
+    pa.default_memory_pool().release_unused()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's; others have nothing like it
+        trim(0)
 
 
 def forget_zips() -> None:

@@ -1,4 +1,4 @@
-"""Local folders and S3 behind one door."""
+"""Local folders and S3 behind one interface."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from streaming_app.storage.local_objects import LocalObjects
-from streaming_app.storage.objects import Found, Objects
+from streaming_app.storage.objects import ObjectInfo, Objects
 from streaming_app.storage.uris import is_s3
 
 
 @dataclass(frozen=True)
 class AnyObjects:
-    """Local folders and S3, told apart by the URI; ``endpoint`` and ``region`` are S3's, the environment's where None."""
+    """Local folders and S3, by the URI; ``endpoint`` and ``region`` are S3's, the environment's where None."""
 
     endpoint: str | None = None
     region: str | None = None
 
-    def children(self, folder: str) -> Iterator[Found]:
-        return self._at(folder).children(folder)
+    def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
+        return self._at(folder).list_directory(folder)
 
-    def files(self, folder: str) -> Iterator[Found]:
+    def files(self, folder: str) -> Iterator[ObjectInfo]:
         return self._at(folder).files(folder)
 
     def lines(self, uri: str) -> Iterator[str]:

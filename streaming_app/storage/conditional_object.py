@@ -1,4 +1,4 @@
-"""A small text that several processes may change, none of them unseen by another: compare and swap, locally and on S3."""
+"""A small text that several processes change by compare-and-swap: a file, or an object on S3."""
 
 from __future__ import annotations
 
@@ -17,45 +17,46 @@ from streaming_app.storage.files import Storage
 from streaming_app.storage.s3_objects import PATIENT
 from streaming_app.storage.uris import absolute, bucket_and_key, is_s3
 
-Version = str
-"""Tells one text from the next; equal texts have equal ones."""
+ObjectVersion = str
+"""Identifies a text; equal texts have equal versions."""
 
 
-class Slot(Protocol):
-    """Where the text is kept."""
+class ConditionalObject(Protocol):
+    """A text that is only replaced if nothing else has replaced it meanwhile."""
 
-    def read(self) -> tuple[str, Version] | None:
+    def read(self) -> tuple[str, ObjectVersion] | None:
         """The text and its version; None where there is none yet."""
 
-    def swap(self, text: str, expected: Version | None) -> Version | None:
+    def compare_and_swap(self, text: str, expected: ObjectVersion | None) -> ObjectVersion | None:
         """Write the text if the version is still the expected one (None: if there is none yet).
 
-        Returns the new version, or None where somebody else was faster.
+        Returns the new version, or None where another process was faster.
         """
 
 
-def slot_at(uri: str, storage: Storage) -> Slot:
-    """The slot at a path or an s3:// URI."""
+def conditional_object_at(uri: str, storage: Storage) -> ConditionalObject:
+    """The conditional object at a path or an s3:// URI."""
     if not is_s3(uri):
-        return LocalSlot(Path(absolute(uri)))
+        return LocalConditionalObject(Path(absolute(uri)))
     bucket, key = bucket_and_key(uri)
-    return S3Slot(boto3.client("s3", endpoint_url=storage.endpoint, region_name=storage.region, config=PATIENT), bucket, key)
+    client = boto3.client("s3", endpoint_url=storage.endpoint, region_name=storage.region, config=PATIENT)
+    return S3ConditionalObject(client, bucket, key)
 
 
 @dataclass(frozen=True)
-class LocalSlot:
+class LocalConditionalObject:
     """A file; a lock of the operating system keeps two processes from swapping at once."""
 
     path: Path
 
-    def read(self) -> tuple[str, Version] | None:
+    def read(self) -> tuple[str, ObjectVersion] | None:
         try:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
         return text, _version(text)
 
-    def swap(self, text: str, expected: Version | None) -> Version | None:
+    def compare_and_swap(self, text: str, expected: ObjectVersion | None) -> ObjectVersion | None:
         with self._locked():
             found = self.read()
             if (found[1] if found else None) != expected:
@@ -73,26 +74,26 @@ class LocalSlot:
             yield
 
 
-def _version(text: str) -> Version:
+def _version(text: str) -> ObjectVersion:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
-class S3Slot:
+class S3ConditionalObject:
     """An object; S3 itself refuses a write on another version than the expected one."""
 
     client: Any
     bucket: str
     key: str
 
-    def read(self) -> tuple[str, Version] | None:
+    def read(self) -> tuple[str, ObjectVersion] | None:
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=self.key)
         except self.client.exceptions.NoSuchKey:
             return None
         return answer["Body"].read().decode(), answer["ETag"]
 
-    def swap(self, text: str, expected: Version | None) -> Version | None:
+    def compare_and_swap(self, text: str, expected: ObjectVersion | None) -> ObjectVersion | None:
         condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
         try:
             answer = self.client.put_object(Bucket=self.bucket, Key=self.key, Body=text.encode(), **condition)

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from streaming_app.storage.objects import Found
+from streaming_app.storage.objects import ObjectInfo
 
 
 class LocalObjects:
     """See :class:`streaming_app.storage.objects.Objects`."""
 
-    def children(self, folder: str) -> Iterator[Found]:
+    def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
         if not Path(folder).is_dir():
             return
         with os.scandir(folder) as entries:
@@ -20,7 +20,7 @@ class LocalObjects:
                 if found := _found(entry):
                     yield found
 
-    def files(self, folder: str) -> Iterator[Found]:
+    def files(self, folder: str) -> Iterator[ObjectInfo]:
         """See there. A link to a folder outside of this one is not followed: it would name what others keep on this machine."""
         return _files(folder, frozenset())
 
@@ -41,42 +41,42 @@ def leads_out(path: str, folder: str) -> bool:
     return os.path.commonpath((real, root)) != root
 
 
-def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[Found]:
+def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[ObjectInfo]:
     """``above`` are the folders that it lies in, by device and inode: a link to one of them would never come to an end.
 
     A list in place of recursion: folders may be nested more deeply than Python's calls.
     """
-    waiting = [(Found(folder, is_folder=True), above)]
+    waiting = [(ObjectInfo(folder, is_folder=True), above)]
     while waiting:
         found, above = waiting.pop()
         if not found.is_folder:
             yield found
             continue
         if found.uri != folder and leads_out(found.uri, folder):
-            yield Found(found.uri, is_folder=True, problem=LEADS_OUT)
+            yield ObjectInfo(found.uri, is_folder=True, problem=LEADS_OUT)
             continue
         try:
             status = Path(found.uri).stat()
             own = status.st_dev, status.st_ino
-            children = [] if own in above else list(LocalObjects().children(found.uri))
+            children = [] if own in above else list(LocalObjects().list_directory(found.uri))
         except FileNotFoundError:
             continue  # deleted meanwhile
         except OSError as error:
-            yield Found(found.uri, is_folder=True, problem=f"cannot be listed: {error.strerror}")
+            yield ObjectInfo(found.uri, is_folder=True, problem=f"cannot be listed: {error.strerror}")
             continue
         if own in above:
-            yield Found(found.uri, is_folder=True, problem="is a link to a folder that it lies in")
+            yield ObjectInfo(found.uri, is_folder=True, problem="is a link to a folder that it lies in")
         waiting += ((child, above | {own}) for child in reversed(children))
 
 
-def _found(entry: os.DirEntry[str]) -> Found | None:
+def _found(entry: os.DirEntry[str]) -> ObjectInfo | None:
     """What an entry of a folder is; None where it was deleted meanwhile."""
     try:
         if entry.is_dir():
-            return Found(entry.path, is_folder=True)
+            return ObjectInfo(entry.path, is_folder=True)
         status = entry.stat()
     except OSError as error:
         if not entry.is_symlink():
             return None
-        return Found(entry.path, problem=f"is a link that leads to no file: {error.strerror}")
-    return Found(entry.path, status.st_size, status.st_mtime)
+        return ObjectInfo(entry.path, problem=f"is a link that leads to no file: {error.strerror}")
+    return ObjectInfo(entry.path, status.st_size, status.st_mtime)

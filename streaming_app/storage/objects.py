@@ -1,4 +1,4 @@
-"""Looking at files and objects: the few calls that the backlog needs, for local folders and for S3 alike."""
+"""Listing and reading files and objects: the interface that local folders and S3 share. Needs no Arrow."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file, or a folder (size 0). ``modified`` is in epoch seconds, for people and metrics: no decision depends on it.
+class ObjectInfo:
+    """A file or object, or a folder (size 0); ``size`` in bytes.
+
+    ``modified`` is in epoch seconds, for people and metrics: no decision depends on it.
 
     ``problem`` says why a local file cannot be looked at, or a local folder not be listed.
     """
@@ -28,10 +30,10 @@ class Found:
 class Objects(Protocol):
     """Where files are looked up. Folders are URIs without a slash at the end; what is not there is empty, not an error."""
 
-    def children(self, folder: str) -> Iterator[Found]:
+    def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
         """Files and folders directly in a folder."""
 
-    def files(self, folder: str) -> Iterator[Found]:
+    def files(self, folder: str) -> Iterator[ObjectInfo]:
         """All files below a folder, a page at a time."""
 
     def lines(self, uri: str) -> Iterator[str]:

@@ -11,13 +11,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from streaming_app.errors import SourceError
-from streaming_app.storage.objects import Found
+from streaming_app.storage.objects import ObjectInfo
 from streaming_app.storage.uris import bucket_and_key
 
 PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 10})
 """Throttled calls (503 SlowDown) are repeated by botocore, slower each time."""
 
-MOST_READS = 5
+MAX_READS = 5
 """So often is the reading of one object taken up."""
 
 _CHUNK = 1 << 16
@@ -33,14 +33,14 @@ class S3Objects:
     def connect(cls, endpoint: str | None = None, region: str | None = None) -> S3Objects:
         return cls(boto3.client("s3", endpoint_url=endpoint, region_name=region, config=PATIENT))
 
-    def children(self, folder: str) -> Iterator[Found]:
+    def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
         bucket, prefix = _bucket_and_prefix(folder)
         for page in self._pages(folder, Bucket=bucket, Prefix=prefix, Delimiter="/"):
             for each in page.get("CommonPrefixes", ()):
-                yield Found(f"s3://{bucket}/{each['Prefix'].removesuffix('/')}", is_folder=True)
+                yield ObjectInfo(f"s3://{bucket}/{each['Prefix'].removesuffix('/')}", is_folder=True)
             yield from _files(bucket, page)
 
-    def files(self, folder: str) -> Iterator[Found]:
+    def files(self, folder: str) -> Iterator[ObjectInfo]:
         bucket, prefix = _bucket_and_prefix(folder)
         for page in self._pages(folder, Bucket=bucket, Prefix=prefix):
             yield from _files(bucket, page)
@@ -71,8 +71,8 @@ class S3Objects:
         try:
             self.client.get_object(Bucket=bucket, Key=key)["Body"].close()
         except ClientError as error:
-            told = error.response.get("Error", {})
-            return str(told.get("Code", "")), str(told.get("Message", ""))
+            reason = error.response.get("Error", {})
+            return str(reason.get("Code", "")), str(reason.get("Message", ""))
         except BotoCoreError:
             return None
         return None
@@ -81,7 +81,7 @@ class S3Objects:
         """An object's content. botocore repeats a call, not the reading of its body: that goes on where it broke off."""
         begin = 0
         same_object: dict[str, str] = {}
-        for attempt in range(1, MOST_READS + 1):
+        for attempt in range(1, MAX_READS + 1):
             answer = self._get(uri, Range=f"bytes={begin}-", **same_object) if begin else self._get(uri)
             same_object = {"IfMatch": answer["ETag"]}
             try:
@@ -89,7 +89,7 @@ class S3Objects:
                     begin += len(chunk)
                     yield chunk
             except BotoCoreError as error:
-                if attempt == MOST_READS:
+                if attempt == MAX_READS:
                     raise SourceError(f"{uri}: broke off {attempt} times: {error}", "the next run tries it again") from None
             else:
                 return
@@ -115,8 +115,8 @@ def _bucket_and_prefix(folder: str) -> tuple[str, str]:
     return bucket, f"{path}/" if path else ""
 
 
-def _files(bucket: str, page: dict[str, Any]) -> Iterator[Found]:
+def _files(bucket: str, page: dict[str, Any]) -> Iterator[ObjectInfo]:
     """The objects of a page; a key that ends in a slash stands for a folder that a console made."""
     for each in page.get("Contents", ()):
         if not each["Key"].endswith("/"):
-            yield Found(f"s3://{bucket}/{each['Key']}", each["Size"], each["LastModified"].timestamp())
+            yield ObjectInfo(f"s3://{bucket}/{each['Key']}", each["Size"], each["LastModified"].timestamp())

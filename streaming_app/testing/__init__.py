@@ -1,15 +1,20 @@
-"""The contract kit: what a transformer or an enricher of your own promises, as assertions for your own tests.
+"""For your own tests: ``process`` makes every table of raw requests, the contract kit checks what a plugin promises.
 
 ```python
+def test_order():
+    tables = process("apps: {shop: {transformer: my_package:Mine}}\nproject_id: test\n", [Path("requests.ndjson")])
+    assert tables["event"]["event_name"].to_pylist() == ["purchase"]
+
 def test_contract():
     assert_transformer_contract(lambda: Mine(Limits()), [Path("requests.ndjson").read_bytes().splitlines()])
 ```
 
-`clickstream plugins check` runs the same checks.
+`clickstream plugins check` runs the checks of the contract kit.
 """
 
 from streaming_app.testing.checks import Check
 from streaming_app.testing.enricher_contract import assert_enricher_contract, enricher_checks
+from streaming_app.testing.process import process
 from streaming_app.testing.samples import sample_events, sample_requests
 from streaming_app.testing.transformer_contract import assert_transformer_contract, transformer_checks
 
@@ -18,6 +23,7 @@ __all__ = [
     "assert_enricher_contract",
     "assert_transformer_contract",
     "enricher_checks",
+    "process",
     "sample_events",
     "sample_requests",
     "transformer_checks",

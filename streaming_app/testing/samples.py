@@ -44,7 +44,7 @@ def sample_events(requests: Iterable[Request | bytes] | None = None, transformer
     places: dict[str, Any] = {"source": {"uri": "/raw"}, "sink": {"uri": "/lake"}}
     config = Config.model_validate({"project_id": "sample", "apps": apps or {"": {"transformer": transformer}}, **places})
     router, table = ElementRouter(config), EventTable(config.project_id)
-    batch = Batch(config, Storage(), stream_id="", batch_id=0, job_id="sample", created_ms=NOW, window="sample")
+    batch = Batch(config, Storage(), stream_id="", batch_id=0, job_id="sample", created_ms=NOW, source_partition="sample")
     lineage = batch.make_lineage_writer()
     for request in given:
         table.add(request, router.route(request).events, lineage.of(request))

@@ -37,10 +37,15 @@ def faults(service: tuple[Faults, str], monkeypatch: pytest.MonkeyPatch) -> Faul
 
 @dataclass(frozen=True)
 class Story:
-    """A process for commands; what they make of the story, without S3 and without faults."""
+    """What operators do, by a process for commands."""
 
     cli: Cli
-    here: dict[str, dict[str, Any]]
+
+    def here(self, steps: tuple[str, ...], folder: Path) -> dict[str, dict[str, Any]]:
+        """What the steps end in without S3 and without faults, by their names."""
+        local = folder / "here"
+        (local / "raw").mkdir(parents=True)
+        return tale(Place(str(local), local, lambda _: None), self.cli, steps)
 
     @staticmethod
     def on_s3(bucket: str, folder: Path, endpoint: str, straight: str) -> Place:
@@ -71,7 +76,5 @@ def cli(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli
 
 
 @pytest.fixture(scope="session")
-def story(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    folder = tmp_path_factory.mktemp("here")
-    (folder / "raw").mkdir()
-    return Story(cli, tale(Place(str(folder), folder, lambda _: None), cli))
+def story(cli: Cli) -> Story:
+    return Story(cli)

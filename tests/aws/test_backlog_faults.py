@@ -9,7 +9,7 @@ import pytest
 
 from streaming_app.config.read import read_config
 from streaming_app.errors import SourceError
-from streaming_app.storage.s3_objects import MOST_READS, S3Objects
+from streaming_app.storage.s3_objects import MAX_READS, S3Objects
 from submitter.survey import Workload, survey
 from tests.support.checkpoint import COMMIT, file_log, offset_log
 from tests.support.faults import (
@@ -67,7 +67,7 @@ def surveyed() -> Workload:
         (Fault(SLOW_DOWN, READ, times=4), 4),
         (Fault(reset, READ, times=2), 2),
         (Fault(cut, LIST, times=3), 3),
-        (Fault(cut, COMPACT, times=MOST_READS - 1), MOST_READS - 1),
+        (Fault(cut, COMPACT, times=MAX_READS - 1), MAX_READS - 1),
     ],
     ids=["throttled lists", "internal errors", "resets", "throttled reads", "reset reads", "lists cut off", "a log cut off"],
 )
@@ -88,7 +88,7 @@ def test_repeated(fault: Fault, strikes: int, faults: Faults) -> None:
         (ACCESS_DENIED, READ, COMPACT, "AccessDenied", "s3:GetObject"),
         (NO_SUCH_BUCKET, READ, COMPACT, "NoSuchBucket", "bucket's name"),
         (SLOW_DOWN, f"{LIST}.*prefix={LISTED}/", LISTED, "SlowDown", "s3:ListBucket"),
-        (cut, COMPACT, COMPACT, f"broke off {MOST_READS} times", "next run"),
+        (cut, COMPACT, COMPACT, f"broke off {MAX_READS} times", "next run"),
         (reset, READ, COMPACT, "Connection was closed", "s3:GetObject"),
     ],
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from streaming_app.backlog.source_partitions import due_windows
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.source_partitions import due_partitions
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.config.model import Config
 from streaming_app.config.read import read_config
 from streaming_app.storage.s3_objects import S3Objects
@@ -87,8 +87,8 @@ def test_an_empty_folder_name_does_not_mean_the_folder_above_it(stray: str, obje
     """Else all that is below it would be in the window of the rest, too."""
     source = f"empty{stray.replace('/', '-')}/raw"
     put_all(BUCKET, {f"{source}{stray}": b"x", f"{source}/year=2026/month=05/1.gz": b"x"})
-    backlogs = {each.name: unprocessed(each, "*", objects) for each in due_windows(config(source, "lake"), objects)}
-    assert {name: (list(each.odd), each.given) for name, each in backlogs.items()} == {
+    backlogs = {each.name: find_backlog(each, "*", objects) for each in due_partitions(config(source, "lake"), objects)}
+    assert {name: (list(each.unreadable), each.spark_paths) for name, each in backlogs.items()} == {
         "2026-05": ([], {f"s3://{BUCKET}/{source}/year=2026/month=05"}),
         "rest": ([f"s3://{BUCKET}/{source}{stray}"], set()),
     }

@@ -37,8 +37,8 @@ LOG = r"^PUT /\S+/_delta_log/\d+\.json"
 MOST_FAILURES = 6
 """So many commands of all may fail, and are repeated. Each client repeats a call by itself, but for one case: pyarrow does not,
 where the text of an error is longer than what it asked for ("Failed to flush response stream")."""
-CHANGING = tuple(name for name in STEPS if name not in ("run again", "rebuild", "run at last"))
-"""Steps after which the tables are others; the rest would only take time."""
+FEW = ("run", "reprocess", "erase")
+"""Between them they read, write, rewrite, move and delete, by every client."""
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +70,17 @@ def test_a_commit_whose_answer_is_lost_is_done_once(answer: Answer, service: tup
 
 
 @pytest.mark.parametrize(
-    ("seed", "steps"), [(1, CHANGING), *(pytest.param(seed, (*STEPS,), marks=pytest.mark.exhaustive) for seed in (0, 2))]
+    ("seed", "steps"), [(1, FEW), *(pytest.param(seed, (*STEPS,), marks=pytest.mark.exhaustive) for seed in (0, 1, 2))]
 )
 def test_nothing_is_lost_or_doubled(
     seed: int, steps: tuple[str, ...], story: Story, service: tuple[Faults, str], endpoint: str, tmp_path: Path
 ) -> None:
     """What operators do ends on S3 as it ends here, in good hours (seed 0) and in bad ones."""
     faults, proxy = service
-    place = story.on_s3(f"clickstream-faults-{seed}", tmp_path, proxy, endpoint)
+    place = story.on_s3(f"clickstream-faults-{seed}-{len(steps)}", tmp_path, proxy, endpoint)
     faults.faults, faults.struck = faults_of(seed) if seed else [], 0
+    here = story.here(steps, tmp_path)
     for name in steps:
         place.take_until_done(STEPS[name], story.cli, MOST_FAILURES)
-        assert told(place.state()) == story.here[name], name
-    assert faults.struck > 60 or not seed
+        assert told(place.state()) == here[name], name
+    assert faults.struck > 20 or not seed

@@ -94,7 +94,9 @@ def _done(command: list[str], environment: dict[str, str]) -> subprocess.Complet
     [
         (here, "delta", "org.apache.hadoop.fs.s3a.S3AFileSystem", "the jars for S3"),
         (submitted, None, "org.apache.spark.sql.delta.DeltaLog", "Delta's jars"),
-        (submitted, "delta", "org.apache.hadoop.fs.s3a.S3AFileSystem", "the jars for S3"),
+        pytest.param(
+            submitted, "delta", "org.apache.hadoop.fs.s3a.S3AFileSystem", "the jars for S3", marks=pytest.mark.exhaustive
+        ),
     ],
 )
 def test_a_class_that_is_missing(run: Any, purpose: Any, name: str, whose: str, pipeline: Path) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import boto3
 import pytest
 
-from streaming_app.errors import LeaseError, SinkError
-from streaming_app.lake.lock.writer_lock import leased
-from streaming_app.storage.conditional_object import Slot, slot_at
+from streaming_app.errors import LockError, SinkError
+from streaming_app.lake.lock.writer_lock import acquire_lock
+from streaming_app.storage.conditional_object import ConditionalObject, conditional_object_at
 from tests.support.faults import (
     ACCESS_DENIED,
     CONFLICT,
@@ -47,12 +47,12 @@ def uri(faults: Faults, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def slot(uri: str) -> Slot:
-    return slot_at(uri, storage())
+def slot(uri: str) -> ConditionalObject:
+    return conditional_object_at(uri, storage())
 
 
-def taken(slot: Slot) -> None:
-    with leased(slot, "me", LONG) as lease:
+def taken(slot: ConditionalObject) -> None:
+    with acquire_lock(slot, "me", LONG) as lease:
         lease.check()
 
 
@@ -64,26 +64,26 @@ def until(happened: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("before", [lambda _: None, taken], ids=["nothing", "given back"])
-def test_one_of_many_wins(before: Callable[[Slot], None], uri: str) -> None:
+def test_one_of_many_wins(before: Callable[[ConditionalObject], None], uri: str) -> None:
     uris = [f"{uri}-{number}" for number in range(RACES)]
     for each in uris:
-        before(slot_at(each, storage()))
+        before(conditional_object_at(each, storage()))
     for first, *others in races(uris):
         assert first == HELD
         assert all(answer.startswith("the tables are in use: test-holder since") for answer in others)
 
 
-def test_held_killed_and_free(slot: Slot, uri: str) -> None:
+def test_held_killed_and_free(slot: ConditionalObject, uri: str) -> None:
     with holder(uri) as process:
-        with pytest.raises(LeaseError, match=rf"in use: test-holder since .* \(process {process.pid} on"):
+        with pytest.raises(LockError, match=rf"in use: test-holder since .* \(process {process.pid} on"):
             taken(slot)
         killed(process)
         taken(slot)
 
 
-def test_of_another_machine(slot: Slot, uri: str) -> None:
+def test_of_another_machine(slot: ConditionalObject, uri: str) -> None:
     with holder(uri, AWAKE, ELSEWHERE) as process:
-        with pytest.raises(LeaseError, match=f"process {process.pid} on {ELSEWHERE}"):
+        with pytest.raises(LockError, match=f"process {process.pid} on {ELSEWHERE}"):
             taken(slot)
         killed(process)
     with holder(uri, 1.0, "a-third-machine") as process:  # which has waited for it, and dies too
@@ -96,10 +96,10 @@ NOT_DONE = {"503": SLOW_DOWN, "500": INTERNAL_ERROR, "cut off": reset, "409": CO
 
 
 @pytest.mark.parametrize("answer", [*LOST.values(), *NOT_DONE.values()], ids=[*LOST, *NOT_DONE])
-def test_writes_that_seem_to_fail(answer: Answer, slot: Slot, faults: Faults) -> None:
+def test_writes_that_seem_to_fail(answer: Answer, slot: ConditionalObject, faults: Faults) -> None:
     """When it is taken, when it is renewed, and when it is given back."""
     faults.faults = [Fault(answer, PUT, times=1)]
-    with leased(slot, "me", AWAKE) as lease:
+    with acquire_lock(slot, "me", AWAKE) as lease:
         assert faults.struck == 1
         before = slot.read()
         faults.faults = [Fault(answer, PUT, times=1)]
@@ -111,9 +111,9 @@ def test_writes_that_seem_to_fail(answer: Answer, slot: Slot, faults: Faults) ->
 
 
 @pytest.mark.parametrize("name", ["done, but 500", "done, but cut off"])
-def test_a_renewal_that_was_given_up(name: str, slot: Slot, faults: Faults) -> None:
+def test_a_renewal_that_was_given_up(name: str, slot: ConditionalObject, faults: Faults) -> None:
     """All its tries were done and seemed to fail: the next one goes on from them."""
-    with leased(slot, "me", AWAKE) as lease:
+    with acquire_lock(slot, "me", AWAKE) as lease:
         faults.faults = [Fault(LOST[name], PUT, times=TRIES)]
         until(lambda: faults.struck == TRIES)
         before = slot.read()
@@ -122,7 +122,7 @@ def test_a_renewal_that_was_given_up(name: str, slot: Slot, faults: Faults) -> N
     taken(slot)
 
 
-def test_no_right_to_write_it(slot: Slot, faults: Faults) -> None:
+def test_no_right_to_write_it(slot: ConditionalObject, faults: Faults) -> None:
     faults.faults = [Fault(ACCESS_DENIED, PUT)]
     with pytest.raises(SinkError, match=r"the lease on the tables cannot be taken: .*AccessDenied") as error:
         taken(slot)

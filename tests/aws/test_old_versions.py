@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from streaming_app.commands.erase.erase import without_old_versions
+from streaming_app.commands.erase.erase import find_final_date
 from streaming_app.commands.erase.old_versions import old_versions, removal_days
 from streaming_app.environment import open_lake
 from streaming_app.plugins.load_config import parse_config
@@ -129,7 +129,7 @@ def test_the_day(
         f"project_id: t\nsink: {{uri: s3://{buckets[0]}/lake}}\nsource: {{uri: s3://{buckets[1]}/raw}}\n"
         f"apps: {{shop: {{transformer: clickstream_sdk}}}}\ns3: {{endpoint: '{endpoint}', region: {REGION}}}\n"
     )
-    after, found, problems = without_old_versions(config, open_lake(config), TODAY, VACUUM, raw=raw)
+    after, found, problems = find_final_date(config, open_lake(config), TODAY, VACUUM, raw=raw)
     assert (found, len(problems)) == (last, unknown)
     assert f"clickstream vacuum on {VACUUM} or later" in after
     assert last == VACUUM or (str(last) if last else "see what is not known") in after

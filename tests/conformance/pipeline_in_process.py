@@ -15,14 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.commit.dedupe import DataFile, judge
+from streaming_app.ingest.commit.deduplicate import find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.file_processor import FileProcessor
-from streaming_app.ingest.task_report import IngestReport
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
+from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import EVENT, TABLES, Table
 from streaming_app.plugins import load_config
 from streaming_app.storage.files import Storage
@@ -119,19 +120,19 @@ class Run:
         return self.report.counts.duplicate + sum(len(rows) for rows in self._losing_rows().values())
 
     def _losing_rows(self) -> dict[str, list[int]]:
-        root, days = self.config.table_uri("event"), self.config.dedupe.neighbour_days
         left_out = DuplicateDays(self.config, Storage(), EVENT)
-        files = [DataFile(root, file.path, file.partition["app_id"], file.day, True) for file in self.report.of("event")]
-        return {lost.file.path: lost.rows["row"].to_pylist() for lost in judge(files, [], left_out, days, Storage()).new}
+        lake, days = Lake(self.config.sink.uri, Storage()), self.config.dedupe.neighbour_days
+        found = find_duplicates(lake, EVENT, self.report.of("event"), [], left_out, days)
+        return {lost.file.path: lost.rows["row"].to_pylist() for lost in found.new}
 
-    def _read(self, table: Table, drop_failed: dict[str, list[int]]) -> pa.Table:
-        parts = [self._read_file(table, file, drop_failed.get(file.path, [])) for file in self.report.of(table.name)]
+    def _read(self, table: Table, without: dict[str, list[int]]) -> pa.Table:
+        parts = [self._read_file(table, file, without.get(file.path, [])) for file in self.report.of(table.name)]
         return pa.concat_tables([table.schema.empty_table(), *parts])
 
-    def _read_file(self, table: Table, file: WrittenFile, drop_failed: list[int]) -> pa.Table:
+    def _read_file(self, table: Table, file: DataFile, without: list[int]) -> pa.Table:
         rows = pq.read_table(f"{self.config.table_uri(table.name)}/{file.path}", partitioning=None)
         assert rows.schema.equals(table.file_schema), f"{table.name}: the file's schema is not the contract's"
-        rows = rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows)), pa.int64()), pa.array(drop_failed, pa.int64()))))
+        rows = rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows)), pa.int64()), pa.array(without, pa.int64()))))
         for name in table.partition_by:
             value = pa.scalar(file.partition[name]).cast(table.schema.field(name).type)
             rows = rows.append_column(name, pa.repeat(value, len(rows)))
@@ -141,7 +142,9 @@ class Run:
 def run(files: Iterable[Path], setting: Setting, lake: Path) -> Run:
     """One task's pass over some raw files."""
     config = setting.config(lake)
-    batch = Batch(config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS, window="all")
+    batch = Batch(
+        config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS, source_partition="all"
+    )
     return Run(config, FileProcessor(batch, "t").run(sorted(str(file) for file in files)))
 
 

@@ -20,7 +20,7 @@ from streaming_app.deploy import uv
 from streaming_app.deploy.archive import write_zip
 from streaming_app.deploy.assemble import SUBMITTER, assemble
 from streaming_app.deploy.build import build, check_fits
-from streaming_app.deploy.manifest import Made
+from streaming_app.deploy.manifest import Artifact
 from streaming_app.deploy.project import unpack_project
 from streaming_app.deploy.target import Target
 from streaming_app.errors import ConfigError, MissingDependencyError
@@ -183,7 +183,7 @@ def test_what_cannot_be_added_is_named(added: str, error: type[Exception], says:
 
 @pytest.mark.parametrize("over", [0, 1])
 def test_a_function_beyond_lambdas_limit_is_refused(over: int, tmp_path: Path) -> None:
-    made = Made(tmp_path / "submitter.zip", 262_144_000 + over, Target("arm64", PYTHON), {"pyarrow": "26.0.1"})
+    made = Artifact(tmp_path / "submitter.zip", 262_144_000 + over, Target("arm64", PYTHON), {"pyarrow": "26.0.1"})
     refused = (
         pytest.raises(MissingDependencyError, match=r"submitter\.zip would be 262,144,001 bytes unpacked")
         if over

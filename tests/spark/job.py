@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -44,6 +47,18 @@ class Job:
         copy = Job(folder, self.extra)
         copy.config = copy.config.model_copy(update={"source": self.config.source})
         return copy
+
+    @contextmanager
+    def kept_as_it_is(self) -> Iterator[Job]:
+        """This job, whose files are afterwards what they were before."""
+        with TemporaryDirectory() as kept:
+            shutil.copytree(self.folder, kept, dirs_exist_ok=True)
+            yield self
+            shutil.rmtree(self.folder)
+            shutil.copytree(kept, self.folder)
+        session = SparkSession.getActiveSession()
+        assert session
+        session._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # it remembers versions that are no more
 
     @property
     def raw(self) -> Path:

@@ -39,11 +39,11 @@ def test_backfill_before_between_and_after_ordinary_runs(clean: Job, spark: Spar
     write_first(tmp_path / "raw")
     assert backfill.plan(job.config, DAY).files == 1
     first = backfill.run(job.config, DAY, LogProgress())
-    assert first.counts["duplicate"] == 0
+    assert first.counts.duplicate == 0
     write_second(tmp_path / "raw")
     job.run()
     again = backfill.run(job.config, DAY, LogProgress())
-    assert again.counts["received"] == again.counts["duplicate"] > 0
+    assert again.counts.received == again.counts.duplicate > 0
     assert job.derived_tables() == clean.derived_tables()
     assert job.query(QUARANTINE) == clean.query(QUARANTINE)
     assert not (tmp_path / "lake/_checkpoints/backfill").is_dir() or not list((tmp_path / "lake/_checkpoints/backfill").iterdir())

@@ -37,13 +37,19 @@ def requests() -> Iterator[tuple[str, list[bytes]]]:
     yield "e", [changes("r-c1", ("profile_set", X, {"tier": "gold"}), ("profile_set", "d-2", {"tier": "gold"}))]
 
 
-@pytest.fixture
-def job(spark: SparkSession, tmp_path: Path) -> Job:
-    job = Job(tmp_path, APPS)
+@pytest.fixture(scope="module")
+def once_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    job = Job(tmp_path_factory.mktemp("once"), APPS)
     for name, lines in requests():
-        write(tmp_path / "raw", f"{name}.gz", *lines)
+        write(job.folder / "raw", f"{name}.gz", *lines)
     job.run()
     return job
+
+
+@pytest.fixture
+def job(once_run: Job) -> Iterator[Job]:
+    with once_run.kept_as_it_is() as job:
+        yield job
 
 
 def everything(job: Job, app_id: str = "shop") -> str:
@@ -91,7 +97,7 @@ def test_by_pseudonymous_id(mode: Any, job: Job) -> None:
 def test_raw_files_can_be_read_again(job: Job, tmp_path: Path) -> None:
     """What is left of them makes the tables that are left; a run does not take them for new files."""
     erase.run(job.config, Person("shop", user_pseudo_id=X), "delete", LogProgress(), raw=True)
-    assert job.run().counts["files"] == 0
+    assert job.run().counts.files == 0
     fresh = Job(tmp_path / "fresh", APPS)
     fresh.config = job.config.model_copy(update={"sink": fresh.config.sink})
     fresh.run()

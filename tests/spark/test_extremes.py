@@ -21,7 +21,7 @@ def test_runs_looks_and_erasure_go_on(spark: SparkSession, tmp_path: Path) -> No
     first = job.run()
     assert (first.keys_set_aside, first.batches > 0) == (0, True)
     write(tmp_path / "raw", "last.gz", line(event("last")))
-    assert job.run().counts["written"] == 1
+    assert job.run().counts.written == 1
     config = tmp_path / "pipeline.yaml"
     config.write_text(
         f"project_id: test\nsource: {{uri: {tmp_path}/raw}}\nsink: {{uri: {tmp_path}/lake}}\n"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from chispa import assert_df_equality
 from deltalake import DeltaTable
@@ -14,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.errors import ConfigError, PluginError, SourceError
 from streaming_app.lake.query import query
+from streaming_app.testing import process
 from tests.spark.job import Job
 from tests.support.examples import costly
 from tests.support.raw import NOW, event, line, write
@@ -34,17 +38,17 @@ def test_runs_one_after_the_other(spark: SparkSession, tmp_path: Path) -> None:
     login = {"_user_id": {"value": "me"}}
     write(tmp_path / "raw", "a.gz", line(event("a"), event("b", timestamp=NOW - 5 * MINUTE)), b"broken")
     first = job.run()
-    assert (first.counts["written"], first.counts["quarantined"], first.batches) == (2, 1, 1)
+    assert (first.counts.written, first.counts.quarantined, first.batches) == (2, 1, 1)
     assert [row["event_count"] for row in job.rows("session")] == [2]
     second = job.run()
-    assert (second.batches, sum(second.counts.values())) == (0, 0)
+    assert (second.batches, sum(asdict(second.counts).values())) == (0, 0)
 
     earlier = event(
         "c", timestamp=NOW - 20 * MINUTE, user=login, attributes={"_session_id": "s-1", "_traffic_source_source": "x"}
     )
     write(tmp_path / "raw", "b.gz", line(event("a"), earlier, rid="r-2"))
     third = job.run()
-    assert (third.counts["written"], third.counts["duplicate"]) == (1, 1)
+    assert (third.counts.written, third.counts.duplicate) == (1, 1)
     [session] = job.rows("session")
     assert (session["event_count"], session["session_source"], session["user_id"]) == (3, "x", "me")
     assert session["session_start_time_msec"] == NOW - 20 * MINUTE
@@ -100,7 +104,7 @@ def test_bounded_batches_give_the_same_tables(spark: SparkSession, tmp_path: Pat
     )
     summary = bounded.run()
     assert summary.batches == 3
-    assert (summary.counts["written"], summary.counts["duplicate"]) == (6, 4)
+    assert (summary.counts.written, summary.counts.duplicate) == (6, 4)
     assert [row["event_count"] for row in bounded.rows("session")] == [6]
 
 
@@ -112,7 +116,7 @@ def test_a_batch_that_replaces_a_copy_still_brings_its_news(spark: SparkSession,
     job.run()
     write(tmp_path / "raw", "b.gz", copies[1], line(event("news", unique_id="u-2")))
     summary = job.run()
-    assert (summary.counts["written"], summary.counts["duplicate"]) == (1, 1)
+    assert (summary.counts.written, summary.counts.duplicate) == (1, 1)
     assert [row["event_time_msec"] for row in job.rows("event", "event_id = 'moved'")] == [NOW - 1_000]
     sessions = {row["user_pseudo_id"]: (row["event_count"], row["session_start_time_msec"]) for row in job.rows("session")}
     assert sessions == {"u-1": (1, NOW - 1_000), "u-2": (1, NOW - 1_000)}
@@ -138,9 +142,13 @@ def test_a_new_checkpoint_over_the_same_files_adds_nothing(spark: SparkSession, 
     before = Job(tmp_path).four_tables()
     again = Job(tmp_path, f"checkpoint: {{uri: {tmp_path}/other}}\n")
     summary = again.run()
-    assert (summary.counts["written"], summary.counts["duplicate"]) == (0, 2)
+    assert (summary.counts.written, summary.counts.duplicate) == (0, 2)
     after = again.four_tables()
     assert [after["event"], after["item"], after["user"]] == [before["event"], before["item"], before["user"]]
+
+
+def assert_same_rows(found: pa.Table, rows: list[dict[str, Any]]) -> None:
+    assert sorted(found.to_pylist(), key=str) == sorted(rows, key=str)
 
 
 def test_second_readers_agree_with_spark(spark: SparkSession, tmp_path: Path) -> None:
@@ -154,6 +162,9 @@ def test_second_readers_agree_with_spark(spark: SparkSession, tmp_path: Path) ->
             line(event(f"e-{number}", unique_id=f"u-{number}"), purchase, rid=f"{number}"),
         )
         job.run()
+    by_process = process(job.config, sorted((tmp_path / "raw").rglob("*.gz")))
+    for table, rows in job.derived_tables().items():
+        assert_same_rows(by_process[table].select(list(rows[0]) if rows else []), rows)
     for table in TABLES:
         by_spark = job.frame(table, spark)
         by_duckdb = spark.createDataFrame(query(job.lake, f'SELECT * FROM "{table}"'), by_spark.schema)
@@ -181,7 +192,7 @@ def test_any_split_gives_the_same_tables(
             write(parts.folder / "raw", f"{number}-{at}.gz", *each)
         summary = parts.run()
         counts = summary.counts
-        assert counts["received"] == sum(counts[name] for name in ("written", "duplicate", "filtered", "quarantined"))
+        assert counts.received == counts.written + counts.duplicate + counts.filtered + counts.quarantined
     assert parts.derived_tables() == whole.derived_tables()
 
 

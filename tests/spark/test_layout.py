@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,19 @@ def always_new(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) ->
     return job
 
 
-@pytest.fixture
-def once_run(spark: SparkSession, tmp_path: Path) -> Job:
+@pytest.fixture(scope="module")
+def before(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
     """With the checkpoints of both queries."""
-    job = Job(tmp_path, APPS)
-    write_first(tmp_path / "raw")
+    job = Job(tmp_path_factory.mktemp("once"), APPS)
+    write_first(job.folder / "raw")
     job.run()
     return job
+
+
+@pytest.fixture
+def once_run(before: Job) -> Iterator[Job]:
+    with before.kept_as_it_is() as job:
+        yield job
 
 
 def test_a_lake_of_layout_1_goes_on(once_run: Job, always_new: Job) -> None:
@@ -65,7 +72,7 @@ def test_columns_that_event_and_change_get_while_derive_goes_on(once_run: Job, a
     without(once_run.folder / "lake", FEWER)
     write_second(once_run.folder / "raw")
     summary = once_run.run()
-    assert summary.counts["written"] > 0
+    assert summary.counts.written > 0
     assert known(once_run.derived_tables()) == known(always_new.derived_tables())
     old = once_run.rows("event", "event_id = 'a'")
     assert [{name: row[name] for name in FEWER["event"]} for row in old] == [dict.fromkeys(FEWER["event"])]

@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app import pipeline
-from streaming_app.backlog.source_partitions import due_windows
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.source_partitions import due_partitions
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.storage.any_objects import AnyObjects
 from tests.spark.job import Job
 from tests.support.raw import event, line
@@ -27,7 +27,7 @@ def put(job: Job, name: str, content: bytes | None = None) -> None:
 
 
 def unread(job: Job) -> int:
-    return sum(unprocessed(each, "*", OBJECTS).files for each in due_windows(job.config, OBJECTS))
+    return sum(find_backlog(each, "*", OBJECTS).files for each in due_partitions(job.config, OBJECTS))
 
 
 def read(job: Job) -> set[str]:
@@ -55,7 +55,7 @@ def test_any_layout_is_read_to_its_end(spark: SparkSession, tmp_path: Path) -> N
     put(job, "year=2026/month=05/empty.gz", b"")
     assert unread(job) == len(NAMES) + 1
     summary = job.run()
-    assert summary.counts["files"] == len(NAMES)  # Spark notes the empty file, but hands out none without a byte
+    assert summary.counts.files == len(NAMES)  # Spark notes the empty file, but hands out none without a byte
     assert (read(job), unread(job)) == (set(NAMES), 0)
     windows = {row["window"] for row in job.query('SELECT DISTINCT "window" FROM run_metrics')}
     assert windows == {"2026-05", "2026-06", "rest"}
@@ -71,7 +71,7 @@ def test_late_files_are_found_as_far_back_as_is_configured(spark: SparkSession, 
     summary = job.run()
     late = {name for name in read(job) if name.endswith("late.gz")}
     assert late == {"year=2026/month=05/late.gz", "year=2026/month=07/late.gz"}  # two windows before the newest
-    assert summary.counts["files"] == 2
+    assert summary.counts.files == 2
 
 
 def test_nothing_new_starts_nothing(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,5 +86,5 @@ def test_a_backlog_of_many_folders_is_read_by_its_window(spark: SparkSession, tm
     job = Job(tmp_path)
     for number in range(230):
         put(job, f"year=2026/month=05/{number}/a.gz")
-    assert job.run().counts["files"] == 230
+    assert job.run().counts.files == 230
     assert unread(job) == 0

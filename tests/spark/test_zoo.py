@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from streaming_app.backlog.source_partitions import due_windows
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.source_partitions import due_partitions
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.commands import replay
 from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.errors import SinkError
@@ -53,7 +53,7 @@ def put(folder: Path, name: str, content: bytes | None = None) -> Path:
 
 
 def unread(job: Job) -> int:
-    return sum(unprocessed(each, "*", AnyObjects()).files for each in due_windows(job.config, AnyObjects()))
+    return sum(find_backlog(each, "*", AnyObjects()).files for each in due_partitions(job.config, AnyObjects()))
 
 
 def quarantined(job: Job) -> dict[str, tuple[str, str]]:
@@ -98,13 +98,13 @@ def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
     }
     assert {name for name, (reason, _) in found.items() if reason == "unreadable_file"} == odd
     assert found["year=2026/month=05/cut.gz"][0] == "malformed_line"
-    assert (summary.set_aside, summary.counts["files"]) == (len(odd), len(good) + len(odd))
+    assert (summary.set_aside, summary.counts.files) == (len(odd), len(good) + len(odd))
     assert unread(job) == 0
 
     assert job.run().batches == 0
     put(tmp_path, "year=2026/month=05/later.gz")
     later = job.run()
-    assert (later.counts["written"], later.counts["files"], later.set_aside) == (1, 1, 0)
+    assert (later.counts.written, later.counts.files, later.set_aside) == (1, 1, 0)
 
 
 def test_the_plan_names_what_the_rows_tell(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +167,7 @@ def test_a_file_that_kills_its_task(spark: SparkSession, killing: Job, tmp_path:
         bad: ("unreadable_file", "the task that reads it died: Python worker exited unexpectedly (crashed)")
     }
     assert read(killing) == {first, last}
-    assert (summary.counts["files"], summary.set_aside) == (3, 1)
+    assert (summary.counts.files, summary.set_aside) == (3, 1)
 
     put(tmp_path, bad)
     result = replay.run(killing.config, QuarantineFilter(reasons=("unreadable_file",)), LogProgress())

@@ -16,7 +16,7 @@ from unittest.mock import patch
 from deltalake import DeltaTable
 
 from streaming_app.lake.lock.holder import Holder
-from streaming_app.storage.conditional_object import LocalSlot
+from streaming_app.storage.conditional_object import LocalConditionalObject
 from streaming_app.storage.files import Storage
 
 EFFECTS: dict[tuple[type, str], str] = {
@@ -25,7 +25,7 @@ EFFECTS: dict[tuple[type, str], str] = {
     (Storage, "write_text"): "write",
     (Storage, "delete"): "delete",
     (Storage, "delete_folder"): "delete",
-    (LocalSlot, "swap"): "write",
+    (LocalConditionalObject, "compare_and_swap"): "write",
 }
 """Every way in which the driver changes what is stored, but for files that no log names yet; and what a change is called."""
 
@@ -45,7 +45,7 @@ class Life:
 
     def spend(self, change: str, real: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Make a change, or die."""
-        is_renewal = threading.current_thread().name == "lease"  # how many there are depends on how fast the machine is
+        is_renewal = threading.current_thread().name == "writer-lock"  # how many there are depends on how fast the machine is
         before = sum(re.fullmatch(rf"{change}( \d+)?", each) is not None for each in self.changes)
         name = f"{change} {before + 1}" if before else change
         if self.is_over or (not is_renewal and self._moment in (len(self.changes), f"before {name}")):
@@ -99,7 +99,7 @@ def _path(changed: Any, *arguments: Any) -> str:
     """Of what is changed."""
     if isinstance(changed, DeltaTable):
         return str(changed.table_uri)
-    return str(changed.path if isinstance(changed, LocalSlot) else arguments[0])
+    return str(changed.path if isinstance(changed, LocalConditionalObject) else arguments[0])
 
 
 def _what(path: str) -> str:

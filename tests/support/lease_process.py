@@ -14,9 +14,9 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
-from streaming_app.errors import LeaseError
-from streaming_app.lake.lock.writer_lock import leased
-from streaming_app.storage.conditional_object import slot_at
+from streaming_app.errors import LockError
+from streaming_app.lake.lock.writer_lock import acquire_lock
+from streaming_app.storage.conditional_object import conditional_object_at
 from streaming_app.storage.files import Storage
 
 ROOT = Path(__file__).parents[2]
@@ -83,8 +83,8 @@ def _main(ttl_seconds: float) -> None:
     for line in sys.stdin:
         held.close()
         try:
-            held.enter_context(leased(slot_at(line.strip(), storage()), "test-holder", ttl_seconds))
-        except LeaseError as error:
+            held.enter_context(acquire_lock(conditional_object_at(line.strip(), storage()), "test-holder", ttl_seconds))
+        except LockError as error:
             print(error, flush=True)
         else:
             print(HELD, flush=True)

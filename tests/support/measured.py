@@ -32,7 +32,7 @@ def measured(config: str, enough_bytes: float = float("inf")) -> dict[str, Any]:
 
 def main(text: str, enough_bytes: float) -> None:
     config, objects = read_config(text, "test"), S3Objects.connect()
-    list(objects.children(config.sink.uri))  # botocore reads its models at the first call
+    list(objects.list_directory(config.sink.uri))  # botocore reads its models at the first call
     lists, sizes = Counter[str](), [_rss()]
 
     def look(params: dict[str, Any], **_: Any) -> None:

@@ -100,7 +100,7 @@ def test_debug_tells_no_credentials(everything_logged: pytest.LogCaptureFixture,
     for name, value in (("ACCESS_KEY_ID", "AWS-KEY-ID"), ("SECRET_ACCESS_KEY", SECRET), ("SESSION_TOKEN", TOKEN)):
         monkeypatch.setenv(f"AWS_{name}", value)
     with serving(Refusing) as address, pytest.raises(ClickstreamError) as error:
-        list(S3Objects.connect(address, "us-east-1").children("s3://bucket/folder"))
+        list(S3Objects.connect(address, "us-east-1").list_directory("s3://bucket/folder"))
     told = everything_logged.text + str(error.value)
     assert not [secret for secret in (SECRET, TOKEN, "AWS-KEY-ID") if secret in told]
 

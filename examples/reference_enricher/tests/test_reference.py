@@ -1,5 +1,6 @@
 """The contract, a join, and files that are refused."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ from reference_enricher import Reference, ReferenceOptions
 
 from streaming_app.api import ConfigError
 from streaming_app.storage.files import Storage
-from streaming_app.testing import assert_enricher_contract, sample_events
+from streaming_app.testing import assert_enricher_contract, process, sample_events
 
+NOW = 1_780_000_000_000
 OFFICES = "platform,office,width\nWeb,Berlin,7\nAndroid,,8\n"
 
 
@@ -49,3 +51,20 @@ def test_a_file_that_is_no_such_table(text: str, message: str, tmp_path: Path) -
 def test_a_column_that_event_does_not_have() -> None:
     with pytest.raises(ValueError, match="is no column of event"):
         ReferenceOptions(uri="a.csv", key="a", match="a", columns={"b": "geo_city"})
+
+
+def test_what_a_run_stores(tmp_path: Path) -> None:
+    (tmp_path / "offices.csv").write_text(OFFICES)
+    options = (
+        f"uri: {tmp_path}/offices.csv, key: platform, match: platform, columns: {{office: geo_metro, width: device_screen_width}}"
+    )
+    config = f"project_id: test\napps: {{shop: {{transformer: clickstream_sdk}}}}\nenrichers: [{{'reference_enricher:Reference': {{{options}}}}}]\n"
+    sent = [
+        {"event_id": name, "event_type": "e", "app_id": "shop", "timestamp": NOW, "platform": name} for name in ("Web", "iOS")
+    ]
+    request = {"appId": "shop", "rid": "r", "ingest_time": NOW, "data": json.dumps(sent)}
+    events = process(config, [json.dumps(request)])["event"].sort_by("event_id").to_pylist()
+    assert [(row["platform"], row["geo_metro"], row["device_screen_width"]) for row in events] == [
+        ("Web", "Berlin", 7),
+        ("iOS", None, None),
+    ]

@@ -5,7 +5,7 @@ import json
 from segment_transformer import Segment
 
 from streaming_app.api import Event, Limits, Rejected, Request
-from streaming_app.testing import assert_transformer_contract
+from streaming_app.testing import assert_transformer_contract, process
 
 SENT = {"messageId": "m-1", "anonymousId": "a-1", "userId": "u-1", "originalTimestamp": "2026-05-28T20:26:39.123Z"}
 CONTEXT = {
@@ -67,3 +67,13 @@ def test_each_kind_of_call() -> None:
 
 def test_one_call_alone_is_the_same_as_in_an_array() -> None:
     assert transformed(CALLS[0]) == transformed(CALLS[:1])
+
+
+def test_what_a_run_stores() -> None:
+    config = "project_id: test\napps: {shop: {transformer: 'segment_transformer:Segment'}}\n"
+    request = {"appId": "shop", "rid": "r", "ingest_time": 1_780_000_002_000, "ip": "203.0.113.7", "data": json.dumps(BATCH)}
+    tables = process(config, [json.dumps(request)])
+    assert sorted(tables["event"]["event_id"].to_pylist()) == ["m-1", "m-2", "m-3", "m-4"]
+    assert tables["item"]["item_id"].to_pylist() == ["p-1"]
+    assert tables["user"]["user_id"].to_pylist() == ["u-1"]
+    assert tables["quarantine"]["message"].to_pylist() == ["type 'group' is none of track, page, screen, identify"]

@@ -1,1 +1,1 @@
-"""``tables check``: whether the tables keep what they promise. Reads only; every problem comes with its remedy."""
+"""``tables check``: checks what the tables promise. It only reads; every problem comes with its remedy."""

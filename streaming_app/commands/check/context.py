@@ -14,7 +14,7 @@ from streaming_app.config.model import Config
 from streaming_app.environment import holder_of
 from streaming_app.errors import SinkError
 from streaming_app.lake.duckdb import query_on_all_cores
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.lake.query import Snapshot, dataset
@@ -44,20 +44,20 @@ class TableNote(TableProblem):
 
 @dataclass(frozen=True)
 class CheckContext:
-    """``files`` are all files of each table; ``sample`` is the number of users whose rows are computed again."""
+    """What a check reads. ``files``: all files of each table; ``sample``: the number of users whose rows are computed again."""
 
     config: Config
     lake: Lake
     files: Snapshot
     sample: int
 
-    def of(self, table: Table) -> list[LiveFile]:
+    def of(self, table: Table) -> list[DataFile]:
         return self.files[table.name]
 
     def rows(self, table: Table) -> int:
         return sum(file.rows for file in self.of(table))
 
-    def ask(self, sql: str, files: Snapshot) -> list[dict[str, Any]]:
+    def query(self, sql: str, files: Snapshot) -> list[dict[str, Any]]:
         """Rows of a SELECT over some files of some tables.
 
         Raises:
@@ -73,7 +73,7 @@ class CheckContext:
 
     @cached_property
     def active(self) -> Holder | None:
-        """Who is writing to the tables now."""
+        """The process that writes to the tables now; None without one."""
         return holder_of(self.config, self.lake.storage)
 
     @cached_property
@@ -81,16 +81,16 @@ class CheckContext:
         return derive_is_behind(self.config, AnyObjects(self.config.s3.endpoint, self.config.s3.region))
 
 
-def by_partition(files: Iterable[LiveFile], *names: str) -> dict[tuple[str, ...], list[LiveFile]]:
+def group_by_partition(files: Iterable[DataFile], *names: str) -> dict[tuple[str, ...], list[DataFile]]:
     """Files that share the values of some partition columns, ordered by these."""
-    found: dict[tuple[str, ...], list[LiveFile]] = {}
+    found: dict[tuple[str, ...], list[DataFile]] = {}
     for file in files:
         found.setdefault(tuple(file.partition[name] for name in names), []).append(file)
     return dict(sorted(found.items()))
 
 
-def buckets(rows: int) -> Iterator[str]:
-    """Conditions on ``key``, an SQL text to be hashed, that take so many rows apart into parts that fit the memory."""
+def hash_conditions(rows: int) -> Iterator[str]:
+    """SQL conditions that divide so many rows by the hash of ``key`` into parts that fit into memory."""
     count = -(-rows // MAX_ROWS_PER_QUERY)
     return (f"hash({{key}}) % {count} = {number}" for number in range(count))
 

@@ -1,4 +1,4 @@
-"""Checks of what ``run_metrics`` says."""
+"""Checks of the counts in ``run_metrics``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _ACCOUNTED = "written + duplicate + filtered + quarantined"
 
 
 def balance(context: CheckContext) -> Iterator[TableProblem]:
-    """Each micro-batch accounts for all that it received."""
-    wrong = context.ask(
+    """Each micro-batch accounts for all elements that it received."""
+    wrong = context.query(
         f'SELECT job_id, "window", batch_id, received, {_ACCOUNTED} AS accounted FROM run_metrics '
         f"WHERE received IS DISTINCT FROM {_ACCOUNTED} ORDER BY created_time",
         {RUN_METRICS.name: context.of(RUN_METRICS)},
@@ -41,10 +41,10 @@ def stored_rows(context: CheckContext) -> Iterator[TableProblem]:
     last = _last_recount(context)
     base, operation = (last["stored"], last["operation"]) if last else (0, "")
     moment = (last["created_time"] if last else _BEGINNING).strftime("%Y-%m-%d %H:%M:%S.%f")
-    expected = base + _written(context, f"created_time > '{moment}+00'")
+    expected = base + _count_written(context, f"created_time > '{moment}+00'")
     there = context.rows(EVENT) + context.rows(CHANGE)
     if last:
-        yield from _exchanged(last, moment)
+        yield from _check_reprocessed_counts(last, moment)
     if expected != there:
         counted = f", counted from the last {operation} ({moment} UTC)" if operation else ""
         yield TableProblem(
@@ -55,9 +55,9 @@ def stored_rows(context: CheckContext) -> Iterator[TableProblem]:
 
 
 def _last_recount(context: CheckContext) -> dict[str, Any] | None:
-    """The row of ``operation`` whose stored rows are counted on from."""
+    """The row of ``operation`` at which counting starts; None where no such command has run."""
     commands = ", ".join(f"'{name}'" for name in RECOUNTED)
-    found = context.ask(
+    found = context.query(
         "SELECT stored, created_time, operation, result FROM operation "
         f"WHERE status = 'done' AND operation IN ({commands}) ORDER BY created_time DESC LIMIT 1",
         {OPERATION.name: context.of(OPERATION)},
@@ -65,7 +65,7 @@ def _last_recount(context: CheckContext) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def _exchanged(last: dict[str, Any], moment: str) -> Iterator[TableProblem]:
+def _check_reprocessed_counts(last: dict[str, Any], moment: str) -> Iterator[TableProblem]:
     """Check the counts of a reprocessing; earlier versions did not record them."""
     counts = msgspec.json.decode(last["result"])
     if last["operation"] != "reprocess" or "stored_before" not in counts:
@@ -80,8 +80,8 @@ def _exchanged(last: dict[str, Any], moment: str) -> Iterator[TableProblem]:
         )
 
 
-def _written(context: CheckContext, condition: str) -> int:
-    [found] = context.ask(
+def _count_written(context: CheckContext, condition: str) -> int:
+    [found] = context.query(
         f"SELECT coalesce(sum(written), 0) AS n FROM run_metrics WHERE {condition}", {RUN_METRICS.name: context.of(RUN_METRICS)}
     )
     return int(found["n"])

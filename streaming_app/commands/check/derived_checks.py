@@ -1,4 +1,4 @@
-"""Checks of ``user`` and ``session`` against what they are made from."""
+"""Checks of ``user`` and ``session`` against the events and changes that they are computed from."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.commands.check.context import CheckContext, TableProblem, buckets, by_partition, list_examples
+from streaming_app.commands.check.context import CheckContext, TableProblem, group_by_partition, hash_conditions, list_examples
 from streaming_app.derive.isolate import drop_failed
 from streaming_app.lake.query import dataset
 from streaming_app.model.arrow import to_rows
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table
 
-BEHIND = TableProblem(USER.name, "user and session do not know all events and changes yet", "run the job: clickstream run")
+BEHIND = TableProblem(USER.name, "user and session lack some events and changes", "run the job: clickstream run")
 
 _ID = "user_pseudo_id"
 _LINEAGE = frozenset({"process_job_id", "process_time"})
@@ -23,29 +23,29 @@ _LINEAGE = frozenset({"process_job_id", "process_time"})
 
 _SQL = {
     # Ids with events and no row, and rows of ids without events.
-    "without": 'SELECT count(*) AS n, min({id}) AS example FROM (SELECT DISTINCT {id} FROM ({told}) '
+    "without": 'SELECT count(*) AS n, min({id}) AS example FROM (SELECT DISTINCT {id} FROM ({known}) '
     'WHERE coalesce({id}, \'\') <> \'\' AND {part}) ANTI JOIN "{table}" USING ({id})',
     "unfounded": 'SELECT count(*) AS n, min({id}) AS example FROM (SELECT DISTINCT {id} FROM "{table}" WHERE {part}) '
-    "ANTI JOIN ({told}) USING ({id})",
+    "ANTI JOIN ({known}) USING ({id})",
 }  # fmt: skip
 
 
 def known_users(context: CheckContext) -> Iterator[TableProblem]:
-    """Everybody of whom there is an event is in ``user`` and in ``session``, and no other."""
+    """Every user with events has rows in ``user`` and ``session``, and no other user has."""
     if context.derive_is_behind:
         yield BEHIND
         return
-    events, changes = (by_partition(context.of(table), "app_id") for table in (EVENT, CHANGE))
+    events, changes = (group_by_partition(context.of(table), "app_id") for table in (EVENT, CHANGE))
     for table in (USER, SESSION):
-        rows = by_partition(context.of(table), "app_id")
+        rows = group_by_partition(context.of(table), "app_id")
         for (app_id,) in sorted({*events, *changes, *rows}):
             files = {EVENT.name: events.get((app_id,), []), CHANGE.name: changes.get((app_id,), [])}
-            yield from _unknown(context, table, app_id, {**files, table.name: rows.get((app_id,), [])})
+            yield from _compare_ids(context, table, app_id, {**files, table.name: rows.get((app_id,), [])})
 
 
-def _unknown(context: CheckContext, table: Table, app_id: str, files: dict[str, Any]) -> Iterator[TableProblem]:
+def _compare_ids(context: CheckContext, table: Table, app_id: str, files: dict[str, Any]) -> Iterator[TableProblem]:
     of_changes = f"SELECT {_ID} FROM change WHERE starts_with(event_name, 'profile_')"
-    told = {
+    known = {
         "without": f"SELECT {_ID} FROM event",
         "unfounded": f"SELECT {_ID} FROM event" + (f" UNION ALL {of_changes}" if table is USER else ""),
     }
@@ -53,8 +53,8 @@ def _unknown(context: CheckContext, table: Table, app_id: str, files: dict[str, 
     for case, sql in _SQL.items():
         found = [
             row
-            for part in buckets(max(1, sum(file.rows for file in files[table.name])))
-            for row in context.ask(sql.format(id=_ID, told=told[case], part=part.format(key=_ID), table=table.name), files)
+            for part in hash_conditions(max(1, sum(file.rows for file in files[table.name])))
+            for row in context.query(sql.format(id=_ID, known=known[case], part=part.format(key=_ID), table=table.name), files)
             if row["n"]
         ]
         if found:
@@ -67,32 +67,34 @@ def _unknown(context: CheckContext, table: Table, app_id: str, files: dict[str, 
 
 
 def rebuilt_sample(context: CheckContext) -> Iterator[TableProblem]:
-    """The rows of some users are what their events and changes make of them."""
-    from streaming_app.derive.rebuild import rebuilt_rows  # noqa: PLC0415 - PySpark takes half a second
+    """The rows of a sample of users equal those computed from their events and changes."""
+    from streaming_app.derive.rebuild import compute_rows_of  # noqa: PLC0415 - PySpark takes half a second
 
     if context.derive_is_behind:
         yield BEHIND
         return
-    picked = context.ask(
+    picked = context.query(
         f'SELECT app_id, {_ID} FROM "user" ORDER BY random() LIMIT {context.sample}', {USER.name: context.of(USER)}
     )
     users = {(row["app_id"], row[_ID]) for row in picked}
     if not users:
         return
-    wanted, failed = rebuilt_rows(context.config, context.lake, "check", users)
+    wanted, failed = compute_rows_of(context.config, context.lake, "check", users)
     for table in (USER, SESSION):
-        yield from _differing(table, drop_failed(_stored(context, table, users), failed), drop_failed(wanted[table.name], failed))
+        yield from _compare_rows(
+            table, drop_failed(_read_stored(context, table, users), failed), drop_failed(wanted[table.name], failed)
+        )
 
 
-def _stored(context: CheckContext, table: Table, users: set[tuple[str, str]]) -> pa.Table:
+def _read_stored(context: CheckContext, table: Table, users: set[tuple[str, str]]) -> pa.Table:
     rows = dataset(context.lake, table, context.of(table))
     by_app = {app_id: [user for app, user in users if app == app_id] for app_id, _ in users}
     parts = [rows.to_table(filter=(pc.field("app_id") == app_id) & pc.field(_ID).isin(ids)) for app_id, ids in by_app.items()]
     return pa.concat_tables(parts)
 
 
-def _differing(table: Table, stored: pa.Table, wanted: pa.Table) -> Iterator[TableProblem]:
-    there, due = _by_key(table, stored), _by_key(table, wanted)
+def _compare_rows(table: Table, stored: pa.Table, wanted: pa.Table) -> Iterator[TableProblem]:
+    there, due = _rows_by_key(table, stored), _rows_by_key(table, wanted)
     remedy = f"clickstream rebuild {table.name}"
     for says, keys in (("are missing", due.keys() - there.keys()), ("should not be", there.keys() - due.keys())):
         if keys:
@@ -104,8 +106,8 @@ def _differing(table: Table, stored: pa.Table, wanted: pa.Table) -> Iterator[Tab
             yield TableProblem(table.name, f"of a sample, {len(wrong):,} rows differ in {name}: {list_examples(wrong)}", remedy)
 
 
-def _by_key(table: Table, rows: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Rows without what says when and by which job they were written."""
+def _rows_by_key(table: Table, rows: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Rows without the time and the job of their writing, by key."""
     found = {}
     for row in to_rows(rows.drop_columns(["created_time"])):
         info = msgspec.json.decode(row["process_info"] or "{}")

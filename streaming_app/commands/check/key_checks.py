@@ -1,12 +1,12 @@
-"""Checks of what makes a row unique."""
+"""Checks that keys are unique."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from streaming_app.commands.check.context import MAX_EXAMPLES, CheckContext, TableProblem, buckets, by_partition
-from streaming_app.lake.files import LiveFile
+from streaming_app.commands.check.context import MAX_EXAMPLES, CheckContext, TableProblem, group_by_partition, hash_conditions
+from streaming_app.lake.files import DataFile
 from streaming_app.model.tables import TABLES, Table
 
 _REMEDY = {
@@ -23,23 +23,23 @@ def unique_keys(context: CheckContext) -> Iterator[TableProblem]:
         if table.key:
             spans = _days(context, table) if "day" in table.partition_by else _partitions(context, table)
             for where, files, first in spans:
-                yield from _repeated(context, table, where, files, first)
+                yield from _find_repeated(context, table, where, files, first)
 
 
-_Span = tuple[str, list[LiveFile], str]
+_Span = tuple[str, list[DataFile], str]
 """What to call it, its files, and a condition on the group of one key."""
 
 
 def _partitions(context: CheckContext, table: Table) -> Iterator[_Span]:
-    for partition, files in by_partition(context.of(table), *table.partition_by).items():
+    for partition, files in group_by_partition(context.of(table), *table.partition_by).items():
         yield " ".join(partition), files, "true"
 
 
 def _days(context: CheckContext, table: Table) -> Iterator[_Span]:
-    """Each day with its next ones: a key whose first day it is belongs to it."""
+    """Each day with the days after it: a key is checked on its first day."""
     days = {
         (app_id, date(int(year), int(month), int(day))): files
-        for (app_id, year, month, day), files in by_partition(context.of(table), "app_id", "year", "month", "day").items()
+        for (app_id, year, month, day), files in group_by_partition(context.of(table), "app_id", "year", "month", "day").items()
     }
     for (app_id, day), files in days.items():
         later = (day + timedelta(days=number + 1) for number in range(context.config.dedupe.neighbour_days))
@@ -47,11 +47,11 @@ def _days(context: CheckContext, table: Table) -> Iterator[_Span]:
         yield f"{app_id} {day}", [*files, *near], f"min(make_date(year, month, day)) = DATE '{day}'"
 
 
-def _repeated(context: CheckContext, table: Table, where: str, files: list[LiveFile], first: str) -> Iterator[TableProblem]:
+def _find_repeated(context: CheckContext, table: Table, where: str, files: list[DataFile], first: str) -> Iterator[TableProblem]:
     key = ", ".join(table.key)
     own = next(name for name in reversed(table.key) if name not in table.partition_by and name != "item_index")
-    for part in buckets(sum(file.rows for file in files)):
-        found = context.ask(
+    for part in hash_conditions(sum(file.rows for file in files)):
+        found = context.query(
             f"SELECT *, count(*) OVER () AS keys FROM (SELECT {key}, count(*) AS times "
             f'FROM "{table.name}" WHERE {part.format(key=own)} GROUP BY {key} HAVING count(*) > 1 AND {first}) '
             f"ORDER BY ALL LIMIT {MAX_EXAMPLES}",

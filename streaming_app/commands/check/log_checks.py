@@ -14,7 +14,7 @@ from streaming_app.model.tables import OPERATION, TABLES
 
 
 def layouts(lake: Lake) -> Iterator[TableProblem]:
-    """All tables are there, in this version's layout."""
+    """All tables exist, in this version's layout."""
     for table in TABLES.values():
         try:
             found = layout_of(lake.open(table))
@@ -41,7 +41,7 @@ def files(context: CheckContext) -> Iterator[TableProblem]:
 
 def operations(context: CheckContext) -> Iterator[TableProblem]:
     """Every command that began has ended."""
-    active = context.active.what if context.active else None
+    active = context.active.purpose if context.active else None
     for each in find_interrupted(context.lake):
         if each.operation != active:
             yield TableProblem(

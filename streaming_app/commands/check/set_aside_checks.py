@@ -1,4 +1,4 @@
-"""What was set aside: the run has gone on without it, and a replay brings it back."""
+"""Checks of what runs have set aside, which a replay processes again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streaming_app.model.tables import QUARANTINE
 
 def set_aside(context: CheckContext) -> Iterator[TableProblem]:
     """The rows of all users, sessions and items can be computed; files that could not be read are named."""
-    yield from _files(context)
+    yield from _list_unreadable_files(context)
     waiting = [row.key for file in context.of(QUARANTINE) for row in waiting_keys(context.lake, file)]
     if waiting:
         named = list_examples(f"{key.column} {key.id} of {key.app_id}" for key in waiting)
@@ -23,8 +23,8 @@ def set_aside(context: CheckContext) -> Iterator[TableProblem]:
         )
 
 
-def _files(context: CheckContext) -> Iterator[TableNote]:
-    found = context.ask(
+def _list_unreadable_files(context: CheckContext) -> Iterator[TableNote]:
+    found = context.query(
         "SELECT source_file, message, count(*) OVER () AS files FROM quarantine "
         f"WHERE reason = '{Reason.UNREADABLE_FILE}' AND resolved_time IS NULL "
         f"ORDER BY created_time, source_file LIMIT {MAX_EXAMPLES}",

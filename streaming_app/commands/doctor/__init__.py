@@ -1,1 +1,1 @@
-"""``doctor``: what a run needs, looked at one by one before it is missed. Makes no tables and leaves nothing behind."""
+"""``doctor``: checks everything that a run needs. It creates no tables and leaves nothing behind."""

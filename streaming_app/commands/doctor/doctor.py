@@ -1,4 +1,4 @@
-"""All looks, one after the other. Whatever happens in one of them is a finding, never an error."""
+"""``doctor``: all checks, one after the other. Whatever goes wrong in one of them is a finding, never an error."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ PIPELINE: tuple[Callable[[Pipeline], Iterable[Finding]], ...] = (
 
 
 def diagnose(config_uri: str, *, with_spark: bool = False) -> Iterator[Finding]:
-    """Look at everything; ``with_spark`` also reads the jars and starts a session, which takes seconds."""
-    for look in MACHINE:
-        yield from _run_check(look.__name__, look)
+    """Run all checks; ``with_spark`` also reads the jars and starts a session, which takes seconds."""
+    for check in MACHINE:
+        yield from _run_check(check.__name__, check)
     config, findings = read_configuration(config_uri)
     yield from findings
     if config is None:
@@ -46,11 +46,11 @@ def diagnose(config_uri: str, *, with_spark: bool = False) -> Iterator[Finding]:
         yield from _run_check(each.__name__.replace("_", " "), partial(each, pipeline))
 
 
-def _run_check(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+def _run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     try:
-        yield from look()
+        yield from check()
     except Exception as error:
         log.debug("doctor: %s", name, exc_info=True)
-        message = " ".join(str(error).split()) or "no more is known"
+        message = " ".join(str(error).split()) or "no details"
         hint = getattr(error, "hint", "") or "clickstream doctor --debug shows where"
         yield Finding(name, "problem", f"{type(error).__name__}: {message}", hint)

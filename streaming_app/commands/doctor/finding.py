@@ -1,4 +1,4 @@
-"""What a look at one thing found, and what the looks are given."""
+"""The result of one check, and what the checks are given."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import is_s3
 
 Status = Literal["ok", "warning", "problem"]
-"""A run works as it is; it works, but somebody should look; it does not work."""
+"""A run works; it works, but an operator should look into it; it does not work."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, how it is, and what to do if it is not as it should be."""
+    """One result: what was checked, its status, and the remedy where there is a problem."""
 
     check: str
     status: Status
@@ -29,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A configuration that can be used, and the ways to what it names."""
+    """A usable configuration, and access to its tables and files."""
 
     config: Config
 

@@ -1,4 +1,4 @@
-"""This machine: Java, Python, Spark."""
+"""Checks of this machine: Java, Python, packages, jars, Spark."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def python() -> Iterator[Finding]:
 
 def packages() -> Iterator[Finding]:
     """Spark and Delta in the versions that this application is made for: those of EMR."""
-    for name, wanted in _pinned().items():
+    for name, wanted in _pinned_versions().items():
         try:
             there = version(name)
         except PackageNotFoundError:
@@ -54,8 +54,8 @@ def packages() -> Iterator[Finding]:
             yield Finding("packages", "problem", f"{name} {there}, not {wanted}", f"pip install {name}=={wanted}")
 
 
-def _pinned() -> dict[str, str]:
-    """What this distribution asks for."""
+def _pinned_versions() -> dict[str, str]:
+    """The exact versions that this distribution requires."""
     found = (re.match(r"([\w-]+)==([\w.]+)", each) for each in requires(_DISTRIBUTION) or ())
     return {each[1]: each[2] for each in found if each and each[1] in _PINNED}
 

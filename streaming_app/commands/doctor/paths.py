@@ -1,4 +1,4 @@
-"""Where things are: source, sink and checkpoints, and what this process may do there."""
+"""Source, sink and checkpoints: whether they are there, and what this process may do with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.lake.lock.identity import identity
-from streaming_app.storage.conditional_object import slot_at
+from streaming_app.storage.conditional_object import conditional_object_at
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import absolute, is_s3
 
@@ -17,7 +17,7 @@ _TEXT = "written by clickstream doctor; may be deleted"
 
 
 def aws(pipeline: Pipeline) -> Iterator[Finding]:
-    """As whom AWS knows this process; only asked where S3 is used."""
+    """The role or user that AWS knows this process as; only asked where S3 is used."""
     if not pipeline.uses_s3:
         return
     try:
@@ -26,7 +26,7 @@ def aws(pipeline: Pipeline) -> Iterator[Finding]:
         yield Finding(
             "aws",
             "warning",
-            f"who this is cannot be told: {_line(error)}",
+            f"AWS does not say who this is: {_one_line(error)}",
             "check credentials and region: aws sts get-caller-identity",
         )
 
@@ -44,7 +44,9 @@ def source(pipeline: Pipeline) -> Iterator[Finding]:
     try:
         _read_byte(pipeline.storage, first.uri)
     except OSError as error:
-        yield Finding("source", "problem", f"{first.uri}: cannot be read: {_line(error)}", _right("s3:GetObject", uri))
+        yield Finding(
+            "source", "problem", f"{first.uri}: cannot be read: {_one_line(error)}", _permission_hint("s3:GetObject", uri)
+        )
         return
     yield Finding("source", "ok", f"{uri}: can be listed and read")
 
@@ -52,22 +54,22 @@ def source(pipeline: Pipeline) -> Iterator[Finding]:
 def lake(pipeline: Pipeline) -> Iterator[Finding]:
     """The folder of the tables can be written to; on S3 conditionally, too, which the lease and the commits need."""
     uri = pipeline.config.sink.uri
-    yield from _writable("sink", uri, pipeline.storage)
+    yield from _check_writable("sink", uri, pipeline.storage)
     if is_s3(uri):
-        yield from _conditional("sink", uri, pipeline.storage)
+        yield from _check_conditional_writes("sink", uri, pipeline.storage)
 
 
 def checkpoint(pipeline: Pipeline) -> Iterator[Finding]:
-    """The same of the folder of the checkpoints, where it is elsewhere."""
+    """The folder of the checkpoints can be written to, where it is not beside the tables."""
     if pipeline.config.checkpoint.uri:
-        yield from _writable("checkpoint", pipeline.config.checkpoint.uri, pipeline.storage)
+        yield from _check_writable("checkpoint", pipeline.config.checkpoint.uri, pipeline.storage)
     else:
         yield Finding("checkpoint", "ok", f"{pipeline.config.checkpoint_uri('')[:-1]}: beside the tables")
 
 
-def _writable(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
+def _check_writable(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
     if not is_s3(uri) and not Path(absolute(uri)).is_dir():
-        yield _to_be_made(check, Path(absolute(uri)))
+        yield _check_creatable(check, Path(absolute(uri)))
         return
     probe = f"{uri.rstrip('/')}/_doctor-{uuid.uuid4().hex}"
     tries: list[tuple[str, str, Callable[[], object]]] = [
@@ -79,26 +81,26 @@ def _writable(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
         try:
             attempt()
         except OSError as error:
-            yield Finding(check, "problem", f"{probe}: cannot be {what}: {_line(error)}", _right(right, uri))
+            yield Finding(check, "problem", f"{probe}: cannot be {what}: {_one_line(error)}", _permission_hint(right, uri))
             return
     yield Finding(check, "ok", f"{uri}: can be written, read and deleted")
 
 
-def _to_be_made(check: str, folder: Path) -> Finding:
-    """A local folder that the first run makes: nothing is made now."""
+def _check_creatable(check: str, folder: Path) -> Finding:
+    """A local folder that the first run creates: nothing is created now."""
     parent = next(each for each in folder.parents if each.exists())
     if parent.is_dir() and os.access(parent, os.W_OK):
-        return Finding(check, "ok", f"{folder}: is not there yet, the first run makes it")
+        return Finding(check, "ok", f"{folder}: does not exist yet, the first run creates it")
     return Finding(
-        check, "problem", f"{folder}: cannot be made in {parent}", "choose another folder, or get the right to write there"
+        check, "problem", f"{folder}: cannot be created in {parent}", "choose another folder, or get the right to write there"
     )
 
 
-def _conditional(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
+def _check_conditional_writes(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
     probe = f"{uri.rstrip('/')}/_doctor-{uuid.uuid4().hex}.json"
-    slot = slot_at(probe, storage)
-    first = slot.swap("1", None)
-    refused = slot.swap("2", None) is None and slot.swap("3", '"of another text"') is None
+    slot = conditional_object_at(probe, storage)
+    first = slot.compare_and_swap("1", None)
+    refused = slot.compare_and_swap("2", None) is None and slot.compare_and_swap("3", '"of another text"') is None
     storage.delete(probe)
     if first is not None and refused:
         yield Finding(check, "ok", f"{uri}: conditional writes work")
@@ -107,7 +109,7 @@ def _conditional(check: str, uri: str, storage: Storage) -> Iterator[Finding]:
             check,
             "problem",
             f"{uri}: a conditional write is not refused: two runs could write at the same time",
-            "use a store that keeps If-Match and If-None-Match of PutObject, as AWS does",
+            "use a store that supports If-Match and If-None-Match of PutObject, as AWS does",
         )
 
 
@@ -117,9 +119,9 @@ def _read_byte(storage: Storage, uri: str) -> None:
         stream.read(1)
 
 
-def _right(action: str, uri: str) -> str:
+def _permission_hint(action: str, uri: str) -> str:
     return f"give the role {action} on {uri}" if is_s3(uri) else "check the rights of the file and its folder"
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__

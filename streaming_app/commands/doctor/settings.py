@@ -1,15 +1,15 @@
-"""The configuration, and the files and plugins that it names."""
+"""Checks of the configuration, and of the files and plugins that it names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
+from streaming_app.plugins.enricher import EnricherInfo
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.config.model import Config
 from streaming_app.enrichers.ip import Ip
 from streaming_app.errors import ConfigError
-from streaming_app.plugins.enricher import EnricherInfo
 from streaming_app.plugins.load_config import load_config
 from streaming_app.plugins.loading import open_enrichers
 
@@ -22,11 +22,11 @@ CDN_MAX_AGE = timedelta(days=365)
 
 
 def read_configuration(uri: str) -> tuple[Config | None, list[Finding]]:
-    """The configuration, None if it cannot be used; and every problem of it."""
+    """Read the configuration; None if it cannot be used, with every problem as a finding."""
     try:
         config = load_config(uri)
     except ConfigError as error:
-        remedy = error.hint or "mend it, then: clickstream config validate"
+        remedy = error.hint or "correct it, then: clickstream config validate"
         return None, [Finding("configuration", "problem", row, remedy) for row in str(error).splitlines()]
     except Exception as error:  # a plugin's module may raise whatever it likes
         return None, [
@@ -42,7 +42,7 @@ def plugins(_: Pipeline) -> Iterator[Finding]:
     found = installed()
     broken = [each for each in found if each["says"].startswith("cannot be imported")]
     for each in broken:
-        yield Finding("plugins", "warning", f"{each['name']} {each['says']}", f"mend or remove {each['distribution']}")
+        yield Finding("plugins", "warning", f"{each['name']} {each['says']}", f"repair or remove {each['distribution']}")
     yield Finding("plugins", "ok", f"{len(found) - len(broken)} transformers and enrichers can be imported")
 
 
@@ -59,14 +59,14 @@ def enrichers(pipeline: Pipeline) -> Iterator[Finding]:
         yield Finding("enrichers", "ok", f"{step.name}: its files can be read")
         if isinstance(step.enricher, Ip):
             info = step.enricher.info()
-            yield from _databases(step.name, info["databases"])
-            yield _cdn_networks(step.name, date.fromisoformat(info["cdn_networks"]))
+            yield from _check_databases(step.name, info["databases"])
+            yield _check_cdn_networks(step.name, date.fromisoformat(info["cdn_networks"]))
 
 
-def _databases(name: str, databases: list[EnricherInfo]) -> Iterator[Finding]:
+def _check_databases(name: str, databases: list[EnricherInfo]) -> Iterator[Finding]:
     if not databases:
         yield Finding(
-            "geo", "warning", f"{name} has no database: places stay unknown", f"name one at enrichers: {name}: database"
+            "geo", "warning", f"{name} has no database: locations stay unknown", f"name one at enrichers: {name}: database"
         )
     for each in databases:
         age = datetime.now(UTC) - datetime.fromisoformat(each["built"])
@@ -77,7 +77,7 @@ def _databases(name: str, databases: list[EnricherInfo]) -> Iterator[Finding]:
             yield Finding("geo", "ok", message)
 
 
-def _cdn_networks(name: str, read: date) -> Finding:
+def _check_cdn_networks(name: str, read: date) -> Finding:
     age = datetime.now(UTC).date() - read
     message = f"{name}: the list of networks of CDNs is of {read}, {age.days} days old"
     if age > CDN_MAX_AGE:

@@ -1,4 +1,4 @@
-"""``erase``: one person of an app leaves all tables and quarantine, and raw files if asked for."""
+"""``erase``: erases one person of an app from all tables and quarantine, and on request from raw files."""
 
 from streaming_app.commands.erase.erase import PHASES, find_linked_ids, plan, run
 

@@ -1,6 +1,6 @@
-"""Rows that stay and are nobody's any more: what is left of them is named here, all else is taken away.
+"""Anonymising rows: the columns listed here are kept, all others are set to null.
 
-A list of what stays, not of what goes: a column that is added later is taken away until somebody decides otherwise.
+The list names what is kept, so that a column that is added later is removed until it is listed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from streaming_app.model.tables import EVENT, ITEM, Table
 
 REPLACED = frozenset({"event_id", "user_pseudo_id", "session_id"})
-"""Ids that keep rows together: each becomes a digest with a key that nobody keeps. Clients make event and session ids of
-user ids."""
+"""Ids that link rows: each becomes a digest with a key that is not kept. Clients derive event and session ids from user
+ids."""
 
 WITHOUT_QUERY = frozenset({"page_view_page_url"})
 """URLs whose query and fragment, where people are named, are cut off."""
@@ -64,15 +64,15 @@ _SIZE = 16
 
 
 def anonymise_rows(table: Table, rows: pa.Table, which: pa.Array, secret: bytes) -> pa.Table:
-    """The rows, those of the person without what names them."""
+    """The rows, those of the person (``which``) without what identifies them."""
     staying = STAYING[table.name]
     columns = []
     for name in table.schema.names:
         column = rows[name].combine_chunks()
         if name in REPLACED:
-            column = _changed(column, which, lambda value: digest(value, secret))
+            column = _map_selected(column, which, lambda value: digest(value, secret))
         elif name in WITHOUT_QUERY:
-            column = _changed(column, which, _without_query)
+            column = _map_selected(column, which, _strip_query)
         elif name not in staying:
             column = pc.if_else(which, pa.scalar(None, column.type), column)
         columns.append(column)
@@ -80,14 +80,14 @@ def anonymise_rows(table: Table, rows: pa.Table, which: pa.Array, secret: bytes)
 
 
 def digest(value: str, secret: bytes) -> str:
-    """The same for the same id while the secret lasts."""
+    """A pseudonym of an id: equal ids have equal digests as long as the secret is the same."""
     return f"erased-{hashlib.blake2b(value.encode(), key=secret, digest_size=_SIZE).hexdigest()}"
 
 
-def _without_query(url: str) -> str:
+def _strip_query(url: str) -> str:
     return url.partition("?")[0].partition("#")[0]
 
 
-def _changed(column: pa.Array, which: pa.Array, change: Callable[[str], str]) -> pa.Array:
+def _map_selected(column: pa.Array, which: pa.Array, change: Callable[[str], str]) -> pa.Array:
     values = zip(column.to_pylist(), which.to_pylist(), strict=True)
     return pa.array([change(value) if is_person and value is not None else value for value, is_person in values], column.type)

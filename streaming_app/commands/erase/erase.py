@@ -1,4 +1,4 @@
-"""``erase``: one person of an app leaves all tables and quarantine, and raw files if asked for.
+"""``erase``: erases one person of an app from all tables and quarantine, and on request from raw files.
 
 Replaced files stay until ``clickstream vacuum`` removes them: the result says from which day on nothing remains.
 """
@@ -15,9 +15,9 @@ from typing import Any, Literal
 import msgspec
 
 from streaming_app.backlog.derive_log import derive_is_behind
-from streaming_app.backlog.source_partitions import Window
+from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.stale_users import mark_stale
-from streaming_app.backlog.unprocessed import listed_files
+from streaming_app.backlog.unprocessed import list_source_files
 from streaming_app.commands.erase.anonymise import digest
 from streaming_app.commands.erase.audit_key import audit_key, find_audit_key
 from streaming_app.commands.erase.finder import PersonFinder
@@ -44,7 +44,7 @@ from streaming_app.spark.session import get_session
 from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
-from streaming_app.storage.objects import Found
+from streaming_app.storage.objects import ObjectInfo
 from streaming_app.storage.uris import absolute
 
 PHASES = ("start", "search", "erase", "rebuild")
@@ -54,7 +54,7 @@ Linked = Literal["none", "listed"]
 
 @dataclass
 class Erased:
-    """Rows by table, quarantined elements, and raw lines that named the person; files that could not be read."""
+    """Counts of an erasure: rows by table, quarantined elements, raw lines that named the person, unreadable files."""
 
     item: int = 0
     change: int = 0
@@ -85,7 +85,7 @@ def plan(config: Config, person: Person, *, raw: bool, linked: Linked = "listed"
     lake = open_lake(config)
     key = find_audit_key(config, lake.storage)
     in_audit = {"person": person.digest(key)} if key else {}
-    person = _with_choice(person, linked, lake)
+    person = _apply_choice(person, linked, lake)
     erased = _count_rows(list(find_rows(person, lake)), person)
     in_quarantine = search_quarantine(person.app_id, PersonFinder(config, person.app_id, person.ids), lake)
     erased.add_quarantine(in_quarantine)
@@ -95,7 +95,7 @@ def plan(config: Config, person: Person, *, raw: bool, linked: Linked = "listed"
 
 
 def find_linked_ids(config: Config, person: Person) -> list[LinkedId]:
-    """The pseudonymous ids that go with a login id if they are chosen; with those that an erasure that was killed knows."""
+    """Find the pseudonymous ids linked to a login id, including those that a killed erasure has noted."""
     lake = open_lake(config)
     key = find_audit_key(config, lake.storage)  # without one no erasure has begun
     state = _read_state(f"{config.checkpoint_uri(_directory_name(person.digest(key)))}/notes.json", lake) if key else None
@@ -113,16 +113,16 @@ def run(
     listed: Iterable[str] | None = None,
     confirmed: str = "",
 ) -> dict[str, Any]:
-    """Take the person out, or leave their rows without what names them.
+    """Erase the person: delete their rows, or anonymise them.
 
     By a login id, anonymous rows of the pseudonymous ids that it was seen with go as well, unless ``linked`` is ``none``: those
     that were ``listed`` to whoever decided, or all. ``confirmed`` is how that was decided, for the audit.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         ConfigError: an erasure of this person was killed that had begun with another choice.
     """
-    digest_of_person = person.digest(_key_of_audit(config))
+    digest_of_person = person.digest(_load_audit_key(config))
     by = "user_id" if person.user_id else "user_pseudo_id"
     asked = {"app": person.app_id, "by": by, "mode": mode, "raw": raw, "person": digest_of_person}
     if person.user_id:
@@ -154,11 +154,11 @@ def run(
                 this.result |= {"linked_ids": len(known.linked), "linked_ids_left": len(left)}
             if confirmed:
                 this.result["confirmed"] = confirmed
-            this.result |= _remaining(known, finder, erased, config, this.lake, raw=raw)
+            this.result |= _report_remaining(known, finder, erased, config, this.lake, raw=raw)
     return this.result | {"person": digest_of_person}
 
 
-def _key_of_audit(config: Config) -> bytes:
+def _load_audit_key(config: Config) -> bytes:
     lake = open_lake(config)
     if key := find_audit_key(config, lake.storage):
         return key
@@ -183,10 +183,10 @@ def _read_state(uri: str, lake: Lake) -> _ResumeState | None:
 
 
 def _load_or_choose(uri: str, person: Person, linked: Linked, listed: Iterable[str] | None, lake: Lake) -> tuple[Person, str]:
-    """The person with the chosen linked ids, and the secret of the anonymous ids; kept only until the erasure is through."""
+    """The person with the chosen linked ids, and the secret of the anonymous ids; kept until the erasure is complete."""
     state = _read_state(uri, lake)
     if state is None:
-        chosen = _with_choice(person, linked, lake) if listed is None else replace(person, linked=frozenset(listed))
+        chosen = _apply_choice(person, linked, lake) if listed is None else replace(person, linked=frozenset(listed))
         state = _ResumeState(sorted(chosen.linked), secrets.token_hex(32), linked)
         lake.storage.write_text(uri, msgspec.json.encode(state).decode())
     elif person.user_id and state.choice != linked:
@@ -197,7 +197,7 @@ def _load_or_choose(uri: str, person: Person, linked: Linked, listed: Iterable[s
     return replace(person, linked=frozenset(state.linked)), state.secret
 
 
-def _with_choice(person: Person, linked: Linked, lake: Lake) -> Person:
+def _apply_choice(person: Person, linked: Linked, lake: Lake) -> Person:
     return add_linked_ids(person, lake) if linked == "listed" else person
 
 
@@ -221,10 +221,10 @@ def _erase_tables(this: Operation, person: Person, found: list[PersonRows], secr
 
 
 def _erase_raw(config: Config, person: Person, storage: Storage, *, dry_run: bool) -> RawCounts:
-    """Every raw file there is: what was left out of the tables, such as copies and bots, names the person all the same."""
-    whole = Window("all", (Found(absolute(config.source.uri), is_folder=True),), "", was_read=True)
+    """Erase from every raw file: what is not in the tables, such as duplicates and bots, names the person as well."""
+    whole = SourcePartition("all", (ObjectInfo(absolute(config.source.uri), is_folder=True),), "", fully_read=True)
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
-    files = [SizedFile(each.found.uri, each.found.size) for each in listed_files(whole, config.source.glob, objects)]
+    files = [SizedFile(each.found.uri, each.found.size) for each in list_source_files(whole, config.source.glob, objects)]
     spark = get_session(config, storage)
     groups = group_by_size(files, parallelism(spark))
     counts = RawCounts()
@@ -239,12 +239,14 @@ def _erase_group(config: Config, person: Person, storage: Storage, dry_run: bool
         yield msgspec.json.encode(eraser.erase(file.uri, dry_run=dry_run))
 
 
-def _remaining(person: Person, finder: PersonFinder, erased: Erased, config: Config, lake: Lake, *, raw: bool) -> dict[str, Any]:
-    """What is left, by looking again, what is not known, and what the operator still has to do."""
+def _report_remaining(
+    person: Person, finder: PersonFinder, erased: Erased, config: Config, lake: Lake, *, raw: bool
+) -> dict[str, Any]:
+    """Search again: what remains, what is not known, and what the operator still has to do."""
     left = sum(each.rows for each in find_rows(person, lake)) + search_quarantine(person.app_id, finder, lake).rows
     today = datetime.now(UTC).date()
     vacuum = today + timedelta(days=RETENTION_DAYS + 1)
-    after, nothing_from, unknown = without_old_versions(config, lake, today, vacuum, raw=raw)
+    after, nothing_from, unknown = find_final_date(config, lake, today, vacuum, raw=raw)
     return {
         "remaining": left,
         "nothing_remains_after": after,
@@ -255,7 +257,7 @@ def _remaining(person: Person, finder: PersonFinder, erased: Erased, config: Con
 
 
 def _list_unsearched(erased: Erased, lake: Lake, *, raw: bool) -> list[str]:
-    """Where the person may be named all the same."""
+    """Where the person may still be named."""
     counts = {
         "raw files that cannot be read to their end, and were left as they are": erased.raw_unreadable,
         "raw lines with packed data that cannot be unpacked": erased.raw_unsearched,
@@ -269,10 +271,8 @@ def _list_unsearched(erased: Erased, lake: Lake, *, raw: bool) -> list[str]:
     return found
 
 
-def without_old_versions(
-    config: Config, lake: Lake, today: date, vacuum: date, *, raw: bool
-) -> tuple[str, date | None, list[str]]:
-    """What has to happen before nothing remains, the day from which on that is so, and why there may be no such day.
+def find_final_date(config: Config, lake: Lake, today: date, vacuum: date, *, raw: bool) -> tuple[str, date | None, list[str]]:
+    """Find the day from which on nothing remains: what has to happen before, the day, and why there may be no such day.
 
     Vacuum makes old versions of what it deletes; the raw files and the state of this erasure have become so today.
     """

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streaming_app.commands.erase.identifier_matcher import IdentifierMatcher
-from streaming_app.commands.erase.packed import BLOCK, Buffer, Damaged, find_packed_texts, is_readable, unpack
+from streaming_app.commands.erase.packed import BLOCK_BYTES, Buffer, Damaged, find_packed_texts, is_readable, unpack
 from streaming_app.config.model import Config
 from streaming_app.errors import MalformedPayload
 from streaming_app.ingest.transform.route import ElementRouter
@@ -42,7 +42,7 @@ class PersonMatch(NamedTuple):
 
 
 class PersonFinder:
-    """Looks for a person's ids in raw lines and in rows of ``quarantine``."""
+    """Searches raw lines and rows of ``quarantine`` for a person's ids."""
 
     def __init__(self, config: Config, app_id: str, ids: Iterable[str]) -> None:
         limits = config.limits
@@ -90,7 +90,7 @@ class PersonFinder:
             id_found = self._person.in_stream(unpack([content]))
         except Damaged:
             return TextMatch(False, complete=False)
-        return TextMatch(id_found, complete=not is_packed or is_readable(content[:_HEAD]))
+        return TextMatch(id_found, complete=not is_packed or is_readable(content[:_HEAD_BYTES]))
 
     def _is_of_app(self, request: Request, position: int, element: str) -> bool:
         at = request.first_position + position
@@ -103,7 +103,7 @@ class PersonFinder:
         return request.app_id in (self._app_id, None) and not apps & self._apps
 
     def _concerns_app(self, request: Request, elements: list[str], whole: bytes) -> bool:
-        """Whether what a request has beside its elements belongs to the app."""
+        """Whether the part of a request beside its elements belongs to the app."""
         if request.app_id == self._app_id:
             return True
         if elements:
@@ -116,7 +116,7 @@ class PersonFinder:
         return not _match_text(self._other_apps, text).id_found
 
 
-_HEAD = 12
+_HEAD_BYTES = 12
 
 
 def _own_app(element: str) -> str | None:
@@ -131,7 +131,7 @@ def _own_app(element: str) -> str | None:
 
 def _match_text(matcher: IdentifierMatcher, text: Buffer) -> TextMatch:
     """Search a text and whatever is packed in it."""
-    if matcher.in_stream(text[at : at + BLOCK] for at in range(0, len(text), BLOCK)):
+    if matcher.in_stream(text[at : at + BLOCK_BYTES] for at in range(0, len(text), BLOCK_BYTES)):
         return TextMatch(True)
     complete = True
     for packed in find_packed_texts(text):

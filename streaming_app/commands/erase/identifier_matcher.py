@@ -1,4 +1,4 @@
-"""Whether a text names a person, as it is or behind the escapes of JSON and URLs."""
+"""Finding ids in text, literally or behind the escapes of JSON and URLs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _LAYERS = 6
 """Escapes in escapes that are looked behind: JSON in JSON in a form in a line are four."""
-_LONGEST_ESCAPE = 64
+_MAX_ESCAPE_CHARS = 64
 """Characters that stand for one of an id, behind all layers, at the most."""
 
 
@@ -29,13 +29,13 @@ class IdentifierMatcher:
         known = (re.escape(each) + ("" if _may_be_cut(each) else after) for each in self.ids)
         self._pattern = re.compile(f"{before}(?:{'|'.join(known)})")
         self._have_blanks = any(" " in each for each in self.ids)
-        self._overlap = _LONGEST_ESCAPE * (len(self.ids[0]) + 2)
+        self._overlap = _MAX_ESCAPE_CHARS * (len(self.ids[0]) + 2)
 
     def in_text(self, text: str) -> bool:
         return self._in_part(text, is_first=True, is_last=True)
 
     def in_stream(self, blocks: Iterable[bytes]) -> bool:
-        """In a text that comes in blocks, cut anywhere: of the one before, what an id may be cut in is looked at again."""
+        """Search a text that comes in blocks, cut anywhere: the end of the previous block is searched again with the next."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         rest, is_first = "", True
         for block in blocks:
@@ -47,7 +47,7 @@ class IdentifierMatcher:
         return self._in_part(rest + decoder.decode(b"", final=True), is_first=is_first, is_last=True)
 
     def _in_part(self, text: str, *, is_first: bool, is_last: bool) -> bool:
-        """Where a part of a text was cut, an id may be the half of a longer word, which the next part or the one before shows."""
+        """Search a part of a text. A match at a cut does not count: it may be half of a longer word."""
         return any(
             (is_first or match.start() > 0) and (is_last or match.end() < len(view))
             for view in self._views(text)
@@ -56,12 +56,12 @@ class IdentifierMatcher:
         )
 
     def _views(self, text: str) -> Iterator[str]:
-        """The text, and what it says behind each layer of escapes."""
+        """The text, and the text without each layer of escapes."""
         for _ in range(_LAYERS):
             yield text
             if self._have_blanks and "+" in text:
                 yield text.replace("+", " ")
-            plain = unquote(_unescaped(text))
+            plain = unquote(_unescape(text))
             if plain == text:
                 return
             text = plain
@@ -72,8 +72,8 @@ def _may_be_cut(known: str) -> bool:
     return len(known.encode()) > ID_BYTES - 4
 
 
-def _unescaped(text: str) -> str:
-    """Without JSON's escapes, whether or not it is JSON as a whole."""
+def _unescape(text: str) -> str:
+    """The text without JSON's escapes, whether or not it is JSON as a whole."""
     text = text.replace('\\"', '"')  # most of them, and a hundred times as fast
     if "\\" not in text:
         return text

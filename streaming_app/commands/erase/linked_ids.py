@@ -1,4 +1,4 @@
-"""The pseudonymous ids that a login id was seen with, and what goes with them.
+"""The pseudonymous ids that a login id was seen with, and the rows that they would take along.
 
 Whoever can send an event can link another's pseudonymous id to a login of their own. So an erasure takes linked ids only
 after an operator has looked at them.
@@ -30,7 +30,7 @@ class LinkedId:
 
 
 def count_linked_ids(person: Person, linked: Iterable[str], lake: Lake) -> list[LinkedId]:
-    """What the tables hold of some pseudonymous ids; the one with most to lose first."""
+    """Count the rows of some pseudonymous ids; the id with the most anonymous rows first."""
     links = {each: LinkedId(each) for each in linked}
     wanted = pa.array(sorted(links), pa.string())
     for table in (EVENT, CHANGE) if links else ():

@@ -1,4 +1,4 @@
-"""How long buckets keep what was deleted or replaced: by their versioning, and by the rules of their lifecycle.
+"""How long buckets keep old versions of objects, by their versioning and the rules of their lifecycle.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
 """
@@ -32,7 +32,7 @@ class OldVersions:
 
     @property
     def description(self) -> str:
-        """What an operator has to know, or do."""
+        """One line for the operator."""
         if self.unknown:
             return f"whether the bucket {self.bucket} keeps old versions of objects: {self.unknown}"
         return f"the bucket {self.bucket} keeps old versions of objects, and no rule of its lifecycle removes all of them"
@@ -86,10 +86,10 @@ def _code(error: Exception) -> str:
 
 def removal_days(rules: list[dict[str, Any]], prefix: str) -> int | None:
     """Days after which rules remove old versions of all objects below a prefix; None where none does."""
-    return min((days for rule in rules if (days := _days_of(rule, prefix)) is not None), default=None)
+    return min((days for rule in rules if (days := _days_of_rule(rule, prefix)) is not None), default=None)
 
 
-def _days_of(rule: dict[str, Any], prefix: str) -> int | None:
+def _days_of_rule(rule: dict[str, Any], prefix: str) -> int | None:
     expiration = rule.get("NoncurrentVersionExpiration") or {}
     if rule.get("Status") != "Enabled" or "NoncurrentDays" not in expiration or expiration.get("NewerNoncurrentVersions"):
         return None  # a rule that leaves some number of versions leaves the last ones for ever

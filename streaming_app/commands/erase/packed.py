@@ -1,6 +1,6 @@
-"""What is packed in a text, in base64 and perhaps gzip: unpacked piece by piece, whatever its size.
+"""Unpacking base64, perhaps of gzip, inside a text, piece by piece whatever its size.
 
-Wherever it stands: in a payload, in a form, in the query of an address, in a line that is too long for the pass.
+It may stand anywhere: in a payload, in a form, in the query of a URL, in a line that is too long to be parsed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from streaming_app.plugins.payload import GZIP_OR_ZLIB, IsalError
 
 Buffer = bytes | mmap.mmap
 
-BLOCK = 1 << 20
-_PIECE = 1 << 16
+BLOCK_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 16
 """Packed bytes that are given at once: what follows the end of a gzip member is copied."""
 _CANDIDATE = re.compile(rb"[^\"'&=?#.,:;{}\[\]()<>| \t]{12,}")
 """What base64 may be: no mark in it that separates values in JSON, forms, addresses and tokens. Shorter ones hold no id."""
-_HEAD, _HEAD_LETTERS = 64, 16
+_HEAD_BYTES, _HEAD_LETTERS = 64, 16
 """Characters that are looked at to see whether there is anything in it, and letters of base64 among them."""
 _ESCAPE = re.compile(rb"\\(?:u00([0-9a-fA-F]{2})|u[0-9a-fA-F]{4}|(.))", re.DOTALL)
 _ESCAPE_BYTES = 6
@@ -37,7 +37,7 @@ _AS_IT_IS: _Letters = (bytes.maketrans(b"", b""), bytes(set(range(256)) - set(_A
 _URL_SAFE: _Letters = (bytes.maketrans(b"-_", b"+/"), bytes(set(range(256)) - set(_ALPHABET + b"-_")))
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _GZIP_MAGIC = b"\x1f\x8b\x08"
-_SOME = 64
+_MIN_ZLIB_BYTES = 64
 """Bytes that must have come out of what looks like zlib before it is taken for zlib that is damaged."""
 
 
@@ -52,7 +52,7 @@ def find_packed_texts(text: Buffer) -> Iterator[Iterator[bytes]]:
     """
     for found in _CANDIDATE.finditer(text):
         start, end = found.span()
-        if _may_be_packed(text[start : min(end, start + _HEAD)]):
+        if _may_be_packed(text[start : min(end, start + _HEAD_BYTES)]):
             is_for_addresses = text.find(b"-", start, end) >= 0 or text.find(b"_", start, end) >= 0
             yield unpack(_decode_base64(_letters(text, start, end, _URL_SAFE if is_for_addresses else _AS_IT_IS)))
 
@@ -60,7 +60,7 @@ def find_packed_texts(text: Buffer) -> Iterator[Iterator[bytes]]:
 @lru_cache(1 << 14)
 def _may_be_packed(head: bytes) -> bool:
     """Whether a text that begins so is base64 of something. A line has a hundred words, many of them the same."""
-    letters = _plain(head).translate(*_URL_SAFE)[:_HEAD_LETTERS]
+    letters = _unescape(head).translate(*_URL_SAFE)[:_HEAD_LETTERS]
     return is_readable(pybase64.b64decode(letters[: len(letters) & ~3]))
 
 
@@ -102,13 +102,13 @@ def _inflate(blocks: Iterable[bytes], *, must_be: bool) -> Iterator[bytes]:
     """One or more streams in a row. What is cut short is read as far as it goes: there is no more of it."""
     stream, size = isal_zlib.decompressobj(GZIP_OR_ZLIB), 0
     for block in blocks:
-        for start in range(0, len(block), _PIECE):
-            piece = block[start : start + _PIECE]
+        for start in range(0, len(block), _PIECE_BYTES):
+            piece = block[start : start + _PIECE_BYTES]
             while piece:
                 try:
-                    plain = stream.decompress(piece, BLOCK)
+                    plain = stream.decompress(piece, BLOCK_BYTES)
                 except IsalError as error:
-                    if must_be or size >= _SOME:
+                    if must_be or size >= _MIN_ZLIB_BYTES:
                         raise Damaged(str(error)) from None
                     return
                 if plain:
@@ -136,26 +136,26 @@ def _decode_base64(letters: Iterable[bytes]) -> Iterator[bytes]:
 def _letters(text: Buffer, start: int, end: int, alphabet: _Letters) -> Iterator[bytes]:
     """The letters of base64 in a part of a text, behind escapes; all others are passed over, as the pass does."""
     rest = b""
-    for at in range(start, end, BLOCK):
-        piece = rest + text[at : min(at + BLOCK, end)]
+    for at in range(start, end, BLOCK_BYTES):
+        piece = rest + text[at : min(at + BLOCK_BYTES, end)]
         cut = len(piece)
-        if at + BLOCK < end:  # an escape that is cut waits for its other half
+        if at + BLOCK_BYTES < end:  # an escape that is cut waits for its other half
             cut = min(
                 (found for found in (piece.find(mark, -_ESCAPE_BYTES) for mark in (b"%", b"\\")) if found >= 0), default=cut
             )
         rest = piece[cut:]
-        yield _plain(piece[:cut]).translate(*alphabet)
+        yield _unescape(piece[:cut]).translate(*alphabet)
 
 
-def _plain(piece: bytes) -> bytes:
+def _unescape(piece: bytes) -> bytes:
     for _ in range(_LAYERS):
         if b"\\" not in piece:
             break
-        piece = _ESCAPE.sub(_character, piece)
+        piece = _ESCAPE.sub(_unescape_match, piece)
     return unquote_to_bytes(piece) if b"%" in piece else piece
 
 
-def _character(escape: re.Match[bytes]) -> bytes:
+def _unescape_match(escape: re.Match[bytes]) -> bytes:
     if escape[1]:
         return bytes.fromhex(escape[1].decode())
     return escape[2] if escape[2] and escape[2] not in b"nrtbf" else b" "

@@ -1,4 +1,4 @@
-"""Who is to be erased, and which rows are theirs."""
+"""The person to be erased, and which rows are theirs."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class Person:
 
     @property
     def ids(self) -> frozenset[str]:
-        """What must be found nowhere in the end."""
+        """All ids of the person: none of them may remain."""
         return self.linked | {each for each in (self.user_pseudo_id, self.user_id) if each}
 
     def digest(self, key: bytes) -> str:
-        """Says to whoever knows the id and the key, of at most 64 bytes, that it was this person."""
+        """Identifies the person to whoever knows the id and the key (at most 64 bytes)."""
         return hashlib.blake2b(self._id.encode(), key=key, digest_size=16).hexdigest()
 
     @property
     def _id(self) -> str:
         return self.user_pseudo_id or self.user_id or ""
 
-    def rows(self, rows: pa.Table) -> pa.Array:
-        """True for rows of the person, told by ``user_pseudo_id`` and ``user_id``.
+    def row_mask(self, rows: pa.Table) -> pa.Array:
+        """True for rows of the person, by ``user_pseudo_id`` and ``user_id``.
 
         By the pseudonymous id all of them; by the login id its own, and the anonymous ones of the ids it was seen with: on a
         shared device other people's stay.
@@ -57,8 +57,8 @@ class Person:
         if self.user_pseudo_id:
             return pc.fill_null(pc.equal(pseudo, self.user_pseudo_id), False)
         own = pc.fill_null(pc.equal(login, self.user_id), False)
-        nobodys = pc.equal(pc.fill_null(login, ""), "")
-        return pc.or_(own, pc.and_(nobodys, pc.is_in(pseudo, pa.array(sorted(self.linked), pa.string()))))
+        anonymous = pc.equal(pc.fill_null(login, ""), "")
+        return pc.or_(own, pc.and_(anonymous, pc.is_in(pseudo, pa.array(sorted(self.linked), pa.string()))))
 
 
 def add_linked_ids(person: Person, lake: Lake) -> Person:

@@ -1,4 +1,4 @@
-"""Elements in quarantine that name the person go: raw text cannot be made anonymous."""
+"""Erasing elements in quarantine that name the person: raw text cannot be anonymised."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streaming_app.commands.erase.finder import PersonFinder, PersonMatch
 from streaming_app.derive.set_aside import STAGE as DERIVE
 from streaming_app.errors import InputError
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import row_mask, without_rows
 from streaming_app.lake.rows import read_batches
@@ -37,13 +37,13 @@ class QuarantineMatches:
 
 
 def search_quarantine(app_id: str, finder: PersonFinder, lake: Lake) -> QuarantineMatches:
-    """Look at every row, whatever its app: an element may belong to another than its request says."""
+    """Search every row, whatever its app: an element may belong to another app than its request."""
     result = QuarantineMatches()
     for file in live_files(lake.open(QUARANTINE)):
         first = 0
         for rows in read_batches(lake, QUARANTINE, file, ["app_id", "stage", "message", "raw", "envelope"]):
             for position, row in enumerate(rows.to_pylist(), first):
-                found = _match_text(row, app_id, finder)
+                found = _search_row(row, app_id, finder)
                 if found.person_found:
                     result.positions.setdefault(file.path, []).append(position)
                 else:
@@ -53,7 +53,7 @@ def search_quarantine(app_id: str, finder: PersonFinder, lake: Lake) -> Quaranti
     return result
 
 
-def _match_text(row: dict[str, Any], app_id: str, finder: PersonFinder) -> PersonMatch:
+def _search_row(row: dict[str, Any], app_id: str, finder: PersonFinder) -> PersonMatch:
     raw, message = row["raw"] or "", row["message"] or ""
     if row["stage"] == DERIVE:  # the key of a user or an item
         found = finder.in_text(f"{raw} {message}".encode())
@@ -77,12 +77,12 @@ def _request(row: dict[str, Any]) -> tuple[Request, str]:
 
 
 def erase_quarantine_rows(found: dict[str, list[int]], lake: Lake) -> None:
-    """Write the files again without these rows, in one commit."""
+    """Rewrite the files without these rows, in one commit."""
     files = [file for file in live_files(lake.open(QUARANTINE)) if file.path in found]
-    written = [each for file in files for each in _without(file, found[file.path], lake)]
+    written = [each for file in files for each in _rewrite_file(file, found[file.path], lake)]
     commit(lake, QUARANTINE, TableChange([], files, written, data_change=True), TransactionId.unique("erase"))
 
 
-def _without(file: LiveFile, positions: list[int], lake: Lake) -> list[WrittenFile]:
+def _rewrite_file(file: DataFile, positions: list[int], lake: Lake) -> list[DataFile]:
     lost = row_mask(file.rows, pa.array(positions, pa.int64()))
     return without_rows(lake, QUARANTINE, file, lost)

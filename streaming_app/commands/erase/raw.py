@@ -1,4 +1,4 @@
-"""Raw files written again without what names the person: elements of a request, or the whole request if nothing else is in it."""
+"""Rewriting raw files without what names the person: elements of a request, or the whole request if nothing else is in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streaming_app.model.request import Request, decode_line, parse_request
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import is_s3
 
-_COPY = 1 << 20
+_COPY_BYTES = 1 << 20
 
 
 @dataclass
@@ -48,13 +48,13 @@ class RawEraser:
     max_line_bytes: int
 
     def erase(self, uri: str, *, dry_run: bool = False) -> RawCounts:
-        """Write the file again where it names the person; one that cannot be read to its end is left as it is."""
-        with tempfile.TemporaryFile() as made:
-            counts = self._rewrite(uri, made)
+        """Rewrite the file if it names the person; one that cannot be read to its end is left as it is."""
+        with tempfile.TemporaryFile() as rewritten:
+            counts = self._rewrite(uri, rewritten)
             if counts.raw_lines and not counts.raw_unreadable and not dry_run:
-                made.seek(0)
+                rewritten.seek(0)
                 try:
-                    self._replace_file(uri, made)
+                    self._replace_file(uri, rewritten)
                 except pa.ArrowInvalid:  # a key with an empty part, which Arrow writes as little as it reads it
                     counts.raw_unreadable = 1
         return counts
@@ -76,16 +76,16 @@ class RawEraser:
         return counts
 
     def _copy_long_line(self, line: LongLine, lines: IO[bytes] | gzip.GzipFile, counts: RawCounts) -> None:
-        """A line that is too long for the pass stays or goes as a whole."""
+        """Copy a line that is too long to be parsed, unless it names the person."""
         with mmap.mmap(line.file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             found = self.finder.in_text(text)
             _count(found, counts)
             if not found.person_found:
-                shutil.copyfileobj(text, lines, _COPY)
+                shutil.copyfileobj(text, lines, _COPY_BYTES)
                 lines.write(b"\n")
 
     def _erase_from_line(self, line: bytes) -> tuple[PersonMatch, bytes | None]:
-        """What was found in a line, and the line without the person; None where nothing is left of it."""
+        """Search a line; returns the match, and the line without the person: None where nothing is left of it."""
         try:
             request = parse_request(line)
         except InputError:
@@ -101,7 +101,7 @@ class RawEraser:
         return found, json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
     def _replace_file(self, uri: str, content: IO[bytes]) -> None:
-        """In place of the file, as a whole; the checkpoints know it by its name and will not read it again."""
+        """Replace the file atomically; the checkpoints know it by its name and will not read it again."""
         system, path = self.storage.filesystem(uri)
         target = path if is_s3(uri) else str(Path(path).with_name(f".{Path(path).name}.tmp"))
         with system.open_output_stream(target) as stream:

@@ -1,4 +1,4 @@
-"""Rows of the person leave ``item``, ``change`` and ``event``, or stay without what names them: one commit a table."""
+"""Erasing a person's rows of ``item``, ``change`` and ``event``, or anonymising them: one commit a table."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ import pyarrow.compute as pc
 from streaming_app.commands.erase.anonymise import STAYING, anonymise_rows
 from streaming_app.commands.erase.person import Person
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
-from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.lake.rewrite import row_groups
+from streaming_app.lake.rewrite import rewrite
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
 
 IN_ORDER = (ITEM, CHANGE, EVENT)
-"""``event`` last: an erasure that is tried again still finds there whom ``item`` was about."""
+"""``event`` last: an erasure that is repeated after a kill still finds there whose items ``item`` had."""
 
 
 @dataclass(frozen=True)
 class PersonRows:
-    """A file with rows of the person: how many, and all pseudonymous ids of these."""
+    """A file with rows of the person: their number, and all their pseudonymous ids."""
 
     table: Table
-    file: LiveFile
+    file: DataFile
     rows: int
     users: frozenset[str]
 
@@ -41,7 +40,7 @@ def find_rows(person: Person, lake: Lake) -> Iterator[PersonRows]:
             found = 0
             users: set[str] = set()
             for rows in read_batches(lake, table, file, ["user_pseudo_id", "user_id"]):
-                matching = rows.filter(person.rows(rows))
+                matching = rows.filter(person.row_mask(rows))
                 found += len(matching)
                 users |= set(matching["user_pseudo_id"].drop_null().to_pylist())
             if found:
@@ -49,21 +48,19 @@ def find_rows(person: Person, lake: Lake) -> Iterator[PersonRows]:
 
 
 def erase_rows(table: Table, found: list[PersonRows], person: Person, secret: bytes | None, lake: Lake) -> None:
-    """Write the files of some hits again, without the rows of the person, or with a ``secret`` without what names them.
+    """Rewrite some files without the rows of the person, or with a ``secret`` with these rows anonymised.
 
-    Changes of attributes are all about a person: they go in either case.
+    Changes of attributes are all about a person: they are removed in either case.
     """
 
-    def changed(rows: pa.Table) -> pa.Table:
-        which = person.rows(rows)
+    def erase(_file: DataFile, _first: int, rows: pa.Table) -> pa.Table:
+        which = person.row_mask(rows)
         if secret is None or table.name not in STAYING:
             return rows.filter(pc.invert(which))
         return anonymise_rows(table, rows, which, secret)
 
-    writer = PartitionWriter(table, lake.uri(table), lake.storage, "erased")
-    for each in found:
-        for _, rows in row_groups(lake, table, each.file):
-            writer.add(changed(rows))
+    files = [each.file for each in found]
+    written = rewrite(lake, table, files, erase, "erased")
     # No news for derive, which the rebuild of the user's rows makes up for; other readers of the log see what went.
-    change = TableChange([], [each.file for each in found], writer.close(), data_change=True)
+    change = TableChange([], files, written, data_change=True)
     commit(lake, table, change, TransactionId.unique("erase"))

@@ -1,6 +1,6 @@
-"""The part of ``replay`` for raw files that could not be read at all: the whole file through the ordinary pass, in Spark's tasks.
+"""Replaying raw files that could not be read at all: the whole file goes through ingest, in Spark's tasks.
 
-Its name need not be one that Spark can be given: Spark only carries it to a task. Events that are there already are duplicates.
+Its name need not be one that Spark can read: Spark only carries it to a task. Events that are stored already are duplicates.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.commands.operation import Operation
 from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.errors import Reason
@@ -19,8 +20,7 @@ from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.run_tasks import read_as_far_as_possible
-from streaming_app.ingest.task_report import IngestReport
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import read_batches, read_columns
 from streaming_app.metrics.progress import Progress
@@ -34,20 +34,20 @@ _COLUMNS = ("reason", "stage", "app_id", "source_file", "created_time", "resolve
 
 
 class UnreadableFileRow(NamedTuple):
-    """A row of ``quarantine`` that stands for a raw file: where it is, and the file's URI."""
+    """A row of ``quarantine`` about an unreadable raw file: its data file and position, and the raw file's URI."""
 
-    file: LiveFile
+    file: DataFile
     position: int
     uri: str
 
 
 def is_whole_file(row: dict[str, Any]) -> bool:
-    """Whether a row of ``quarantine`` stands for a raw file that could not be read."""
+    """Whether a row of ``quarantine`` is about a raw file that could not be read."""
     return bool(row["reason"] == Reason.UNREADABLE_FILE)
 
 
-def find_unreadable_files(lake: Lake, files: Iterable[LiveFile], row_filter: Any) -> list[UnreadableFileRow]:
-    """The rows that are wanted."""
+def find_unreadable_files(lake: Lake, files: Iterable[DataFile], row_filter: Any) -> list[UnreadableFileRow]:
+    """The selected rows of files that could not be read."""
     found = []
     for file in files:
         first = 0
@@ -66,23 +66,23 @@ def can_be_read(storage: Storage, uri: str, max_line_bytes: int) -> bool:
 
 
 def replay_unreadable_files(this: Operation, rows: list[UnreadableFileRow], progress: Progress) -> None:
-    """Read the files; those that could be read now are marked. What cannot be read in them has rows of its own then."""
+    """Read the files; rows of those that could be read now are marked. Damaged parts of them get rows of their own."""
     if not rows:
         return
     spark = get_session(this.config, this.lake.storage)
     still: set[str] = set()
-    sized = [SizedFile(uri, _size(this.lake.storage, uri)) for uri in sorted({row.uri for row in rows})]
-    for number, files in enumerate(_in_batches(sized)):
+    sized = [SizedFile(uri, _size_of(this.lake.storage, uri)) for uri in sorted({row.uri for row in rows})]
+    for number, files in enumerate(_split_batches(sized)):
         began = time.monotonic()
         created_ms = int(time.time() * 1_000)
         stream = f"replay-files-{this.id}"
         batch = Batch(this.config, this.lake.storage, stream, number, this.job_id, created_ms, "replay")
         report = read_as_far_as_possible(spark, batch, files)
-        still |= _unreadable(this.lake, report)
+        still |= _find_still_unreadable(this.lake, report)
         timing = Timing(time.monotonic() - began, sum(file.size for file in files))
         metrics = commit_batch(batch, report, timing, this.lake)
         for name in ("written", "duplicate", "filtered"):
-            this.count(name, metrics[name])
+            this.count(name, getattr(metrics, name))
         progress.batch(metrics)
     this.count("tried", len(rows))
     _resolve(this, [row for row in rows if row.uri not in still])
@@ -97,7 +97,7 @@ def _resolve(this: Operation, rows: list[UnreadableFileRow]) -> None:
     this.count("resolved", len(rows))
 
 
-def _unreadable(lake: Lake, report: IngestReport) -> set[str]:
+def _find_still_unreadable(lake: Lake, report: IngestReport) -> set[str]:
     """The files that could not be read this time either."""
     found: set[str] = set()
     for file in report.of(QUARANTINE.name):
@@ -106,8 +106,8 @@ def _unreadable(lake: Lake, report: IngestReport) -> set[str]:
     return found
 
 
-def _size(storage: Storage, uri: str) -> int:
-    """Bytes, for a fair share of work; 1 where it cannot be told."""
+def _size_of(storage: Storage, uri: str) -> int:
+    """Size in bytes, for a fair share of work; 1 where it is not known."""
     try:
         system, path = storage.filesystem(uri)
         return max(1, system.get_file_info(path).size or 1)
@@ -115,7 +115,7 @@ def _size(storage: Storage, uri: str) -> int:
         return 1
 
 
-def _in_batches(files: list[SizedFile]) -> Iterator[list[SizedFile]]:
+def _split_batches(files: list[SizedFile]) -> Iterator[list[SizedFile]]:
     part: list[SizedFile] = []
     for file in files:
         if part and sum(each.size for each in part) + file.size > DEFAULT_BATCH_BYTES:

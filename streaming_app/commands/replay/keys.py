@@ -1,4 +1,4 @@
-"""``replay`` of what derive set aside: the rows of these users and items are computed again, from all that there is of them."""
+"""Replaying what derive set aside: the rows of these users and items are computed again, from all of their events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.set_aside import Waiting, waiting_keys
 from streaming_app.errors import Reason
 from streaming_app.lake.commit import TransactionId
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import QUARANTINE
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 class FileWithWaitingKeys(NamedTuple):
     """A file of ``quarantine`` with the rows in it that are to be replayed."""
 
-    file: LiveFile
+    file: DataFile
     rows: list[Waiting]
 
 
 def find_waiting_files(lake: Lake, row_filter: QuarantineFilter) -> list[FileWithWaitingKeys]:
-    """The files with users and items that were set aside, as far as they are wanted."""
+    """Find the files with users and items that were set aside, as far as they are selected."""
     if row_filter.reasons and Reason.DERIVE_ERROR not in row_filter.reasons:
         return []
     files = filter(row_filter.may_be_in, live_files(lake.open(QUARANTINE)))

@@ -24,8 +24,8 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.request_processor import RequestProcessor
-from streaming_app.ingest.transform.route import ElementRouter, RoutedElements
-from streaming_app.lake.files import LiveFile
+from streaming_app.ingest.transform.router import ElementRouter, RoutedElements
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.metrics.progress import Progress
@@ -58,21 +58,21 @@ class QuarantineFilter:
             and (self.app_id is None or row["app_id"] == self.app_id)
         )
 
-    def may_be_in(self, file: LiveFile) -> bool:
+    def may_be_in(self, file: DataFile) -> bool:
         """By the statistics in the log."""
-        latest = file.most.get("created_time")
+        latest = file.max_values.get("created_time")
         return self.since is None or latest is None or latest >= self.since
 
 
 def plan(config: Config, row_filter: QuarantineFilter) -> dict[str, int]:
-    """How many rows a replay would try, how many of them pass now, and how many cannot be tried; nothing is written."""
+    """Count the rows that a replay would process, that pass now, and that cannot be processed; nothing is written."""
     lake = open_lake(config)
     counts = {"tried": 0, "pass": 0, "cannot": 0}
-    for each in find_unreadable_files(lake, _files(lake, row_filter), row_filter):
+    for each in find_unreadable_files(lake, _list_files(lake, row_filter), row_filter):
         counts["tried"] += 1
         counts["pass"] += can_be_read(lake.storage, each.uri, config.limits.max_line_bytes)
     router = ElementRouter(config)
-    for file in _files(lake, row_filter):
+    for file in _list_files(lake, row_filter):
         for _, _, outcome in _replay_rows(lake, file, row_filter, config, router):
             counts["cannot" if outcome is None else "tried"] += 1
             counts["pass"] += outcome is not None and _passes(outcome)
@@ -87,7 +87,7 @@ def run(config: Config, row_filter: QuarantineFilter, progress: Progress) -> dic
     their own.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
     """
     arguments = {
         "reasons": list(row_filter.reasons),
@@ -109,16 +109,16 @@ def run(config: Config, row_filter: QuarantineFilter, progress: Progress) -> dic
 def replay_into(this: Operation, row_filter: QuarantineFilter, progress: Progress) -> None:
     """Store the elements that pass now, as part of an operation; derive has not seen them then."""
     this.result |= dict.fromkeys(("tried", "resolved", "cannot", "written", "duplicate", "filtered"), 0)
-    replay_unreadable_files(this, find_unreadable_files(this.lake, _files(this.lake, row_filter), row_filter), progress)
-    for number, file in enumerate(_files(this.lake, row_filter)):
+    replay_unreadable_files(this, find_unreadable_files(this.lake, _list_files(this.lake, row_filter), row_filter), progress)
+    for number, file in enumerate(_list_files(this.lake, row_filter)):
         _replay_file(this, file, number, row_filter, progress)
 
 
-def _files(lake: Lake, row_filter: QuarantineFilter) -> list[LiveFile]:
+def _list_files(lake: Lake, row_filter: QuarantineFilter) -> list[DataFile]:
     return sorted(filter(row_filter.may_be_in, live_files(lake.open(QUARANTINE))), key=lambda file: file.path)
 
 
-def _replay_file(this: Operation, file: LiveFile, number: int, row_filter: QuarantineFilter, progress: Progress) -> None:
+def _replay_file(this: Operation, file: DataFile, number: int, row_filter: QuarantineFilter, progress: Progress) -> None:
     began = time.monotonic()
     created_ms = int(time.time() * 1_000)
     batch = Batch(this.config, this.lake.storage, f"replay-{this.id}", number, this.job_id, created_ms, "replay")
@@ -135,12 +135,12 @@ def _replay_file(this: Operation, file: LiveFile, number: int, row_filter: Quara
     mark_resolved(this, file, pa.array(passed, pa.int64()), created_ms)
     this.count("resolved", len(passed))
     for name in ("written", "duplicate", "filtered"):
-        this.count(name, metrics[name])
+        this.count(name, getattr(metrics, name))
     progress.batch(metrics)
 
 
 def _replay_rows(
-    lake: Lake, file: LiveFile, row_filter: QuarantineFilter, config: Config, router: ElementRouter
+    lake: Lake, file: DataFile, row_filter: QuarantineFilter, config: Config, router: ElementRouter
 ) -> Iterator[tuple[int, Request, RoutedElements | None]]:
     """Position, request and outcome of each selected row of a file; the outcome is None where it cannot be processed."""
     limits = config.limits

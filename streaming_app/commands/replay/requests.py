@@ -50,23 +50,23 @@ class RequestRebuilder:
         is_whole = len((row["raw"] or "").encode()) < self._max_raw_bytes - _SHORT_OF
         try:
             if row["envelope"] is None:
-                return ReplayedRequest(self._of_line(row, is_whole=is_whole))
+                return ReplayedRequest(self._request_of_line(row, is_whole=is_whole))
             request = _ENVELOPE.decode(row["envelope"])
             if is_whole and not request.cut:
                 request.data = row["raw"]
                 return ReplayedRequest(request)
             only = None if row["elements"] else request.first_position
-            request = self._of_line(row, is_whole=False)
+            request = self._request_of_line(row, is_whole=False)
         except (InputError, msgspec.MsgspecError, OSError):
             return None
         return ReplayedRequest(request, only)
 
-    def _of_line(self, row: dict[str, Any], *, is_whole: bool) -> Request:
-        request = parse_request(_restore_bytes(row["raw"]) if is_whole else self._line(row))
+    def _request_of_line(self, row: dict[str, Any], *, is_whole: bool) -> Request:
+        request = parse_request(_restore_bytes(row["raw"]) if is_whole else self._read_line(row))
         request.source_file, request.source_line = row["source_file"], row["source_line"]
         return request
 
-    def _line(self, row: dict[str, Any]) -> bytes:
+    def _read_line(self, row: dict[str, Any]) -> bytes:
         reader = LineReader(self._storage, row["source_file"], self._max_line_bytes)
         for number, line in itertools.takewhile(lambda each: each[0] <= row["source_line"], reader):
             if number == row["source_line"] and not isinstance(line, BadPart):
@@ -79,5 +79,5 @@ _BYTE = re.compile(rb"(?<!\\)((?:\\\\)*+)\\x([89a-f][0-9a-f])")
 
 
 def _restore_bytes(raw: str) -> bytes:
-    """The bytes of a line that was kept as text: one that is not UTF-8 stands there as its escape."""
+    """The bytes of a line that was stored as text, where a byte that is not UTF-8 is an escape."""
     return _BYTE.sub(lambda found: found[1] + bytes.fromhex(found[2].decode()), raw.encode())

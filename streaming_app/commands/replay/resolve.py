@@ -1,4 +1,4 @@
-"""Marking rows of ``quarantine`` whose elements have come into the tables: the row stays, and says when and by what."""
+"""Marking rows of ``quarantine`` whose elements are stored now: the row stays, and says when and by which job."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import pyarrow.compute as pc
 
 from streaming_app.commands.operation import Operation
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile
-from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.lake.rewrite import row_groups, row_mask
+from streaming_app.lake.files import DataFile
+from streaming_app.lake.rewrite import rewrite, row_mask
 from streaming_app.model.arrow import as_timestamp
 from streaming_app.model.tables import QUARANTINE
 
 
-def mark_resolved(this: Operation, file: LiveFile, positions: pa.Array, now_ms: int) -> None:
-    """Write a file of ``quarantine`` again with its rows at some positions resolved, in one commit."""
-    writer = PartitionWriter(QUARANTINE, this.lake.uri(QUARANTINE), this.lake.storage, "resolved")
+def mark_resolved(this: Operation, file: DataFile, positions: pa.Array, now_ms: int) -> None:
+    """Rewrite a file of ``quarantine`` with its rows at some positions resolved, in one commit."""
     resolved = row_mask(file.rows, positions)
-    for first, rows in row_groups(this.lake, QUARANTINE, file):
-        writer.add(set_resolved(rows, resolved.slice(first, len(rows)), this.job_id, now_ms))
-    commit(this.lake, QUARANTINE, TableChange([], [file], writer.close()), TransactionId.unique("resolve"))
+
+    def resolve(_file: DataFile, first: int, rows: pa.Table) -> pa.Table:
+        return set_resolved(rows, resolved.slice(first, len(rows)), this.job_id, now_ms)
+
+    written = rewrite(this.lake, QUARANTINE, [file], resolve, "resolved")
+    commit(this.lake, QUARANTINE, TableChange([], [file], written), TransactionId.unique("resolve"))
 
 
 def set_resolved(rows: pa.Table, which: pa.Array, job_id: str | None, now_ms: int | None) -> pa.Table:

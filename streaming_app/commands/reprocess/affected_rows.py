@@ -1,4 +1,4 @@
-"""Which stored rows come from some raw files, on whatever day they lie.
+"""Finding the stored rows that come from some raw files, on whatever day they are.
 
 Events that are always fresh, and those that other rules let in before, may lie on any day: so all files of a table are asked,
 but by their receive times first, a column that takes a byte or two a row. The lineage (``process_info``) is read only of files
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.arrow import as_epoch_ms
@@ -28,7 +28,7 @@ from streaming_app.model.times import LATEST_MS
 from streaming_app.spark.tasks import TASK_BYTES, SizedFile
 
 _RECEIVED = "ingest_time_msec"
-_SHARE = 8
+_LINEAGE_SHARE = 8
 """Of a file's bytes the lineage is no more than one in so many."""
 
 FileSearch = Callable[[list[SizedFile]], Iterable[bytes]]
@@ -47,8 +47,8 @@ class AffectedFiles:
 
 
 def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, last_ms: int) -> AffectedFiles:
-    """The raw files that a shadow was made of; the span of the days on which they can have been received is widened to what
-    their requests themselves tell."""
+    """The raw files that a shadow was made from; the span in which they can have been received is widened by the receive times
+    of their requests."""
     for file in live_files(shadow.open(RUN_METRICS)):
         names = ("first_ingest_time", "last_ingest_time")
         rows = read_columns(f"{shadow.uri(RUN_METRICS)}/{file.path}", names, shadow.storage)
@@ -59,12 +59,12 @@ def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, l
 
 
 def find_affected_rows(
-    table: Table, files: Sequence[LiveFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
+    table: Table, files: Sequence[DataFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
 ) -> dict[str, Mask]:
-    """Of each file that holds rows of the raw files, by its path: which rows these are."""
+    """Find the rows of the raw files: a mask for each file that has some, by its path."""
     root = lake.uri(table)
     by_uri = {f"{root}/{file.path}": file for file in files}
-    sized = [SizedFile(uri, file.size // _SHARE) for uri, file in by_uri.items()]
+    sized = [SizedFile(uri, file.size // _LINEAGE_SHARE) for uri, file in by_uri.items()]
     found = run(sized, partial(_search, table.name, affected, lake.for_workers)) if affected.raw_files else ()
     masks = (msgspec.msgpack.decode(each, type=tuple[str, bytes]) for each in found)
     return {
@@ -73,17 +73,17 @@ def find_affected_rows(
 
 
 def in_this_process(files: list[SizedFile], work: FileSearch) -> Iterable[bytes]:
-    """For what is less than a task's work."""
+    """Run the search in this process, where it is less than a task's work."""
     return list(work(files))
 
 
 def fits_one_task(files: list[SizedFile]) -> bool:
-    """Whether one task would do."""
+    """Whether the files are little enough for one task."""
     return sum(file.size for file in files) <= TASK_BYTES
 
 
 def _search(table: str, affected: AffectedFiles, lake: Lake, group: list[SizedFile]) -> Iterator[bytes]:
-    """What each task runs: path and mask of the files that hold rows of the raw files."""
+    """Run in each task: yields path and mask of the files that hold rows of the raw files."""
     names = pa.array(sorted(affected.raw_files), pa.string())
     for file in group:
         if _may_hold(TABLES[table], file, affected, lake):

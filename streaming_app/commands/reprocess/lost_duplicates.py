@@ -1,4 +1,4 @@
-"""Copies of one event of which a reprocessed raw file has one and another raw file the other: as in ingest, one stays."""
+"""Duplicates between a reprocessed raw file and another raw file: as in ingest, one of them stays."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from streaming_app.config.model import Config
-from streaming_app.ingest.commit.dedupe import DataFile, Losers, judge
+from streaming_app.ingest.commit.changes import row_keys
+from streaming_app.ingest.commit.deduplicate import find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.lake.files import AnyFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 
@@ -23,7 +23,7 @@ PartitionValues = tuple[str, ...]
 
 @dataclass
 class LostDuplicates:
-    """Copies that do not stay: by their file's path the positions of their rows, and whose they are.
+    """Duplicates that are removed: the positions of their rows by file path, and their users.
 
     ``copies`` are their event ids and places (raw file and line), by app: what items know them by.
     """
@@ -35,18 +35,18 @@ class LostDuplicates:
     left_out: LeftOut = field(default_factory=dict)
     """Days of copies that are stored on another day, to be remembered."""
 
-    def mask(self, file: AnyFile) -> Mask:
+    def mask(self, file: DataFile) -> Mask:
         mask = np.zeros(file.rows, bool)
         mask[sorted(self.rows[file.path])] = True
         return mask
 
-    def count_in(self, files: Iterable[AnyFile]) -> int:
-        """How many rows of some files."""
+    def count_in(self, files: Iterable[DataFile]) -> int:
+        """The number of these rows in some files."""
         return sum(len(self.rows.get(file.path, ())) for file in files)
 
 
 def find_lost_duplicates(
-    table: Table, made: Sequence[AnyFile], kept: Sequence[AnyFile], config: Config, lake: Lake
+    table: Table, made: Sequence[DataFile], kept: Sequence[DataFile], config: Config, lake: Lake
 ) -> LostDuplicates:
     """Compare the rows ``made`` by the shadow with those of other raw files that are ``kept``, by the rule of ingest.
 
@@ -54,32 +54,19 @@ def find_lost_duplicates(
     so that raw files that were moved can be reprocessed.
     """
     lost, partitions = LostDuplicates(), {file.path: partition_of(table, file) for file in (*made, *kept)}
-    verdict = judge(
-        _data_files(made, table, lake, is_new=False),
-        _data_files(kept, table, lake, is_new=True),
-        DuplicateDays(config, lake.storage, table),
-        config.dedupe.neighbour_days,
-        lake.storage,
-    )
+    left_out = DuplicateDays(config, lake.storage, table)
+    report = find_duplicates(lake, table, made, kept, left_out, config.dedupe.neighbour_days, prefer_new=True)
     copies: dict[str, list[pa.Array]] = defaultdict(list)
-    for losers in (*verdict.new, *verdict.stored):
-        app_id = losers.file.app_id
-        lost.rows.setdefault(losers.file.path, set()).update(losers.rows["row"].to_pylist())
-        lost.users |= {(app_id, user) for user in losers.rows["user_pseudo_id"].to_pylist() if user is not None}
-        lost.partitions.add(partitions[losers.file.path])
-        copies[app_id] += _names(losers).chunks
+    for each in (*report.new, *report.stored):
+        app_id = each.file.app_id
+        lost.rows.setdefault(each.file.path, set()).update(each.rows["row"].to_pylist())
+        lost.users |= {(app_id, user) for user in each.rows["user_pseudo_id"].to_pylist() if user is not None}
+        lost.partitions.add(partitions[each.file.path])
+        copies[app_id] += row_keys(each.rows["event_id"], each.rows["source_position"]).chunks
     lost.copies = {app_id: pa.concat_arrays(parts) for app_id, parts in copies.items()}
-    lost.left_out = verdict.left_out
+    lost.left_out = report.left_out
     return lost
 
 
-def partition_of(table: Table, file: AnyFile) -> PartitionValues:
+def partition_of(table: Table, file: DataFile) -> PartitionValues:
     return tuple(file.partition[name] for name in table.partition_by)
-
-
-def _data_files(files: Iterable[AnyFile], table: Table, lake: Lake, *, is_new: bool) -> list[DataFile]:
-    return [DataFile(lake.uri(table), file.path, file.partition["app_id"], file.day, is_new) for file in files]
-
-
-def _names(losers: Losers) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(losers.rows["event_id"], losers.rows["place"], "\n")

@@ -1,7 +1,7 @@
 """``reprocess``: computes days of events again from their raw files, with today's code, rules and configuration.
 
 The ordinary ingest runs into a shadow of the tables first, with a checkpoint of its own: it is as exactly once and as easy to
-interrupt as ever. Then the rows of the raw files that it has read, on whatever day they lie, are exchanged for the shadow's, in
+interrupt as ever. Then the rows of the raw files that it has read, on whatever day they lie, are replaced with the shadow's, in
 one commit a table: as if these raw files had come in today, and all others when they did.
 """
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from streaming_app.backlog.file_log import committed_files
 from streaming_app.backlog.stale_users import mark_stale
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.commands.days import Days
 from streaming_app.commands.operation import Operation, operation, resume_directory
 from streaming_app.commands.raw_files import find_raw_files, find_unread_files
@@ -37,7 +37,7 @@ from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
-from streaming_app.ingest.commit.duplicate_days import join_days, remember
+from streaming_app.ingest.commit.duplicate_days import join_days, remember_days
 from streaming_app.ingest.stream import ingest
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake, live_files
@@ -60,7 +60,7 @@ def plan(config: Config, days: Days) -> dict[str, int]:
     """What would be read, and how many events are stored now; nothing is written."""
     lake, objects = open_lake(config), AnyObjects(config.s3.endpoint, config.s3.region)
     raw = find_raw_files(config, lake, days, objects, config.checkpoint_uri(f"{_name(days)}/ingest"))
-    backlog = unprocessed(raw.window, config.source.glob, objects)
+    backlog = find_backlog(raw.source_partition, config.source.glob, objects)
     events = sum(file.rows for file in live_files(lake.open(EVENT)) if file.day in days)
     return {"files": backlog.files, "bytes": backlog.bytes, "events_now": events, "files_that_are_gone": len(raw.missing_files)}
 
@@ -69,7 +69,7 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
     """Compute the days again; user, session, item_attributes and quarantine are updated accordingly.
 
     Raises:
-        LeaseError: another process writes to these tables.
+        LockError: another process writes to these tables.
         SourceError: there is no raw file of these days.
     """
     progress.phase("start")
@@ -78,19 +78,19 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
         open_enrichers(config, storage)
         spark = get_session(config, storage)
         with resume_directory(config, _name(days), storage) as folder:
-            # What derive has not seen when its day is exchanged would be counted twice.
+            # What derive has not read when its day is replaced would be counted twice.
             derive(spark, config, this.lake, Summary(this.job_id))
             shadow_config, shadow = open_shadow(config, this.lake, folder)
             objects = AnyObjects(config.s3.endpoint, config.s3.region)
             raw = find_raw_files(config, this.lake, days, objects, f"{folder}/ingest")
-            backlog = unprocessed(raw.window, config.source.glob, objects)
+            backlog = find_backlog(raw.source_partition, config.source.glob, objects)
             progress.phase("ingest")
             progress.backlog(backlog.files, backlog.bytes)
             if backlog:
                 ingest(spark, shadow_config, shadow, backlog, this.job_id, progress.batch)
             # Of a file that could not be read now, an archived one say, the stored rows stay.
-            was_read = set(committed_files(objects, raw.window.checkpoint)) - find_unread_files(shadow)
-            affected = find_affected_files(shadow, was_read, *raw.received.span_ms)
+            fully_read = set(committed_files(objects, raw.source_partition.checkpoint)) - find_unread_files(shadow)
+            affected = find_affected_files(shadow, fully_read, *raw.received.span_ms)
             progress.phase("replace")
             swap_days(this, shadow_config, shadow, affected, frozenset(days), f"{folder}/days.json", _run_in(spark))
             this.result["kept"] = sum(rows for name, rows in raw.missing_files.items() if name not in affected.raw_files)
@@ -109,7 +109,7 @@ def _name(days: Days) -> str:
 
 
 def _run_in(spark: SparkSession) -> SearchRunner:
-    """Spark's tasks, where one would not do."""
+    """A runner that uses Spark's tasks where one is not enough."""
 
     def run(files: list[SizedFile], work: Any) -> Any:
         if fits_one_task(files):
@@ -128,41 +128,41 @@ def swap_days(
     days_uri: str,
     run: SearchRunner,
 ) -> None:
-    """Put the shadow's rows in place of those of the raw files; ``result`` gets the counts.
+    """Replace the rows of the raw files with the shadow's; ``result`` gets the counts.
 
-    ``days_uri`` keeps the days that earlier tries have looked at: items may have been exchanged there, and their events not.
+    ``days_uri`` keeps the days of earlier attempts: items may have been replaced there, and their events not.
 
     Raises:
         BalanceError: rows would be lost, or there twice.
     """
     lake = this.lake
-    days |= _noted_days(days_uri, lake)
+    days |= _read_noted_days(days_uri, lake)
     for table in (EVENT, CHANGE):
         join_days(this.config, shadow_config, lake.storage, table)
     swaps = plan_swaps(this.config, lake, shadow, affected, days, run)
     check_plan(swaps, shadow)
     days |= {day for each in swaps for day in each.days}
     lake.storage.write_text(days_uri, msgspec.json.encode(sorted(days)).decode())
-    before, before_of_days = count_rows(lake, IN_ORDER), _events_on(days, lake)
+    before, before_of_days = count_rows(lake, IN_ORDER), _count_rows_on(days, lake)
     if users := {user for each in swaps for user in each.users}:
         mark_stale(this.config, lake.storage, this.job_id, users)
     for each in swaps:
-        remember(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
+        remember_days(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
         commit_swap(each, lake)
     check_result(swaps, before, days, affected, lake, run)
-    this.result |= {"days": len(days), "before": before_of_days, "after": _events_on(days, lake)}
+    this.result |= {"days": len(days), "before": before_of_days, "after": _count_rows_on(days, lake)}
     this.result["stored_before"] = before[EVENT.name] + before[CHANGE.name]
     for name in ("taken_out", "replaced", "put_in"):
         this.result[name] = sum(getattr(each, name) for each in swaps if each.table in (EVENT, CHANGE))
 
 
-def _noted_days(uri: str, lake: Lake) -> frozenset[date]:
+def _read_noted_days(uri: str, lake: Lake) -> frozenset[date]:
     if not lake.storage.exists(uri):
         return frozenset()
     return frozenset(msgspec.json.decode(lake.storage.read_text(uri), type=list[date]))
 
 
-def _events_on(days: frozenset[date], lake: Lake) -> int:
+def _count_rows_on(days: frozenset[date], lake: Lake) -> int:
     """Rows of ``event`` and ``change`` on some days."""
     return sum(file.rows for table in (EVENT, CHANGE) for file in live_files(lake.open(table)) if file.day in days)
 

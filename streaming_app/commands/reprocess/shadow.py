@@ -18,8 +18,8 @@ _MADE_FROM = ("project_id", "apps", "enrichers", "rules", "dedupe", "limits", "p
 
 def open_shadow(config: Config, lake: Lake, folder: str) -> tuple[Config, Lake]:
     """The shadow below ``folder``, as an earlier try has left it; one that was made by other rules, or another version of this
-    application, is begun again."""
-    _forget_other_rules(config, folder, lake.storage)
+    application, is started again."""
+    _clear_if_rules_changed(config, folder, lake.storage)
     own = {"sink": SinkSection(uri=f"{folder}/tables"), "checkpoint": CheckpointSection(uri=folder)}
     shadow = Lake(f"{folder}/tables", lake.storage, lake.guard)
     shadowed = config.model_copy(update=own)
@@ -28,8 +28,8 @@ def open_shadow(config: Config, lake: Lake, folder: str) -> tuple[Config, Lake]:
     return shadowed, shadow
 
 
-def _forget_other_rules(config: Config, folder: str, storage: Storage) -> None:
-    """The note of the rules comes last: a deletion that is interrupted is gone on with."""
+def _clear_if_rules_changed(config: Config, folder: str, storage: Storage) -> None:
+    """The digest of the rules is written last: an interrupted deletion is continued."""
     note, rules = f"{folder}/rules.json", _digest(config)
     if storage.exists(note) and storage.read_text(note) == rules:
         return

@@ -1,4 +1,4 @@
-"""Counting an exchange of rows twice: before it is committed, and by looking again afterwards."""
+"""Checking the counts of a swap of rows: before it is committed, and in the tables afterwards."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def count_rows(lake: Lake, tables: Iterable[Table]) -> RowCounts:
 
 
 def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
-    """Every event and change that the shadow's batches have counted comes, is there, or lost to an earlier copy; and the files
-    of each table differ by what goes and comes.
+    """Check that every event and change that the shadow's batches counted is added, is stored, or lost to an earlier duplicate,
+    and that the files of each table differ by what is removed and added.
 
     Raises:
-        BalanceError: a row would be lost, or there twice; nothing was exchanged.
+        BalanceError: a row would be lost, or there twice; nothing was replaced.
     """
-    counted = _written(shadow)
-    found = sum(each.made + each.outdone for each in swaps if each.table is not ITEM)
+    counted = _count_written(shadow)
+    found = sum(each.rows_after + each.rows_lost for each in swaps if each.table is not ITEM)
     if found != counted:
-        raise _unbalanced(f"the shadow's batches wrote {counted} events and changes, its tables have {found}")
+        raise _balance_error(f"the shadow's batches wrote {counted} events and changes, its tables have {found}")
     for each in swaps:
         difference = rows_of(each.added) - rows_of(each.removed)
         if difference != each.difference:
-            raise _unbalanced(
+            raise _balance_error(
                 f"{each.table.name}: {each.taken_out} rows are to go, {each.replaced} give way and {each.put_in} come, "
                 f"but the files differ by {difference}"
             )
@@ -46,7 +46,7 @@ def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
 def check_result(
     swaps: Iterable[DaySwap], before: RowCounts, days: frozenset[date], affected: AffectedFiles, lake: Lake, run: SearchRunner
 ) -> None:
-    """After the commits: each table has the rows that it should have, and as many of the raw files as the shadow gave it.
+    """Check after the commits that each table has the expected rows, and as many of the raw files as the shadow added.
 
     Raises:
         BalanceError: it has others.
@@ -55,21 +55,21 @@ def check_result(
         files = live_files(lake.open(each.table))
         masks = find_affected_rows(each.table, [file for file in files if file.day in days], affected, lake, run)
         there = rows_of(files), sum(int(mask.sum()) for mask in masks.values())
-        wanted = before[each.table.name] + each.difference, each.made
+        wanted = before[each.table.name] + each.difference, each.rows_after
         if there != wanted:
             raise BalanceError(
                 f"{each.table.name}: has {there[0]} rows, {there[1]} of them from these raw files; there should be "
                 f"{wanted[0]} and {wanted[1]}",
-                "give the command again; if that ends the same, please report it with these raw files",
+                "repeat the command; if that ends the same, please report it with these raw files",
             )
 
 
-def _written(shadow: Lake) -> int:
-    """What the batches of the shadow say that they wrote."""
+def _count_written(shadow: Lake) -> int:
+    """Rows that the batches of the shadow wrote, by their metrics."""
     files = live_files(shadow.open(RUN_METRICS))
     uris = [f"{shadow.uri(RUN_METRICS)}/{file.path}" for file in files]
     return sum(pc.sum(read_columns(uri, ["written"], shadow.storage)["written"]).as_py() or 0 for uri in uris)
 
 
-def _unbalanced(message: str) -> BalanceError:
-    return BalanceError(message, "nothing was exchanged; please report this with the raw files of these days")
+def _balance_error(message: str) -> BalanceError:
+    return BalanceError(message, "nothing was replaced; please report this with the raw files of these days")

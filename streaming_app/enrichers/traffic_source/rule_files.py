@@ -23,7 +23,7 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from streaming_app.config.problems import placed, problems_of
+from streaming_app.config.problems import format_problem, problems_of
 from streaming_app.errors import ConfigError
 from streaming_app.plugins.enricher import Files
 
@@ -170,7 +170,7 @@ def read_rules(uri: str, rule: type[_R], files: Files) -> tuple[_R, ...]:
         return tuple(TypeAdapter(list[rule]).validate_python(document))  # type: ignore[valid-type]  # mypy takes no variable
     except ValidationError as error:
         lines = _with_lines(text, document)
-        problems = (placed(lines, path, message) for path, message in problems_of(error, rule))
+        problems = (format_problem(lines, path, message) for path, message in problems_of(error, rule))
         raise ConfigError("\n".join(f"{uri}:{each}" for each in problems)) from None
 
 

@@ -17,16 +17,16 @@ import numpy as np
 import pyarrow as pa
 
 from streaming_app.config.model import Config
-from streaming_app.ingest.commit.hashes import Hashes
+from streaming_app.ingest.commit.hashes import IdHashes
 from streaming_app.lake.duckdb import query
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
 
-ByApp = dict[str, Hashes]
+ByApp = dict[str, IdHashes]
 """App id to hashes of event ids, in ascending order."""
 
 
-def stable_hashes(event_ids: pa.ChunkedArray) -> Hashes:
+def stable_hashes(event_ids: pa.ChunkedArray) -> IdHashes:
     """64 bits of each id, the same in every version and on every machine."""
     ids = pa.table({"event_id": event_ids})
     return np.asarray(query("SELECT md5_number_lower(event_id) AS hash FROM ids", ids=ids)["hash"].to_numpy(), np.uint64)
@@ -42,7 +42,7 @@ class DuplicateDays:
     _known: dict[date, ByApp] = field(default_factory=dict, init=False)
     _folders: set[str] | None = field(default=None, init=False)
 
-    def on(self, day: date, app_id: str) -> Hashes:
+    def on(self, day: date, app_id: str) -> IdHashes:
         """Events of an app of which a copy of that day was left out."""
         if day not in self._known:
             self._known[day] = self._read(day)
@@ -62,7 +62,7 @@ LeftOut = dict[date, dict[str, list[int]]]
 """Day and app of copies that were left out though no copy of that day is stored, to hashes of their event ids."""
 
 
-def remember(config: Config, storage: Storage, table: Table, name: str, left_out: LeftOut) -> None:
+def remember_days(config: Config, storage: Storage, table: Table, name: str, left_out: LeftOut) -> None:
     """Keep the days of copies; ``name`` is the batch's, the same when it is tried again."""
     for day, by_app in left_out.items():
         sorted_by_app: dict[str, Any] = {app_id: sorted(set(hashes)) for app_id, hashes in sorted(by_app.items())}

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.lake.commit import TableChange
-from streaming_app.lake.files import LiveFile, WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import without_rows
 from streaming_app.lake.rows import read_columns
@@ -29,7 +29,7 @@ class Quarantined:
     known: dict[str, int]
 
 
-def new_in_quarantine(files: list[WrittenFile], lake: Lake) -> Quarantined:
+def deduplicate_quarantine(files: list[DataFile], lake: Lake) -> Quarantined:
     """The files of a batch without what the table has already."""
     if not files:
         return Quarantined(TableChange([], [], []), 0, {})
@@ -37,7 +37,7 @@ def new_in_quarantine(files: list[WrittenFile], lake: Lake) -> Quarantined:
     rows = {file.path: _read(lake, file.path, [*KEY, "reason", "elements"]) for file in files}
     sources = pc.unique(pa.chunked_array([chunk for each in rows.values() for chunk in each["source_file"].chunks]))
     known = known_keys(lake, stored, sources)
-    kept: list[WrittenFile] = []
+    kept: list[DataFile] = []
     again: dict[str, int] = {}
     added = 0
     for file in files:
@@ -52,12 +52,12 @@ def new_in_quarantine(files: list[WrittenFile], lake: Lake) -> Quarantined:
     return Quarantined(TableChange(kept, [], []), added, again)
 
 
-def known_keys(lake: Lake, stored: Iterable[LiveFile], sources: pa.Array) -> pa.Array:
+def known_keys(lake: Lake, stored: Iterable[DataFile], sources: pa.Array) -> pa.Array:
     """Keys of the stored rows that come from some raw files."""
     first, last = pc.min_max(sources).as_py().values()
     found = [pa.array([], pa.string())]
     for file in stored:
-        least, most = file.least.get("source_file"), file.most.get("source_file")
+        least, most = file.min_values.get("source_file"), file.max_values.get("source_file")
         if least is not None and most is not None and (least > last or most < first):
             continue
         here = pc.is_in(_read(lake, file.path, ["source_file"])["source_file"], sources)
@@ -73,7 +73,7 @@ def keys(rows: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(lengths, *parts, " ")
 
 
-def _without(file: WrittenFile, lost: pa.Array, lake: Lake) -> list[WrittenFile]:
+def _without(file: DataFile, lost: pa.Array, lake: Lake) -> list[DataFile]:
     kept = without_rows(lake, QUARANTINE, file, lost)
     lake.storage.delete(f"{lake.uri(QUARANTINE)}/{file.path}")
     return kept

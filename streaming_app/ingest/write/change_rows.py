@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 
-from streaming_app.ingest.write.deduplicate import TaskDeduplicator, drop_repeats_in_request
+from streaming_app.ingest.write.task_deduplicator import TaskDeduplicator, drop_repeats_in_request
 from streaming_app.ingest.write.rows import BUFFER_BYTES, add_partition_columns, estimate_bytes
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.arrow import drop_largest, to_columns
 from streaming_app.model.change import Change
@@ -56,7 +56,7 @@ class ChangeRows:
         if len(self._rows) >= _FLUSH_ROWS or self._bytes >= BUFFER_BYTES:
             self._flush()
 
-    def close(self) -> list[WrittenFile]:
+    def close(self) -> list[DataFile]:
         """Write what is buffered; returns every file."""
         self._flush()
         return self._writer.close()

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.ingest.write.deduplicate import COMPARED, TaskDeduplicator, drop_repeats_in_request
+from streaming_app.ingest.write.task_deduplicator import COMPARED, TaskDeduplicator, drop_repeats_in_request
 from streaming_app.ingest.write.enrich import EnricherStats, Enrichment
 from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.ingest.write.latency import LatencyHistogram
 from streaming_app.ingest.write.rows import BUFFER_BYTES, add_partition_columns
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.arrow import to_columns
 from streaming_app.model.columns import columns_of
@@ -81,7 +81,7 @@ class EventRows:
         if len(self._events) >= FLUSH_ROWS or len(self._items) >= FLUSH_ITEMS or self._events.bytes >= BUFFER_BYTES:
             self._flush()
 
-    def close(self) -> list[WrittenFile]:
+    def close(self) -> list[DataFile]:
         """Write what is buffered; returns every file."""
         self._flush()
         return [file for writer in self._writers.values() for file in writer.close()]

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from streaming_app.ingest.transform.run_plugin import raw_elements
 from streaming_app.ingest.write.rows import BUFFER_BYTES
-from streaming_app.lake.files import WrittenFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.arrow import as_timestamp, to_columns
 from streaming_app.model.client_text import cut, storable
@@ -95,7 +95,7 @@ class QuarantineRows:
         if self._bytes >= BUFFER_BYTES:
             self._flush()
 
-    def close(self) -> list[WrittenFile]:
+    def close(self) -> list[DataFile]:
         self._flush()
         return self._writer.close()
 

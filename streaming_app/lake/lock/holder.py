@@ -1,4 +1,4 @@
-"""Who holds a lease, and whether that process is still there."""
+"""The holder of a lock, and whether that process is still alive."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import psutil
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """The text of a lease. ``renewals`` tells that the holder is alive: no clock of another machine is trusted for that."""
+    """The content of a lock. ``renewals`` shows that the holder is alive: no clock of another machine is trusted for that."""
 
     id: str
-    what: str
+    purpose: str = msgspec.field(name="what")
+    """What it holds the lock for, as people are shown it."""
     since: str
     host: str
     process: int
@@ -28,9 +29,9 @@ class Holder(msgspec.Struct, frozen=True):
     released: bool = False
 
     @classmethod
-    def me(cls, what: str, since: str, ttl_seconds: float) -> Holder:
-        """This process, for one use of the lease."""
-        return cls(uuid.uuid4().hex, what, since, _machine(), os.getpid(), psutil.Process().create_time(), ttl_seconds)
+    def me(cls, purpose: str, since: str, ttl_seconds: float) -> Holder:
+        """This process, for one use of the lock."""
+        return cls(uuid.uuid4().hex, purpose, since, _machine(), os.getpid(), psutil.Process().create_time(), ttl_seconds)
 
     @property
     def is_here(self) -> bool:
@@ -46,7 +47,7 @@ class Holder(msgspec.Struct, frozen=True):
             return False
 
     def __str__(self) -> str:
-        return f"{self.what} since {self.since} (process {self.process} on {self.host})"
+        return f"{self.purpose} since {self.since} (process {self.process} on {self.host})"
 
 
 def _machine() -> str:

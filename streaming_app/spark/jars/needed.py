@@ -1,4 +1,4 @@
-"""Which jars a configuration needs, and how Spark is told of them."""
+"""Which jars a configuration needs, and the settings that name them to Spark."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ import pytest
 
 from streaming_app.backlog.derive_log import MANY_COMMITS, derive_is_behind
 from streaming_app.backlog.file_log import committed_files
-from streaming_app.backlog.source_partitions import MOST_STRAYS, due_windows, is_visible, mark_uri
-from streaming_app.backlog.unprocessed import MOST_PLACES, Backlog, unprocessed
+from streaming_app.backlog.source_partitions import MAX_UNPARTITIONED, due_partitions, is_visible, mark_uri
+from streaming_app.backlog.unprocessed import MAX_DIRECTORIES, Backlog, find_backlog
 from streaming_app.config.model import Config, WindowsSection
 from streaming_app.errors import SourceError
 from streaming_app.storage.any_objects import AnyObjects
@@ -35,14 +35,14 @@ def config(folder: Path, **windows: Any) -> Config:
 
 def due(folder: Path, **windows: Any) -> dict[str, list[str]]:
     """Windows by name, each with what it consists of."""
-    found = due_windows(config(folder, **windows), OBJECTS)
+    found = due_partitions(config(folder, **windows), OBJECTS)
     return {each.name: [root.uri.removeprefix(f"{folder}/raw") for root in each.roots] for each in found}
 
 
 def read_to_its_end(folder: Path, *names: str) -> None:
-    for window in due_windows(config(folder), OBJECTS):
-        if window.name in names:
-            mark = Path(mark_uri(config(folder), window))
+    for source_partition in due_partitions(config(folder), OBJECTS):
+        if source_partition.name in names:
+            mark = Path(mark_uri(config(folder), source_partition))
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
 
@@ -104,7 +104,7 @@ def test_another_size_of_windows_is_refused(before: str, after: str, tmp_path: P
 
 
 def test_very_many_strays_are_refused(tmp_path: Path) -> None:
-    files(tmp_path, MONTHS[0], *(f"{number}.gz" for number in range(MOST_STRAYS + 1)))
+    files(tmp_path, MONTHS[0], *(f"{number}.gz" for number in range(MAX_UNPARTITIONED + 1)))
     with pytest.raises(SourceError, match="lie beside the dated ones, such as 0"):
         due(tmp_path)
 
@@ -180,8 +180,8 @@ def test_a_compact_file_stands_for_all_before_it(tmp_path: Path) -> None:
 
 
 def backlog(folder: Path, glob: str = "*", **stop: float) -> Backlog:
-    [window] = due_windows(config(folder), OBJECTS)
-    return unprocessed(window, glob, OBJECTS, **stop)
+    [source_partition] = due_partitions(config(folder), OBJECTS)
+    return find_backlog(source_partition, glob, OBJECTS, **stop)
 
 
 def test_unprocessed_files_and_where_they_lie(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_unprocessed_files_and_where_they_lie(tmp_path: Path) -> None:
     assert backlog(tmp_path).unfinished
     checkpoint.commit(0)
     second = backlog(tmp_path)
-    assert (second.files, second.unfinished, second.places) == (2, False, {f"{tmp_path}/raw/{MAY}/day=02"})
+    assert (second.files, second.unfinished, second.directories) == (2, False, {f"{tmp_path}/raw/{MAY}/day=02"})
     assert second.digest not in (0, first.digest)
     assert second.digest == backlog(tmp_path).digest
 
@@ -213,9 +213,9 @@ def test_counting_stops_when_it_is_enough(tmp_path: Path) -> None:
 
 
 def test_places_are_bounded(tmp_path: Path) -> None:
-    files(tmp_path, *(f"{MAY}/{number}/a.gz" for number in range(MOST_PLACES + 50)))
+    files(tmp_path, *(f"{MAY}/{number}/a.gz" for number in range(MAX_DIRECTORIES + 50)))
     found = backlog(tmp_path)
-    assert (found.files, len(found.places)) == (MOST_PLACES + 50, MOST_PLACES + 1)
+    assert (found.files, len(found.directories)) == (MAX_DIRECTORIES + 50, MAX_DIRECTORIES + 1)
 
 
 class Derive:

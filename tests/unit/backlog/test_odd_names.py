@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.backlog.set_aside import MOST_RECORDED, record_uri, recorded, set_aside_files
-from streaming_app.backlog.source_partitions import Window, due_windows
-from streaming_app.backlog.unprocessed import MOST_ODD, MOST_PLACES, Backlog, still_unread, unprocessed
+from streaming_app.backlog.set_aside import MAX_RECORDED, format_record, record_uri, set_aside_files
+from streaming_app.backlog.source_partitions import SourcePartition, due_partitions
+from streaming_app.backlog.unprocessed import MAX_DIRECTORIES, MAX_UNREADABLE_NAMES, Backlog, find_backlog, still_unread
 from streaming_app.errors import SourceError
 from streaming_app.spark.raw_file_stream import _literal, _literal_in_braces, _where
 from streaming_app.storage.any_objects import AnyObjects
-from streaming_app.storage.objects import Found
+from streaming_app.storage.objects import ObjectInfo
 from tests.support.lake import config_for
 
 
@@ -24,11 +24,11 @@ class Listing:
 
     uris: list[str]
 
-    def children(self, folder: str) -> Iterator[Found]:
+    def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
         yield from ()
 
-    def files(self, folder: str) -> Iterator[Found]:
-        return (Found(uri, 10, 1.0) for uri in self.uris if uri.startswith(f"{folder}/"))
+    def files(self, folder: str) -> Iterator[ObjectInfo]:
+        return (ObjectInfo(uri, 10, 1.0) for uri in self.uris if uri.startswith(f"{folder}/"))
 
     def lines(self, uri: str) -> Iterator[str]:
         raise FileNotFoundError(uri)
@@ -37,17 +37,19 @@ class Listing:
 ROOT = "s3://b/raw"
 
 
-def backlog(*names: str, roots: tuple[Found, ...] = (Found(f"{ROOT}/m", is_folder=True),), root: str = ROOT) -> Backlog:
-    return unprocessed(Window("m", roots, "/nowhere", was_read=False), "*", Listing([f"{root}/{name}" for name in names]))
+def backlog(*names: str, roots: tuple[ObjectInfo, ...] = (ObjectInfo(f"{ROOT}/m", is_folder=True),), root: str = ROOT) -> Backlog:
+    return find_backlog(
+        SourcePartition("m", roots, "/nowhere", fully_read=False), "*", Listing([f"{root}/{name}" for name in names])
+    )
 
 
-STRAY = Found(f"{ROOT}/x:y", is_folder=True)
+STRAY = ObjectInfo(f"{ROOT}/x:y", is_folder=True)
 CASES: dict[str, tuple[Backlog, set[str], set[str]]] = {
     "plain": (backlog("m/a", "m/d/b"), {"m", "m/d"}, set()),
     "a colon in a file's name": (backlog("m/a:b", "m/d/12:30.gz"), {"m", "m/d"}, set()),
     "a colon in a folder's name": (backlog("m/d/12:30/e/a"), {"m/d"}, set()),
     "a stray with a colon": (backlog("x:y/a", roots=(STRAY,)), set(), {"x:y/a"}),
-    "a stray file with a colon": (backlog(roots=(Found(f"{ROOT}/x:y"),)), set(), {"x:y"}),
+    "a stray file with a colon": (backlog(roots=(ObjectInfo(f"{ROOT}/x:y"),)), set(), {"x:y"}),
     "empty part": (backlog("m//a", "m/b"), {"m"}, {"m//a"}),
     "the folder above": (backlog("m/d/../a", "m/d/b", "m/c", "m/e/f"), {"m/d/b", "m/c", "m/e"}, {"m/d/../a"}),
     "this folder": (backlog("m/d/./a", "m/d/b"), {"m/d"}, {"m/d/./a"}),
@@ -61,8 +63,8 @@ CASES: dict[str, tuple[Backlog, set[str], set[str]]] = {
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_places(case: str) -> None:
     found, places, odd = CASES[case]
-    assert {place.removeprefix(f"{ROOT}/") for place in found.given if found.places} == places
-    assert {uri.removeprefix(f"{ROOT}/") for uri in found.odd} == odd
+    assert {place.removeprefix(f"{ROOT}/") for place in found.spark_paths if found.directories} == places
+    assert {uri.removeprefix(f"{ROOT}/") for uri in found.unreadable} == odd
     assert found.files == len(found.unread) + len(odd)
 
 
@@ -76,16 +78,16 @@ def test_places(case: str) -> None:
     ],
 )
 def test_what_spark_is_given(names: tuple[str, ...], where: str) -> None:
-    assert _where(ROOT, backlog(*names)) == where
+    assert _where(ROOT, backlog(*names).spark_paths) == where
 
 
 def test_no_folder_that_spark_cannot_list_is_given() -> None:
     """Not the window either, where there are very many folders: the rest of them come in the next round."""
-    found = backlog("m/../a", *(f"m/{number:03}/a" for number in range(MOST_PLACES + 9)))
-    assert len(found.given) == MOST_PLACES
+    found = backlog("m/../a", *(f"m/{number:03}/a" for number in range(MAX_DIRECTORIES + 9)))
+    assert len(found.spark_paths) == MAX_DIRECTORIES
     assert found.is_part
-    assert f"{ROOT}/m" not in found.given
-    assert _where(ROOT, backlog("m/../a")).endswith("raw/{_/_/}")
+    assert f"{ROOT}/m" not in found.spark_paths
+    assert _where(ROOT, backlog("m/../a").spark_paths).endswith("raw/{_/_/}")
 
 
 def test_a_literal_is_one_in_braces_too() -> None:
@@ -97,7 +99,7 @@ def test_a_source_that_spark_cannot_be_given_is_one_error(uri: str, tmp_path: Pa
     config = config_for(tmp_path)
     config = config.model_copy(update={"source": config.source.model_copy(update={"uri": uri})})
     with pytest.raises(SourceError, match="Spark cannot be given this folder"):
-        due_windows(config, AnyObjects())
+        due_partitions(config, AnyObjects())
 
 
 def put(folder: Path, *names: str) -> None:
@@ -108,28 +110,28 @@ def put(folder: Path, *names: str) -> None:
 
 def test_what_was_set_aside_is_no_work(tmp_path: Path) -> None:
     put(tmp_path, "year=2026/month=05/a.gz", "x:y/b.gz", "c.gz")
-    windows = {each.name: each for each in due_windows(config_for(tmp_path), AnyObjects())}
+    windows = {each.name: each for each in due_partitions(config_for(tmp_path), AnyObjects())}
     rest = windows["rest"]
-    first = unprocessed(rest, "*", AnyObjects())
-    assert (first.files, set(first.odd)) == (2, {f"{tmp_path}/raw/x:y/b.gz"})
+    first = find_backlog(rest, "*", AnyObjects())
+    assert (first.files, set(first.unreadable)) == (2, {f"{tmp_path}/raw/x:y/b.gz"})
     Path(rest.checkpoint).mkdir(parents=True)
-    Path(record_uri(rest)).write_text(recorded([], first.odd))
-    again = unprocessed(rest, "*", AnyObjects())
-    assert (again.files, again.odd, again.digest != first.digest) == (1, {}, True)
+    Path(record_uri(rest)).write_text(format_record([], first.unreadable))
+    again = find_backlog(rest, "*", AnyObjects())
+    assert (again.files, again.unreadable, again.digest != first.digest) == (1, {}, True)
     put(tmp_path, "x:y/new\nline.gz")
-    assert set(unprocessed(rest, "*", AnyObjects()).odd) == {f"{tmp_path}/raw/x:y/new\nline.gz"}
+    assert set(find_backlog(rest, "*", AnyObjects()).unreadable) == {f"{tmp_path}/raw/x:y/new\nline.gz"}
 
 
 def test_the_record_is_bounded(tmp_path: Path) -> None:
-    window = Window("m", (), str(tmp_path), was_read=False)
-    Path(record_uri(window)).write_text(recorded(map(str, range(MOST_RECORDED)), ["new\nline"]))
-    found = list(set_aside_files(AnyObjects(), window))
-    assert (len(found), found[0], found[-1]) == (MOST_RECORDED, "1", "new\nline")
+    source_partition = SourcePartition("m", (), str(tmp_path), fully_read=False)
+    Path(record_uri(source_partition)).write_text(format_record(map(str, range(MAX_RECORDED)), ["new\nline"]))
+    found = list(set_aside_files(AnyObjects(), source_partition))
+    assert (len(found), found[0], found[-1]) == (MAX_RECORDED, "1", "new\nline")
 
 
 def test_very_many_are_set_aside_a_part_at_a_time() -> None:
-    found = backlog(*(f"x:y/{number}" for number in range(MOST_ODD + 9)), roots=(STRAY,))
-    assert (len(found.odd), found.files, found.is_part) == (MOST_ODD, MOST_ODD, True)
+    found = backlog(*(f"x:y/{number}" for number in range(MAX_UNREADABLE_NAMES + 9)), roots=(STRAY,))
+    assert (len(found.unreadable), found.files, found.is_part) == (MAX_UNREADABLE_NAMES, MAX_UNREADABLE_NAMES, True)
 
 
 def test_links_and_folders_of_this_machine(tmp_path: Path) -> None:
@@ -139,8 +141,8 @@ def test_links_and_folders_of_this_machine(tmp_path: Path) -> None:
     (month / "itself").symlink_to("itself")
     (month / "d/up").symlink_to(month)
     (month / "d/here").symlink_to(month / "d")
-    [window] = due_windows(config_for(tmp_path), AnyObjects())
-    found = unprocessed(window, "*", AnyObjects())
-    assert {Path(uri).name for uri in found.odd} == {"dangling", "itself", "up", "here"}
-    assert {str(Path(place).relative_to(month)) for place in found.given} == {"d/a.gz", "e"}
+    [source_partition] = due_partitions(config_for(tmp_path), AnyObjects())
+    found = find_backlog(source_partition, "*", AnyObjects())
+    assert {Path(uri).name for uri in found.unreadable} == {"dangling", "itself", "up", "here"}
+    assert {str(Path(place).relative_to(month)) for place in found.spark_paths} == {"d/a.gz", "e"}
     assert {Path(uri).name for uri in still_unread(found, "*", AnyObjects())} == {"a.gz", "b.gz"}

@@ -98,4 +98,4 @@ def test_a_page_has_a_thousand_keys(a_day: int, lists: int) -> None:
 
 def test_an_empty_folder_is_a_call_too() -> None:
     bucket = SimulatedBucket("day", FIRST, datetime(2025, 1, 1, 0, tzinfo=UTC), A_DAY)
-    assert (list(bucket.children(f"{CHECKPOINTS}/ingest")), bucket.used.lists) == ([], 1)
+    assert (list(bucket.list_directory(f"{CHECKPOINTS}/ingest")), bucket.used.lists) == ([], 1)

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from streaming_app.cli import _exit_code, config_commands
+from streaming_app.cli import _exit_code
+from streaming_app.commands import configuration
 from streaming_app.config.model import Config
 from streaming_app.config.shipped_files import conf_file
 from streaming_app.errors import BalanceError, ClickstreamError, ConfigError, MissingDependencyError, SinkError, SourceError
@@ -112,7 +113,7 @@ def test_errors(command: str, clickstream: Clickstream) -> None:
     "command",
     ["nope", "config nope", "inspect", "inspect nope", "inspect event --limit many", "sql", "run --nope", "demo --events many"],
 )
-def test_commands_that_there_are_not(command: str, clickstream: Clickstream) -> None:
+def test_unknown_commands_and_options_exit_with_2(command: str, clickstream: Clickstream) -> None:
     code, output, errors = clickstream(*command.split())
     assert (code, output) == (2, "")
     assert "Error" in errors
@@ -144,7 +145,7 @@ def test_exit_codes(
     def fails(_: str) -> Config:
         raise error
 
-    monkeypatch.setattr(config_commands, "load_config", fails)
+    monkeypatch.setattr(configuration, "load_config", fails)
     assert clickstream("config", "validate") == (code, "", shown)
 
 

@@ -9,7 +9,7 @@ import pytest
 from streaming_app.cli import _exit_code
 from streaming_app.errors import QueryError
 from streaming_app.lake.duckdb import query as query_arrow
-from streaming_app.lake.query import QueryLimits, asking, query, snapshot
+from streaming_app.lake.query import QueryLimits, query, query_session, snapshot
 from tests.support.lake import LocalPipeline
 from tests.support.raw import event, line, write
 
@@ -65,7 +65,7 @@ def test_it_spills_into_a_private_directory_that_goes(
     pipeline: LocalPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with asking(pipeline.lake, snapshot(pipeline.lake), QueryLimits(memory_mb=60)) as ask:
+    with query_session(pipeline.lake, snapshot(pipeline.lake), QueryLimits(memory_mb=60)) as ask:
         [where] = ask("SELECT value FROM duckdb_settings() WHERE name = 'temp_directory'")["value"].to_pylist()
         assert Path(where).stat().st_mode & 0o777 == 0o700
         assert ask(SORTED).num_rows == 1

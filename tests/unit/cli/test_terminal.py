@@ -168,7 +168,7 @@ def test_one_module_writes_to_the_terminal() -> None:
     """What any other prints would not be escaped."""
     package = Path(streaming_app.__file__).parent
     found = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if set(calls(path)) & {"print", "Console"}}
-    assert found == {"cli/terminal.py", "jars/__main__.py", "enrichers/renew_cdn_networks.py"}
+    assert found == {"cli/terminal.py", "spark/jars/__main__.py", "privacy/renew_cdn_networks.py"}
 
 
 def calls(path: Path) -> Iterator[str]:

@@ -160,10 +160,10 @@ DAMAGES: dict[str, tuple[Callable[[Patient], Any], tuple[str, str, str]]] = {
     ),
     "no source": (configured(source="{}/nothing"), ("source", "problem", "{}/nothing: there is no such folder")),
     "an empty source": (configured(source="{}/lake/_checkpoints/derive/commits/none"), ("source", "problem", "there is no such folder")),
-    "no sink yet": (configured(sink="{}/new/lake"), ("sink", "ok", "{}/new/lake: is not there yet, the first run makes it")),
+    "no sink yet": (configured(sink="{}/new/lake"), ("sink", "ok", "{}/new/lake: does not exist yet, the first run creates it")),
     "no tables yet": (configured(sink="{}/new/lake"), ("tables", "ok", "{}/new/lake: no tables yet")),
-    "a sink in a file": (configured(sink="{}/c.yaml/lake"), ("sink", "problem", "{}/c.yaml/lake: cannot be made in {}/c.yaml")),
-    "a checkpoint in a file": (configured(checkpoint="{}/c.yaml/x"), ("checkpoint", "problem", "cannot be made in {}/c.yaml")),
+    "a sink in a file": (configured(sink="{}/c.yaml/lake"), ("sink", "problem", "{}/c.yaml/lake: cannot be created in {}/c.yaml")),
+    "a checkpoint in a file": (configured(checkpoint="{}/c.yaml/x"), ("checkpoint", "problem", "cannot be created in {}/c.yaml")),
     "another split": (added("lake/_checkpoints/ingest/2026-05-28/offsets/0"), ("backlog", "problem", "was not split by month")),
     "an unknown checkpoint": (
         lambda p: (write(p.folder / "lake/_checkpoints/ingest/2026-05/commits/0"), write(p.folder / "lake/_checkpoints/ingest/2026-05/offsets/0", b"v9\n{}\n{}")),
@@ -178,7 +178,7 @@ DAMAGES: dict[str, tuple[Callable[[Patient], Any], tuple[str, str, str]]] = {
     "a backlog": (lambda _: None, ("backlog", "ok", "1 unprocessed files, ")),
     "an old backlog": (old_raw_file, ("backlog", "warning", "1 unprocessed files, ")),
     "a batch was interrupted": (added("lake/_checkpoints/ingest/2026-05/offsets/0"), ("backlog", "warning", "a micro-batch was interrupted")),
-    "derive is behind": (remove("lake/_checkpoints/derive/commits"), ("backlog", "warning", "user and session do not know all events yet")),
+    "derive is behind": (remove("lake/_checkpoints/derive/commits"), ("backlog", "warning", "user and session lack some events")),
     "visitors have the address of a CDN": (ingested("130.176.1.9"), ("addresses", "warning", "ip: 1 of the last 1 elements have the address of a CDN: it, not")),
     "visitors are behind a CDN": (ingested("203.0.113.7, 130.176.1.9"), ("addresses", "ok", "ip: 0 of the last 1 elements have the address of a CDN")),
     "a CDN is not counted on": (ingested("203.0.113.7, 130.176.1.9", extra=", trusted_proxies: 0"), ("addresses", "warning", "ip: 1 of the last 1 elements")),
@@ -237,13 +237,13 @@ def test_an_old_list_of_cdns(patient: Patient, monkeypatch: pytest.MonkeyPatch) 
     assert "python -m streaming_app.privacy.renew_cdn_networks" in found.remedy
 
 
-def test_it_never_raises(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_never_raises(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Pipeline) -> list[Finding]:
         raise ZeroDivisionError
 
     monkeypatch.setattr(doctor_module, "PIPELINE", (broken,))
     assert patient.findings()[-1] == Finding(
-        "broken", "problem", "ZeroDivisionError: no more is known", "clickstream doctor --debug shows where"
+        "broken", "problem", "ZeroDivisionError: no details", "clickstream doctor --debug shows where"
     )
 
 
@@ -266,7 +266,9 @@ def refusing(real: Callable[..., Any]) -> Callable[..., Any]:
         ("delete", "sink", "cannot be deleted"),
     ],
 )
-def test_rights_are_told_apart(method: str, check: str, says: str, patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_permissions_are_named(
+    method: str, check: str, says: str, patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Storage, method, refusing(getattr(Storage, method)))
     [found] = [each for each in patient.findings() if each.check == check]
     assert (found.status, found.remedy) == ("problem", "check the rights of the file and its folder")

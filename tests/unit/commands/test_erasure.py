@@ -1,4 +1,4 @@
-"""Where a text names a person, what stays of an anonymous row, and raw lines without somebody."""
+"""Where a text names a person, what stays of an anonymous row, and raw lines without a person."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from tests.support.raw import NOW, event, line, write
         ("", False),
     ],
 )
-def test_mentions(text: str, named: bool) -> None:
+def test_identifier_matcher_finds_whole_words(text: str, named: bool) -> None:
     assert IdentifierMatcher(["u-1", "4711", "jörg@example.com"]).in_text(text) is named
 
 
@@ -90,10 +90,10 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("sent", HIDDEN.values(), ids=HIDDEN)
-@pytest.mark.parametrize("block", [packed.BLOCK, 1_000], ids=["whole", "in pieces"])
+@pytest.mark.parametrize("block", [packed.BLOCK_BYTES, 1_000], ids=["whole", "in pieces"])
 def test_a_person_is_found_in_whatever_is_sent(sent: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "BLOCK", block)
-    monkeypatch.setattr("streaming_app.commands.erase.finder.BLOCK", block)
+    monkeypatch.setattr(packed, "BLOCK_BYTES", block)
+    monkeypatch.setattr("streaming_app.commands.erase.finder.BLOCK_BYTES", block)
     mine, other = (finder(tmp_path, person) for person in ("u-1", "u-2"))
     for text in (line(sent), line(None, uri=f"/sa.gif?x=1&{sent}" if "data" in sent else f"/sa.gif?data={quote(sent, safe='')}")):
         assert mine.in_text(text).person_found
@@ -129,11 +129,11 @@ USERS = (("p", None), ("p", "me"), ("p", "you"), ("q", None), ("q", "me"), (None
     ],
     ids=["pseudonym", "login", "login with links"],
 )
-def test_whose_rows(person: Person, mine: list[bool]) -> None:
-    assert person.rows(rows(*USERS)).to_pylist() == mine
+def test_row_mask_selects_rows_of_the_person(person: Person, mine: list[bool]) -> None:
+    assert person.row_mask(rows(*USERS)).to_pylist() == mine
 
 
-def test_what_stays_is_in_the_table_and_names_nobody() -> None:
+def test_kept_columns_exist_and_identify_no_person() -> None:
     for table, names in STAYING.items():
         assert names <= set(TABLES[table].schema.names)
         assert not names & (REPLACED | WITHOUT_QUERY)
@@ -298,7 +298,7 @@ def test_quarantine(sent: bytes, rows: int, tmp_path: Path) -> None:
     assert search_quarantine("shop", who, pipeline.lake).rows == 0
 
 
-def test_whom_a_login_takes_along(tmp_path: Path) -> None:
+def test_linked_ids_of_a_login(tmp_path: Path) -> None:
     """A forged event has linked the victim: what it would take along shows."""
     pipeline = LocalPipeline(tmp_path)
 

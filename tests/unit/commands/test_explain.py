@@ -83,7 +83,7 @@ def test_each_stage_of_a_request(tmp_path: Path) -> None:
     }.items(),
     ids=["broken line", "bot", "broken payload", "no app", "no user"],
 )
-def test_where_it_would_land(request_line: bytes, expected: tuple[Any, Any], tmp_path: Path) -> None:
+def test_explain_names_tables_and_partitions(request_line: bytes, expected: tuple[Any, Any], tmp_path: Path) -> None:
     found = explain_request(request_line, config_for(tmp_path, enrichers(tmp_path)), Storage())
     assert ([each.lands for each in found.events], [f"{each.stage} {each.reason}" for each in found.refused]) == expected
 

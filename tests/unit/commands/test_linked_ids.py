@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streaming_app.cli import _exit_code
-from streaming_app.cli.linked_ids_prompt import confirm_links
+from streaming_app.cli.erase_command import confirm_links
 from streaming_app.commands.erase.linked_ids import LinkedId
 from streaming_app.errors import ConfigError
 from tests.support.lake import LocalPipeline

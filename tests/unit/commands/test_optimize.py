@@ -20,7 +20,7 @@ from streaming_app.cli import _exit_code
 from streaming_app.commands import optimize
 from streaming_app.lake import maintenance
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import LiveFile
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.maintenance import MIN_FILES_SAVED, plan_compactions, writer_properties
 from streaming_app.lake.parquet import ROW_GROUP_ROWS, PartitionWriter
@@ -57,12 +57,12 @@ def test_what_is_due(sizes: tuple[int, ...]) -> None:
     assert found == ([PLANS[sizes]] if PLANS[sizes] else [])
 
 
-def _files(sizes: tuple[int, ...]) -> list[LiveFile]:
-    return [LiveFile(str(size), dict.fromkeys(EVENT.partition_by, "1"), size) for size in sizes]
+def _files(sizes: tuple[int, ...]) -> list[DataFile]:
+    return [DataFile(str(size), dict.fromkeys(EVENT.partition_by, "1"), size) for size in sizes]
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_plan_is_deltalakes(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_predicts_what_deltalake_merges(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which files deltalake merges is foretold exactly: else a partition could be due for ever."""
     monkeypatch.setattr(maintenance, "MIN_FILES_SAVED", 1)
     table, target, rng = Table("t", "", (), ("p",)), 20_000, random.Random(seed)
@@ -105,7 +105,7 @@ def test_rows_are_the_same_in_fewer_files(before: LocalPipeline, after: LocalPip
     assert {file.partition["app_id"] for file in live_files(after.lake.open(EVENT))} == {"shop", ODD}
 
 
-def test_a_second_time_there_is_nothing_to_do(after: LocalPipeline) -> None:
+def test_optimize_is_idempotent(after: LocalPipeline) -> None:
     assert optimize.plan(after.lake, TABLES.values()) == []
 
 
@@ -116,7 +116,7 @@ def test_the_contract_holds(name: str, before: LocalPipeline, after: LocalPipeli
     assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
     assert (protocol.reader_features, protocol.writer_features) == (None, None)
     for file in live_files(opened):
-        assert set(file.least) | set(file.most) <= set(table.stats_columns)
+        assert set(file.min_values) | set(file.max_values) <= set(table.stats_columns)
         parquet = pq.ParquetFile(Path(opened.table_uri.removeprefix("file://"), file.path))
         assert parquet.schema_arrow.remove_metadata() == table.file_schema
         assert parquet.metadata.num_rows == file.rows
@@ -127,9 +127,9 @@ def test_the_contract_holds(name: str, before: LocalPipeline, after: LocalPipeli
 def _extremes(pipeline: LocalPipeline, table: Table) -> dict[str, Any]:
     """Smallest and largest value of each column that has statistics, as the log tells them."""
     files = live_files(pipeline.lake.open(table))
-    known = {name: [file for file in files if file.least.get(name) is not None] for name in table.stats_columns}
+    known = {name: [file for file in files if file.min_values.get(name) is not None] for name in table.stats_columns}
     return {
-        name: (min(file.least[name] for file in some), max(file.most[name] for file in some))
+        name: (min(file.min_values[name] for file in some), max(file.max_values[name] for file in some))
         for name, some in known.items()
         if some
     }
@@ -173,7 +173,7 @@ def _chunks(pipeline: LocalPipeline) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def test_nobody_is_shown_news(before: LocalPipeline, after: LocalPipeline) -> None:
+def test_compaction_commits_change_no_data(before: LocalPipeline, after: LocalPipeline) -> None:
     """The commits of a compaction change no data: derive has nothing to do, and the submitter's ratio stays."""
     objects = AnyObjects()
     assert not derive_is_behind(after.config, objects)
@@ -190,7 +190,7 @@ def test_nobody_is_shown_news(before: LocalPipeline, after: LocalPipeline) -> No
     assert ratios[0] == ratios[1] != 10
 
 
-def test_copies_are_found_in_compacted_files(before: LocalPipeline, after: LocalPipeline, tmp_path: Path) -> None:
+def test_duplicates_are_found_in_compacted_files(before: LocalPipeline, after: LocalPipeline, tmp_path: Path) -> None:
     """What comes later is a copy, replaces one or is new, as if nothing had been compacted."""
     earlier = line(*(event(f"{n}-a", unique_id=f"u-{n}") for n in range(3)), rid="r-0", ingest_time=NOW - 60_000)
     again = [line(event("0-x", app_id=ODD, unique_id="u-0", attributes={}), appId=ODD, rid="o-9"), earlier, b"broken 1"]

@@ -292,7 +292,7 @@ def test_what_todays_rules_refuse_is_open_in_quarantine(tmp_path: Path) -> None:
     assert len(pipeline.rows("quarantine")) == 3  # with the two that were in the future without correction
 
 
-def test_nothing_is_exchanged_twice(tmp_path: Path) -> None:
+def test_swap_is_idempotent(tmp_path: Path) -> None:
     """A file of the shadow is known by its name; only one that lost a row to another raw file's copy is written again."""
     pipeline, path = lake_before(tmp_path)
     this = reprocess_here(pipeline, [path], DAYS)
@@ -358,7 +358,7 @@ def test_a_file_that_was_copied_in_part(tmp_path: Path) -> None:
     assert days_of(pipeline) == AFTER
 
 
-def test_a_shadow_that_has_lost_a_row_is_not_exchanged(tmp_path: Path) -> None:
+def test_incomplete_shadow_is_not_swapped(tmp_path: Path) -> None:
     pipeline, path = lake_before(tmp_path)
     before = state(pipeline)
 
@@ -371,7 +371,7 @@ def test_a_shadow_that_has_lost_a_row_is_not_exchanged(tmp_path: Path) -> None:
     assert state(pipeline) == before
 
 
-def test_a_commit_that_loses_a_row_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_row_after_commit_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline, path = lake_before(tmp_path)
 
     def careless(lake: Lake, table: Table, change: TableChange, transaction: TransactionId) -> None:

@@ -70,13 +70,13 @@ def take(pipeline: LocalPipeline, table: Table, **values: str) -> None:
     for name, value in values.items():
         gone = gone & (pc.field(name) == value)
     writer = PartitionWriter(table, pipeline.lake.uri(table), pipeline.lake.storage, "damage")
-    changed_keys = []
+    removed = []
     for file in live_files(pipeline.lake.open(table)):
         rows = dataset(pipeline.lake, table, [file]).to_table()
         if len(kept := rows.filter(~gone)) < len(rows):
-            changed_keys.append(file)
+            removed.append(file)
             writer.add(kept)
-    commit(pipeline.lake, table, TableChange(writer.close(), changed_keys, []), TransactionId.unique("damage"))
+    commit(pipeline.lake, table, TableChange(writer.close(), removed, []), TransactionId.unique("damage"))
     derived(pipeline)
 
 
@@ -143,7 +143,7 @@ DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] 
         lambda pipeline: take(pipeline, USER, app_id="shop", user_pseudo_id="u-1"),
         {"known_users": ["user: shop: 1 ids with events have no row, such as u-1"]},
     ),
-    "a user nobody knows": (
+    "a user without events": (
         lambda pipeline: put(pipeline, USER, rows_of(pipeline, USER), user_pseudo_id="who"),
         {
             "known_users": ["user: my shop/é'%2F: 1 rows are of ids without events, such as who"],
@@ -158,7 +158,7 @@ DAMAGES: dict[str, tuple[Callable[[LocalPipeline], Any], dict[str, list[str]]]] 
         lambda pipeline: (put(pipeline, USER, rows_of(pipeline, USER, "user_pseudo_id = 'u-1' AND app_id = 'shop'"), user_id="me", app_id="x"), put(pipeline, EVENT, rows_of(pipeline, EVENT, EVENT_A), app_id="x"), put(pipeline, SESSION, rows_of(pipeline, SESSION, "user_pseudo_id = 'u-1' AND app_id = 'shop'"), app_id="x")),
         {"stored_rows": [TOLD], "rebuilt_sample": ["user: of a sample, 1 rows differ in user_id: x u-1"]},
     ),
-    "derive is behind": (forget_derive, {"known_users": ["user: user and session do not know all events"], "rebuilt_sample": ["user: user and session do not know"]}),
+    "derive is behind": (forget_derive, {"known_users": ["user: user and session lack some events"], "rebuilt_sample": ["user: user and session lack"]}),
     "an older layout": (layout(1), {"layouts": [f"item: has layout 1 of {LAYOUT_VERSION}"]}),
     "a newer layout": (layout(99), {"layouts": ["item: "]}),
 }  # fmt: skip

@@ -119,7 +119,7 @@ def _entry(name: str) -> str:
     return re.sub(r"^\d+", lambda found: found[0].zfill(20), name)
 
 
-def test_the_log_is_cleaned_as_foretold(pipeline: LocalPipeline) -> None:
+def test_log_entries_are_deleted_as_planned(pipeline: LocalPipeline) -> None:
     log = pipeline.folder / "lake/quarantine/_delta_log"
     opened = pipeline.lake.open(TABLES["quarantine"])
     opened.create_checkpoint()

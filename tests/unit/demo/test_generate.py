@@ -56,7 +56,7 @@ def made_lake(folder: Path, events: int, **arguments: Any) -> tuple[Any, LocalPi
 
 
 def by_app(pipeline: LocalPipeline, sql: str) -> dict[str, int]:
-    """A count of each app; a broken line is nobody's, so it counts for the SDK's, which alone has some."""
+    """A count of each app; a broken line belongs to no app, so it counts for the SDK's, which alone has some."""
     found = pipeline.query(f"SELECT coalesce(replace(app_id, '-staging', ''), 'shop') AS app, {sql} GROUP BY app")
     return dict(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
@@ -65,7 +65,7 @@ def users_and_sessions(pipeline: LocalPipeline) -> tuple[pa.Table, pa.Table]:
     events, changes = (pipeline.query(f"SELECT * FROM {table}") for table in ("event", "change"))
     users = pa.concat_tables([user_rows.aggregate_events(events), user_rows.aggregate_changes(changes)])
     states = session_rows.mark_as_new(session_rows.aggregate_events(events, pipeline.config.sessions))
-    return user_rows.combine_aggregates(users), session_rows.rows_of(states, pipeline.config.sessions, 0)
+    return user_rows.combine_aggregates(users), session_rows.rows_from_aggregates(states, pipeline.config.sessions, 0)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_requests_of_other_clients(app: str, tmp_path: Path) -> None:
     assert not any("client_timestamp" in request for request in requests)
 
 
-def test_all_addresses_are_nobodys(tmp_path: Path) -> None:
+def test_all_addresses_are_reserved_for_documentation(tmp_path: Path) -> None:
     generate(tmp_path, 1_000, until=UNTIL, apps=ALL)
     for _, request in requests_of(tmp_path):
         own = [each["ip_override"] for each in elements_of(request) if "ip_override" in each]
@@ -299,7 +299,7 @@ def test_copies_of_a_tag_server_are_the_same_line(tmp_path: Path) -> None:
         assert first == again
 
 
-def test_copies_of_sensors_are_sent_anew(tmp_path: Path) -> None:
+def test_repeated_sensors_requests_have_a_new_flush_time(tmp_path: Path) -> None:
     def messages(request: Line) -> str:
         told = [{key: value for key, value in each.items() if key != "_flush_time"} for each in elements_of(request)]
         return json.dumps(told) if told else request["rid"]

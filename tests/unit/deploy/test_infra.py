@@ -9,7 +9,7 @@ import pytest
 import yaml
 from cfnlint.config import ManualArgs
 
-from streaming_app.deploy.template import saved_queries, updated
+from streaming_app.deploy.template import saved_queries, update_template
 from tests.support.infra import DEFAULTS, OPTIONS, PARSED, REQUIRED, ROOT, TEMPLATE, TEXT, every_option
 from tests.support.stack import Stack
 
@@ -26,8 +26,10 @@ def test_cloudformation_reads_its_yaml() -> None:
     assert len(TEXT.encode()) < 1_000_000
 
 
-def test_the_made_part_is_up_to_date() -> None:
-    assert updated(TEXT, saved_queries(ROOT / "conf/athena")) == TEXT, "python -m streaming_app.deploy.template " + str(TEMPLATE)
+def test_generated_template_is_up_to_date() -> None:
+    assert update_template(TEXT, saved_queries(ROOT / "conf/athena")) == TEXT, "python -m streaming_app.deploy.template " + str(
+        TEMPLATE
+    )
 
 
 def test_every_parameter_is_documented_grouped_and_constrained() -> None:

@@ -59,7 +59,7 @@ def _dashboard_metrics() -> list[tuple[str, ...]]:
 
 
 def test_the_submitter_emits_the_dimension_that_alarms_look_at() -> None:
-    """CloudWatch takes metrics of other dimensions for other metrics, and an alarm on one that nobody emits says nothing."""
+    """CloudWatch takes metrics of other dimensions for other metrics, and an alarm on one that is not emitted says nothing."""
     metrics.add_dimension("Pipeline", "demo")
     metrics.add_metric("Submitted", "Count", 1)
     emitted = metrics.serialize_metric_set()

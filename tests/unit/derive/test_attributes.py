@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.derive import user_rows
-from streaming_app.derive.attributes import ALL, LOG_COLUMNS, applied, fold, remaining
+from streaming_app.derive.attributes import ALL, LOG_COLUMNS, fold, merge_attributes, remaining
 from streaming_app.model.tables import CHANGE
 
 Message = tuple[int, str, Any]
@@ -181,7 +181,7 @@ def test_what_events_told_after_the_changes(case: str) -> None:
     told, changed = (
         {name: {"value": value, "set_time_msec": time} for name, (value, time) in each.items()} for each in APPLIED[case][:2]
     )
-    assert values(applied(told, changed)) == APPLIED[case][2]
+    assert values(merge_attributes(told, changed)) == APPLIED[case][2]
 
 
 def test_states_of_users_combine_in_any_order() -> None:

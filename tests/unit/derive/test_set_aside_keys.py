@@ -19,7 +19,7 @@ from streaming_app.errors import SinkError
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.lake.rewrite import row_groups
+from streaming_app.lake.rewrite import read_row_groups
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import CHANGE, EVENT, Table
 from tests.support.lake import LocalPipeline
@@ -66,7 +66,7 @@ def spoil(pipeline: LocalPipeline, table: Table, column: str, text: str, app_id:
     for file in live_files(pipeline.lake.open(table)):
         if file.partition["app_id"] == app_id:
             writer = PartitionWriter(table, pipeline.lake.uri(table), pipeline.lake.storage, "spoilt")
-            for _, rows in row_groups(pipeline.lake, table, file):
+            for _, rows in read_row_groups(pipeline.lake, table, file):
                 texts = pa.array([text] * len(rows), pa.string())
                 writer.add(rows.set_column(rows.column_names.index(column), table.schema.field(column), texts))
             commit(pipeline.lake, table, TableChange(writer.close(), [file], []), TransactionId.unique("spoil"))

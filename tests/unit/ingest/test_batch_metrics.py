@@ -84,7 +84,9 @@ def test_counts_of_enrichers_are_summed_over_tasks(tmp_path: Path) -> None:
 
 def test_every_metric_of_a_run_is_emitted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = Summary("job")
-    summary.add(LocalPipeline(tmp_path).ingest(write(tmp_path / "raw", "a.gz", line(event("a")), b"broken")))
+    pipeline = LocalPipeline(tmp_path)
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("a")), b"broken"))
+    summary.add(pipeline.batch_metrics)
     print_metrics("demo", summary)
     told = json.loads(capsys.readouterr().out)
     assert {name for name in told if name not in ("_aws", "Pipeline")} == set(JOB_METRICS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from itertools import chain
 from pathlib import Path
 
@@ -13,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.ingest.commit import dedupe
-from streaming_app.ingest.commit.dedupe import DataFile, judge
+from streaming_app.ingest.commit import deduplicate
+from streaming_app.ingest.commit.deduplicate import find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
-from streaming_app.ingest.write import deduplicate as copies_module
-from streaming_app.ingest.write.deduplicate import TaskDeduplicator
+from streaming_app.ingest.write import task_deduplicator
+from streaming_app.ingest.write.task_deduplicator import TaskDeduplicator
+from streaming_app.lake.files import DataFile
+from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import EVENT
 from streaming_app.storage.files import Storage
 from tests.support.lake import config_for
@@ -53,25 +54,27 @@ def table(rows: list[Row]) -> pa.Table:
 @given(batches=st.lists(st.lists(ROWS, min_size=1, max_size=8), max_size=6))
 def test_of_copies_the_first_by_their_order_stays(different: int, batches: list[list[Row]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copies_module, "hash", lambda key: hash(key) % different, raising=False)
+        patch.setattr(task_deduplicator, "hash", lambda key: hash(key) % different, raising=False)
         copies = TaskDeduplicator()
         found = [copies.keep_mask(table(rows), [row[-1] for row in rows]).tolist() for rows in batches]
     assert list(chain.from_iterable(found)) == one_by_one(list(chain.from_iterable(batches)))
 
 
 def test_ids_that_look_alike_are_no_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def written(name: str, ids: list[str], *, is_new: bool) -> DataFile:
+    def written(name: str, ids: list[str]) -> DataFile:
         info = [f'{{"rid":"{name}","input_file_name":"{name}","input_file_line":{line}}}' for line in range(len(ids))]
         columns = {"event_id": ids, "event_time_msec": [1] * len(ids), "ingest_time_msec": [1] * len(ids), "process_info": info}
-        pq.write_table(pa.table({**columns, "user_pseudo_id": ids}), tmp_path / name)
-        return DataFile(str(tmp_path), name, "shop", date(1970, 1, 1), is_new)
+        pq.write_table(pa.table({**columns, "user_pseudo_id": ids}), tmp_path / "event" / name)
+        return DataFile(name, {"app_id": "shop", "year": "1970", "month": "1", "day": "1"}, 0)
 
-    new = [written("b", ["1", "2"], is_new=True), written("c", ["3", "2"], is_new=True)]
-    stored = [written("a", ["3", "4"], is_new=False)]
-    for hashes in (dedupe._hashes, lambda file, _: np.ones(len(pq.read_table(tmp_path / file.path)), np.uint64)):
-        monkeypatch.setattr(dedupe, "_hashes", hashes)
-        verdict = judge(new, stored, DuplicateDays(config_for(tmp_path), Storage(), EVENT), 1, Storage())
-        [lost] = verdict.new
+    (tmp_path / "event").mkdir()
+    new = [written("b", ["1", "2"]), written("c", ["3", "2"])]
+    stored = [written("a", ["3", "4"])]
+    lake, left_out = Lake(str(tmp_path), Storage()), DuplicateDays(config_for(tmp_path), Storage(), EVENT)
+    for hashes in (deduplicate._hashes, lambda ids: np.ones(len(ids), np.uint64)):
+        monkeypatch.setattr(deduplicate, "_hashes", hashes)
+        report = find_duplicates(lake, EVENT, new, stored, left_out, 1)
+        [lost] = report.new
         assert lost.file.path == "c"
         assert dict(zip(*(lost.rows[name].to_pylist() for name in ("event_id", "row")), strict=True)) == {"2": 1, "3": 0}
-        assert (verdict.stored, verdict.changed_users) == ([], set())
+        assert (report.stored, report.changed_users) == ([], set())

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit import commit as commit_module
 from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.lake.query import query
+from streaming_app.model.run_metrics import BatchMetrics
 from tests.support.examples import costly
 from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
@@ -125,9 +127,9 @@ def test_wrong_counts_commit_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     pipeline = LocalPipeline(tmp_path)
     real = commit_module.metrics_of
 
-    def one_too_many(*arguments: Any) -> dict[str, Any]:
+    def one_too_many(*arguments: Any) -> BatchMetrics:
         metrics = real(*arguments)
-        return {**metrics, "received": metrics["received"] + 1}
+        return msgspec.structs.replace(metrics, received=metrics.received + 1)
 
     monkeypatch.setattr(commit_module, "metrics_of", one_too_many)
     with pytest.raises(BalanceError, match="received 2 elements, but 1"):

@@ -16,11 +16,11 @@ import msgspec
 import pytest
 
 from streaming_app.environment import holder_of, lock_lake
-from streaming_app.errors import LeaseError, SinkError
+from streaming_app.errors import LockError, SinkError
 from streaming_app.lake.lock.holder import Holder
-from streaming_app.lake.lock.writer_lock import Lease, is_free, leased
+from streaming_app.lake.lock.writer_lock import WriterLock, acquire_lock, is_free
 from streaming_app.model.tables import TABLES
-from streaming_app.storage.conditional_object import LocalSlot, Slot, Version
+from streaming_app.storage.conditional_object import ConditionalObject, LocalConditionalObject, ObjectVersion
 from tests.support.lake import ALL_TABLES, LocalPipeline, config_for
 from tests.support.lease_process import ELSEWHERE, HELD, LONG, holder, killed, races
 from tests.support.raw import event, line, write
@@ -34,25 +34,25 @@ AWAKE = 8.0
 
 
 @pytest.fixture
-def slot(tmp_path: Path) -> LocalSlot:
-    return LocalSlot(tmp_path / "lake" / "_lease.json")
+def slot(tmp_path: Path) -> LocalConditionalObject:
+    return LocalConditionalObject(tmp_path / "lake" / "_lease.json")
 
 
-def seen(slot: Slot) -> Holder:
+def seen(slot: ConditionalObject) -> Holder:
     found = slot.read()
     assert found
     return msgspec.json.decode(found[0], type=Holder)
 
 
-def put(slot: Slot, holder: Holder) -> None:
+def put(slot: ConditionalObject, holder: Holder) -> None:
     """As if it had been left there."""
     found = slot.read()
-    assert slot.swap(msgspec.json.encode(holder).decode(), found and found[1])
+    assert slot.compare_and_swap(msgspec.json.encode(holder).decode(), found and found[1])
 
 
-def taken(slot: Slot, what: str = "me", ttl_seconds: float = LONG) -> None:
-    with leased(slot, what, ttl_seconds):
-        assert seen(slot).what == what
+def taken(slot: ConditionalObject, what: str = "me", ttl_seconds: float = LONG) -> None:
+    with acquire_lock(slot, what, ttl_seconds):
+        assert seen(slot).purpose == what
 
 
 def until(happened: Callable[[], bool], seconds: float = 60) -> None:
@@ -63,16 +63,16 @@ def until(happened: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.01)
 
 
-def lost(lease: Lease) -> bool:
+def lost(lease: WriterLock) -> bool:
     try:
         lease.check()
-    except LeaseError:
+    except LockError:
         return True
     return False
 
 
-def test_taken_renewed_and_given_back(slot: LocalSlot) -> None:
-    with leased(slot, "me", AWAKE) as lease:
+def test_taken_renewed_and_given_back(slot: LocalConditionalObject) -> None:
+    with acquire_lock(slot, "me", AWAKE) as lease:
         first = seen(slot)
         until(lambda: seen(slot).renewals > first.renewals)
         lease.check()
@@ -86,15 +86,15 @@ def replace_times(holder: Holder) -> Holder:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_given_back_on_the_way_out(error: type[BaseException], slot: LocalSlot) -> None:
-    with pytest.raises(error), leased(slot, "me"):
+def test_given_back_on_the_way_out(error: type[BaseException], slot: LocalConditionalObject) -> None:
+    with pytest.raises(error), acquire_lock(slot, "me"):
         raise error
     assert seen(slot).released
 
 
-def test_refused_while_another_process_holds_it(slot: LocalSlot) -> None:
+def test_refused_while_another_process_holds_it(slot: LocalConditionalObject) -> None:
     with holder(str(slot.path)) as process:
-        with pytest.raises(LeaseError, match=IN_USE) as refused:
+        with pytest.raises(LockError, match=IN_USE) as refused:
             taken(slot)
         assert f"process {process.pid} on" in str(refused.value)
         assert refused.value.exit_code == 8
@@ -103,13 +103,13 @@ def test_refused_while_another_process_holds_it(slot: LocalSlot) -> None:
     taken(slot)
 
 
-def test_refused_to_another_thread_of_the_same_process(slot: LocalSlot) -> None:
-    with leased(slot, "me"), pytest.raises(LeaseError, match=f"in use: me since .* \\(process {os.getpid()} on"):
+def test_refused_to_another_thread_of_the_same_process(slot: LocalConditionalObject) -> None:
+    with acquire_lock(slot, "me"), pytest.raises(LockError, match=f"in use: me since .* \\(process {os.getpid()} on"):
         taken(slot)
     taken(slot)
 
 
-def test_free_at_once_when_its_process_was_killed(slot: LocalSlot) -> None:
+def test_free_at_once_when_its_process_was_killed(slot: LocalConditionalObject) -> None:
     """Its lease would last for ten minutes more."""
     with holder(str(slot.path)) as process:
         killed(process)
@@ -117,17 +117,19 @@ def test_free_at_once_when_its_process_was_killed(slot: LocalSlot) -> None:
         taken(slot)
 
 
-def test_a_process_with_the_number_of_a_dead_one_does_not_hold_it(slot: LocalSlot) -> None:
-    with leased(slot, "me", LONG):
+def test_a_process_with_the_number_of_a_dead_one_does_not_hold_it(slot: LocalConditionalObject) -> None:
+    with acquire_lock(slot, "me", LONG):
         mine = seen(slot)
     put(slot, mine)
-    with pytest.raises(LeaseError):
+    with pytest.raises(LockError):
         taken(slot)
     put(slot, msgspec.structs.replace(mine, process_started=mine.process_started - 60))
     taken(slot)
 
 
-def test_free_after_its_time_when_its_process_was_killed_elsewhere(slot: LocalSlot, caplog: pytest.LogCaptureFixture) -> None:
+def test_free_after_its_time_when_its_process_was_killed_elsewhere(
+    slot: LocalConditionalObject, caplog: pytest.LogCaptureFixture
+) -> None:
     with holder(str(slot.path), SHORT, ELSEWHERE) as process:
         killed(process)
         assert not is_free(seen(slot))
@@ -136,27 +138,27 @@ def test_free_after_its_time_when_its_process_was_killed_elsewhere(slot: LocalSl
     assert "waiting up to 1 s: the tables may be in use: test-holder since" in caplog.text
 
 
-def test_refused_when_it_was_renewed_elsewhere_meanwhile(slot: LocalSlot) -> None:
+def test_refused_when_it_was_renewed_elsewhere_meanwhile(slot: LocalConditionalObject) -> None:
     with holder(str(slot.path), AWAKE, ELSEWHERE) as process:
         before = seen(slot).renewals
-        with pytest.raises(LeaseError, match=f"process {process.pid} on {ELSEWHERE}"):
+        with pytest.raises(LockError, match=f"process {process.pid} on {ELSEWHERE}"):
             taken(slot)
         assert seen(slot).renewals > before
 
 
-def test_what_nobody_renewed_for_very_long_needs_no_watching(slot: LocalSlot) -> None:
-    with leased(slot, "me", LONG):
+def test_what_nobody_renewed_for_very_long_needs_no_watching(slot: LocalConditionalObject) -> None:
+    with acquire_lock(slot, "me", LONG):
         mine = seen(slot)
     put(slot, msgspec.structs.replace(mine, host="gone", renewed=mine.renewed - 61 * LONG))
     taken(slot)
 
 
-def given_back(slot: Slot) -> None:
+def given_back(slot: ConditionalObject) -> None:
     taken(slot)
 
 
-def left_by_the_dead(slot: Slot) -> None:
-    with leased(slot, "me"):
+def left_by_the_dead(slot: ConditionalObject) -> None:
+    with acquire_lock(slot, "me"):
         mine = seen(slot)
     put(slot, msgspec.structs.replace(mine, process_started=mine.process_started - 60))
 
@@ -164,8 +166,8 @@ def left_by_the_dead(slot: Slot) -> None:
 @pytest.mark.parametrize(
     "before", [lambda _: None, given_back, left_by_the_dead], ids=["nothing", "given back", "left by the dead"]
 )
-def test_one_of_many_wins(before: Callable[[Slot], None], tmp_path: Path) -> None:
-    slots = [LocalSlot(tmp_path / str(number) / "_lease.json") for number in range(RACES)]
+def test_one_of_many_wins(before: Callable[[ConditionalObject], None], tmp_path: Path) -> None:
+    slots = [LocalConditionalObject(tmp_path / str(number) / "_lease.json") for number in range(RACES)]
     for slot in slots:
         before(slot)
     for first, *others in races([str(slot.path) for slot in slots]):
@@ -173,30 +175,30 @@ def test_one_of_many_wins(before: Callable[[Slot], None], tmp_path: Path) -> Non
         assert all(answer.startswith("the tables are in use: test-holder since") for answer in others)
 
 
-def stolen(slot: Slot) -> None:
+def stolen(slot: ConditionalObject) -> None:
     """As another machine takes it that has not seen it renewed for long enough."""
     done = None
     while done is None:
         text, version = slot.read() or ("", None)
-        thief = msgspec.structs.replace(msgspec.json.decode(text, type=Holder), id="thief", host="thief's", what="the thief")
-        done = slot.swap(msgspec.json.encode(thief).decode(), version)
+        thief = msgspec.structs.replace(msgspec.json.decode(text, type=Holder), id="thief", host="thief's", purpose="the thief")
+        done = slot.compare_and_swap(msgspec.json.encode(thief).decode(), version)
 
 
 def test_who_lost_it_commits_nothing_more(tmp_path: Path) -> None:
     pipeline = LocalPipeline(tmp_path)
-    slot = LocalSlot(tmp_path / "lake" / "_lease.json")
+    slot = LocalConditionalObject(tmp_path / "lake" / "_lease.json")
     first, second = (write(tmp_path / "raw", f"{name}.gz", line(event(name)), b"broken") for name in "ab")
-    with leased(slot, "me", AWAKE) as lease:
+    with acquire_lock(slot, "me", AWAKE) as lease:
         pipeline.lake = replace(pipeline.lake, guard=lease.check)
         pipeline.ingest(first)
         before = versions(pipeline)
         stolen(slot)
         until(lambda: lost(lease))
-        with pytest.raises(LeaseError, match="lost to another process") as error:
+        with pytest.raises(LockError, match="lost to another process") as error:
             pipeline.ingest(second)
         assert error.value.exit_code == 8
         assert versions(pipeline) == before
-    assert seen(slot).what == "the thief"  # who lost it gives nothing back
+    assert seen(slot).purpose == "the thief"  # who lost it gives nothing back
     pipeline.lake = replace(pipeline.lake, guard=lambda: None)
     pipeline.ingest_again(second)
     assert len(pipeline.rows("event")) == 2
@@ -206,9 +208,11 @@ def versions(pipeline: LocalPipeline) -> dict[str, int]:
     return {name: pipeline.lake.open(table).version() for name, table in TABLES.items()}
 
 
-def test_who_could_not_renew_it_in_time_commits_nothing_more(slot: LocalSlot, caplog: pytest.LogCaptureFixture) -> None:
+def test_who_could_not_renew_it_in_time_commits_nothing_more(
+    slot: LocalConditionalObject, caplog: pytest.LogCaptureFixture
+) -> None:
     """The disk, or the network, is gone, and comes back."""
-    with leased(slot, "me", SHORT) as lease:
+    with acquire_lock(slot, "me", SHORT) as lease:
         away = slot.path.parent.with_name("away")
         slot.path.parent.rename(away)
         slot.path.parent.write_text("in the way")
@@ -221,31 +225,33 @@ def test_who_could_not_renew_it_in_time_commits_nothing_more(slot: LocalSlot, ca
 class Forgetful:
     """A slot whose answer to some writes is lost on the way: they are done, but the writer sees an error."""
 
-    def __init__(self, slot: Slot, failing: set[int]) -> None:
+    def __init__(self, slot: ConditionalObject, failing: set[int]) -> None:
         self._slot, self._failing, self.writes = slot, failing, 0
 
-    def read(self) -> tuple[str, Version] | None:
+    def read(self) -> tuple[str, ObjectVersion] | None:
         return self._slot.read()
 
-    def swap(self, text: str, expected: Version | None) -> Version | None:
+    def compare_and_swap(self, text: str, expected: ObjectVersion | None) -> ObjectVersion | None:
         self.writes += 1
-        done = self._slot.swap(text, expected)
+        done = self._slot.compare_and_swap(text, expected)
         if self.writes in self._failing:
             raise OSError("no answer")
         return done
 
 
-def test_a_renewal_whose_answer_was_lost_is_our_own(slot: LocalSlot) -> None:
+def test_a_renewal_whose_answer_was_lost_is_our_own(slot: LocalConditionalObject) -> None:
     forgetful = Forgetful(slot, {2, 3})
-    with leased(forgetful, "me", AWAKE / 2) as lease:
+    with acquire_lock(forgetful, "me", AWAKE / 2) as lease:
         until(lambda: forgetful.writes > 4)
         lease.check()
     assert seen(slot).released
 
 
 @pytest.mark.parametrize("error", [None, SinkError("what really happened")], ids=str)
-def test_an_error_at_the_end_hides_nothing(error: SinkError | None, slot: LocalSlot, caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(SinkError, match="what really happened") if error else nullcontext(), leased(Unwritable(slot), "me"):
+def test_an_error_at_the_end_hides_nothing(
+    error: SinkError | None, slot: LocalConditionalObject, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SinkError, match="what really happened") if error else nullcontext(), acquire_lock(Unwritable(slot), "me"):
         if error:
             raise error
     assert "could not be given back: the disk is gone" in caplog.text
@@ -254,17 +260,17 @@ def test_an_error_at_the_end_hides_nothing(error: SinkError | None, slot: LocalS
 class Unwritable(Forgetful):
     """A slot that takes one write."""
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: ConditionalObject) -> None:
         super().__init__(slot, set())
 
-    def swap(self, text: str, expected: Version | None) -> Version | None:
+    def compare_and_swap(self, text: str, expected: ObjectVersion | None) -> ObjectVersion | None:
         if self.writes:
             raise OSError("the disk is gone")
-        return super().swap(text, expected)
+        return super().compare_and_swap(text, expected)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", '{"id": 1}'])
-def test_a_text_that_is_no_lease(text: str, slot: LocalSlot) -> None:
+def test_a_text_that_is_no_lease(text: str, slot: LocalConditionalObject) -> None:
     slot.path.parent.mkdir(parents=True)
     slot.path.write_text(text)
     with pytest.raises(SinkError, match="the lease on the tables cannot be taken") as error:
@@ -300,6 +306,6 @@ def test_who_holds_it_is_told_without_waiting(tmp_path: Path) -> None:
     with lock_lake(config, "me") as lake:
         found = holder_of(config, lake.storage)
         assert found
-        assert (found.what, found.process) == ("me", os.getpid())
+        assert (found.purpose, found.process) == ("me", os.getpid())
         lake.guard()
     assert holder_of(config, lake.storage) is None

@@ -7,16 +7,44 @@ import io
 import logging
 import re
 from types import ModuleType
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from streaming_app.commands import backfill, erase, rebuild, replay, reprocess
 from streaming_app.metrics.progress import Progress, progress_for
+from streaming_app.model.run_metrics import BatchMetrics
+from streaming_app.model.tables import RUN_METRICS
 
-BATCH: dict[str, Any] = {"batch_id": 7, "files": 2, "received": 3000, "written": 2990, "duplicate": 10, "quarantined": 0}
-SECONDS = {"pass_seconds": 1.0, "commit_seconds": 0.5}
+BATCH = BatchMetrics(
+    job_id="job",
+    window="all",
+    batch_id=7,
+    created_time=None,
+    files=2,
+    bytes=0,
+    decoded_bytes=0,
+    lines=0,
+    received=3000,
+    written=2990,
+    duplicate=10,
+    filtered=0,
+    quarantined=0,
+    quarantined_by_reason={},
+    items=0,
+    changes=0,
+    first_ingest_time=None,
+    last_ingest_time=None,
+    pass_seconds=1.0,
+    pass_cpu_seconds=1.0,
+    enrichers={},
+    late=0,
+    files_by_table={},
+    latency_p50_seconds=None,
+    latency_p95_seconds=None,
+    latency_max_seconds=None,
+    commit_seconds=0.5,
+)
 
 
 def tell(progress: Progress) -> None:
@@ -24,8 +52,8 @@ def tell(progress: Progress) -> None:
         progress.phase("start")
         progress.phase("ingest")
         progress.backlog(5, 1_500_000)
-        progress.batch(BATCH | SECONDS)
-        progress.batch(BATCH | SECONDS)
+        progress.batch(BATCH)
+        progress.batch(BATCH)
         progress.phase("derive")
 
 
@@ -71,3 +99,7 @@ def test_every_phase_of_a_command_has_words(command: ModuleType, caplog: pytest.
         for phase in command.PHASES:
             progress.phase(phase)
     assert len(caplog.messages) == len(command.PHASES)
+
+
+def test_metrics_have_the_columns_of_their_table() -> None:
+    assert set(BATCH.to_row()) == set(RUN_METRICS.schema.names)

@@ -13,9 +13,9 @@ import pytest
 
 from streaming_app.cli import _exit_code
 from streaming_app.errors import QueryError
-from streaming_app.lake.query import asking, snapshot
-from streaming_app.report import blocks, charts, period, words
-from streaming_app.report.cost import cost, dollars_per_vcpu_hour
+from streaming_app.lake.query import query_session, snapshot
+from streaming_app.report import blocks, charts, formats, period
+from streaming_app.report.cost import compute_cost, dollars_per_vcpu_hour
 from streaming_app.report.make import make_report
 from streaming_app.report.period import Period, choose_period
 from submitter.sizing import plan_for
@@ -146,14 +146,17 @@ def test_quality(page: Page) -> None:
 
 def test_cost(story: LocalPipeline, page: Page) -> None:
     [batch] = story.rows("run_metrics")
-    with asking(story.lake, snapshot(story.lake)) as ask:
-        found = cost(ask, EVER, story.config.emr)
+    with query_session(story.lake, snapshot(story.lake)) as ask:
+        found = compute_cost(ask, EVER, story.config.emr)
     emr = story.config.emr
     assert dollars_per_vcpu_hour(emr) == pytest.approx(0.042094 + 3 * 0.004628)  # 12 GB for 4 processors
     assert found.worker_dollars == pytest.approx(batch["pass_cpu_seconds"] / 3_600 * dollars_per_vcpu_hour(emr))
     assert found.run_dollars == pytest.approx(plan_for(emr, batch["bytes"], batch["decoded_bytes"] / batch["bytes"]).dollars)
-    assert page.cards["cost"]["Whole runs"][0] == words.dollars(found.run_dollars)
-    assert page.cards["cost"]["Decoded"] == [words.size(batch["decoded_bytes"]).replace("\xa0", " "), "30 events and changes"]
+    assert page.cards["cost"]["Whole runs"][0] == formats.format_dollars(found.run_dollars)
+    assert page.cards["cost"]["Decoded"] == [
+        formats.format_size(batch["decoded_bytes"]).replace("\xa0", " "),
+        "30 events and changes",
+    ]
 
 
 def test_a_day_is_compared_with_the_day_before(story: LocalPipeline) -> None:
@@ -205,7 +208,7 @@ def test_a_lake_with_nothing_but_dirt(tmp_path: Path) -> None:
 def test_without_the_enricher_bots_are_not_known(tmp_path: Path) -> None:
     pipeline = LocalPipeline(tmp_path)
     pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
-    assert "Bots count like people: nothing tells" in report(pipeline).texts["figures"]
+    assert "Bots count like people: nothing marks" in report(pipeline).texts["figures"]
 
 
 def test_what_came_with_the_data_is_shown_as_it_is(tmp_path: Path) -> None:
@@ -241,7 +244,7 @@ def test_the_page_is_complete_in_itself(story: LocalPipeline) -> None:
     assert not re.search(r"@import|<script|javascript:", html)
 
 
-@pytest.mark.parametrize("module", [blocks, charts, period, words])
+@pytest.mark.parametrize("module", [blocks, charts, period, formats])
 def test_examples(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from streaming_app.backlog.source_partitions import due_windows
-from streaming_app.backlog.unprocessed import unprocessed
+from streaming_app.backlog.source_partitions import due_partitions
+from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.cli import _exit_code
 from streaming_app.environment import open_lake
 from streaming_app.ingest.read.lines import BadPart, LineReader
@@ -253,12 +253,12 @@ def test_the_source_may_be_a_link_itself(source: Path, tmp_path: Path) -> None:
 def test_a_folder_outside_of_the_source_is_not_listed(source: Path, tmp_path: Path) -> None:
     """What lies in it is not even named."""
     config = config_for(tmp_path)
-    backlogs = [unprocessed(window, "*", AnyObjects()) for window in due_windows(config, AnyObjects())]
-    refused = {uri.removeprefix(f"{source}/"): why for each in backlogs for uri, why in each.odd.items()}
+    backlogs = [find_backlog(source_partition, "*", AnyObjects()) for source_partition in due_partitions(config, AnyObjects())]
+    refused = {uri.removeprefix(f"{source}/"): why for each in backlogs for uri, why in each.unreadable.items()}
     assert refused.keys() == {"year=2026/month=05/folder", "year=2026/month=06", "year=2025", "stray"}
     assert set(refused.values()) == {"this folder is a link that leads out of the source"}
     assert sum(each.files for each in backlogs) == len(refused) + 4
-    given = {place.removeprefix(f"{source}/year=2026/") for each in backlogs for place in each.given}
+    given = {place.removeprefix(f"{source}/year=2026/") for each in backlogs for place in each.spark_paths}
     assert given == {f"month=05/{name}" for name in ("a.gz", "inside", "out", "twice")}
 
 

@@ -22,7 +22,7 @@ from streaming_app.cli import app
 from streaming_app.config.emr import EmrSection
 from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.lake.lock.holder import Holder
-from streaming_app.storage.conditional_object import LocalSlot
+from streaming_app.storage.conditional_object import LocalConditionalObject
 from submitter import decide as decide_module
 from submitter import in_use
 from submitter.deployment import Deployment
@@ -488,15 +488,15 @@ def test_an_operators_command_is_waited_for(
     then: str, action: str, emr: EmrServerless, deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "raw", "a.gz", line(event("a")))
-    slot = LocalSlot(tmp_path / "lake/_lease.json")
+    slot = LocalConditionalObject(tmp_path / "lake/_lease.json")
     holder = Holder("id", "reprocess", "2026-11-23T04:00:00Z", "laptop", 1, 0.0, 60.0)
     changes = {"renewed": {"renewals": 1}, "released": {"released": True}, "left by the dead": {}}[then]
-    version = slot.swap(msgspec.json.encode(holder).decode(), None)
+    version = slot.compare_and_swap(msgspec.json.encode(holder).decode(), None)
     waited = []
 
     def meanwhile(seconds: float) -> None:
         waited.append(seconds)
-        slot.swap(msgspec.json.encode(msgspec.structs.replace(holder, **changes)).decode(), version)
+        slot.compare_and_swap(msgspec.json.encode(msgspec.structs.replace(holder, **changes)).decode(), version)
 
     monkeypatch.setattr(in_use, "pause", meanwhile)
     done = submit(deployment, {})

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import Hashes, Mask, among, repeated
+from streaming_app.ingest.commit.hashes import IdHashes, Mask, isin_sorted, duplicates_in_sorted
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.times import DAY_MS
@@ -64,7 +64,7 @@ class TaskDeduplicator:
         """
         rows = _compact(events, request_ids)
         hashes = _hash_keys(events)  # not of the compact rows: to unpack a dictionary takes 1.8 µs an event
-        suspect = among(hashes, self._hashes) | among(hashes, repeated(np.sort(hashes)))
+        suspect = isin_sorted(hashes, self._hashes) | isin_sorted(hashes, duplicates_in_sorted(np.sort(hashes)))
         keep = np.ones(len(rows), bool)
         if suspect.any():
             earlier = self._rows_with_hashes(hashes[suspect])
@@ -80,7 +80,7 @@ class TaskDeduplicator:
         self._best[key] = precedence
         return True
 
-    def _rows_with_hashes(self, hashes: Hashes) -> dict[_EventKey, _Precedence]:
+    def _rows_with_hashes(self, hashes: IdHashes) -> dict[_EventKey, _Precedence]:
         """The remembered rows that have one of these hashes."""
         first, after = (np.searchsorted(self._hashes, np.unique(hashes), side) for side in ("left", "right"))
         indexes = [self._row_indexes[each] for begin, end in zip(first, after, strict=True) for each in range(begin, end)]
@@ -90,7 +90,7 @@ class TaskDeduplicator:
             for table, index in zip(tables, indexes, strict=True)
         )
 
-    def _remember(self, rows: pa.Table, hashes: Hashes) -> None:
+    def _remember(self, rows: pa.Table, hashes: IdHashes) -> None:
         start = self._first_rows[-1] + len(self._tables[-1]) if self._tables else 0
         self._tables.append(rows)
         self._first_rows.append(start)
@@ -114,7 +114,7 @@ def _compact(events: pa.Table, request_ids: Iterable[str]) -> pa.Table:
     return pa.table(columns)
 
 
-def _hash_keys(events: pa.Table) -> Hashes:
+def _hash_keys(events: pa.Table) -> IdHashes:
     days = (events["event_time_msec"].to_numpy() // DAY_MS).tolist()
     keys = zip(*(events[name].to_pylist() for name in _KEY), days, strict=True)
     return np.fromiter(map(hash, keys), np.int64, len(events)).view(np.uint64)

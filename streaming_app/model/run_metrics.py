@@ -1,0 +1,64 @@
+"""The row of ``run_metrics`` that a micro-batch leaves, typed: the one form in which its counts travel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class BatchMetrics(msgspec.Struct, kw_only=True, frozen=True):
+    """What one micro-batch did; each field is the column of that name (:data:`streaming_app.model.tables.RUN_METRICS`)."""
+
+    job_id: str
+    window: str
+    batch_id: int
+    created_time: datetime | None
+    files: int
+    bytes: int
+    decoded_bytes: int
+    lines: int
+    received: int
+    written: int
+    duplicate: int
+    filtered: int
+    quarantined: int
+    quarantined_by_reason: dict[str, int]
+    items: int
+    changes: int
+    first_ingest_time: datetime | None
+    last_ingest_time: datetime | None
+    pass_seconds: float
+    pass_cpu_seconds: float
+    enrichers: Mapping[str, Any]
+    """Statistics of each enricher, by its name."""
+    late: int
+    files_by_table: dict[str, int]
+    latency_p50_seconds: float | None
+    latency_p95_seconds: float | None
+    latency_max_seconds: float | None
+    commit_seconds: float = 0.0
+    commit_cpu_seconds: float = 0.0
+
+    @property
+    def accounted(self) -> int:
+        """Elements whose fate is known; equal to ``received`` unless something is wrong."""
+        return self.written + self.duplicate + self.filtered + self.quarantined
+
+    def to_row(self) -> dict[str, Any]:
+        """Values as the table stores them: mappings are JSON, their keys in order."""
+        row = msgspec.structs.asdict(self)
+        return row | {name: _to_json(row[name]) for name in ("quarantined_by_reason", "enrichers", "files_by_table")}
+
+    def describe(self) -> str:
+        """One line for people."""
+        return (
+            f"batch {self.batch_id}: {self.files:,} files, {self.received:,} received, {self.written:,} written, "
+            f"{self.duplicate:,} duplicate, {self.quarantined:,} quarantined, {self.pass_seconds + self.commit_seconds:.1f} s"
+        )
+
+
+def _to_json(value: Mapping[str, Any]) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
