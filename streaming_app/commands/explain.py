@@ -20,9 +20,9 @@ from streaming_app.ingest.read.decompress import BrokenFile, blocks_of
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.read.open_raw import explain_unreadable, open_raw
 from streaming_app.ingest.transform.route import ElementRouter
-from streaming_app.ingest.write.task_deduplicator import drop_repeats_in_request
 from streaming_app.ingest.write.enrich import Enrichment
 from streaming_app.ingest.write.event_table import EventTable
+from streaming_app.ingest.write.task_deduplicator import drop_repeats_in_request
 from streaming_app.model.arrow import as_timestamp
 from streaming_app.model.request import parse_request
 from streaming_app.model.tables import EVENT

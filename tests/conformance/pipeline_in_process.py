@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.ingest.task_report import IngestReport
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.deduplicate import find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.file_processor import FileProcessor
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import EVENT, TABLES, Table

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from streaming_app.plugins.enricher import EnricherInfo
 from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.config.model import Config
 from streaming_app.enrichers.ip import Ip
 from streaming_app.errors import ConfigError
+from streaming_app.plugins.enricher import EnricherInfo
 from streaming_app.plugins.load_config import load_config
 from streaming_app.plugins.loading import open_enrichers
 

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from streaming_app.ingest.task_report import IngestReport
 from streaming_app.commands.operation import Operation
 from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.errors import Reason
@@ -20,6 +19,7 @@ from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.run_tasks import read_as_far_as_possible
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import read_batches, read_columns

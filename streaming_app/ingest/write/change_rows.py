@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 
-from streaming_app.ingest.write.task_deduplicator import TaskDeduplicator, drop_repeats_in_request
 from streaming_app.ingest.write.rows import BUFFER_BYTES, add_partition_columns, estimate_bytes
+from streaming_app.ingest.write.task_deduplicator import TaskDeduplicator, drop_repeats_in_request
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.arrow import drop_largest, to_columns

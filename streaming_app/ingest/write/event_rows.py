@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.ingest.commit.hashes import Mask
-from streaming_app.ingest.write.task_deduplicator import COMPARED, TaskDeduplicator, drop_repeats_in_request
 from streaming_app.ingest.write.enrich import EnricherStats, Enrichment
 from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.ingest.write.latency import LatencyHistogram
 from streaming_app.ingest.write.rows import BUFFER_BYTES, add_partition_columns
+from streaming_app.ingest.write.task_deduplicator import COMPARED, TaskDeduplicator, drop_repeats_in_request
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.arrow import to_columns

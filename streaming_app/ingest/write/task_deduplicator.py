@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import IdHashes, Mask, isin_sorted, duplicates_in_sorted
+from streaming_app.ingest.commit.hashes import IdHashes, Mask, duplicates_in_sorted, isin_sorted
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.times import DAY_MS
