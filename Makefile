@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --quiet
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format audit bench package clean
+.PHONY: help demo test test-all check format audit bench docs reference package clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,12 +21,13 @@ test: env ## run the tests, in minutes
 test-all: env ## run the tests and the long searches, see docs/testing.md
 	@$(PYTEST) --hypothesis-profile exhaustive
 
-check: env ## lint, format and types
+check: env ## lint, format, types and the laws of imports
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
+	@$(RUN) lint-imports
 
-format: env ## mend what lint and format can mend
+format: env ## fix what lint and format can fix
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
@@ -36,11 +37,17 @@ audit: env ## compare what is locked with known weaknesses; fails on a critical 
 bench: env ## measure 1,000,000 and 4,000,000 events
 	@$(RUN) python -m benchmarks.run
 
+docs: env ## build the documentation's site into site/; fails on a broken link
+	@NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build
+
+reference: env ## write the reference pages of docs/ from the code
+	@$(RUN) python -m docs_site
+
 package: env ## make what is uploaded to AWS, in dist/
 	@$(RUN) clickstream package --out dist
 
 clean: ## remove what was made here
-	rm -rf .venv .uv .demo .bench dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .uv .demo .bench dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: env
 env: $(if $(filter .uv/%,$(UV)),.uv/bin/uv)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.cost
 
-The output is the table of docs/performance.md; a test compares the two.
+The output is the table of docs/explanation/performance.md; a test compares the two.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How the cost of a run grows with its events: a plot of the results that ``benchmarks.run`` and ``benchmarks.history`` left.
 
-uv run --group plot python -m benchmarks.growth     (writes docs/growth.svg)
+uv run --group plot python -m benchmarks.growth     (writes docs/explanation/growth.svg)
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     results = json.loads((Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER / "results.json").read_text())
     mpl.rcParams["svg.hashsalt"] = "growth"  # the same results make the same file
     figure = plot({int(events): results[events]["cpu_s"] for events in sorted(results, key=int)})
-    figure.savefig(Path("docs/growth.svg"), metadata={"Date": None})
+    figure.savefig(Path("docs/explanation/growth.svg"), metadata={"Date": None})
 
 
 if __name__ == "__main__":

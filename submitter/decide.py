@@ -12,8 +12,8 @@ from streaming_app.storage.objects import Objects
 from streaming_app.storage.uris import absolute
 from submitter.deployment import Deployment
 from submitter.in_use import tables_in_use
+from submitter.job_run_request import JobRunRequest, client_token, start_job_run
 from submitter.ratio import compression_ratio
-from submitter.request import JobRunRequest, client_token, start_job_run
 from submitter.runs import Runs
 from submitter.sizing import Plan, enough_bytes, plan_for
 from submitter.survey import Workload, survey

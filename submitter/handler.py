@@ -11,8 +11,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
+from submitter.decision_report import decision_metrics, describe_decision
 from submitter.deployment import Deployment
-from submitter.report import decision_metrics, describe_decision
 from submitter.submit import submit
 
 logger = Logger(service="clickstream-submitter")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from submitter.request import JobRunRequest
+from submitter.job_run_request import JobRunRequest
 
 ACTIVE = ("SUBMITTED", "PENDING", "SCHEDULED", "QUEUED", "RUNNING", "CANCELLING")
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")

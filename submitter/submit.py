@@ -12,7 +12,7 @@ from streaming_app.errors import ClickstreamError
 from streaming_app.storage.any_objects import AnyObjects
 from submitter.decide import Decision, decide, read_configuration
 from submitter.deployment import Deployment
-from submitter.request import job_name
+from submitter.job_run_request import job_name
 from submitter.runs import Runs
 from submitter.trigger import Trigger, read_trigger
 

@@ -66,7 +66,7 @@ def read_trigger(event: object, emr: EmrSection, maximum_vcpu: int | None) -> tu
         problems += found or _find_excess_vcpu(emr, overrides.get("sizing"), maximum_vcpu)
     if problems:
         listed = "; ".join(f"{'.'.join(map(_name, path)) or 'event'}: {message}" for path, message in problems[:_MAX_LISTED])
-        raise ConfigError(f"the event that triggered this: {listed}", "docs/deploy.md has what an event may say")
+        raise ConfigError(f"the event that triggered this: {listed}", "docs/how-to/deploy.md has what an event may say")
     return trigger, emr
 
 

@@ -53,7 +53,7 @@ def _show(explanation: Explanation, console: Console) -> None:
         console.print(f"\n[bold]quarantine[/bold]{position}: {refused.reason} ({refused.stage}):", end=" ")
         console.print(escape(refused.message), markup=False)
     if explanation.duplicates:
-        console.print(f"\n{explanation.duplicates} copies of events in the same request are left out")
+        console.print(f"\n{explanation.duplicates} duplicates of events in the same request are dropped")
     for name, error in explanation.failures.items():
         console.print(f"\n[bold red]{name} failed[/bold red]:", end=" ")
         console.print(escape(error), markup=False)

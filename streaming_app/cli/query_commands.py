@@ -1,4 +1,4 @@
-"""``clickstream inspect`` and ``clickstream sql``: a look at the tables in a second, without Spark."""
+"""``clickstream inspect`` and ``clickstream sql``: queries of the tables in a second, without Spark."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def sql(
 
 
 def console_for_grids() -> Console:
-    """As wide as the terminal; where there is none, wide enough for what a file or a pipe takes."""
+    """A console as wide as the terminal, or 200 characters for a file or a pipe."""
     plain = console()
     return plain if plain.is_terminal else console(width=200)
 
 
 def print_grid(rows: pa.Table, out: Console) -> None:
-    """Rows as a grid."""
+    """Print rows as a grid."""
     grid = Grid(*(Column(Text(escape(name)), no_wrap=True) for name in rows.column_names))
     for row in to_rows(rows):
         grid.add_row(*(Text(format_cell(value)) for value in row.values()))
@@ -97,13 +97,13 @@ def print_grid(rows: pa.Table, out: Console) -> None:
 
 
 def print_rows_as_json(rows: pa.Table) -> None:
-    """Rows as one JSON object a line."""
+    """Print rows as one JSON object a line."""
     encoder = msgspec.json.Encoder(decimal_format="number")  # DuckDB's sums of integers are decimals
     for row in to_rows(rows):
         say_json_text(encoder.encode(row).decode())
 
 
 def format_cell(value: Any) -> str:
-    """A value in at most 60 characters, on one line."""
+    """Format a value in at most 60 characters, on one line."""
     text = escape(("" if value is None else str(value))[: _MAX_CELL_CHARS + 1])
     return text if len(text) <= _MAX_CELL_CHARS else text[: _MAX_CELL_CHARS - 1] + "…"

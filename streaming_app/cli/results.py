@@ -1,4 +1,4 @@
-"""What an operator's command planned or did, for people or as one JSON line."""
+"""Printing the plan or the result of a command, for people or as one JSON line."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def run_with_progress(phases: tuple[str, ...], work: Callable[[Progress], T]) ->
         return work(progress)
 
 
-def print_result(answer: CommandResult, *, json: bool, nothing: str = "") -> None:
-    """Counts by name; for people, ``nothing`` in place of them where all are zero."""
+def print_result(result: CommandResult, *, json: bool, nothing: str = "") -> None:
+    """Print counts by name; for people, the text ``nothing`` where all are zero."""
     if json:
-        say_json(answer)
+        say_json(result)
     else:
-        say(nothing if nothing and not any(answer.values()) else _format_result(answer))
+        say(nothing if nothing and not any(result.values()) else _format_result(result))
 
 
 def print_plan(plan: Sequence[CommandResult], *, json: bool) -> None:
-    """What would be done, a line each."""
+    """Print what would be done, a line each."""
     if json:
         say_json({"plan": plan})
         return
@@ -36,8 +36,8 @@ def print_plan(plan: Sequence[CommandResult], *, json: bool) -> None:
     say("nothing was done: --dry-run" if plan else "nothing to do")
 
 
-def _format_result(answer: CommandResult) -> str:
-    return ", ".join(_format_value(name, value) for name, value in answer.items() if value not in ({}, [], None))
+def _format_result(result: CommandResult) -> str:
+    return ", ".join(_format_value(name, value) for name, value in result.items() if value not in ({}, [], None))
 
 
 def _format_value(name: str, value: Any) -> str:

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import say_json_text
+from submitter.decision_report import describe_decision
 from submitter.deployment import Deployment
-from submitter.report import describe_decision
 from submitter.submit import submit as submit_run
 
 

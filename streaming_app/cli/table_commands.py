@@ -12,7 +12,7 @@ from cyclopts import App, Parameter, validators
 
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import console, say, say_json, say_json_text
-from streaming_app.commands.check.checks import CheckResult, check_tables
+from streaming_app.commands.check.check_tables import CheckResult, check_tables
 from streaming_app.deploy.ddl import athena_ddl, glue_table
 from streaming_app.environment import holder_of, open_lake
 from streaming_app.errors import BalanceError, QueryError

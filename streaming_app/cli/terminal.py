@@ -1,4 +1,4 @@
-"""The one place that writes to the terminal, or to the pipe in its place: whatever is shown goes through :func:`escape`."""
+"""Writing to the terminal or a pipe. No other module does, so that all output goes through :func:`escape`."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ SysExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | t
 
 
 def say(text: str, *, flush: bool = False) -> None:
-    """A text for people, of one or more lines, to standard output."""
+    """Print a text for people, of one or more lines, to standard output."""
     print(escape(text, lines=True), flush=flush)
 
 
 def say_json(value: Any, *, flush: bool = False) -> None:
-    """A value as one line of JSON."""
+    """Print a value as one line of JSON."""
     say_json_text(msgspec.json.encode(value).decode(), flush=flush)
 
 
 def say_json_text(text: str, *, flush: bool = False) -> None:
-    """JSON: exact, by JSON's own escapes."""
+    """JSON to standard output, escaped by JSON's own escapes, so that it stays exact."""
     print(escape_json(text), flush=flush)
 
 
 def console(**settings: Any) -> Console:
-    """A console of rich's, whose own control characters, colours and the like, are all that there are.
+    """A console of rich that escapes all control characters but its own, such as colours.
 
-    A text that is laid out (in a cell of a grid) is escaped before that, lest it be wider than its place.
+    A text that is laid out (in a cell of a grid) is escaped before that, so that its width is right.
     """
     opened = Console(**settings)
     opened.push_render_hook(_Escaping())
@@ -42,7 +42,7 @@ def console(**settings: Any) -> Console:
 
 
 class EscapingFormatter(logging.Formatter):
-    """Of log lines: a message is one line, a traceback has its own."""
+    """Formats log lines: a message is one line, a traceback has its own lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
         return escape(super().formatMessage(record))
@@ -57,7 +57,7 @@ class _Escaping(RenderHook):
 
 
 class _Escaped:
-    """Something to be shown, escaped when it has been laid out."""
+    """A renderable whose text is escaped after its layout."""
 
     def __init__(self, shown: ConsoleRenderable) -> None:
         self._shown = shown

@@ -50,8 +50,8 @@ class ExplainedEvent(msgspec.Struct):
 
 
 class Explanation(msgspec.Struct):
-    """One request. ``changes`` are those of attributes, ``duplicates`` copies of an event within it, ``failures`` the errors of
-    enrichers by their name."""
+    """One request. ``changes`` are those of attributes, ``duplicates`` counts repeated events within it, ``failures`` are errors
+    of enrichers by name."""
 
     request: RowValues
     transformer: str | None = None

@@ -13,7 +13,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 WORKER_MEMORY_GB = {1: range(2, 9), 2: range(4, 17), 4: range(8, 31), 8: range(16, 61, 4), 16: range(32, 121, 8)}
 """Memory that a worker may have, by its vCPUs. Source: EMR Serverless user guide, "Worker configurations"."""
 
-MOST_DISK_GB = 200
+MAX_DISK_GB = 200
 
 
 class WorkerSection(Section):
@@ -23,11 +23,11 @@ class WorkerSection(Section):
     """Memory of one worker; what EMR Serverless offers depends on vcpu."""
     jvm_memory_gb: int = Field(default=2, gt=0)
     """Of that, what the JVM gets; the rest is for the Python processes, which do the work."""
-    disk_gb: int = Field(default=20, ge=20, le=MOST_DISK_GB)
+    disk_gb: int = Field(default=20, ge=20, le=MAX_DISK_GB)
     """Disk of one worker; 20 GB are free of charge."""
 
     @model_validator(mode="after")
-    def _offered(self) -> WorkerSection:
+    def _check_memory(self) -> WorkerSection:
         offered = WORKER_MEMORY_GB[self.vcpu]
         if self.memory_gb not in offered:
             step = f" in steps of {offered.step}" if offered.step > 1 else ""
@@ -45,7 +45,8 @@ class SizingSection(Section):
     max_vcpu: int = Field(default=64, gt=0)
     """Most processors of all executors together; a larger backlog takes longer."""
     decoded_mb_per_vcpu_second: Positive = 12
-    """What a processor gets through, of raw files after gunzip, user and session included; docs/performance.md measures it."""
+    """Throughput of a processor, raw files after gunzip, user and session included; measurements are in
+    docs/explanation/performance.md."""
     compression_ratio: Positive | None = None
     """Bytes after gunzip for each stored byte; what the last runs measured where absent, or 10 before the first."""
     start_seconds: Positive = 90
@@ -58,7 +59,7 @@ class SizingSection(Section):
     """Work that every run has, whatever its size: commits, table logs, JVM warm-up."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> SizingSection:
+    def _check_order(self) -> SizingSection:
         if self.min_vcpu > self.max_vcpu:
             raise ValueError("min_vcpu: must not be above max_vcpu")
         return self

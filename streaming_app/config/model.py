@@ -1,4 +1,4 @@
-"""The configuration: one frozen model per section, every key with its meaning; all other modules receive it ready."""
+"""The configuration: a frozen model for each section, every key with its meaning."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ByteCount = Annotated[int, Field(gt=0)]
 
 class WindowsSection(Section):
     by: Literal["month", "day", "none"] = "month"
-    """The source is read by its year=/month=(/day=) folders, each with a checkpoint of its own, so that neither grows for
-    ever; what lies in no such folder is one window more. Choose it before the first run."""
+    """The source is split into source partitions, its year=/month=(/day=) folders, each with a checkpoint of its own, so that
+    none grows for ever; files in no such folder are one source partition more. Choose it before the first run."""
     look_back: int = Field(default=2, ge=0)
-    """So many windows before the newest are looked into for late files; older ones once they were read to their end never."""
+    """How many source partitions before the newest are searched for late files; older ones only until they were read once."""
 
 
 class SourceSection(Section):
@@ -50,14 +50,14 @@ class AppSection(Section):
     enrichers: tuple[str, ...] | None = None
     """Which of the configured enrichers serve this app, by name, in their own order; all where absent."""
     default_currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
-    """What amounts and items' prices are in that come without a currency, for example EUR; unknown where absent."""
+    """Currency of amounts and item prices that come without one, for example EUR; unknown where absent."""
 
 
 class RulesSection(Section):
     freshness_hours: float = Field(default=72, gt=0, allow_inf_nan=False)
     """Events older than this at ingest time are quarantined as too_late."""
     clock_correction: bool = True
-    """Shift events of clients whose clock is wrong by what their upload time tells."""
+    """Correct the times of events whose client has a wrong clock, by the difference of its upload time and the ingest time."""
     clock_threshold_minutes: float = Field(default=10, ge=0, allow_inf_nan=False)
     """A client clock that is off by no more than this is trusted."""
     always_fresh: tuple[str, ...] = ("_first_open", "_first_visit", "_profile_set")
@@ -70,7 +70,7 @@ class SessionsSection(Section):
     timeout_minutes: float = Field(default=30, gt=0, allow_inf_nan=False)
     """Inactivity that ends a session which the client gave no id."""
     max_days: int = Field(default=3, gt=0)
-    """A session id that comes back after more days than this starts a session row of its own."""
+    """A session id that occurs again after more days than this starts another session."""
 
 
 class HookSection(Section):
@@ -82,12 +82,12 @@ class HookSection(Section):
 
 class DeriveSection(Section):
     hooks: tuple[HookSection, ...] = ()
-    """Functions of your own over new events, for a join in Spark; see docs/plugins.md."""
+    """Functions of your own over new events, for a join in Spark; see docs/how-to/plugins.md."""
 
 
 class DedupeSection(Section):
     neighbour_days: int = Field(default=1, ge=0)
-    """Copies of an event id whose days are no further apart are duplicates, as are those that others link day by day."""
+    """Events with one id are duplicates if their days are no further apart than this, or if others link them day by day."""
 
 
 class LimitsSection(Section):
@@ -113,18 +113,18 @@ class LimitsSection(Section):
     """A transformer of yours that takes longer for a request, or an enricher for a table of some 10,000 events, is given up:
     the elements are quarantined, the values stay as they were."""
     max_quarantine_bytes: ByteCount = 1_000_000
-    """Longer raw text in quarantine is cut there; file and line tell where the whole is."""
+    """Longer raw text in quarantine is cut there; source_file and source_line say where the whole is."""
 
 
 class PrivacySection(Section):
     ip: Literal["keep", "truncate", "hash", "drop"] = "keep"
     """What is stored of client addresses, in all tables, after they were looked up: all; the /24 (IPv4) or /48 (IPv6) network; a
-    keyed hash; nothing. Other than keep, addresses are looked for in all texts but ids; see docs/operations.md."""
+    keyed hash; nothing. Other than keep, addresses are looked for in all texts but ids; see docs/how-to/operations.md."""
     hash_key: SecretStr | None = Field(default=None, min_length=16)
     """Key of the hash, and of the audit of erasures; who has it can test whether an address, or a person, was here."""
 
     @model_validator(mode="after")
-    def _keyed(self) -> PrivacySection:
+    def _check_key(self) -> PrivacySection:
         if self.ip == "hash" and self.hash_key is None:
             raise ValueError("ip: hash needs a hash_key of 16 characters or more")
         return self

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from streaming_app.demo.demo_request import VisitResult
 from streaming_app.demo.dirt import Dirt
 from streaming_app.demo.gtm_requests import play_gtm
-from streaming_app.demo.request import VisitResult
 from streaming_app.demo.sdk_requests import play_sdk
 from streaming_app.demo.sensors_play import play_sensors
 from streaming_app.demo.visit import PlannedVisit

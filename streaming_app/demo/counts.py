@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from streaming_app.demo.request import DemoRequest, VisitResult
+from streaming_app.demo.demo_request import DemoRequest, VisitResult
 
 _TIMEOUT_MS = 30 * 60_000  # what sessions.timeout_minutes is by default
 Span = tuple[str, int, int]

@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 import pybase64
 
-from streaming_app.demo.request import DemoRequest
+from streaming_app.demo.demo_request import DemoRequest
 from streaming_app.demo.world import DAY_MS, HOUR_MS, Json
 from streaming_app.errors import Reason
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Self
 
+from streaming_app.demo.demo_request import DemoRequest, VisitResult
 from streaming_app.demo.gtm_client import request_of
 from streaming_app.demo.gtm_visit import GtmVisit, TimedEvent
-from streaming_app.demo.request import DemoRequest, VisitResult
 from streaming_app.demo.visit import PlannedVisit
 from streaming_app.demo.world import Json, World
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Self
 
-from streaming_app.demo.request import DemoRequest, VisitResult, gzip_base64
+from streaming_app.demo.demo_request import DemoRequest, VisitResult, gzip_base64
 from streaming_app.demo.sdk_platforms import events_of
 from streaming_app.demo.visit import PlannedVisit
 from streaming_app.demo.world import Json, User, World, uuid4

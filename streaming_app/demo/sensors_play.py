@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 from streaming_app.demo.browsers import browser_of
-from streaming_app.demo.request import DemoRequest, VisitResult
+from streaming_app.demo.demo_request import DemoRequest, VisitResult
 from streaming_app.demo.sensors_requests import SensorsRequest, Way
 from streaming_app.demo.sensors_server import OrderMessages
 from streaming_app.demo.sensors_visit import SensorsVisit

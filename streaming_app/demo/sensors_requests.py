@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 import pybase64
 
-from streaming_app.demo.request import DemoRequest, gzip_base64
+from streaming_app.demo.demo_request import DemoRequest, gzip_base64
 from streaming_app.demo.world import Json
 
 

@@ -12,9 +12,9 @@ import msgspec
 
 from streaming_app.demo.apps import APPS
 from streaming_app.demo.counts import Tally
+from streaming_app.demo.demo_request import DemoRequest
 from streaming_app.demo.dirt import spoil
 from streaming_app.demo.plan import Shift
-from streaming_app.demo.request import DemoRequest
 from streaming_app.demo.world import make_world, uuid4
 
 _GZIP_LEVEL = 6  # the default of the endpoint's sink

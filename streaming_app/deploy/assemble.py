@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from streaming_app.deploy.hashes import hashes_in, with_hashes
+from streaming_app.deploy.locked_hashes import hashes_in, with_hashes
 from streaming_app.deploy.project import NAME, in_checkout, locked_requirements, pin, requirements_of
 from streaming_app.deploy.target import Target
 from streaming_app.deploy.uv import Uv

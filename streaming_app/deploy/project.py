@@ -7,7 +7,7 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
-from streaming_app.deploy.hashes import without_hashes
+from streaming_app.deploy.locked_hashes import without_hashes
 from streaming_app.deploy.target import Target
 from streaming_app.deploy.uv import CHECKOUT, Uv
 

@@ -1,7 +1,7 @@
-"""The second wall of derive: a user or an item whose rows cannot be computed is set aside, alone; all others go on.
+"""Isolating failures in derive: a user or an item whose rows cannot be computed is set aside, alone; all others go on.
 
-What clients send is bounded where it enters, so none of this is expected to happen. Where it does all the same, one user must not
-keep the tables of all apps from being brought up to date.
+Values of clients are bounded on entry, so none of this is expected to happen. Where it does all the same, one user must not keep
+the tables of all apps from being updated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SetAside(msgspec.Struct, frozen=True):
 def compute_isolated(
     compute: Callable[..., pa.Table], *inputs: pa.Table, column: str = USER
 ) -> tuple[list[pa.Table], list[SetAside]]:
-    """What ``compute`` makes of some tables; where it fails, by halves of their users (or items), until each that fails is alone.
+    """Compute a result of some tables; where that fails, of halves of their users (or items), until each that fails is alone.
 
     The inputs have the columns ``app_id`` and ``column``; rows without a value there go with the second half.
     """
@@ -50,8 +50,8 @@ def compute_isolated(
             [(app_id, key)] = ids
             log.debug("%s %s of app %s is set aside", column, key, app_id, exc_info=True)
             others = [_split(each, column, ids_by_app(ids))[1] for each in inputs]
-            made = [compute(*others)] if any(map(len, others)) else []  # rows without a value in the column
-            return made, [SetAside(app_id, column, key, type(error).__name__, " ".join(str(error).split()))]
+            computed = [compute(*others)] if any(map(len, others)) else []  # rows without a value in the column
+            return computed, [SetAside(app_id, column, key, type(error).__name__, " ".join(str(error).split()))]
     half = ids_by_app(ids[: len(ids) // 2])
     parts = [_split(each, column, half) for each in inputs]
     first, first_failed = compute_isolated(compute, *(part[0] for part in parts), column=column)
@@ -60,7 +60,7 @@ def compute_isolated(
 
 
 def drop_failed(rows: pa.Table, failed: Iterable[SetAside], column: str = USER) -> pa.Table:
-    """The rows of all others."""
+    """The rows of users (or items) that did not fail."""
     ids = failed_by_app(failed)
     return _split(rows, column, ids)[1] if ids else rows
 

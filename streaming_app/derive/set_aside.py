@@ -42,7 +42,7 @@ class Waiting(NamedTuple):
 
 
 def quarantine_keys(lake: Lake, failed: Iterable[SetAside], created_ms: int) -> None:
-    """Add what is not in ``quarantine`` yet, in one commit. Grows with what fails, which is nothing."""
+    """Add the keys that are not in ``quarantine`` yet, in one commit."""
     new = {Key(each.app_id, each.column, each.id): each for each in failed}
     if not new:
         return
@@ -55,7 +55,7 @@ def quarantine_keys(lake: Lake, failed: Iterable[SetAside], created_ms: int) -> 
 
 
 def waiting_keys(lake: Lake, file: DataFile) -> list[Waiting]:
-    """What in a file of ``quarantine`` is still to be computed."""
+    """The rows of a file of ``quarantine`` whose keys are still to be computed."""
     columns = ["stage", "raw", "app_id", "created_time", "resolved_time"]
     rows = read_columns(f"{lake.uri(QUARANTINE)}/{file.path}", columns, lake.storage)
     waiting = pc.and_(pc.equal(rows["stage"], STAGE), pc.is_null(rows["resolved_time"]))

@@ -1,4 +1,4 @@
-"""The files of a micro-batch through the pass, in Spark's tasks; those that tasks die of are left out, and named."""
+"""Reading and transforming the files of a micro-batch in Spark's tasks; files that a task dies of are set aside by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DIED = re.compile(r"Python worker (exited unexpectedly|failed to connect)[^\n.:
 
 
 def read_files(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
-    """What the pass made of the files; a file that its task died of twice is a row of quarantine.
+    """Process the files; a file that its task died of twice becomes a row of quarantine.
 
     Raises:
         StorageError: the storage fails, which is no file's fault.
@@ -39,7 +39,7 @@ def read_files(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> Inge
 
 
 def read_as_far_as_possible(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
-    """The same, also where that is not one of them.
+    """Process the files, also where none can be read.
 
     Raises:
         StorageError: as above.
@@ -51,7 +51,7 @@ def read_as_far_as_possible(spark: Session, batch: Batch, files: Sequence[SizedF
 def _isolated(
     spark: Session, batch: Batch, files: Sequence[SizedFile]
 ) -> tuple[Isolated[SizedFile, list[IngestReport]], IngestReport]:
-    """What the good files made, and the report on them."""
+    """The results of the good files with the files that failed, and the merged report."""
     found = isolate(files, partial(_run, spark, batch))
     return found, merge_reports(each for part in found.results for each in part)
 
@@ -64,18 +64,18 @@ def _with_failed(batch: Batch, report: IngestReport, found: Isolated[SizedFile, 
 def _run(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> list[IngestReport]:
     groups = group_by_size(files, parallelism(spark)) if files else [[]]
     try:
-        made = run_tasks(spark, groups, partial(_pass, batch))
+        messages = run_tasks(spark, groups, partial(_process_group, batch))
     except Exception as error:
         cause = error_line(str(error))
-        if cause.startswith(_ERRORS):  # an error of ours in a worker: it is known, and no fault of a file
+        if cause.startswith(_ERRORS):  # an error that this application raised in a worker: it is no fault of a file
             raise StorageError(cause.partition(": ")[2] or cause, "the next run goes on where this one stopped") from error
         raise
-    return [msgspec.json.decode(each, type=IngestReport) for each in made]
+    return [msgspec.json.decode(each, type=IngestReport) for each in messages]
 
 
-def _pass(batch: Batch, group: list[SizedFile]) -> Iterator[bytes]:
-    """What each task runs: the pass over its files, which makes one report."""
-    logging.getLogger("clickstream").setLevel(logging.ERROR)  # the driver has said what there is to say of the configuration
+def _process_group(batch: Batch, group: list[SizedFile]) -> Iterator[bytes]:
+    """Run in each task: process its files; yields one report, JSON."""
+    logging.getLogger("clickstream").setLevel(logging.ERROR)  # the driver has logged what concerns the configuration
     task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
     try:
         yield msgspec.json.encode(FileProcessor(batch, task).run(file.uri for file in group))
@@ -94,6 +94,6 @@ def _of_all(found: Isolated[SizedFile, list[IngestReport]], files: int) -> Excep
 
 
 def _cause(error: Exception) -> str:
-    """In a line: Spark tells the death of a worker in a hundred."""
+    """The cause in one line: Spark reports the death of a worker in a hundred."""
     died = _DIED.search(str(error))
     return died[0] if died else error_line(str(error)).partition("\n")[0]

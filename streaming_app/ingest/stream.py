@@ -28,7 +28,7 @@ OnBatch = Callable[[BatchMetrics], None]
 
 
 def ingest(spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
-    """Run the query of one window until every file that was there at its start is processed, or set aside.
+    """Run the query of one source partition until every file that was there at its start is processed, or set aside.
 
     ``on_batch`` is called after each commit.
     """
@@ -41,7 +41,7 @@ def ingest(spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id:
 
 
 class _Ingest:
-    """One backlog on its way."""
+    """The query over one backlog."""
 
     def __init__(self, spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
         self._spark, self._config, self._lake, self._job_id = spark, config, lake, job_id
@@ -50,7 +50,7 @@ class _Ingest:
         self._failed: Exception | None = None  # what its processing raised, if it did
 
     def run(self, objects: AnyObjects) -> Backlog:
-        """Returns the backlog as it was counted last."""
+        """Run the query; returns the backlog as it was found last."""
         self._stream(objects)
         unreadable = self._backlog.unreadable | find_passed_over_files(self._backlog, self._config.source.glob, objects)
         if unreadable:
@@ -58,7 +58,7 @@ class _Ingest:
         return self._backlog
 
     def _stream(self, objects: AnyObjects) -> None:
-        """The query; begun once more where S3 refuses single objects to Spark itself."""
+        """Run the query, and again where S3 refuses single objects to Spark itself."""
         while self._backlog.directories or self._backlog.unfinished:
             before = set(self._backlog.directories), self._reached
             try:
@@ -118,7 +118,7 @@ class _Ingest:
 
 
 def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: Lake) -> BatchMetrics:
-    """Pass and commit of one micro-batch."""
+    """Process the files of one micro-batch and commit it."""
     began = time.monotonic()
     report = read_files(spark, batch, files)
     timing = Timing(time.monotonic() - began, sum(file.size for file in files))

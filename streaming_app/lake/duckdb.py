@@ -1,4 +1,4 @@
-"""Running our own SQL over Arrow tables: DuckDB databases of this process, without files and extensions."""
+"""Running SQL over Arrow tables, in DuckDB databases of this process without files and extensions."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ if TYPE_CHECKING:
 
 
 def query(sql: str, **tables: pa.Table) -> pa.Table:
-    """The result of ``sql``, in which each keyword is a table that no other call sees.
-
-    On one thread: Spark runs one task per core already.
-    """
+    """The result of ``sql``, in which each keyword argument is a table; on one thread, as Spark runs a task a core."""
     return _query(1, sql, tables)
 
 
 def query_on_all_cores(sql: str, **tables: pa.Table | ds.Dataset) -> pa.Table:
-    """The same where nothing else runs."""
+    """The same on all cores, where no other task runs."""
     return _query(os.cpu_count() or 1, sql, tables)
 
 
@@ -36,7 +33,7 @@ def _query(threads: int, sql: str, tables: dict[str, pa.Table | ds.Dataset]) -> 
 
 @cache
 def _database(_process: int, threads: int) -> duckdb.DuckDBPyConnection:
-    """Empty. To open one takes ten times longer than most queries; a process that was forked opens its own."""
+    """An empty database, kept open: opening one takes ten times longer than most queries. A forked process opens its own."""
     opened = duckdb.connect(
         config={
             "threads": threads,

@@ -31,7 +31,7 @@ def properties_of(table: Table) -> dict[str, str]:
 
 
 def layout_of(table: DeltaTable) -> int:
-    """Version of a table's layout."""
+    """Layout version of a table."""
     return int(table.metadata().configuration.get(LAYOUT_KEY, "1"))
 
 

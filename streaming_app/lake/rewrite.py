@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.lake.rows import conform_to_schema
+from streaming_app.lake.rows import conform_to_schema, iter_row_groups
 from streaming_app.model.tables import Table
 
 RowTransform = Callable[[DataFile, int, pa.Table], pa.Table]
@@ -36,13 +35,8 @@ def rewrite(
 
 def read_row_groups(lake: Lake, table: Table, file: DataFile) -> Iterator[tuple[int, pa.Table]]:
     """All rows of a data file, in the table's schema: each row group with the index of its first row."""
-    system, root = lake.storage.filesystem(lake.uri(table))
-    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
-        first = 0
-        for group in range(parquet.num_row_groups):
-            rows = add_partition_columns(parquet.read_row_group(group), table, file.partition)
-            yield first, rows
-            first += len(rows)
+    for first, rows in iter_row_groups(lake, table, file):
+        yield first, add_partition_columns(rows, table, file.partition)
 
 
 def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> list[DataFile]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -11,6 +13,8 @@ from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
+
+RowMask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 _BATCH_ROWS = 16_384
 _BATCH_ROWS_OF_LONG_TEXTS = 256
@@ -26,6 +30,21 @@ def read_batches(lake: Lake, table: Table, file: DataFile, columns: Sequence[str
         has_long_texts = not table.unbounded_columns.isdisjoint(present)
         for batch in parquet.iter_batches(_BATCH_ROWS_OF_LONG_TEXTS if has_long_texts else _BATCH_ROWS, columns=present):
             yield conform_to_schema(pa.Table.from_batches([batch]), schema)
+
+
+def iter_row_groups(
+    lake: Lake, table: Table, file: DataFile, columns: Sequence[str] | None = None, mask: RowMask | None = None
+) -> Iterator[tuple[int, pa.Table]]:
+    """Row groups of a file as they are stored, each with the index of its first row; only those with a row where ``mask``, which
+    has a value for each row of the file, is true."""
+    system, root = lake.storage.filesystem(lake.uri(table))
+    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
+        first = 0
+        for group in range(parquet.num_row_groups):
+            count = parquet.metadata.row_group(group).num_rows
+            if mask is None or mask[first : first + count].any():
+                yield first, parquet.read_row_group(group, columns=columns and list(columns))
+            first += count
 
 
 def in_chunks(batches: Iterable[pa.RecordBatch], max_rows: int, max_bytes: int) -> Iterator[pa.Table]:

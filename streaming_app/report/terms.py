@@ -1,4 +1,4 @@
-"""What the report means by a view, an order, a person: SQL over ``event`` and ``session``, the same as in docs/queries.md."""
+"""What the report means by a view, an order, a person: SQL over ``event`` and ``session``, as in docs/how-to/queries.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Java for a developer's machine: the one that is there, else one fetched by cjdk."""
+"""Java for a developer's machine: an installed one, else one downloaded by cjdk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a JVM of ours prints: in a private file while it runs, which stays where the run fails."""
+"""The output of the JVM: in a private file, which is kept where the run fails."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from streaming_app.storage.private_files import create_private_file, private_directory
 
-_KEPT_SECONDS = 7 * 86_400
-"""For which the logs of failed and killed runs are kept."""
+_KEEP_SECONDS = 7 * 86_400
+"""How long the logs of failed and killed runs are kept."""
 
 _current: list[Path] = []
 """The log of this process's JVM, which is started once."""
@@ -44,12 +44,12 @@ def jvm_output_to_log() -> Iterator[None]:
 
 
 def jvm_log() -> Path | None:
-    """The file that says something of this process's JVM, if there is one."""
+    """The log of this process's JVM, if it is not empty."""
     return next((each for each in _current if each.is_file() and each.stat().st_size), None)
 
 
 def discard_jvm_log() -> None:
-    """Delete it: the run was good."""
+    """Delete the log after a run without errors."""
     while _current:
         _current.pop().unlink(missing_ok=True)
 
@@ -59,7 +59,7 @@ def _open_log() -> int:
         return os.open(_current[0], os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
     directory = private_directory("log")
     for old in directory.glob("jvm-*.log"):
-        if old.lstat().st_mtime < time.time() - _KEPT_SECONDS:
+        if old.lstat().st_mtime < time.time() - _KEEP_SECONDS:
             old.unlink(missing_ok=True)
     _current[:] = [directory / f"jvm-{os.getpid()}-{secrets.token_hex(4)}.log"]
     return create_private_file(_current[0])

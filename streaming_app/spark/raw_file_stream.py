@@ -18,14 +18,14 @@ log = logging.getLogger("clickstream")
 
 DEFAULT_BATCH_BYTES = 1 << 30
 
-# A file that appears late is as good as any other. Spark's default would pass over files a week older than the newest.
+# Spark's default ignores files that are a week older than the newest one; a file that appears late is to be read.
 _NEVER_TOO_OLD = "36500d"
 
 
-def raw_files(spark: SparkSession, source: SourceSection, places: Collection[str]) -> DataFrame:
-    """A streaming frame of ``path`` and ``length`` (bytes) of each raw file in ``places``, folders below the source or itself.
+def raw_files(spark: SparkSession, source: SourceSection, paths: Collection[str]) -> DataFrame:
+    """A streaming frame of ``path`` and ``length`` (bytes) of each raw file in ``paths``, the source or what is in it.
 
-    Its content column is never asked for, so Spark lists the files but does not open them.
+    Its content column is never selected, so Spark lists the files but does not open them.
     """
     reader = (
         spark.readStream.format("binaryFile")
@@ -38,7 +38,7 @@ def raw_files(spark: SparkSession, source: SourceSection, places: Collection[str
         reader = reader.option("maxFilesPerTrigger", source.max_files_per_batch)
     else:
         reader = reader.option("maxBytesPerTrigger", source.max_bytes_per_batch or DEFAULT_BATCH_BYTES)
-    return reader.load(_where(absolute(source.uri), places)).select("path", "length")
+    return reader.load(_hadoop_glob(absolute(source.uri), paths)).select("path", "length")
 
 
 def files_of(spark: SparkSession, batch: MicroBatch) -> list[SizedFile]:
@@ -63,31 +63,31 @@ def files_from_plan(spark: SparkSession, batch: MicroBatch) -> list[SizedFile]:
     return [file for file in found if file.size]
 
 
-def _where(root: str, places: Collection[str]) -> str:
-    """Where unprocessed files lie, as one Hadoop glob: Spark asks S3 once a folder, and a month has 700 of them.
+def _hadoop_glob(root: str, paths: Collection[str]) -> str:
+    """The paths as one Hadoop glob: Spark asks S3 once a folder, and a month has 700 of them.
 
     Each alternative in the braces has a slash in it: Hadoop then takes the braces apart and looks each of them up. Without one
     it would list the root and compare, which fails where any name in it has a colon.
     """
-    if root in places:
-        return _literal(root)
-    below = sorted(place.removeprefix(f"{root}/") for place in places) or [_NOWHERE]
-    return f"{_literal(root)}/{{{','.join(f'{_literal_in_braces(each)}/' for each in below)}}}"
+    if root in paths:
+        return _escape_glob(root)
+    below = sorted(path.removeprefix(f"{root}/") for path in paths) or [_NOWHERE]
+    return f"{_escape_glob(root)}/{{{','.join(f'{_escape_in_braces(each)}/' for each in below)}}}"
 
 
 _NOWHERE = "_/_"
-"""A folder that there is not, whose name Spark would not look at either."""
+"""A folder that does not exist, with a name that Spark would ignore as well."""
 
 
-def _literal(path: str) -> str:
+def _escape_glob(path: str) -> str:
     r"""A path as a glob of nothing but itself.
 
-    >>> print(_literal("a{1}"), _literal_in_braces("a{1}"))
+    >>> print(_escape_glob("a{1}"), _escape_in_braces("a{1}"))
     a\{1\} a\\\{1\\\}
     """
     return re.sub(r"[\\{}\[\]*?,]", r"\\\g<0>", path)
 
 
-def _literal_in_braces(path: str) -> str:
+def _escape_in_braces(path: str) -> str:
     """The same for a place inside braces: Hadoop takes one level of backslashes away when it takes these apart."""
-    return re.sub(r"[\\{},]", r"\\\g<0>", _literal(path))
+    return re.sub(r"[\\{},]", r"\\\g<0>", _escape_glob(path))

@@ -1,4 +1,4 @@
-"""Classes that the JVM needs and may not have, said in one line with the remedy."""
+"""Classes that the JVM needs: what is missing, in one line with the remedy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ON_A_CLUSTER = "what spark-submit gives as spark.jars (on EMR: emr.delta_jars) a
 
 
 def require_classes(session: SparkSession, *, s3: bool, submitted: bool) -> None:
-    """Load what the first write would miss: a class of Delta, and of the file system that serves s3:// where that is used.
+    """Load the classes that the first write needs: one of Delta, and those of the file system for s3:// where that is used.
 
     Raises:
         EnvironmentProblem: one cannot be loaded.

@@ -1,4 +1,4 @@
-"""The Spark session of the job: settings with the reason for each."""
+"""The Spark session of the job, with the reason for each setting."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
 
 
 def _authentication(master: str) -> dict[str, str]:
-    """Whoever reaches the ports of a session must know its secret, which Spark makes where all is in one process.
+    """Connections to the ports of a session need its secret, which Spark generates where all is in one process.
 
-    For a cluster of one's own it has to be given, as ``spark.authenticate.secret``.
+    On a cluster of your own, set it as ``spark.authenticate.secret``.
     """
     return {"spark.authenticate": "true"} if re.fullmatch(r"local(\[[\d*, ]+\])?", master) else {}
 

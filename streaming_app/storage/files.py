@@ -1,4 +1,4 @@
-"""Local paths and s3:// URIs alike, for the three that touch them: pyarrow (files), deltalake (tables), Spark (streams)."""
+"""Access to local paths and s3:// URIs, for pyarrow (files), deltalake (tables) and Spark (streams)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pyarrow import fs
 from streaming_app.storage.private_files import private_directory
 from streaming_app.storage.uris import absolute, is_s3
 
-_PATIENT = fs.AwsStandardS3RetryStrategy(max_attempts=10)
-"""As often as the other clients of S3 try a call. By default it is 3 times: of a run's 10,000 calls one would fail for good
-where S3 refuses one in twenty."""
+_RETRIES = fs.AwsStandardS3RetryStrategy(max_attempts=10)
+"""As many attempts as the other clients of S3 make. The default is 3: of a run's 10,000 calls one would fail for good where S3
+refuses one in twenty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """How to reach the objects of one pipeline; credentials come from the environment or the job's role."""
+    """Access to the files and objects of one pipeline; credentials come from the environment or the job's role."""
 
     endpoint: str | None = None
     region: str | None = None
@@ -35,7 +35,7 @@ class Storage:
             return fs.LocalFileSystem(), absolute(uri)
         scheme, _, host = (self.endpoint or "").rpartition("://")
         s3 = fs.S3FileSystem(
-            region=self.region, endpoint_override=host or None, scheme=scheme or "https", retry_strategy=_PATIENT
+            region=self.region, endpoint_override=host or None, scheme=scheme or "https", retry_strategy=_RETRIES
         )
         return s3, uri.partition("://")[2]
 
@@ -143,8 +143,8 @@ def read_text(uri: str) -> str:
     return Storage(endpoint=os.environ.get("AWS_ENDPOINT_URL")).read_text(uri)
 
 
-_KEPT_SECONDS = 7 * 86_400
-"""For which copies of older versions stay: a process that opened one a moment ago must find it."""
+_KEEP_SECONDS = 7 * 86_400
+"""How long copies of older versions are kept: a process that opened one a moment ago must find it."""
 
 
 def _digest(text: str) -> str:
@@ -153,5 +153,5 @@ def _digest(text: str) -> str:
 
 def _delete_older(copies: Path, newest: Path) -> None:
     for each in copies.iterdir():
-        if each != newest and each.stat().st_mtime < time.time() - _KEPT_SECONDS:
+        if each != newest and each.stat().st_mtime < time.time() - _KEEP_SECONDS:
             shutil.rmtree(each, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Files of this machine, seen as S3 shows objects."""
+"""Local files and folders by the interface of objects."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[ObjectInf
 
 
 def _found(entry: os.DirEntry[str]) -> ObjectInfo | None:
-    """What an entry of a folder is; None where it was deleted meanwhile."""
+    """An entry of a folder; None where it was deleted meanwhile."""
     try:
         if entry.is_dir():
             return ObjectInfo(entry.path, is_folder=True)

@@ -1,4 +1,4 @@
-"""Directories that only this user can look into, for what one process leaves for the next: never a predictable name in /tmp."""
+"""Directories that only this user can read, for files that one process leaves for the next: never a predictable name in /tmp."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _temporary: dict[tuple[int, int, str], Path] = {}
 def private_directory(name: str) -> Path:
     """A directory below the user's cache that belongs to this user, mode 0700; it is created where it is missing.
 
-    Where there can be none, or where other users could exchange it, it is one of this process, deleted at its end.
+    Where there can be none, or where other users could exchange it, it is a temporary one of this process, deleted at its end.
     """
     wanted = user_cache_path("clickstream") / name
     try:

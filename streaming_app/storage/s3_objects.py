@@ -1,4 +1,4 @@
-"""Objects on S3, a page of a thousand at a time, by boto3: its credentials are the role's and refresh themselves."""
+"""Objects on S3, listed a page of a thousand at a time by boto3, which refreshes the role's credentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 10})
 """Throttled calls (503 SlowDown) are repeated by botocore, slower each time."""
 
 MAX_READS = 5
-"""So often is the reading of one object taken up."""
+"""Attempts to read one object to its end."""
 
 _CHUNK = 1 << 16
 

@@ -1,4 +1,4 @@
-"""For your own tests: ``process`` makes every table of raw requests, the contract kit checks what a plugin promises.
+r"""For your own tests: ``process`` makes every table of raw requests, the contract kit checks what a plugin promises.
 
 ```python
 def test_order():

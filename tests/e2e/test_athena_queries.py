@@ -301,11 +301,11 @@ def test_header(name: str) -> None:
 
 
 def test_the_documentation_lists_every_query() -> None:
-    documented = re.findall(r"^\| \[.*\|$", (ROOT / "docs/queries.md").read_text(), flags=re.MULTILINE)
+    documented = re.findall(r"^\| \[.*\|$", (ROOT / "docs/how-to/queries.md").read_text(), flags=re.MULTILINE)
     assert documented == [documentation(name) for name in NAMES]
 
 
 def documentation(name: str) -> str:
-    """The line of docs/queries.md for a query."""
+    """The line of docs/how-to/queries.md for a query."""
     title, _, question = FILES[name].read_text().splitlines()[0].removeprefix("-- ").partition(": ")
-    return f"| [{name}](../conf/athena/{name}.sql) | {title}: {question} |"
+    return f"| [{name}](../../conf/athena/{name}.sql) | {title}: {question} |"

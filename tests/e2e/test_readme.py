@@ -1,4 +1,4 @@
-"""Every command of the README does what the README says: run in an empty folder, in the order in which they stand there."""
+"""Every command of the README and of the tutorial does what they say: run in an empty folder, in the order in which they stand there."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ COMMANDS = [
     for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
     for command in block.strip().splitlines()
 ]
+TUTORIAL = (ROOT / "docs/tutorial/first-lake.md").read_text()
+STEP = re.compile(r'^```(?:console|yaml title="([^"]+)")\n(.*?)^```', flags=re.DOTALL | re.MULTILINE)
+"""Commands, or a file's name and its text."""
 # `make` targets are looked up in the Makefile and run as what they are; `make test` would be this very test.
 MAKE = {"make demo": "clickstream demo", "make test": "pytest"}
 
@@ -51,6 +54,12 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         found[command] = run(MAKE.get(command, command), folder)
         if command.startswith("clickstream config init"):
             _point_at_the_demo(folder)
+    for file, text in STEP.findall(TUTORIAL):
+        if file:
+            (folder / file).write_text(text)
+        for command in () if file else text.strip().splitlines():
+            if command not in found:  # the README has run the demo
+                found[command] = run(command, folder)
     return found
 
 
@@ -85,8 +94,18 @@ def test_ones_own_configuration_runs(outputs: dict[str, str]) -> None:
     assert balance in own
 
 
+def test_the_tutorial_prints_what_it_shows(outputs: dict[str, str]) -> None:
+    """The balance of the run, what the replay did, and the events of each app."""
+    balance, replayed = re.findall(r"^    (\w+ [\d,]+.*)$", TUTORIAL, flags=re.MULTILINE)
+    assert balance in outputs["clickstream run --config my-lake/pipeline.yaml"]
+    assert replayed in outputs["clickstream replay --reason malformed_event --config my-lake/pipeline.yaml"]
+    [by_app] = [text for command, text in outputs.items() if "app_id, count(*) AS events" in command]
+    rows = re.findall(r"^\| ([\w-]+) \| (\d+) \|$", TUTORIAL, flags=re.MULTILINE)
+    assert re.findall(r"^│ ([\w-]+) +│ (\d+) +│$", by_app, flags=re.MULTILINE) == rows
+
+
 def test_looks_show_rows(outputs: dict[str, str]) -> None:
-    looks = {command: text for command, text in outputs.items() if command.startswith(("clickstream inspect", "clickstream sql"))}
+    looks = {each: outputs[each] for each in COMMANDS if each.startswith(("clickstream inspect", "clickstream sql"))}
     assert len(looks) == 3
     assert all("rows" in text or "_page_view" in text for text in looks.values())
 
@@ -101,7 +120,7 @@ def test_the_configuration_shown_is_the_minimal_one() -> None:
 def test_the_commands_on_aws_are_those_of_the_guide() -> None:
     """The guide's own commands are held against the template by tests of the template."""
     [shown] = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
-    assert shown in (ROOT / "docs/deploy.md").read_text()
+    assert shown in (ROOT / "docs/how-to/deploy.md").read_text()
     assert "clickstream package" in run(f"make --dry-run -C {ROOT} package", ROOT)
 
 
@@ -112,7 +131,7 @@ def test_the_cost_is_that_of_the_model() -> None:
 
 
 def test_documentation_of_the_tables_is_the_contract(outputs: dict[str, str]) -> None:
-    assert run("clickstream tables describe", ROOT).strip() in (ROOT / "docs/tables.md").read_text()
+    assert run("clickstream tables describe", ROOT).strip() in (ROOT / "docs/reference/tables.md").read_text()
 
 
 def test_no_uv_no_environment_needed_for_make() -> None:

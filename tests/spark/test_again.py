@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app.commands import backfill, rebuild, replay, reprocess
-from streaming_app.commands.check.checks import check_tables
+from streaming_app.commands.check.check_tables import check_tables
 from streaming_app.commands.days import Days
 from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.metrics.progress import LogProgress

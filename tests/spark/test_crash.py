@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from tests.spark.conftest import FAST
 from tests.spark.job import Job
 from tests.support.asked import asked_for
-from tests.support.doomed import IN_THE_PASS, Doom, killed_at_once
+from tests.support.doomed import IN_THE_FILES, Doom, killed_at_once
 from tests.support.killed import life_of
 from tests.support.raw import NOW, event, line, write
 from tests.support.sources import APPS
@@ -88,7 +88,7 @@ OFTEN = (
     "after commit user",
     "after commit session",
     "after commit user 2",
-    IN_THE_PASS,
+    IN_THE_FILES,
 )
 ALL = [f"{when} {change}" for change in CHANGES for when in ("before", "after")]
 MOMENTS = [pytest.param(each, marks=pytest.mark.exhaustive) for each in ALL if each not in OFTEN] + [*OFTEN]

@@ -152,8 +152,9 @@ def test_sigkill(name: str, moment: str, expected: dict[bool, tuple[Any, ...]], 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_dead_after_each_change(name: str, expected: dict[bool, tuple[Any, ...]], spark: SparkSession, tmp_path: Path) -> None:
     command = COMMANDS[name]
+    calm = ready(command, tmp_path / "calm")
     with life_of() as life:
-        command.do(ready(command, tmp_path / "calm"))
+        command.do(calm)
     assert len(life.changes) > 5
     for number, change in enumerate(life.changes):
         job = ready(command, tmp_path / str(number))

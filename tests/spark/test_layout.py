@@ -10,11 +10,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming_app.commands import rebuild, reprocess
-from streaming_app.errors import SinkError
 from streaming_app.metrics.progress import LogProgress
 from tests.spark.job import Job
 from tests.spark.test_again import DAY
 from tests.spark.test_crash import write_first, write_second
+from tests.support.killed import life_of, other_process_is_dead
 from tests.support.old_layout import as_layout_1, without
 from tests.support.sources import APPS
 
@@ -80,29 +80,21 @@ def test_columns_that_event_and_change_get_while_derive_goes_on(once_run: Job, a
     assert once_run.derived_tables() == always_new.derived_tables()
 
 
-@pytest.mark.parametrize("died", ["in derive", pytest.param("before derive", marks=pytest.mark.exhaustive)])
-def test_an_older_version_died_before_derive_had_read_its_files(
-    died: str, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("moment", ["before commit user", pytest.param("after write windows", marks=pytest.mark.exhaustive)])
+def test_an_older_version_died_before_derive_had_read_its_files(moment: str, spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path, APPS)
     write_first(tmp_path / "raw")
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            "streaming_app.pipeline.derive" if died == "before derive" else "streaming_app.derive.stream.update", dies
-        )
-        with pytest.raises(SinkError, match="died"):
-            job.run()
+    with life_of(moment) as life:
+        job.run()
+    assert life.is_over
     assert not job.rows("user")
     without(tmp_path / "lake", FEWER)
-    job.run()
+    with other_process_is_dead():
+        job.run()
     made = job.derived_tables()
     rebuild.run(job.config, ("user", "session"), LogProgress())
     assert job.derived_tables() == made
     assert [len(made[name]) for name in ("user", "session", "item_attributes")] == [3, 4, 1]
-
-
-def dies(*_: Any, **__: Any) -> None:
-    raise SinkError("died")
 
 
 def known(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:

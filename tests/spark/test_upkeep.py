@@ -10,7 +10,7 @@ from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 
 from streaming_app.commands import optimize, vacuum
-from streaming_app.commands.check.checks import check_tables
+from streaming_app.commands.check.check_tables import check_tables
 from streaming_app.commands.doctor.doctor import diagnose
 from streaming_app.commands.doctor.finding import Finding
 from streaming_app.lake import maintenance

@@ -36,8 +36,8 @@ class Doom:
     moment: str
 
 
-IN_THE_PASS = "in the pass"  # noqa: S105 - no password
-"""The moment when a file of events appears: here the process is killed at once, so it can be the last one's only."""
+IN_THE_FILES = "in the files"
+"""The moment when a file of events appears or goes: here the process is killed at once, so it can be the last one's only."""
 
 
 def killed_at_once(dooms: Iterable[Doom]) -> None:
@@ -66,8 +66,8 @@ class _Doomed:
 
     def run_to_its_moment(self) -> None:
         """If it ends before, so does the process, with an error."""
-        if self.doom.moment == IN_THE_PASS:
-            threading.Thread(target=self._kill_when_a_file_appears, daemon=True).start()
+        if self.doom.moment == IN_THE_FILES:
+            threading.Thread(target=self._kill_when_a_file_changes, daemon=True).start()
         thread = threading.Thread(target=_exit_code, args=(self.doom.command, True), daemon=True)
         thread.start()
         while not self._is_there.wait(0.01):
@@ -75,11 +75,11 @@ class _Doomed:
                 print(f"{self.doom} was done: {self.life.changes}", file=sys.stderr, flush=True)
                 os._exit(1)  # Spark's own end would wait for those that wait
 
-    def _kill_when_a_file_appears(self) -> None:
+    def _kill_when_a_file_changes(self) -> None:
         events = Path(self.doom.folder, "lake", "event")
         before = set(events.rglob("*.parquet"))
         while before == set(events.rglob("*.parquet")):
-            time.sleep(0.002)
+            time.sleep(0.0005)
         _kill()
 
 

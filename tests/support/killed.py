@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from deltalake import DeltaTable
+from deltalake.table import TableAlterer, TableOptimizer
 
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.storage.conditional_object import LocalConditionalObject
@@ -21,7 +22,13 @@ from streaming_app.storage.files import Storage
 
 EFFECTS: dict[tuple[type, str], str] = {
     (DeltaTable, "create_write_transaction"): "commit",
+    (DeltaTable, "create"): "create",
     (DeltaTable, "restore"): "restore",
+    (TableAlterer, "add_columns"): "alter",
+    (TableAlterer, "set_table_properties"): "alter",
+    (DeltaTable, "vacuum"): "vacuum",
+    (DeltaTable, "cleanup_metadata"): "clean",
+    (TableOptimizer, "compact"): "compact",
     (Storage, "write_text"): "write",
     (Storage, "delete"): "delete",
     (Storage, "delete_folder"): "delete",
@@ -89,6 +96,8 @@ def armed(life_at: Callable[[str], Life]) -> list[Any]:
 
 def _spending(life_at: Callable[[str], Life], verb: str, real: Callable[..., Any]) -> Callable[..., Any]:
     def spend(*arguments: Any, **options: Any) -> Any:
+        if verb == "vacuum" and options.get("dry_run", True):
+            return real(*arguments, **options)
         path = _path(*arguments)
         return life_at(path).spend(f"{verb} {_what(path)}", real, *arguments, **options)
 
@@ -97,8 +106,12 @@ def _spending(life_at: Callable[[str], Life], verb: str, real: Callable[..., Any
 
 def _path(changed: Any, *arguments: Any) -> str:
     """Of what is changed."""
+    if isinstance(changed, TableAlterer | TableOptimizer):
+        changed = changed.table
     if isinstance(changed, DeltaTable):
         return str(changed.table_uri)
+    if isinstance(changed, str):
+        return changed
     return str(changed.path if isinstance(changed, LocalConditionalObject) else arguments[0])
 
 

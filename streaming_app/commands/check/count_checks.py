@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from streaming_app.commands.check.context import CheckContext, TableProblem, list_examples
+from streaming_app.commands.check.check_context import CheckContext, TableProblem, list_examples
 from streaming_app.model.tables import CHANGE, EVENT, OPERATION, RUN_METRICS
 
 RECOUNTED = ("reprocess", "erase")

@@ -9,7 +9,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.commands.check.context import CheckContext, TableProblem, group_by_partition, hash_conditions, list_examples
+from streaming_app.commands.check.check_context import (
+    CheckContext,
+    TableProblem,
+    group_by_partition,
+    hash_conditions,
+    list_examples,
+)
 from streaming_app.derive.isolate import drop_failed
 from streaming_app.lake.query import dataset
 from streaming_app.model.arrow import to_rows

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from streaming_app.commands.check.context import MAX_EXAMPLES, CheckContext, TableProblem, group_by_partition, hash_conditions
+from streaming_app.commands.check.check_context import (
+    MAX_EXAMPLES,
+    CheckContext,
+    TableProblem,
+    group_by_partition,
+    hash_conditions,
+)
 from streaming_app.lake.files import DataFile
 from streaming_app.model.tables import TABLES, Table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streaming_app.commands.check.context import CheckContext, TableProblem, list_examples
+from streaming_app.commands.check.check_context import CheckContext, TableProblem, list_examples
 from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.errors import SinkError
 from streaming_app.lake.lake import Lake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streaming_app.commands.check.context import MAX_EXAMPLES, CheckContext, TableNote, TableProblem, list_examples
+from streaming_app.commands.check.check_context import MAX_EXAMPLES, CheckContext, TableNote, TableProblem, list_examples
 from streaming_app.derive.set_aside import waiting_keys
 from streaming_app.errors import Reason
 from streaming_app.model.tables import QUARANTINE

@@ -24,7 +24,7 @@ from streaming_app.commands.erase.finder import PersonFinder
 from streaming_app.commands.erase.linked_ids import LinkedId, count_linked_ids
 from streaming_app.commands.erase.old_versions import old_versions
 from streaming_app.commands.erase.person import Person, add_linked_ids
-from streaming_app.commands.erase.quarantine_rows import QuarantineMatches, erase_quarantine_rows, search_quarantine
+from streaming_app.commands.erase.quarantine_search import QuarantineMatches, erase_quarantine_rows, search_quarantine
 from streaming_app.commands.erase.raw import RawCounts, RawEraser
 from streaming_app.commands.erase.table_rows import IN_ORDER, PersonRows, erase_rows, find_rows
 from streaming_app.commands.interrupted import find_interrupted

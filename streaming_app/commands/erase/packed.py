@@ -32,7 +32,7 @@ _ESCAPE_BYTES = 6
 _LAYERS = 3
 _ALPHABET = bytes(sorted(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _Letters = tuple[bytes, bytes]
-"""What ``bytes.translate`` takes: a table, and the bytes that are passed over, as the pass does it."""
+"""Arguments of ``bytes.translate``: a table, and the bytes to skip, the same as the parse stage skips."""
 _AS_IT_IS: _Letters = (bytes.maketrans(b"", b""), bytes(set(range(256)) - set(_ALPHABET)))
 _URL_SAFE: _Letters = (bytes.maketrans(b"-_", b"+/"), bytes(set(range(256)) - set(_ALPHABET + b"-_")))
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -134,7 +134,7 @@ def _decode_base64(letters: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _letters(text: Buffer, start: int, end: int, alphabet: _Letters) -> Iterator[bytes]:
-    """The letters of base64 in a part of a text, behind escapes; all others are passed over, as the pass does."""
+    """The letters of base64 in a part of a text, without escapes; all others are skipped, as in the parse stage."""
     rest = b""
     for at in range(start, end, BLOCK_BYTES):
         piece = rest + text[at : min(at + BLOCK_BYTES, end)]

@@ -12,10 +12,15 @@ import pyarrow as pa
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.commands.operation import Operation, operation
-from streaming_app.commands.replay.files import can_be_read, find_unreadable_files, is_whole_file, replay_unreadable_files
 from streaming_app.commands.replay.keys import find_waiting_files, replay_keys
 from streaming_app.commands.replay.requests import RequestRebuilder
 from streaming_app.commands.replay.resolve import mark_resolved
+from streaming_app.commands.replay.unreadable_files import (
+    can_be_read,
+    find_unreadable_files,
+    is_whole_file,
+    replay_unreadable_files,
+)
 from streaming_app.config.model import Config
 from streaming_app.derive.set_aside import STAGE
 from streaming_app.derive.stream import derive
@@ -24,7 +29,7 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.request_processor import RequestProcessor
-from streaming_app.ingest.transform.router import ElementRouter, RoutedElements
+from streaming_app.ingest.transform.route import ElementRouter, RoutedElements
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches

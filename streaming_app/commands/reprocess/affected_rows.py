@@ -17,10 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.ingest.commit.hashes import Mask
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
-from streaming_app.lake.rows import read_columns
+from streaming_app.lake.rows import RowMask, read_columns
 from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.lineage import source_files
 from streaming_app.model.tables import RUN_METRICS, TABLES, Table
@@ -60,7 +59,7 @@ def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, l
 
 def find_affected_rows(
     table: Table, files: Sequence[DataFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
-) -> dict[str, Mask]:
+) -> dict[str, RowMask]:
     """Find the rows of the raw files: a mask for each file that has some, by its path."""
     root = lake.uri(table)
     by_uri = {f"{root}/{file.path}": file for file in files}
@@ -106,7 +105,7 @@ def _may_hold(table: Table, file: SizedFile, affected: AffectedFiles, lake: Lake
     return not pc.all(pc.fill_null(pc.and_(known, outside), False)).as_py()
 
 
-def _mask(file: SizedFile, names: pa.Array, lake: Lake) -> Mask:
+def _mask(file: SizedFile, names: pa.Array, lake: Lake) -> RowMask:
     """The events of a request share their lineage: each text of a row group is looked at once."""
     system, path = lake.storage.filesystem(file.uri)
     masks = [np.zeros(0, bool)]

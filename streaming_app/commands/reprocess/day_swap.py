@@ -17,13 +17,12 @@ import pyarrow.parquet as pq
 from streaming_app.commands.reprocess.affected_rows import AffectedFiles, SearchRunner, find_affected_rows
 from streaming_app.commands.reprocess.lost_duplicates import LostDuplicates, find_lost_duplicates, partition_of
 from streaming_app.config.model import Config
-from streaming_app.ingest.commit.hashes import Mask
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import column_stats, delta_stats
 from streaming_app.lake.rewrite import without_rows
-from streaming_app.lake.rows import read_batches, read_columns
+from streaming_app.lake.rows import RowMask, read_batches, read_columns
 from streaming_app.model.lineage import source_positions
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
 
@@ -37,7 +36,7 @@ UserKeys = set[tuple[str, str]]
 class TableParts:
     """Files of a table by what they hold."""
 
-    masks: dict[str, Mask]
+    masks: dict[str, RowMask]
     """Which rows of the affected files are the raw files', by path."""
     affected: list[DataFile]
     """Stored files with rows of the raw files."""
@@ -114,7 +113,7 @@ def _plan_items(
     parts = _split_files(ITEM, stored, lake, shadow, affected, run)
     lost = LostDuplicates()
     for file in (*parts.from_shadow, *parts.from_others):
-        keys = event.lost.copies.get(file.partition["app_id"])
+        keys = event.lost.keys.get(file.partition["app_id"])
         if keys is not None and partition_of(ITEM, file) in event.lost.partitions:
             rows = read_columns(f"{lake.uri(ITEM)}/{file.path}", ["event_id", "process_info"], lake.storage)
             mine = pc.is_in(pc.binary_join_element_wise(rows["event_id"], source_positions(rows["process_info"]), "\n"), keys)
@@ -176,7 +175,7 @@ def commit_swap(swap: DaySwap, lake: Lake) -> None:
         commit(lake, swap.table, TableChange([], swap.removed, swap.added), TransactionId.unique("reprocess"))
 
 
-def _remove_rows(table: Table, file: DataFile, lost: Mask, lake: Lake) -> list[DataFile]:
+def _remove_rows(table: Table, file: DataFile, lost: RowMask, lake: Lake) -> list[DataFile]:
     return without_rows(lake, table, file, pa.array(lost))
 
 

@@ -13,9 +13,9 @@ from streaming_app.config.model import Config
 from streaming_app.ingest.commit.changes import row_keys
 from streaming_app.ingest.commit.deduplicate import find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
-from streaming_app.ingest.commit.hashes import Mask
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
+from streaming_app.lake.rows import RowMask
 from streaming_app.model.tables import Table
 
 PartitionValues = tuple[str, ...]
@@ -25,17 +25,17 @@ PartitionValues = tuple[str, ...]
 class LostDuplicates:
     """Duplicates that are removed: the positions of their rows by file path, and their users.
 
-    ``copies`` are their event ids and places (raw file and line), by app: what items know them by.
+    ``keys`` are their event ids and source positions (raw file and line), by app, which items have as well.
     """
 
     rows: dict[str, set[int]] = field(default_factory=dict)
     users: set[tuple[str, str]] = field(default_factory=set)
-    copies: dict[str, pa.Array] = field(default_factory=dict)
+    keys: dict[str, pa.Array] = field(default_factory=dict)
     partitions: set[PartitionValues] = field(default_factory=set)
     left_out: LeftOut = field(default_factory=dict)
-    """Days of copies that are stored on another day, to be remembered."""
+    """Days of duplicates that are stored on another day, to be remembered."""
 
-    def mask(self, file: DataFile) -> Mask:
+    def mask(self, file: DataFile) -> RowMask:
         mask = np.zeros(file.rows, bool)
         mask[sorted(self.rows[file.path])] = True
         return mask
@@ -56,14 +56,14 @@ def find_lost_duplicates(
     lost, partitions = LostDuplicates(), {file.path: partition_of(table, file) for file in (*made, *kept)}
     left_out = DuplicateDays(config, lake.storage, table)
     report = find_duplicates(lake, table, made, kept, left_out, config.dedupe.neighbour_days, prefer_new=True)
-    copies: dict[str, list[pa.Array]] = defaultdict(list)
+    keys: dict[str, list[pa.Array]] = defaultdict(list)
     for each in (*report.new, *report.stored):
         app_id = each.file.app_id
         lost.rows.setdefault(each.file.path, set()).update(each.rows["row"].to_pylist())
         lost.users |= {(app_id, user) for user in each.rows["user_pseudo_id"].to_pylist() if user is not None}
         lost.partitions.add(partitions[each.file.path])
-        copies[app_id] += row_keys(each.rows["event_id"], each.rows["source_position"]).chunks
-    lost.copies = {app_id: pa.concat_arrays(parts) for app_id, parts in copies.items()}
+        keys[app_id] += row_keys(each.rows["event_id"], each.rows["source_position"]).chunks
+    lost.keys = {app_id: pa.concat_arrays(parts) for app_id, parts in keys.items()}
     lost.left_out = report.left_out
     return lost
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from streaming_app.commands.operation import Operation
 from streaming_app.commands.replay.resolve import set_resolved
-from streaming_app.ingest.commit.quarantine_copies import KEY, keys
+from streaming_app.ingest.commit.quarantine_duplicates import KEY, keys
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files

@@ -19,14 +19,13 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut, stable_hashes
-from streaming_app.ingest.commit.hashes import IdHashes, Mask, duplicates_in_sorted, isin_sorted
+from streaming_app.ingest.commit.hashes import IdHashes, duplicates_in_sorted, isin_sorted
 from streaming_app.lake.duckdb import query
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.rows import read_columns
+from streaming_app.lake.rows import RowMask, iter_row_groups, read_columns
 from streaming_app.model.lineage import request_ids, source_positions
 from streaming_app.model.tables import Table
 from streaming_app.model.times import DAY_MS
@@ -87,7 +86,7 @@ class _Candidate(NamedTuple):
 
     file: DataFile
     is_new: bool
-    mask: Mask
+    mask: RowMask
 
 
 class _AppFiles:
@@ -179,15 +178,9 @@ class _AppFiles:
 
     def _read_rows(self, candidate: _Candidate) -> Iterator[pa.Table]:
         """The rows of a candidate with their index; only row groups that hold one are read."""
-        system, root = self._lake.storage.filesystem(self._lake.uri(self._table))
-        with pq.ParquetFile(f"{root}/{candidate.file.path}", filesystem=system, pre_buffer=True) as parquet:
-            first = 0
-            for group in range(parquet.num_row_groups):
-                mask = candidate.mask[first : first + parquet.metadata.row_group(group).num_rows]
-                if mask.any():
-                    rows = parquet.read_row_group(group, columns=_DETAILS)
-                    yield rows.append_column("row", pa.array(np.arange(first, first + len(mask)))).filter(pa.array(mask))
-                first += len(mask)
+        for first, rows in iter_row_groups(self._lake, self._table, candidate.file, _DETAILS, candidate.mask):
+            mask = candidate.mask[first : first + len(rows)]
+            yield rows.append_column("row", pa.array(np.arange(first, first + len(rows)))).filter(pa.array(mask))
 
 
 def _around(day: date, days: int) -> set[date]:

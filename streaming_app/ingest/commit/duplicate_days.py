@@ -1,9 +1,9 @@
-"""On which days duplicates were received of events that are stored on another day.
+"""The days on which duplicates were received of events that are stored on another day.
 
-Duplicates of an event are a chain of neighbouring days, of which only the first copy is stored. So that a copy which comes later
-is linked to the same chain in whatever order the copies come, the days of those that were left out are remembered here: eight
-bytes each, in one small file for each batch and day, and none for days on which nothing was left out. A file is written before
-its batch is committed: one whose batch never was does no harm, as the copy was received all the same.
+Duplicates of an event are a chain of neighbouring days, of which only the first row is stored. So that a later duplicate is
+linked to the same chain in whatever order they come, the days of those that were left out are stored here: eight bytes each, in
+one small file a batch and day, and none for days on which nothing was left out. A file is written before its batch is committed:
+one whose batch never is does no harm, as the duplicate was received all the same.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def stable_hashes(event_ids: pa.ChunkedArray) -> IdHashes:
 
 @dataclass
 class DuplicateDays:
-    """What is remembered for a table (``event`` or ``change``); each day is read once."""
+    """The stored days of a table (``event`` or ``change``); each day is read once."""
 
     config: Config
     storage: Storage
@@ -43,7 +43,7 @@ class DuplicateDays:
     _folders: set[str] | None = field(default=None, init=False)
 
     def on(self, day: date, app_id: str) -> IdHashes:
-        """Events of an app of which a copy of that day was left out."""
+        """Hashes of the events of an app of which a duplicate of that day was left out, in ascending order."""
         if day not in self._known:
             self._known[day] = self._read(day)
         return self._known[day].get(app_id, np.empty(0, np.uint64))
@@ -59,18 +59,18 @@ class DuplicateDays:
 
 
 LeftOut = dict[date, dict[str, list[int]]]
-"""Day and app of copies that were left out though no copy of that day is stored, to hashes of their event ids."""
+"""Day and app of duplicates that were left out though no row of that day is stored, to hashes of their event ids."""
 
 
 def remember_days(config: Config, storage: Storage, table: Table, name: str, left_out: LeftOut) -> None:
-    """Keep the days of copies; ``name`` is the batch's, the same when it is tried again."""
+    """Store the days of duplicates; ``name`` is the batch's, the same when it is tried again."""
     for day, by_app in left_out.items():
         sorted_by_app: dict[str, Any] = {app_id: sorted(set(hashes)) for app_id, hashes in sorted(by_app.items())}
         storage.write_text(f"{_root(config, table)}/{day}/{name}.json", msgspec.json.encode(sorted_by_app).decode())
 
 
 def join_days(config: Config, other: Config, storage: Storage, table: Table) -> None:
-    """Remember what another pipeline's checkpoints do, too: those of a shadow that gives its rows to these tables."""
+    """Copy the days of another pipeline: of a shadow whose rows come into these tables."""
     for folder in storage.list_folders(_root(other, table)):
         for uri in storage.list_files(folder):
             day, name = uri.rsplit("/", 2)[1:]

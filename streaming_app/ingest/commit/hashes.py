@@ -6,11 +6,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from streaming_app.lake.rows import RowMask
+
 IdHashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
-Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 
-def isin_sorted(hashes: IdHashes, known: IdHashes) -> Mask:
+def isin_sorted(hashes: IdHashes, known: IdHashes) -> RowMask:
     """Which of the hashes are in ``known``, which is in ascending order."""
     if not len(known):
         return np.zeros(len(hashes), bool)

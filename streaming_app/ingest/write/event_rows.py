@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import Mask
 from streaming_app.ingest.write.enrich import EnricherStats, Enrichment
 from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.ingest.write.latency import LatencyHistogram
@@ -19,6 +18,7 @@ from streaming_app.ingest.write.rows import BUFFER_BYTES, add_partition_columns
 from streaming_app.ingest.write.task_deduplicator import COMPARED, TaskDeduplicator, drop_repeats_in_request
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.rows import RowMask
 from streaming_app.model.arrow import to_columns
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
@@ -111,7 +111,7 @@ class EventRows:
             self._write(ITEM, clean_columns(table, self._privacy))
         self._items = []
 
-    def _keep_mask(self, events: pa.Table, request_ids: list[str]) -> Mask:
+    def _keep_mask(self, events: pa.Table, request_ids: list[str]) -> RowMask:
         """Per row, whether it is written: neither filtered by an enricher nor a duplicate. Filtered events are not compared."""
         keep = np.ones(len(events), dtype=bool)
         if "is_filtered" in events.column_names:
@@ -140,6 +140,6 @@ def _by_items(events: list[Event]) -> Iterator[list[Event]]:
         yield part
 
 
-def _filter(rows: pa.Table, keep: Mask) -> pa.Table:
+def _filter(rows: pa.Table, keep: RowMask) -> pa.Table:
     """The rows to keep. Mostly all of them: then without a copy, as one of 100 columns takes 1 µs an event."""
     return rows if keep.all() else rows.filter(pa.array(keep))

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import IdHashes, Mask, duplicates_in_sorted, isin_sorted
+from streaming_app.ingest.commit.hashes import IdHashes, duplicates_in_sorted, isin_sorted
+from streaming_app.lake.rows import RowMask
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.times import DAY_MS
@@ -53,7 +54,7 @@ class TaskDeduplicator:
         self._first_rows: list[int] = []  # the index of each table's first row
         self._best: dict[_EventKey, _Precedence] = {}  # of the events that came again
 
-    def keep_mask(self, events: pa.Table, request_ids: Iterable[str]) -> Mask:
+    def keep_mask(self, events: pa.Table, request_ids: Iterable[str]) -> RowMask:
         """Per row, whether it precedes all its copies met before; the commit finds the ones written earlier that it beats.
 
         ``events`` has the columns :data:`COMPARED`; ``request_ids`` are those of its rows.

@@ -12,7 +12,7 @@ from streaming_app.backlog.set_aside import MAX_RECORDED, format_record, record_
 from streaming_app.backlog.source_partitions import SourcePartition, due_partitions
 from streaming_app.backlog.unprocessed import MAX_DIRECTORIES, MAX_UNREADABLE_NAMES, Backlog, find_backlog, still_unread
 from streaming_app.errors import SourceError
-from streaming_app.spark.raw_file_stream import _literal, _literal_in_braces, _where
+from streaming_app.spark.raw_file_stream import _escape_glob, _escape_in_braces, _hadoop_glob
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.objects import ObjectInfo
 from tests.support.lake import config_for
@@ -78,7 +78,7 @@ def test_places(case: str) -> None:
     ],
 )
 def test_what_spark_is_given(names: tuple[str, ...], where: str) -> None:
-    assert _where(ROOT, backlog(*names).spark_paths) == where
+    assert _hadoop_glob(ROOT, backlog(*names).spark_paths) == where
 
 
 def test_no_folder_that_spark_cannot_list_is_given() -> None:
@@ -87,11 +87,11 @@ def test_no_folder_that_spark_cannot_list_is_given() -> None:
     assert len(found.spark_paths) == MAX_DIRECTORIES
     assert found.is_part
     assert f"{ROOT}/m" not in found.spark_paths
-    assert _where(ROOT, backlog("m/../a").spark_paths).endswith("raw/{_/_/}")
+    assert _hadoop_glob(ROOT, backlog("m/../a").spark_paths).endswith("raw/{_/_/}")
 
 
 def test_a_literal_is_one_in_braces_too() -> None:
-    assert (_literal(r"a{1}\[x,"), _literal_in_braces(r"a{1}[,")) == (r"a\{1\}\\\[x\,", r"a\\\{1\\\}\\[\\\,")
+    assert (_escape_glob(r"a{1}\[x,"), _escape_in_braces(r"a{1}[,")) == (r"a\{1\}\\\[x\,", r"a\\\{1\\\}\\[\\\,")
 
 
 @pytest.mark.parametrize("uri", ["s3://b/raw:1", "s3://b/raw//x", "s3://b/../raw", "/data/12:30/raw"])

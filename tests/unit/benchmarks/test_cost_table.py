@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.cost import markdown, rows
 from streaming_app.config.emr import EmrSection, PriceSection, SizingSection
 
-PERFORMANCE = Path(__file__).parents[3] / "docs/performance.md"
+PERFORMANCE = Path(__file__).parents[3] / "docs/explanation/performance.md"
 
 
 def test_the_documented_table_is_what_the_module_prints() -> None:

@@ -15,6 +15,7 @@ from streaming_app.commands.operation import operation
 from streaming_app.errors import ConfigError
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
+from tests.support.killed import life_of, other_process_is_dead
 from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
 from tests.support.upkeep import derived
@@ -58,17 +59,12 @@ def test_only_what_was_chosen_goes(
     assert "victim" not in json.dumps(row)
 
 
-def test_an_erasure_that_was_killed_goes_on_with_its_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_erasure_that_was_killed_goes_on_with_its_choice(tmp_path: Path) -> None:
     pipeline = lake_of(tmp_path)
-
-    def dying(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("streaming_app.commands.erase.erase._erase_tables", dying)
-        with pytest.raises(KeyboardInterrupt):
-            erase.run(pipeline.config, PERSON, "delete", LogProgress(), linked="none")
-    with pytest.raises(ConfigError, match="began with --linked none"):
+    with life_of("after write erase") as life:
+        erase.run(pipeline.config, PERSON, "delete", LogProgress(), linked="none")
+    assert life.is_over
+    with other_process_is_dead(), pytest.raises(ConfigError, match="began with --linked none"):
         erase.run(pipeline.config, PERSON, "delete", LogProgress())
     assert erase.run(pipeline.config, PERSON, "delete", LogProgress(), linked="none")["remaining"] == 0
     assert {row["event_id"] for row in pipeline.rows("event")} == {"o2", "v0", "v1", "v2"}

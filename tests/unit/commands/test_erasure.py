@@ -20,7 +20,7 @@ from streaming_app.commands.erase.finder import PersonFinder
 from streaming_app.commands.erase.identifier_matcher import IdentifierMatcher
 from streaming_app.commands.erase.linked_ids import LinkedId, count_linked_ids
 from streaming_app.commands.erase.person import Person, add_linked_ids
-from streaming_app.commands.erase.quarantine_rows import erase_quarantine_rows, search_quarantine
+from streaming_app.commands.erase.quarantine_search import erase_quarantine_rows, search_quarantine
 from streaming_app.commands.erase.raw import RawCounts, RawEraser
 from streaming_app.ingest.read import decompress
 from streaming_app.ingest.read.lines import LineReader, LongLine

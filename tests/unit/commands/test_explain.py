@@ -104,7 +104,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
     code, shown, _ = run(str(raw), "--line", "2")
     assert code == 0
-    for words in ("event 1", "ip adds", "traffic_source adds", "lands in", "quarantine element 1", "1 copies", "failed"):
+    for words in ("event 1", "ip adds", "traffic_source adds", "lands in", "quarantine element 1", "1 duplicates", "failed"):
         assert words in shown
     code, shown, _ = run(str(pretty), "--json")
     assert (code, json.loads(shown)["events"][0]["transformed"]["event_id"]) == (0, "b")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +10,11 @@ from streaming_app.commands import optimize, vacuum
 from streaming_app.commands.interrupted import find_interrupted
 from streaming_app.lake.maintenance import MIN_FILES_SAVED
 from streaming_app.model.tables import TABLES
+from tests.support.doomed import IN_THE_FILES, Doom, killed_at_once
 from tests.support.lake import LocalPipeline
 from tests.support.upkeep import QUIET, busy_lake, contents, copied, files_of
-from tests.support.upkeep_driver import MOMENTS, RETENTION_HOURS
 
-ROOT = Path(__file__).parents[3]
+RETENTION_HOURS = 0
 
 
 @pytest.fixture(scope="module")
@@ -32,22 +29,27 @@ def undisturbed(busy: LocalPipeline, tmp_path_factory: pytest.TempPathFactory) -
     return pipeline
 
 
-OFTEN = ("optimize: two partitions are committed", "vacuum: two tables are done")
+UPKEEP = {"optimize": ["optimize"], "vacuum": ["vacuum", "--force", "--retention-hours", str(RETENTION_HOURS)]}
+"""``vacuum`` follows an optimize that was not disturbed."""
+MOMENTS = ("before compact event 2", "after vacuum event", IN_THE_FILES, "before commit operation 2")
+OFTEN = {("optimize", "before compact event 2"), ("vacuum", "after vacuum event")}
+CASES = [
+    pytest.param(command, moment, marks=[] if (command, moment) in OFTEN else [pytest.mark.exhaustive])
+    for command in UPKEEP
+    for moment in MOMENTS
+    if ("compact" if command == "vacuum" else "vacuum") not in moment
+]
 
 
-@pytest.mark.parametrize(
-    "moment", [pytest.param(each, marks=[] if each in OFTEN else [pytest.mark.exhaustive]) for each in MOMENTS]
-)
-def test_killed(moment: str, busy: LocalPipeline, undisturbed: LocalPipeline, tmp_path: Path) -> None:
-    compacting = moment.startswith("optimize")
+@pytest.mark.parametrize(("command", "moment"), CASES)
+def test_killed(command: str, moment: str, busy: LocalPipeline, undisturbed: LocalPipeline, tmp_path: Path) -> None:
+    compacting = command == "optimize"
     pipeline = copied(busy if compacting else undisturbed, tmp_path)
     config = tmp_path / "c.json"
     config.write_text(pipeline.config.model_dump_json(exclude_defaults=True))
-    command = [sys.executable, "-m", "tests.support.upkeep_driver", str(config), moment]
-    killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2_000:]
+    killed_at_once([Doom(str(tmp_path), [*UPKEEP[command], "--config", str(config)], moment)])
     assert contents(pipeline) == contents(busy)
-    assert [each.operation for each in find_interrupted(pipeline.lake)] == [moment.partition(":")[0]]
+    assert [each.operation for each in find_interrupted(pipeline.lake)] == [command]
 
     if compacting:
         optimize.run(pipeline.config, TABLES.values(), QUIET)

@@ -14,8 +14,8 @@ import pytest
 
 from streaming_app.cli import _exit_code
 from streaming_app.commands import optimize
-from streaming_app.commands.check import context
-from streaming_app.commands.check.checks import CHECKS, check_tables
+from streaming_app.commands.check import check_context
+from streaming_app.commands.check.check_tables import CHECKS, check_tables
 from streaming_app.commands.operation import operation, stored_rows
 from streaming_app.environment import lock_lake
 from streaming_app.lake.commit import TableChange, TransactionId, commit
@@ -184,7 +184,7 @@ def test_what_is_found(case: str, sound: LocalPipeline, tmp_path: Path) -> None:
 
 def test_keys_are_compared_in_parts(sound: LocalPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: more rows than fit are taken apart by a hash of their key."""
-    monkeypatch.setattr(context, "MAX_ROWS_PER_QUERY", 3)
+    monkeypatch.setattr(check_context, "MAX_ROWS_PER_QUERY", 3)
     pipeline = copied(sound, tmp_path)
     assert problems(pipeline) == {}
     put(pipeline, EVENT, rows_of(pipeline, EVENT, "app_id = 'shop'", limit=50))

@@ -35,8 +35,8 @@ def test_generated_template_is_up_to_date() -> None:
 def test_every_parameter_is_documented_grouped_and_constrained() -> None:
     parameters = PARSED["Parameters"]
     groups = PARSED["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    group_by_size = [name for group in groups for name in group["Parameters"]]
-    assert sorted(group_by_size) == sorted(parameters)
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(parameters)
     for name, declared in parameters.items():
         assert len(declared["Description"]) > 20, name
         assert {"AllowedPattern", "AllowedValues", "MinValue"} & set(declared) or declared["Type"] == "CommaDelimitedList", name
@@ -80,7 +80,7 @@ def test_every_option_gives_a_whole_stack(any_stack: Stack) -> None:
 
 def test_the_guide_speaks_of_what_is_there() -> None:
     """Every alarm is explained; parameters, outputs and log groups have their names."""
-    guide = (ROOT / "docs/deploy.md").read_text()
+    guide = (ROOT / "docs/how-to/deploy.md").read_text()
     alarms = {each["AlarmName"].removeprefix("clickstream-demo-") for each in DEFAULTS.of_type("AWS::CloudWatch::Alarm").values()}
     assert set(re.findall(r"^\| `([a-z-]+)` \|", guide, re.MULTILINE)) == alarms
     without_examples = re.sub(r"```.*?```", "", guide, flags=re.DOTALL)

@@ -11,8 +11,8 @@ from moto.events.models import EventPattern
 
 from streaming_app.metrics.cloudwatch import JOB_METRICS, print_metrics
 from streaming_app.metrics.summary import Summary
+from submitter.decision_report import SUBMITTER_METRICS
 from submitter.handler import metrics
-from submitter.report import SUBMITTER_METRICS
 from tests.support.infra import DEFAULTS, every_option
 from tests.support.stack import Stack
 

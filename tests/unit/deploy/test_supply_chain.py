@@ -16,7 +16,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from streaming_app.deploy import assemble as assemble_module
 from streaming_app.deploy.assemble import SUBMITTER, assemble
-from streaming_app.deploy.hashes import hashes_in, with_hashes, without_hashes
+from streaming_app.deploy.locked_hashes import hashes_in, with_hashes, without_hashes
 from streaming_app.deploy.sbom import describe_libraries, write_sbom
 from streaming_app.deploy.target import Target
 from streaming_app.deploy.uv import CHECKOUT, Uv

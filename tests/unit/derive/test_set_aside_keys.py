@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.commands import replay
-from streaming_app.commands.check.checks import check_tables
+from streaming_app.commands.check.check_tables import check_tables
 from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.derive.isolate import SetAside, compute_isolated, drop_failed
 from streaming_app.errors import SinkError

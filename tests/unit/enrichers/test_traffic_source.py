@@ -521,8 +521,8 @@ def test_the_cases_are_complete(found: dict[str, Traffic]) -> None:
 
 
 def test_documented_channels() -> None:
-    """docs/channels.md lists the shipped rules in their order."""
-    text = (conf_file("..") / "docs" / "channels.md").read_text(encoding="utf-8")
+    """docs/reference/channels.md lists the shipped rules in their order."""
+    text = (conf_file("..") / "docs" / "reference" / "channels.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \d+ \| ([^|]+?) \|", text, re.MULTILINE)
     assert listed == [rule["channel"] for rule in CHANNELS]
 

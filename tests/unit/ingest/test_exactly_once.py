@@ -125,13 +125,13 @@ def test_a_batch_that_broke_off_is_finished_by_its_rerun(after: str, tmp_path: P
 
 def test_wrong_counts_commit_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = LocalPipeline(tmp_path)
-    real = commit_module.metrics_of
+    real = commit_module.measure_batch
 
     def one_too_many(*arguments: Any) -> BatchMetrics:
         metrics = real(*arguments)
         return msgspec.structs.replace(metrics, received=metrics.received + 1)
 
-    monkeypatch.setattr(commit_module, "metrics_of", one_too_many)
+    monkeypatch.setattr(commit_module, "measure_batch", one_too_many)
     with pytest.raises(BalanceError, match="received 2 elements, but 1"):
         pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
     assert [len(pipeline.rows(name)) for name in ("event", "item", "quarantine", "run_metrics")] == [0, 0, 0, 0]

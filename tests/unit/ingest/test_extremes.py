@@ -12,7 +12,7 @@ from hypothesis import given
 
 from streaming_app.cli.query_commands import format_cell
 from streaming_app.commands import erase
-from streaming_app.commands.check.checks import check_tables
+from streaming_app.commands.check.check_tables import check_tables
 from streaming_app.commands.erase.person import Person
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.arrow import to_rows

@@ -1,20 +1,16 @@
-"""Tables that an older version wrote are brought up to date by the next run; those of a newer one are left alone."""
+"""Tables that an older version wrote are migrated by the next run; those of a newer one are refused."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from deltalake.table import TableAlterer
 
 from streaming_app.cli import _exit_code
 from streaming_app.commands.operation import operation
@@ -27,7 +23,7 @@ from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
-from tests.support.killed import Killed
+from tests.support.killed import life_of
 from tests.support.lake import ALL_TABLES, LocalPipeline
 from tests.support.old_layout import LAYOUT_1, as_layout, as_layout_1
 from tests.support.raw import NOW, event, line, write
@@ -112,26 +108,6 @@ def test_it_is_brought_up_to_date_and_keeps_its_rows(old: LocalPipeline) -> None
     assert {name: old.lake.open(table).version() for name, table in TABLES.items()} == versions
 
 
-@contextmanager
-def dying_after(steps: int) -> Iterator[None]:
-    """The block is killed by the change of a table after so many of them."""
-    left = iter(range(steps))
-
-    def step(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any, **named: Any) -> Any:
-            if next(left, None) is None:
-                raise Killed
-            return real(*given, **named)
-
-        return call
-
-    with ExitStack() as stack:
-        for kind, name in ((TableAlterer, "add_columns"), (TableAlterer, "set_table_properties"), (DeltaTable, "create")):
-            stack.enter_context(patch.object(kind, name, step(getattr(kind, name))))
-        stack.enter_context(pytest.raises(Killed))
-        yield
-
-
 STEPS = 11
 """Columns are added to two tables, properties set of eight, and one table is made."""
 
@@ -142,8 +118,9 @@ def test_it_is_interrupted_after_each_step(made: LocalPipeline, tmp_path: Path) 
         with patch("streaming_app.lake.lake.Lake.create_all"):
             pipeline = copied(made, tmp_path / str(steps))
         before = before or contents(pipeline)
-        with dying_after(steps):
+        with life_of(steps) as life:
             pipeline.lake.create_all()
+        assert life.is_over
         assert not is_up_to_date(pipeline)
         pipeline.lake.create_all()
         assert is_up_to_date(pipeline)
@@ -206,10 +183,10 @@ def test_a_newer_table_is_refused_and_left_alone(
     before = digests(old.folder)
     arguments = [each.replace("{}", str(old.folder)) for each in command]
     code = _exit_code([*arguments, "--config", config_file(old)], debug=False)
-    told = capsys.readouterr().err
-    assert code == 4, told
-    assert f"lake/session/: has layout {LAYOUT_VERSION + 1}, this version of clickstream-lake knows {LAYOUT_VERSION}" in told
-    assert "install the version that wrote it" in told
+    message = capsys.readouterr().err
+    assert code == 4, message
+    assert f"lake/session/: has layout {LAYOUT_VERSION + 1}, this version of clickstream-lake knows {LAYOUT_VERSION}" in message
+    assert "install the version that wrote it" in message
     assert digests(old.folder) == before
 
 

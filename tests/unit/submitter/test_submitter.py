@@ -25,10 +25,10 @@ from streaming_app.lake.lock.holder import Holder
 from streaming_app.storage.conditional_object import LocalConditionalObject
 from submitter import decide as decide_module
 from submitter import in_use
+from submitter.decision_report import decision_metrics, describe_decision
 from submitter.deployment import Deployment
 from submitter.handler import handler
-from submitter.report import decision_metrics, describe_decision
-from submitter.request import client_token
+from submitter.job_run_request import client_token
 from submitter.runs import ACTIVE, ENDED, Runs
 from submitter.sizing import enough_bytes, plan_for
 from submitter.submit import submit

@@ -1,4 +1,4 @@
-"""An element is in quarantine once, though its file is read again (a backfill, a reprocessing) and it fails again."""
+"""Deduplication of ``quarantine``: an element is there once, also if its file is read again and it fails again."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ KEY = ("source_file", "source_line", "envelope", "raw")
 
 
 @dataclass(frozen=True)
-class Quarantined:
-    """What a batch adds to ``quarantine``: files, how many elements their rows stand for, and by reason the elements that are
-    there already."""
+class QuarantineChange:
+    """What a batch adds to ``quarantine``: files, the number of elements that their rows stand for, and by reason the number of
+    elements that are there already."""
 
     change: TableChange
     elements: int
     known: dict[str, int]
 
 
-def deduplicate_quarantine(files: list[DataFile], lake: Lake) -> Quarantined:
-    """The files of a batch without what the table has already."""
+def deduplicate_quarantine(files: list[DataFile], lake: Lake) -> QuarantineChange:
+    """The files of a batch without the elements that the table has already."""
     if not files:
-        return Quarantined(TableChange([], [], []), 0, {})
+        return QuarantineChange(TableChange([], [], []), 0, {})
     stored = live_files(lake.open(QUARANTINE))
     rows = {file.path: _read(lake, file.path, [*KEY, "reason", "elements"]) for file in files}
     sources = pc.unique(pa.chunked_array([chunk for each in rows.values() for chunk in each["source_file"].chunks]))
     known = known_keys(lake, stored, sources)
     kept: list[DataFile] = []
-    again: dict[str, int] = {}
+    duplicates: dict[str, int] = {}
     added = 0
     for file in files:
         table = rows[file.path]
@@ -47,9 +47,9 @@ def deduplicate_quarantine(files: list[DataFile], lake: Lake) -> Quarantined:
         added += pc.sum(elements.filter(pc.invert(is_known))).as_py() or 0
         found = (column.filter(is_known).to_pylist() for column in (table["reason"], elements))
         for reason, count in zip(*found, strict=True):
-            again[reason] = again.get(reason, 0) + count
+            duplicates[reason] = duplicates.get(reason, 0) + count
         kept += _without(file, is_known, lake) if pc.any(is_known).as_py() else [file]
-    return Quarantined(TableChange(kept, [], []), added, again)
+    return QuarantineChange(TableChange(kept, [], []), added, duplicates)
 
 
 def known_keys(lake: Lake, stored: Iterable[DataFile], sources: pa.Array) -> pa.Array:
@@ -57,8 +57,8 @@ def known_keys(lake: Lake, stored: Iterable[DataFile], sources: pa.Array) -> pa.
     first, last = pc.min_max(sources).as_py().values()
     found = [pa.array([], pa.string())]
     for file in stored:
-        least, most = file.min_values.get("source_file"), file.max_values.get("source_file")
-        if least is not None and most is not None and (least > last or most < first):
+        lowest, highest = file.min_values.get("source_file"), file.max_values.get("source_file")
+        if lowest is not None and highest is not None and (lowest > last or highest < first):
             continue
         here = pc.is_in(_read(lake, file.path, ["source_file"])["source_file"], sources)
         if pc.any(here).as_py():
@@ -67,7 +67,7 @@ def known_keys(lake: Lake, stored: Iterable[DataFile], sources: pa.Array) -> pa.
 
 
 def keys(rows: pa.Table) -> pa.ChunkedArray:
-    """One text per row, in which no part runs into the next."""
+    """One text per row; with the lengths in it, no two rows' parts join to the same text."""
     parts = [pc.fill_null(rows[name].cast(pa.string()), "") for name in KEY]
     lengths = pc.binary_join_element_wise(*(pc.binary_length(part).cast(pa.string()) for part in parts), " ")
     return pc.binary_join_element_wise(lengths, *parts, " ")

@@ -8,7 +8,7 @@ from inspect import getdoc
 
 import pyarrow as pa
 
-from streaming_app.commands.check.context import CheckContext, TableNote, TableProblem
+from streaming_app.commands.check.check_context import CheckContext, TableNote, TableProblem
 from streaming_app.commands.check.count_checks import balance, stored_rows
 from streaming_app.commands.check.derived_checks import known_users, rebuilt_sample
 from streaming_app.commands.check.key_checks import unique_keys
