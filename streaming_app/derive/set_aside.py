@@ -17,8 +17,8 @@ from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rows import read_columns
+from streaming_app.model.client_text import cut
 from streaming_app.model.event import LONG
-from streaming_app.model.shorten import cut
 from streaming_app.model.tables import QUARANTINE
 
 STAGE = "derive"

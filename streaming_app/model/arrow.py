@@ -9,9 +9,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.model.client_text import cut
 from streaming_app.model.coerce import COERCE
 from streaming_app.model.columns import Column
-from streaming_app.model.shorten import shorten_text
 
 _PYTHON_TYPES = {"string": str, "bigint": int, "int": int, "double": float, "boolean": bool}
 
@@ -52,6 +52,14 @@ def _fitted(value: Any, column: Column) -> Any:
     except (pa.ArrowException, OverflowError):
         return None
     return read
+
+
+def shorten_text(array: pa.Array, max_bytes: int) -> pa.Array:
+    """Cut each text to ``max_bytes`` of UTF-8 without splitting a character; the same array where all fit."""
+    longest = pc.max(pc.binary_length(array)).as_py()
+    if longest is None or longest <= max_bytes:
+        return array
+    return pa.array([None if text is None else cut(text, max_bytes) for text in array.to_pylist()], pa.string())
 
 
 def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

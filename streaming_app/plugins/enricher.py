@@ -60,7 +60,7 @@ class Enricher(Protocol):
     def enrich(self, events: pa.Table) -> pa.Table: ...
 
 
-Info = dict[str, Any]
+EnricherInfo = dict[str, Any]
 
 TRANSIENT = ("ua", "ip", "client_hints", "is_filtered")
 """Columns that no table has: the User-Agent and address header of the request, the client's own hints about its browser

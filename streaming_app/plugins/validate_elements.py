@@ -32,7 +32,7 @@ _SHAPES: dict[str, tuple[Any, str]] = {"user_properties_json_str": (dict[str, _A
 """JSON columns that have to be more than an object, and how that is written."""
 
 
-def checked(result: Any, plugin: str) -> Event | Change | Rejected:
+def validate_result(result: Any, plugin: str) -> Event | Change | Rejected:
     """The result itself where it keeps the contract, else why it is rejected; the message names the ``plugin``.
 
     Costs some 20 µs, so built-ins are trusted.

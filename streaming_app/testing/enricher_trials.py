@@ -7,7 +7,7 @@ import pyarrow as pa
 from streaming_app.model.event import REQUIRED
 from streaming_app.model.tables import EVENT
 from streaming_app.plugins.enricher import TRANSIENT, Enricher
-from streaming_app.plugins.validate_enriched import KEYS, fitted
+from streaming_app.plugins.validate_enriched import KEYS, conform_to_schema
 from streaming_app.testing.checks import Broken, Subject
 
 _COLUMNS = {column.name for column in EVENT.columns} | set(TRANSIENT)
@@ -44,7 +44,7 @@ class EnricherTrials:
             raise Broken(f"columns are lost: {', '.join(lost)}")
 
     def fits(self) -> None:
-        fitted(self._subject.plugin.enrich(self._events), self._events, trusted=False)
+        conform_to_schema(self._subject.plugin.enrich(self._events), self._events, trusted=False)
 
     def fills(self) -> None:
         named = getattr(self._subject.plugin, "FILLS", None)
@@ -87,10 +87,12 @@ class EnricherTrials:
     def can_be_made_again(self) -> None:
         other: Enricher = self._subject.another()
         other.open()
-        _assert_same(self._made(self._events), fitted(other.enrich(self._events), self._events, trusted=False), "made again")
+        _assert_same(
+            self._made(self._events), conform_to_schema(other.enrich(self._events), self._events, trusted=False), "made again"
+        )
 
     def _made(self, events: pa.Table) -> pa.Table:
-        return fitted(self._subject.plugin.enrich(events), events, trusted=False)
+        return conform_to_schema(self._subject.plugin.enrich(events), events, trusted=False)
 
     def _enrich_without(self, names: list[str], what: str) -> None:
         nulls = {name: pa.nulls(len(self._events), self._events[name].type) for name in names}

@@ -9,7 +9,7 @@ from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.config.model import Config
 from streaming_app.enrichers.ip import Ip
 from streaming_app.errors import ConfigError
-from streaming_app.plugins.enricher import Info
+from streaming_app.plugins.enricher import EnricherInfo
 from streaming_app.plugins.load_config import load_config
 from streaming_app.plugins.loading import open_enrichers
 
@@ -63,7 +63,7 @@ def enrichers(pipeline: Pipeline) -> Iterator[Finding]:
             yield _check_cdn_networks(step.name, date.fromisoformat(info["cdn_networks"]))
 
 
-def _check_databases(name: str, databases: list[Info]) -> Iterator[Finding]:
+def _check_databases(name: str, databases: list[EnricherInfo]) -> Iterator[Finding]:
     if not databases:
         yield Finding(
             "geo", "warning", f"{name} has no database: locations stay unknown", f"name one at enrichers: {name}: database"

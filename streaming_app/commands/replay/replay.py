@@ -28,8 +28,8 @@ from streaming_app.environment import open_lake
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
-from streaming_app.ingest.request_pass import RequestPass
-from streaming_app.ingest.transform.triage import RequestTriage, Triage
+from streaming_app.ingest.request_processor import RequestProcessor
+from streaming_app.ingest.transform.route import ElementRouter, RoutedElements
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
@@ -76,9 +76,9 @@ def plan(config: Config, row_filter: QuarantineFilter) -> dict[str, int]:
     for each in find_unreadable_files(lake, _list_files(lake, row_filter), row_filter):
         counts["tried"] += 1
         counts["pass"] += can_be_read(lake.storage, each.uri, config.limits.max_line_bytes)
-    triage = RequestTriage(config)
+    router = ElementRouter(config)
     for file in _list_files(lake, row_filter):
-        for _, _, outcome in _replay_rows(lake, file, row_filter, config, triage):
+        for _, _, outcome in _replay_rows(lake, file, row_filter, config, router):
             counts["cannot" if outcome is None else "tried"] += 1
             counts["pass"] += outcome is not None and _passes(outcome)
     counts["tried"] += sum(len(each.rows) for each in find_waiting_files(lake, row_filter))
@@ -127,12 +127,12 @@ def _replay_file(this: Operation, file: DataFile, number: int, row_filter: Quara
     began = time.monotonic()
     created_ms = int(time.time() * 1_000)
     batch = Batch(this.config, this.lake.storage, f"replay-{this.id}", number, this.job_id, created_ms, "replay")
-    requests = RequestPass(batch, f"replay-{this.id[:8]}-{number}")
+    requests = RequestProcessor(batch, f"replay-{this.id[:8]}-{number}")
     passed: list[int] = []
-    for row, request, outcome in _replay_rows(this.lake, file, row_filter, this.config, requests.triage):
+    for row, request, outcome in _replay_rows(this.lake, file, row_filter, this.config, requests.router):
         this.count("cannot" if outcome is None else "tried")
         if outcome is not None and _passes(outcome):
-            requests.keep(request, outcome)
+            requests.write(request, outcome)
             passed.append(row)
     if not passed:
         return
@@ -145,8 +145,8 @@ def _replay_file(this: Operation, file: DataFile, number: int, row_filter: Quara
 
 
 def _replay_rows(
-    lake: Lake, file: DataFile, row_filter: QuarantineFilter, config: Config, triage: RequestTriage
-) -> Iterator[tuple[int, Request, Triage | None]]:
+    lake: Lake, file: DataFile, row_filter: QuarantineFilter, config: Config, router: ElementRouter
+) -> Iterator[tuple[int, Request, RoutedElements | None]]:
     """Position, request and outcome of each selected row of a file; the outcome is None where it cannot be processed."""
     limits = config.limits
     rebuilder = RequestRebuilder(lake.storage, limits.max_line_bytes, limits.max_quarantine_bytes)
@@ -158,10 +158,10 @@ def _replay_rows(
                 if replayed is None:
                     yield number, Request(), None
                 else:
-                    yield number, replayed.request, replayed.outcome_of_row(triage.sort(replayed.request))
+                    yield number, replayed.request, replayed.outcome_of_row(router.route(replayed.request))
         first += len(rows)
 
 
-def _passes(outcome: Triage) -> bool:
+def _passes(outcome: RoutedElements) -> bool:
     """At least one element is good now."""
     return bool(outcome.events or outcome.changes)

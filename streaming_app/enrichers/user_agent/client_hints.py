@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from streaming_app.model.client_hints import by_name, read_brands, unquoted
+from streaming_app.model.client_hint_syntax import by_name, read_brands, unquoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.changes import DeduplicatedChange
 from streaming_app.ingest.commit.quarantine_duplicates import QuarantineChange
-from streaming_app.ingest.report import Report
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.commit import TableChange
 from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.model.tables import CHANGE
@@ -56,7 +56,7 @@ class Clock:
         return {"commit_seconds": time.monotonic() - self.wall, "commit_cpu_seconds": time.process_time() - self.cpu}
 
 
-def measure_batch(batch: Batch, report: Report, timing: Timing, changes: BatchChanges) -> BatchMetrics:
+def measure_batch(batch: Batch, report: IngestReport, timing: Timing, changes: BatchChanges) -> BatchMetrics:
     """Compute the metrics of a batch, but for the times of its commit."""
     counts = report.counts
     written = {each.table.name: each.written for each in changes.deduplicated}
@@ -64,7 +64,7 @@ def measure_batch(batch: Batch, report: Report, timing: Timing, changes: BatchCh
     reasons = {reason: count - known.get(reason, 0) for reason, count in counts.quarantined.items()}
     duplicate = sum(each.duplicate for each in changes.deduplicated) + sum(known.values())
     since = time.time() - batch.created_ms / 1_000
-    oldest = counts.ages.oldest_ms / 1_000 if counts.ages.steps else None
+    oldest = counts.latency.oldest_ms / 1_000 if counts.latency.steps else None
     return BatchMetrics(
         job_id=batch.job_id,
         window=batch.source_partition,
@@ -87,10 +87,10 @@ def measure_batch(batch: Batch, report: Report, timing: Timing, changes: BatchCh
         pass_seconds=timing.pass_seconds,
         pass_cpu_seconds=counts.cpu_seconds,
         enrichers=report.enrichers,
-        late=counts.ages.late,
+        late=counts.latency.late,
         files_by_table=changes.files_by_table(),
-        latency_p50_seconds=_seconds_to_table(counts.ages.seconds(0.5), since),
-        latency_p95_seconds=_seconds_to_table(counts.ages.seconds(0.95), since),
+        latency_p50_seconds=_seconds_to_table(counts.latency.quantile(0.5), since),
+        latency_p95_seconds=_seconds_to_table(counts.latency.quantile(0.95), since),
         latency_max_seconds=_seconds_to_table(oldest, since),
     )
 

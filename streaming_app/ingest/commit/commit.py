@@ -16,7 +16,7 @@ from streaming_app.ingest.commit.changes import deduplicate, item_change
 from streaming_app.ingest.commit.duplicate_days import remember_days
 from streaming_app.ingest.commit.quarantine_duplicates import deduplicate_quarantine
 from streaming_app.ingest.commit.recovery import write_intent
-from streaming_app.ingest.report import Report
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.commit import TableChange, commit, is_committed
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
@@ -29,7 +29,7 @@ def passed_commit_point(batch: Batch, lake: Lake) -> bool:
     return is_committed(lake.open(EVENT), batch.transaction)
 
 
-def commit_batch(batch: Batch, report: Report, timing: Timing, lake: Lake) -> BatchMetrics:
+def commit_batch(batch: Batch, report: IngestReport, timing: Timing, lake: Lake) -> BatchMetrics:
     """Deduplicate and commit; returns what the batch did.
 
     Raises:
@@ -56,7 +56,7 @@ def commit_batch(batch: Batch, report: Report, timing: Timing, lake: Lake) -> Ba
     return metrics
 
 
-def _plan_changes(batch: Batch, report: Report, lake: Lake) -> BatchChanges:
+def _plan_changes(batch: Batch, report: IngestReport, lake: Lake) -> BatchChanges:
     events = deduplicate(EVENT, batch, report, lake)
     changes = deduplicate(CHANGE, batch, report, lake) if report.of(CHANGE.name) else None
     items = item_change(report.of("item"), events, live_files(lake.open(ITEM)), lake)

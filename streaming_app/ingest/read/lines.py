@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streaming_app.errors import Reason, StorageError
 from streaming_app.ingest.read.decompress import BrokenFile, blocks_of
-from streaming_app.ingest.read.open_raw import open_raw, why_unreadable
+from streaming_app.ingest.read.open_raw import explain_unreadable, open_raw
 from streaming_app.model.json_repair import BYTE_ORDER_MARK
 from streaming_app.storage.files import Storage
 
@@ -74,7 +74,7 @@ class LineReader:
             with open_raw(self.storage, self.uri) as raw:
                 yield from self._lines(self._counted(blocks_of(raw)), keep_long=keep_long)
         except (OSError, pa.ArrowInvalid, UnicodeError) as error:
-            unreadable = why_unreadable(self.storage, self.uri, error)
+            unreadable = explain_unreadable(self.storage, self.uri, error)
             if unreadable is None:
                 raise StorageError(f"{self.uri}: cannot be read: {error}", "the next run tries it again") from error
             where = "cannot be read after this line" if self._line else "cannot be opened"

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import msgspec
 
 from streaming_app.errors import InputError, Reason
-from streaming_app.ingest.transform.patience import at_most
+from streaming_app.ingest.transform.time_budget import time_limit
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.plugins.payload import payload_bytes
 from streaming_app.plugins.split import split_elements
 from streaming_app.plugins.transformer import Limits, Rejected, Transformer
-from streaming_app.plugins.validate_elements import checked
+from streaming_app.plugins.validate_elements import validate_result
 
 Result = Event | Change | Rejected
 
@@ -36,8 +36,8 @@ def transform(transformer: Transformer, request: Request, bounds: Bounds) -> lis
     """
     if type(transformer).__module__.startswith(_OWN):
         return _results(transformer, request, bounds, _no_limit)
-    results = _results(transformer, request, bounds, lambda parts: at_most(bounds.max_seconds / parts))
-    return [checked(result, plugin_name(transformer)) for result in results]
+    results = _results(transformer, request, bounds, lambda parts: time_limit(bounds.max_seconds / parts))
+    return [validate_result(result, plugin_name(transformer)) for result in results]
 
 
 def plugin_name(plugin: object) -> str:

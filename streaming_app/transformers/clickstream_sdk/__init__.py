@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 
 from streaming_app.errors import InputError
-from streaming_app.model.bounds import INT64
-from streaming_app.model.coerce import COERCE, as_float, as_int, as_text
+from streaming_app.model.coerce import COERCE, INT64, as_float, as_int, as_text
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.model.web import query_value
+from streaming_app.model.web_address import query_value
 from streaming_app.plugins.depth import check_depth
 from streaming_app.plugins.payload import decode_tolerantly, elements, payload_bytes
 from streaming_app.plugins.transformer import Limits, Rejected

@@ -36,7 +36,7 @@ def event_of(message: Message, limits: Limits) -> Event:
     custom = fill(row, message)
     row[_NAME] = PRESETS.get(message.name or "", message.name)
     row[_TIME] = row[_SESSION_START] = message.time
-    row[_PSEUDO], row[_USER], row[_FLUSHED] = message.who.distinct, message.who.login, message.flush_time
+    row[_PSEUDO], row[_USER], row[_FLUSHED] = message.sender.distinct, message.sender.login, message.flush_time
     row[_PLATFORM] = row[_SYSTEM] or "Web"
     if row[_ZONE] is not None:
         row[_ZONE] *= -60  # minutes west of UTC to seconds east

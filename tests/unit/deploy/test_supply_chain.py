@@ -87,11 +87,13 @@ def pip_audit(output: Any, tmp_path: Path) -> list[str]:
 
 def test_what_pip_audit_says(tmp_path: Path) -> None:
     weak = {"name": "a", "version": "1.5", "vulns": [{"id": "X-1", "fix_versions": ["2"], "aliases": ["CVE-1"]}]}
-    passed_over = {"name": "b", "skip_reason": "not found"}
-    found = ask(pip_audit([weak, passed_over], tmp_path))
+    find_passed_over_files = {"name": "b", "skip_reason": "not found"}
+    found = ask(pip_audit([weak, find_passed_over_files], tmp_path))
     assert isinstance(found, Comparison)
     assert (found.packages, found.found) == ({"a": "1.5"}, {Vulnerability("a", "X-1")})
-    assert ask(pip_audit([passed_over], tmp_path)) == "every package was passed over"  # which pip-audit takes for good news
+    assert (
+        ask(pip_audit([find_passed_over_files], tmp_path)) == "every package was passed over"
+    )  # which pip-audit takes for good news
     assert ask(pip_audit("", tmp_path)) == ask(pip_audit("[]", tmp_path)) == "no network"
 
 

@@ -15,7 +15,7 @@ from streaming_app.backlog.stale_users import stale_users
 from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit import commit as commit_module
-from streaming_app.ingest.file_pass import FilePass
+from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.lake.query import query
 from streaming_app.model.run_metrics import BatchMetrics
 from tests.support.examples import costly
@@ -160,7 +160,7 @@ def test_copies_that_meet_in_a_task_are_written_once(tmp_path: Path) -> None:
     requests = [[line(each, rid=f"{copy}-{number:02}") for number, each in enumerate(sent)] for copy in "cab"]
     paths = [write(tmp_path / "raw", f"{name}.gz", *reversed(lines)) for name, lines in zip("xyz", requests, strict=True)]
     batch = Batch(pipeline.config, pipeline.lake.storage, "s", 0, "job", 0, "all")
-    report = FilePass(batch, "task").run(map(str, paths))
+    report = FileProcessor(batch, "task").run(map(str, paths))
     assert sum(file.rows for file in report.of("event")) == report.counts.received - report.counts.duplicate == len(sent)
     pipeline.ingest(*paths)
     kept = query(pipeline.lake, "SELECT DISTINCT process_info ->> 'rid' AS rid FROM event")["rid"].to_pylist()

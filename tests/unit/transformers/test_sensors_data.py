@@ -280,8 +280,8 @@ CHANGES: dict[str, tuple[dict[str, Any], Columns]] = {
     },
     "no properties": (DELETE, {"event_name": "profile_delete"}),
     "an event's name changes nothing": (DELETE | {"event": "buy"}, {"event_name": "profile_delete"}),
-    "who": (DELETE | {"anonymous_id": "a", "identities": LOGIN}, {"event_name": "profile_delete", "user_id": "L"}),
-    "who, by a server": (
+    "sender": (DELETE | {"anonymous_id": "a", "identities": LOGIN}, {"event_name": "profile_delete", "user_id": "L"}),
+    "sender, by a server": (
         DELETE | {"properties": {"$is_login_id": True, "a": 1}},
         {"event_name": "profile_delete", "user_id": "d", "properties_json_str": {"a": 1}},
     ),

@@ -1,4 +1,4 @@
-"""Text from clients, harmless for a terminal, a log file and the reader of a pipe.
+"""Text that clients sent: cut to a length, made valid UTF-8, and made harmless for a terminal, a log or the reader of a pipe.
 
 Event names, ids, titles and agents are what any client has sent: a control character in one can move the cursor, set a title,
 write to the clipboard, or show text in another order than it has.
@@ -54,3 +54,17 @@ def _json_escape(character: str) -> str:
 
 def _is_control(character: str) -> bool:
     return category(character) in _CONTROLS
+
+
+def storable(text: str) -> str:
+    """Text that is valid UTF-8: a lone surrogate, as in the name of a file that is not UTF-8, is shown by its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def cut(text: str, max_bytes: int) -> str:
+    """The longest beginning of the text that has at most ``max_bytes`` of UTF-8.
+
+    >>> cut("añb", 2)
+    'a'
+    """
+    return text.encode()[:max_bytes].decode("utf-8", "ignore")

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streaming_app.model.client_hints import Brand, by_name, read_brands, unquoted
+from streaming_app.model.bounded_cache import bounded_cache
+from streaming_app.model.client_hint_syntax import Brand, by_name, read_brands, unquoted
 from streaming_app.model.coerce import as_bool
-from streaming_app.model.remember import remember_short
 
 _NO_WORD = re.compile(r"\W+", re.ASCII)
 _SKELETON = "Chromium"
@@ -38,7 +38,7 @@ class HintColumns(NamedTuple):
 NO_HINTS = HintColumns()
 
 
-@remember_short(_CACHED, _LONGEST)
+@bounded_cache(_CACHED, _LONGEST)
 def read_hints(text: str) -> HintColumns:
     """The columns for hints in a JSON object.
 
