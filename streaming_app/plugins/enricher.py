@@ -57,7 +57,9 @@ class Enricher(Protocol):
             ConfigError: a file is missing or wrong; the message lists every problem with its place.
         """
 
-    def enrich(self, events: pa.Table) -> pa.Table: ...
+    def enrich(self, events: pa.Table) -> pa.Table:
+        """The events with the columns that it fills; called once per table of some thousand events."""
+        ...
 
 
 EnricherInfo = dict[str, Any]

@@ -36,15 +36,15 @@ def open_enrichers(config: Config, files: Files) -> list[ConfiguredEnricher]:
                 step.enricher.open()
             except Exception as error:
                 log.debug("enricher %s", name, exc_info=True)
-                problems += [f"enrichers.{position}.{name}: {line}" for line in _told(error)]
+                problems += [f"enrichers.{position}.{name}: {line}" for line in _error_lines(error)]
             else:
                 steps.append(step)
     if problems:
-        raise ConfigError("\n".join(problems), "nothing was processed; mend the files, then: clickstream config validate")
+        raise ConfigError("\n".join(problems), "nothing was processed; correct the files, then: clickstream config validate")
     return steps
 
 
-def _told(error: Exception) -> list[str]:
+def _error_lines(error: Exception) -> list[str]:
     """An error line by line; one that was not meant for users' eyes with its class."""
     meant = isinstance(error, ClickstreamError | OSError) and str(error)
     return str(error).splitlines() if meant else [f"{type(error).__name__}: {error}"]

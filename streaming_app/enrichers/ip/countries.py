@@ -25,7 +25,7 @@ def countries_by_code() -> dict[str, CountryNames]:
 
 
 def fill_country(found: dict[str, Any]) -> dict[str, Any]:
-    """What was found, and what follows from its country code; names in it stay. A code that nobody knows adds nothing."""
+    """Add the names that follow from the country code to what was found; names in it stay, an unknown code adds nothing."""
     country = countries_by_code().get(found.get("geo_country_code", ""))
     if country is None:
         return found

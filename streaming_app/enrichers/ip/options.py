@@ -12,7 +12,7 @@ from streaming_app.enrichers.ip.layouts import LAYOUT
 
 class DatabaseOptions(Section):
     uri: Uri
-    """A database in MaxMind's format (.mmdb, or .mmdb.gz), local or s3://; taken anew in the run after it was replaced."""
+    """A database in MaxMind's format (.mmdb, or .mmdb.gz), local or s3://; loaded again in the run after it was replaced."""
     fields: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
     """Where a database of another layout has a column's value: geo_city: place.names.en, steps with dots between them,
     numbers for places in a list. Columns that are not named here are found as ever."""

@@ -33,7 +33,7 @@ ClientValues = tuple[str | bool | None, ...]
 class UserAgent:
     """Fills :data:`COLUMNS` where an event has a user agent or client hints, as a whole: nothing older is mixed in.
 
-    Without a user agent ``device_ua``, ``is_bot`` and ``bot_source`` are null: nobody knows.
+    Without a user agent ``device_ua``, ``is_bot`` and ``bot_source`` are null: unknown.
     """
 
     Options = UserAgentOptions

@@ -35,7 +35,7 @@ class GtmServer:
     """Requests of a server container of Google Tag Manager: one event, or an array of them.
 
     The address and the user agent of such a request are the tag server's. Those of the user are in each event; where an event
-    has none they are "", so that nobody takes the server's for the user's.
+    has none they are "", so that the server's are not taken for the user's.
     """
 
     PROFILES_IN_ALL_EVENTS = True

@@ -19,7 +19,7 @@ def change_of(message: Message, limits: Limits) -> Change:
     ``$is_login_id`` is left out of them: it tells what the distinct id is.
 
     Raises:
-        InputError: nobody's and nothing's attributes, or attributes that are no object.
+        InputError: neither a user nor an item is named, or the attributes are not a JSON object.
         TooLarge: nested too deep.
     """
     sent = message.sent

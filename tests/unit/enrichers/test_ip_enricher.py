@@ -129,7 +129,7 @@ LAYOUTS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "flat, country as name": (IPINFO, ALL, GERMANY | {"asn": 15169, "organization": "Google LLC"}),
     "flat network": ({"as_number": "64496", "as_organization": "Example AS"}, ALL, IN_AS),
     "numbers as text, text as numbers": ({"metro": 511, "asn": "64496", "city": 4, "lat": 1, "lon": "-2"}, ALL, {"metro": "511", "asn": 64496, "city": "4", "latitude": 1.0, "longitude": -2.0}),
-    "a code that nobody knows": ({"country_code": "QQ"}, ALL, {"country_code": "QQ"}),
+    "an unknown code": ({"country_code": "QQ"}, ALL, {"country_code": "QQ"}),
     "a code of three letters": ({"country_code": "AUT", "country_name": "Austria"}, ALL, {"country": "Austria"}),
     "nothing": ({"city": "-", "state1": " ", "country_code": "", "latitude": "", "asn": ""}, ALL, {}),
     "other types": ({"city": True, "country": [1], "continent": {"names": "x"}, "subdivisions": {}, "location": 5, "asn": 2**64, "lat": "nan"}, ALL, {}),

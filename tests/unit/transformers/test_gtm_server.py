@@ -510,7 +510,7 @@ def test_a_tag_server_is_not_taken_for_the_user() -> None:
     [(-60_000, -60_000), (999, 999), (1_000, 0), (300_000, 0), (3_600_000, None)],
 )
 def test_clock_of_the_tag_server(ahead_ms: int, time_ms: int | None) -> None:
-    """Nobody tells when a request was sent: a time that is a little ahead is that of its receipt, the session's start likewise."""
+    """When a request was sent is not known: a time that is a little ahead is that of its receipt, the session's start likewise."""
     [event] = read({**LEAST, **server(request_start_time_ms=NOW + ahead_ms)})
     verdict = TimeRules(RulesSection()).apply(event, NOW, None)
     if time_ms is None:
