@@ -48,7 +48,7 @@ def _run(config: Config, lake: Lake, summary: Summary, progress: Progress) -> Su
         if not partition.fully_read:
             storage.write_text(mark_uri(config, partition), "")
 
-    with summary.timed("start"):
+    with summary.measure_time("start"):
         # 1. What is wrong with the configuration shows before any data is touched.
         if not storage.is_folder(config.source.uri):
             raise SourceError(f"{config.source.uri}: there is no such folder", "check source.uri and your rights on it")

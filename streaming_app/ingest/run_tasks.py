@@ -32,7 +32,7 @@ def read_files(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> Inge
         StorageError: the storage fails, which is no file's fault.
         SourceError, SinkError: no file could be read.
     """
-    found, report = _isolated(spark, batch, files)
+    found, report = _read_isolated(spark, batch, files)
     if len(files) > 1 and len(found.failed) + report.counts.forbidden == len(files) and times_failed(batch) < FAILED_RUNS:
         raise _of_all(found, len(files))
     return _with_failed(batch, report, found)
@@ -44,11 +44,11 @@ def read_as_far_as_possible(spark: Session, batch: Batch, files: Sequence[SizedF
     Raises:
         StorageError: as above.
     """
-    found, report = _isolated(spark, batch, files)
+    found, report = _read_isolated(spark, batch, files)
     return _with_failed(batch, report, found)
 
 
-def _isolated(
+def _read_isolated(
     spark: Session, batch: Batch, files: Sequence[SizedFile]
 ) -> tuple[Isolated[SizedFile, list[IngestReport]], IngestReport]:
     """The results of the good files with the files that failed, and the merged report."""

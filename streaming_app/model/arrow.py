@@ -33,7 +33,7 @@ def _array(values: Sequence[Any], column: Column, misfits: Misfits) -> pa.Array:
     try:
         array = pa.array(values, column.arrow)
     except (pa.ArrowException, OverflowError, UnicodeError):
-        kept = [_fitted(value, column) for value in values]
+        kept = [_fit_value(value, column) for value in values]
         pairs = enumerate(zip(values, kept, strict=True))
         misfits += [(row, column.name, sent) for row, (sent, read) in pairs if read is None and sent is not None]
         array = pa.array(kept, column.arrow)
@@ -42,7 +42,7 @@ def _array(values: Sequence[Any], column: Column, misfits: Misfits) -> pa.Array:
     return array
 
 
-def _fitted(value: Any, column: Column) -> Any:
+def _fit_value(value: Any, column: Column) -> Any:
     """The value if it fits, read tolerantly if it can be, else None."""
     read = COERCE[_PYTHON_TYPES[column.type]](value)
     if isinstance(read, str):

@@ -25,7 +25,7 @@ def escape(text: str, *, lines: bool = False) -> str:
     """
     if text.isprintable():
         return text
-    return _ODD.sub(lambda found: _escaped(found[0], keep="\n" if lines else ""), text)
+    return _ODD.sub(lambda found: _escape_character(found[0], keep="\n" if lines else ""), text)
 
 
 def escape_json(text: str) -> str:
@@ -39,7 +39,7 @@ def escape_json(text: str) -> str:
     return _ODD.sub(lambda found: _json_escape(found[0]) if _is_control(found[0]) else found[0], text)
 
 
-def _escaped(character: str, keep: str) -> str:
+def _escape_character(character: str, keep: str) -> str:
     if character == keep or not _is_control(character):
         return character
     return ascii(character)[1:-1]

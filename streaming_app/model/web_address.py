@@ -74,7 +74,7 @@ def has_long_host(url: str) -> bool:
 
 
 @cache
-def _named(name: str) -> re.Pattern[str]:
+def _parameter_pattern(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?:^|&){re.escape(name)}=([^&]+)")
 
 
@@ -88,5 +88,5 @@ def query_value(uri: str | None, name: str) -> str | None:
     """
     if not uri or name not in uri:
         return None
-    pair = _named(name).search(uri.partition("?")[2])
+    pair = _parameter_pattern(name).search(uri.partition("?")[2])
     return unquote_plus(pair[1]) if pair else None

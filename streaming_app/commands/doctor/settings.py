@@ -37,9 +37,9 @@ def read_configuration(uri: str) -> tuple[Config | None, list[Finding]]:
 
 def plugins(_: Pipeline) -> Iterator[Finding]:
     """Whether all that is installed can be imported; what the configuration names was imported by reading it."""
-    from streaming_app.testing.named_check import installed  # noqa: PLC0415 - it brings the whole pass
+    from streaming_app.testing.named_check import list_installed  # noqa: PLC0415 - it brings the whole pass
 
-    found = installed()
+    found = list_installed()
     broken = [each for each in found if each["says"].startswith("cannot be imported")]
     for each in broken:
         yield Finding("plugins", "warning", f"{each['name']} {each['says']}", f"repair or remove {each['distribution']}")

@@ -66,7 +66,7 @@ class Ip:
 
     def enrich(self, events: pa.Table) -> pa.Table:
         headers, which = distinct(column(events, "ip", pa.string()))
-        found = [self._found(header) for header in headers]
+        found = [self._look_up_header(header) for header in headers]
         for number, name in enumerate(self.FILLS):
             values = pa.array([each[number] for each in found], _TYPES[name]).take(which)
             events = with_column(events, name, pc.coalesce(values, column(events, name, _TYPES[name])))
@@ -75,7 +75,7 @@ class Ip:
             self.counts[CDN_ADDRESSES] += of_cdn.true_count
         return events
 
-    def _found(self, header: str | None) -> tuple[Any, ...]:
+    def _look_up_header(self, header: str | None) -> tuple[Any, ...]:
         address = client_address(header, self._options.trusted_proxies)
         return (*(None,) * len(self.FILLS), False) if address is None else self.look_up(address)
 

@@ -19,13 +19,13 @@ class DatabaseOptions(Section):
 
     @field_validator("fields")
     @classmethod
-    def _known(cls, value: dict[str, str]) -> dict[str, str]:
+    def _check_columns(cls, value: dict[str, str]) -> dict[str, str]:
         if unknown := sorted(set(value) - set(LAYOUT)):
             raise ValueError(f"no such column: {', '.join(unknown)}; known here: {', '.join(LAYOUT)}")
         return value
 
 
-def _listed(value: Any) -> Any:
+def _as_option_list(value: Any) -> Any:
     """One database or several, each by its URI alone or with options, as a list of options."""
     each = value if isinstance(value, list | tuple) else [] if value is None else [value]
     return [{"uri": one} if isinstance(one, str) else one for one in each]
@@ -43,7 +43,7 @@ def _auto_or_number(value: Any) -> Any:
 
 
 class IpOptions(Section):
-    database: Annotated[tuple[DatabaseOptions, ...], BeforeValidator(_listed, json_schema_input_type=_Written)] = ()
+    database: Annotated[tuple[DatabaseOptions, ...], BeforeValidator(_as_option_list, json_schema_input_type=_Written)] = ()
     """URI of a database, or a list of several: a column's value is that of the first that has one."""
     trusted_proxies: Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_number)] = "auto"
     """Proxies between clients and the load balancer. auto: entries of X-Forwarded-For, from the right, that are private or in

@@ -67,9 +67,9 @@ def category_of(agent: str, system: str | None) -> DeviceCategory:
     'Tablet'
     """
     numbers, patterns = _rules("agent")
-    holding = [numbers[place] for place in patterns.found(agent)]
+    holding = [numbers[place] for place in patterns.find_positions(agent)]
     numbers, patterns = _rules("os")
-    holding += [numbers[place] for place in patterns.found(system or "")]
+    holding += [numbers[place] for place in patterns.find_positions(system or "")]
     return RULES[min(holding)].category if holding else "Other"
 
 

@@ -106,9 +106,9 @@ def check_balance(metrics: BatchMetrics) -> None:
     Raises:
         BalanceError: one is not; nothing was committed yet.
     """
-    if metrics.received != metrics.accounted:
+    if metrics.received != metrics.accounted_for:
         raise BalanceError(
-            f"batch {metrics.batch_id}: received {metrics.received} elements, but {metrics.accounted} are accounted for",
+            f"batch {metrics.batch_id}: received {metrics.received} elements, but {metrics.accounted_for} are accounted for",
             "nothing was committed; please report this with the batch's raw files",
         )
 

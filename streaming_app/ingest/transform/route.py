@@ -47,7 +47,7 @@ class ElementRouter:
         """Every element of the request, in payload order; clock-corrected where its clock was wrong."""
         transformer = self.transformer_of(request)
         if transformer is None:
-            return RoutedElements([], [], [(_unknown(request.app_id, None), "request")])
+            return RoutedElements([], [], [(_reject_unknown_app(request.app_id, None), "request")])
         events: list[Event] = []
         changes: list[Change] = []
         rejected: list[tuple[Rejected, str]] = []
@@ -81,7 +81,7 @@ class ElementRouter:
     ) -> Rejected | None:
         """Why the rules refuse it, or None; its times are corrected in place where its clock was wrong."""
         if result.app_id not in self._transformers:
-            return _unknown(result.app_id, result.position)
+            return _reject_unknown_app(result.app_id, result.position)
         sent = result.upload_time_msec
         if sent is not None and sent != upload and is_time(sent):
             upload = sent  # what the element itself tells of its upload wins over the request
@@ -129,5 +129,5 @@ def _day(accepted: Event | Change) -> int:
     return (accepted.event_time_msec or 0) // DAY_MS
 
 
-def _unknown(app_id: str | None, position: int | None) -> Rejected:
+def _reject_unknown_app(app_id: str | None, position: int | None) -> Rejected:
     return Rejected(Reason.UNKNOWN_APP, f"app {app_id!r} is not configured", position)

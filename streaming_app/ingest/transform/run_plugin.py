@@ -69,7 +69,7 @@ def _results(transformer: Transformer, request: Request, bounds: Bounds, limit: 
         if len(parts) > bounds.max_events:
             message = f"{len(parts)} events in one request, allowed are {bounds.max_events}"
             return [Rejected(Reason.TOO_LARGE, message)]
-        return _one_by_one(transformer, request, parts, limit) if len(parts) > 1 else [_failed(transformer, error, None)]
+        return _one_by_one(transformer, request, parts, limit) if len(parts) > 1 else [_reject_failure(transformer, error, None)]
 
 
 def _one_by_one(transformer: Transformer, request: Request, parts: list[str], limit: Limit) -> list[Result]:
@@ -82,11 +82,11 @@ def _one_by_one(transformer: Transformer, request: Request, parts: list[str], li
         except InputError as error:
             results.append(Rejected(error.reason, str(error), position, type(error).__name__))
         except Exception as error:
-            results.append(_failed(transformer, error, position))
+            results.append(_reject_failure(transformer, error, position))
     return results
 
 
-def _failed(transformer: Transformer, error: Exception, position: int | None) -> Rejected:
+def _reject_failure(transformer: Transformer, error: Exception, position: int | None) -> Rejected:
     kind = type(error).__name__
     return Rejected(Reason.TRANSFORMER_ERROR, f"{plugin_name(transformer)}: {kind}: {error}", position, kind)
 

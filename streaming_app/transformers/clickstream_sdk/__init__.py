@@ -130,7 +130,7 @@ def _fill(
             position, kind = slot
             if value.__class__ is kind:
                 row[position] = value
-            elif value is not None and (read := _coerced(kind, key, value, unreadable)) is not None:
+            elif value is not None and (read := _coerce_value(kind, key, value, unreadable)) is not None:
                 row[position] = read
         elif key in later:
             deferred[key] = value
@@ -139,11 +139,11 @@ def _fill(
     for key, value in deferred.items():
         slot = later[key]
         if slot is not None and row[slot[0]] is None and value is not None:
-            row[slot[0]] = _coerced(slot[1], key, value, unreadable)
+            row[slot[0]] = _coerce_value(slot[1], key, value, unreadable)
     return deferred
 
 
-def _coerced(kind: type, key: str, value: Any, unreadable: dict[str, Any]) -> Any:
+def _coerce_value(kind: type, key: str, value: Any, unreadable: dict[str, Any]) -> Any:
     """The value in its column's type; what cannot be read is null there and kept in ``process_info``."""
     read = COERCE[kind](value)
     if read is None and value not in ("", "null"):
@@ -161,9 +161,11 @@ def _finish_attributes(row: list[Any], deferred: dict[str, Any], unreadable: dic
     """Attributes whose column depends on the event's name, and those that only help where another is missing."""
     for key, column in _BY_EVENT.get(row[_NAME], {}).items():
         if (value := deferred.get(key)) is not None:
-            row[column] = _coerced(keys.DEFERRED[key], key, value, unreadable)
+            row[column] = _coerce_value(keys.DEFERRED[key], key, value, unreadable)
     if (entrances := deferred.get("_entrances")) is not None:
-        row[_AT["page_view_entrances"]] = row[_AT["screen_view_entrances"]] = _coerced(bool, "_entrances", entrances, unreadable)
+        row[_AT["page_view_entrances"]] = row[_AT["screen_view_entrances"]] = _coerce_value(
+            bool, "_entrances", entrances, unreadable
+        )
     if (click := deferred.get("_gclid")) and row[_CLICK_ID] is None:
         row[_CLICK_ID] = _encode({"type": "gclid", "value": as_text(click)}).decode()
 

@@ -8,7 +8,7 @@ from streaming_app.errors import InputError
 from streaming_app.model.change import Change, ChangeType
 from streaming_app.model.coerce import as_text
 from streaming_app.plugins.transformer import Limits
-from streaming_app.transformers.sensors_data.event import encoded, notes_of
+from streaming_app.transformers.sensors_data.event import encode_json, notes_of
 from streaming_app.transformers.sensors_data.identity import IS_LOGIN
 from streaming_app.transformers.sensors_data.read import Message
 
@@ -39,7 +39,7 @@ def change_of(message: Message, limits: Limits) -> Change:
         user_id=None if is_item else message.sender.login,
         item_type=as_text(sent.get("item_type")) if is_item else None,
         item_id=item_id if is_item else None,
-        properties_json_str=encoded(attributes, limits),
+        properties_json_str=encode_json(attributes, limits),
         notes=notes_of(message, limits),
         upload_time_msec=message.flush_time,
     )

@@ -42,7 +42,7 @@ def read_message(sent: dict[str, Any], received: int | None) -> Message:
         raise InputError(f"neither an event nor a change of attributes: type {kind}, no event")
     time = sent.get("time")
     if time.__class__ is not int:
-        time = coerced(int, "time", time, unreadable)
+        time = coerce_value(int, "time", time, unreadable)
         if time is None:
             time = received
         if time is None:
@@ -64,7 +64,7 @@ def read_message(sent: dict[str, Any], received: int | None) -> Message:
     )
 
 
-def coerced(kind: type, key: str, value: Any, unreadable: UnreadableValues) -> Any:
+def coerce_value(kind: type, key: str, value: Any, unreadable: UnreadableValues) -> Any:
     """The value in its column's type; None where it cannot be read, or there is none."""
     read = None if value is None else COERCE[kind](value)
     if read is None and value not in (None, "", "null"):

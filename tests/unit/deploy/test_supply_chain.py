@@ -160,7 +160,7 @@ def test_the_first_tool_is_pinned_by_hash() -> None:
 @pytest.fixture(scope="module")
 def locked() -> str:
     skip_without_uv()
-    return Uv().locked(CHECKOUT)
+    return Uv().export_locked(CHECKOUT)
 
 
 def test_every_library_of_the_package_has_a_hash(locked: str) -> None:

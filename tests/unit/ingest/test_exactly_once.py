@@ -147,8 +147,8 @@ def test_any_split_gives_the_same_events_items_and_changes(data: st.DataObject, 
     whole.ingest(write(whole.folder / "raw", "all.gz", *lines))
     for number, files in enumerate(runs):
         paths = [write(parts.folder / "raw", f"{number}-{at}.gz", *each) for at, each in enumerate(files)]
-        received, accounted = balance(parts.ingest(*paths, tasks=2))
-        assert received == accounted
+        received, accounted_for = balance(parts.ingest(*paths, tasks=2))
+        assert received == accounted_for
     for table in ("event", "item", "change"):
         assert json.dumps(whole.rows(table), default=str) == json.dumps(parts.rows(table), default=str)
 

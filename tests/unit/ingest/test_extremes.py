@@ -34,8 +34,8 @@ ORDINARY = [line(event("ordinary", unique_id=f"u-{number}"), rid=f"last-{number}
 def live_through(pipeline: LocalPipeline, lines: list[bytes]) -> None:
     """Ingest and derive, then an ordinary run, then every look and an erasure; each must do what it promises."""
     for number, each in enumerate((lines, ORDINARY)):
-        received, accounted = balance(pipeline.ingest(write(pipeline.folder / "raw", f"{number}.gz", *each)))
-        assert received == accounted
+        received, accounted_for = balance(pipeline.ingest(write(pipeline.folder / "raw", f"{number}.gz", *each)))
+        assert received == accounted_for
         assert pipeline.derive().keys_set_aside == 0
     derived(pipeline)
     problems = [each for validate_result in check_tables(pipeline.config, 1_000, QUIET) for each in validate_result.problems]
