@@ -17,7 +17,43 @@ WORDS = ("torn", "anew", "mend", "mends", "mended", "mending", "nobody", "somebo
 """Words and phrases that a reader has to guess; docs/glossary.md has the ones to use."""
 
 PARTICIPLES = frozenset(
-    ["asked", "bounded", "cleaned", "coerced", "counted", "derived", "described", "encoded", "escaped", "failed", "fitted", "found", "given", "hidden", "imported", "installed", "isolated", "joined", "listed", "looked", "made", "measured", "named", "numbered", "packed", "placed", "refused", "renamed", "required", "seen", "shown", "spent", "told", "unbounded", "unquoted"]
+    [
+        "asked",
+        "bounded",
+        "cleaned",
+        "coerced",
+        "counted",
+        "derived",
+        "described",
+        "encoded",
+        "escaped",
+        "failed",
+        "fitted",
+        "found",
+        "given",
+        "hidden",
+        "imported",
+        "installed",
+        "isolated",
+        "joined",
+        "listed",
+        "looked",
+        "made",
+        "measured",
+        "named",
+        "numbered",
+        "packed",
+        "placed",
+        "refused",
+        "renamed",
+        "required",
+        "seen",
+        "shown",
+        "spent",
+        "told",
+        "unbounded",
+        "unquoted",
+    ]
 )
 """A function is named by a verb: ``describe``, not ``described``."""
 
