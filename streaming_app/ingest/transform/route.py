@@ -61,7 +61,7 @@ class ElementRouter:
             elif without_time:
                 rejected.append((msgspec.structs.replace(without_time, position=result.position), "rules"))
             else:
-                refused = (result.is_derived and base_refused) or self._refused(result, ingest, upload, earliest, latest)
+                refused = (result.is_derived and base_refused) or self._find_refusal(result, ingest, upload, earliest, latest)
                 if not result.is_derived:
                     base_refused = refused
                 if refused:
@@ -76,7 +76,7 @@ class ElementRouter:
             return RoutedElements(events, changes, rejected)
         return _limit_days(RoutedElements(events, changes, rejected), self._max_days)
 
-    def _refused(
+    def _find_refusal(
         self, result: Event | Change, ingest: int | None, upload: int | None, earliest: int, latest: int
     ) -> Rejected | None:
         """Why the rules refuse it, or None; its times are corrected in place where its clock was wrong."""
