@@ -20,7 +20,7 @@ from streaming_app.demo.apps import APPS
 from streaming_app.demo.generate import generate
 from streaming_app.demo.geo import write_geo_database
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.file_pass import FilePass
+from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.plugins.load_config import parse_config
 from streaming_app.storage.files import Storage
 
@@ -40,7 +40,7 @@ def one_pass(folder: Path, app_id: str, number: int) -> tuple[float, int]:
     """CPU-seconds of the parse stage over all files of an app, and the events that it wrote."""
     config = parse_config(CONFIG.format(raw=folder / app_id, lake=folder / "pass", **_settings(folder, app_id)))
     batch = Batch(config, Storage(), "bench", number, "bench", int(UNTIL.timestamp() * 1000), "all")
-    report = FilePass(batch, f"pass-{number}").run(str(each) for each in (folder / app_id).rglob("*.gz"))
+    report = FileProcessor(batch, f"pass-{number}").run(str(each) for each in (folder / app_id).rglob("*.gz"))
     return report.counts.cpu_seconds, sum(file.rows for file in report.of("event"))
 
 

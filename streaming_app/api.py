@@ -13,9 +13,8 @@ from streaming_app.model.item import Item
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT
 from streaming_app.model.times import epoch_ms
-from streaming_app.plugins.columns import column, with_column
+from streaming_app.plugins.arrow_columns import column, distinct, distinct_rows, with_column
 from streaming_app.plugins.depth import check_depth
-from streaming_app.plugins.distinct import distinct, distinct_rows
 from streaming_app.plugins.enricher import TRANSIENT, Enricher, Files
 from streaming_app.plugins.payload import elements, payload_bytes
 from streaming_app.plugins.transformer import Limits, Rejected, Transformer

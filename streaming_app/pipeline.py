@@ -23,9 +23,9 @@ from streaming_app.storage.any_objects import AnyObjects
 
 
 def run(config: Config, progress: Progress, job_id: str | None = None) -> Summary:
-    """Process every raw file that is unprocessed now, once, and bring user and session along.
+    """Process every raw file that is unprocessed now, once, and update the derived tables.
 
-    Where nothing is unprocessed, nothing is started.
+    Where nothing is unprocessed, Spark is not started.
 
     Raises:
         LockError: another process writes to these tables.
@@ -44,31 +44,34 @@ def _run(config: Config, lake: Lake, summary: Summary, progress: Progress) -> Su
         summary.add(metrics)
         progress.batch(metrics)
 
-    def read_to_its_end(source_partition: SourcePartition) -> None:
-        if not source_partition.fully_read:
-            storage.write_text(mark_uri(config, source_partition), "")
+    def mark_fully_read(partition: SourcePartition) -> None:
+        if not partition.fully_read:
+            storage.write_text(mark_uri(config, partition), "")
 
-    with summary.timed("start"):
+    with summary.measure_time("start"):
+        # 1. What is wrong with the configuration shows before any data is touched.
         if not storage.is_folder(config.source.uri):
             raise SourceError(f"{config.source.uri}: there is no such folder", "check source.uri and your rights on it")
-        open_enrichers(config, storage)  # what is wrong with their files shows before any data is touched
+        open_enrichers(config, storage)
+        # 2. Restore what a killed run left incomplete; create or migrate the tables.
         roll_back_incomplete_batch(config, lake)
         lake.create_all()
+        # 3. Find the backlog: raw files without a commit.
         objects = AnyObjects(config.s3.endpoint, config.s3.region)
-        backlogs = [
-            find_backlog(source_partition, config.source.glob, objects) for source_partition in due_partitions(config, objects)
-        ]
+        backlogs = [find_backlog(each, config.source.glob, objects) for each in due_partitions(config, objects)]
         for backlog in backlogs:
             if not backlog:
-                read_to_its_end(backlog.source_partition)
+                mark_fully_read(backlog.source_partition)
         if not any(backlogs) and not derive_is_behind(config, objects):
             return summary
         spark = get_session(config, storage)
+    # 4. INGEST: raw files become rows of event, item, change, quarantine and run_metrics.
     progress.phase("ingest")
     progress.backlog(sum(each.files for each in backlogs), sum(each.bytes for each in backlogs))
     for backlog in filter(None, backlogs):
         ingest(spark, config, lake, backlog, summary.job_id, batch_done)
-        read_to_its_end(backlog.source_partition)
+        mark_fully_read(backlog.source_partition)
+    # 5. DERIVE: new rows of event and change update user, session and item_attributes.
     progress.phase("derive")
     derive(spark, config, lake, summary)
     return summary

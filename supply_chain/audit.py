@@ -59,7 +59,7 @@ class Assessment:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class AdvisoryComparison:
     """Packages that were compared with the advisories until a day, and what was found."""
 
     packages: Pins
@@ -72,7 +72,7 @@ class Comparison:
 class AuditList:
     """The list."""
 
-    compared: Comparison
+    compared: AdvisoryComparison
     judgements: tuple[Assessment, ...] = field(default=())
 
 
@@ -98,7 +98,7 @@ def locked_packages(lock: Path) -> dict[str, str]:
     return dict(sorted(found, key=lambda each: (each[0], Version(each[1]))))
 
 
-def report(locked: Pins, compared: Comparison, judgements: Iterable[Assessment]) -> tuple[list[str], bool]:
+def report(locked: Pins, compared: AdvisoryComparison, judgements: Iterable[Assessment]) -> tuple[list[str], bool]:
     """What to print, and whether it fails."""
     same = {name for name, version in locked.items() if compared.packages.get(name) == version}
     on, until = compared.on, compared.until
@@ -132,7 +132,7 @@ def _describe(judgement: Assessment | None) -> str:
     return f"{judgement.severity}, {'reachable' if judgement.reachable else 'not reachable'}: {judgement.why}"
 
 
-def ask(command: Sequence[str]) -> Comparison | str:
+def ask(command: Sequence[str]) -> AdvisoryComparison | str:
     """What pip-audit finds in this environment; why it could not, where it compared nothing."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     try:
@@ -145,10 +145,10 @@ def ask(command: Sequence[str]) -> Comparison | str:
     found = {Vulnerability(each["name"], weakness["id"]) for each in compared for weakness in each["vulns"]}
     packages = {each["name"]: each["version"] for each in compared}
     today = datetime.now(UTC).date()
-    return Comparison(packages, frozenset(found), today, today)
+    return AdvisoryComparison(packages, frozenset(found), today, today)
 
 
-def compare_with_folder(locked: Pins, folder: Path) -> Comparison | str:
+def compare_with_folder(locked: Pins, folder: Path) -> AdvisoryComparison | str:
     """The same by a copy of PyPA's advisory database: ``vulns/<package>/<id>.yaml``, each in OSV's format."""
     if not (folder / "vulns").is_dir():
         return f"{folder} has no folder vulns"
@@ -158,7 +158,7 @@ def compare_with_folder(locked: Pins, folder: Path) -> Comparison | str:
             advisory = YAML(typ="safe", pure=True).load(path)
             if not advisory.get("withdrawn") and any(_affects(each, name, version) for each in advisory.get("affected", ())):
                 found.add(Vulnerability(name, advisory["id"]))
-    return Comparison(locked, frozenset(found), datetime.now(UTC).date(), _newest(folder))
+    return AdvisoryComparison(locked, frozenset(found), datetime.now(UTC).date(), _newest(folder))
 
 
 def _newest(folder: Path) -> date:
@@ -196,7 +196,7 @@ def read_list(path: Path) -> AuditList:
     """The list as it was written last."""
     document = tomllib.loads(path.read_text())
     packages = dict(each.split("==") for each in document["packages"])
-    compared = Comparison(packages, frozenset(), document["compared"], document["advisories_until"])
+    compared = AdvisoryComparison(packages, frozenset(), document["compared"], document["advisories_until"])
     return AuditList(compared, tuple(Assessment(**each) for each in document.get("weakness", ())))
 
 

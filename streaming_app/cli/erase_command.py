@@ -17,7 +17,7 @@ from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption
 from streaming_app.cli.results import print_result, run_with_progress
 from streaming_app.cli.terminal import console
 from streaming_app.errors import ConfigError
-from streaming_app.model.escape import escape
+from streaming_app.model.client_text import escape
 from streaming_app.plugins.load_config import load_config
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from streaming_app.cli.query_commands import format_cell
 from streaming_app.cli.terminal import say_json
 from streaming_app.commands.explain import ExplainedEvent, Explanation, explain_request, read_request
 from streaming_app.environment import open_lake
-from streaming_app.model.escape import escape
+from streaming_app.model.client_text import escape
 from streaming_app.plugins.load_config import load_config
 
 

@@ -23,9 +23,9 @@ def list_plugins(*, json: RowsJsonOption = False) -> None:
 
     Example: clickstream plugins list
     """
-    from streaming_app.testing.named_check import installed  # noqa: PLC0415 - it brings the whole pass, which most commands do without
+    from streaming_app.testing.named_check import list_installed  # noqa: PLC0415 - it brings the whole pass, which most commands do without
 
-    rows = pa.Table.from_pylist(installed())
+    rows = pa.Table.from_pylist(list_installed())
     if json:
         print_rows_as_json(rows)
     else:

@@ -16,7 +16,7 @@ from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, open_lake_of
 from streaming_app.cli.terminal import console, say_json_text
 from streaming_app.lake.query import QueryLimits, query
 from streaming_app.model.arrow import to_rows
-from streaming_app.model.escape import escape
+from streaming_app.model.client_text import escape
 
 TableName = Literal["event", "item", "user", "session", "quarantine", "run_metrics", "change", "item_attributes", "operation"]
 RowsJsonOption = Annotated[bool, Parameter(negative="", help="print one JSON object per row")]

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
-from streaming_app.model.escape import escape, escape_json
+from streaming_app.model.client_text import escape, escape_json
 
 SysExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 

@@ -18,16 +18,15 @@ from streaming_app.errors import InputError, SourceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.read.decompress import BrokenFile, blocks_of
 from streaming_app.ingest.read.lines import BadPart, LineReader
-from streaming_app.ingest.read.open_raw import open_raw, why_unreadable
-from streaming_app.ingest.transform.triage import RequestTriage
-from streaming_app.ingest.write.copies import without_twins
+from streaming_app.ingest.read.open_raw import explain_unreadable, open_raw
+from streaming_app.ingest.transform.route import ElementRouter
 from streaming_app.ingest.write.enrich import Enrichment
 from streaming_app.ingest.write.event_table import EventTable
-from streaming_app.ingest.write.lineage import Lineage
+from streaming_app.ingest.write.task_deduplicator import drop_repeats_in_request
 from streaming_app.model.arrow import as_timestamp
 from streaming_app.model.request import parse_request
 from streaming_app.model.tables import EVENT
-from streaming_app.plugins.loading import Step, open_enrichers
+from streaming_app.plugins.loading import ConfiguredEnricher, open_enrichers
 from streaming_app.storage.files import Storage
 
 RowValues = dict[str, Any]
@@ -95,7 +94,7 @@ def _read_whole(uri: str, max_bytes: int, storage: Storage) -> bytes:
                 if size > max_bytes:
                     break
     except (OSError, pa.ArrowInvalid, UnicodeError) as error:
-        why = why_unreadable(storage, uri, error) or error
+        why = explain_unreadable(storage, uri, error) or error
         raise SourceError(f"{uri}: cannot be read: {why}", "give a file with one request as JSON") from None
     return b"".join(blocks)
 
@@ -119,10 +118,10 @@ def explain_request(line: bytes, config: Config, storage: Storage, file: str = "
     except InputError as error:
         return Explanation({}, refused=[ExplainedRejection("request", error.reason, str(error))])
     request.source_file, request.source_line = file, number
-    triage = RequestTriage(config)
-    transformer = triage.transformer_of(request)
-    accepted, changes, rejected = triage.sort(request)
-    events = without_twins(accepted)
+    router = ElementRouter(config)
+    transformer = router.transformer_of(request)
+    accepted, changes, rejected = router.route(request)
+    events = drop_repeats_in_request(accepted)
     done = Explanation(
         {name: value for name, value in msgspec.to_builtins(request).items() if value is not None and name != "data"},
         type(transformer).__name__ if transformer else None,
@@ -141,13 +140,15 @@ def explain_request(line: bytes, config: Config, storage: Storage, file: str = "
             source_partition="explain",
         )
         table = EventTable(config.project_id, batch.address_privacy)
-        table.add(request, events, Lineage(batch).of(request))
+        table.add(request, events, batch.make_lineage_writer().of(request))
         items = [len(event.items or ()) for event in events]
         _explain_events(table.make(), steps, config.limits.max_plugin_seconds, items, done)
     return done
 
 
-def _explain_events(table: pa.Table, steps: list[Step], max_seconds: float, items: list[int], done: Explanation) -> None:
+def _explain_events(
+    table: pa.Table, steps: list[ConfiguredEnricher], max_seconds: float, items: list[int], done: Explanation
+) -> None:
     rows = table.to_pylist()
     done.events = [ExplainedEvent(_without_nulls(row), {}, {}) for row in rows]
     for step in steps:

@@ -21,8 +21,8 @@ from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.lock.holder import actor
 from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.model.client_text import cut
 from streaming_app.model.event import LONG
-from streaming_app.model.shorten import cut
 from streaming_app.model.tables import CHANGE, EVENT, OPERATION
 from streaming_app.storage.files import Storage
 

@@ -26,7 +26,7 @@ def read_config(text: str, name: str, check: ConfigCheck = lambda _: ()) -> Conf
     try:
         document = YAML(typ="rt").load(text)
     except YAMLError as error:
-        raise ConfigError(f"{name}: not YAML: {_described(error)}") from None
+        raise ConfigError(f"{name}: not YAML: {_describe_error(error)}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{name}: must be a mapping of keys", "see conf/pipeline.minimal.yaml")
     problems = list(check(document))
@@ -40,7 +40,7 @@ def read_config(text: str, name: str, check: ConfigCheck = lambda _: ()) -> Conf
     return config
 
 
-def _described(error: YAMLError) -> str:
+def _describe_error(error: YAMLError) -> str:
     """What is wrong, and in which line; not the line itself, which may hold a secret."""
     problem = getattr(error, "problem", None) or type(error).__name__
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)

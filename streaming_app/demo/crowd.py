@@ -90,10 +90,10 @@ def _set_clocks(visits: list[PlannedVisit], count: int, rng: Random) -> None:
 
 def _number(visits: list[PlannedVisit], world: World) -> None:
     """Number each user's visits in their order and give them the user's first touch."""
-    partition_by_user: defaultdict[int, list[PlannedVisit]] = defaultdict(list)
+    by_user: defaultdict[int, list[PlannedVisit]] = defaultdict(list)
     for visit in visits:
-        partition_by_user[visit.user].append(visit)
-    for index, own in partition_by_user.items():
+        by_user[visit.user].append(visit)
+    for index, own in by_user.items():
         user = world.users[index]
         own.sort(key=lambda visit: visit.start_ms)
         previous = own[0].start_ms - 1

@@ -64,9 +64,9 @@ def assemble(uv: Uv, target: Target, recipe: Recipe, added: Iterable[str], proje
     requirements.write_text("\n".join([*requirements_of(project, recipe.extra), *added]))
     left_out.write_text("\n".join(sorted({NAME, *recipe.left_out})))  # the project is there already, whoever requires it
     shutil.copytree(project, folder)
-    locked = locked_requirements(uv)
-    uv.resolve(target, ["--excludes", str(left_out), *pin(locked, target, work, resolved)], requirements, resolved)
-    text, unlocked = with_hashes(resolved.read_text(), hashes_in(locked))
+    export_locked = locked_requirements(uv)
+    uv.resolve(target, ["--excludes", str(left_out), *pin(export_locked, target, work, resolved)], requirements, resolved)
+    text, unlocked = with_hashes(resolved.read_text(), hashes_in(export_locked))
     if unlocked and in_checkout():
         _check_added(unlocked, added)
     resolved.write_text(text)

@@ -41,7 +41,7 @@ def requirements_of(folder: Path, extra: str | None) -> list[str]:
 
 def locked_requirements(uv: Uv) -> str:
     """What uv.lock holds, with hashes; what is installed, without, where there is no checkout."""
-    return uv.locked(CHECKOUT) if in_checkout() else _installed()
+    return uv.export_locked(CHECKOUT) if in_checkout() else _list_installed()
 
 
 def pin(versions: str, target: Target, folder: Path, resolved: Path) -> list[str]:
@@ -58,5 +58,5 @@ def pin(versions: str, target: Target, folder: Path, resolved: Path) -> list[str
     return []
 
 
-def _installed() -> str:
+def _list_installed() -> str:
     return "".join(f"{each.name}=={each.version}\n" for each in metadata.distributions() if each.name != NAME)

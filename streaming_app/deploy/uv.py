@@ -36,7 +36,7 @@ class Uv:
         [made] = set(folder.glob("*.whl")) - there
         return made
 
-    def locked(self, project: Path) -> str:
+    def export_locked(self, project: Path) -> str:
         """The versions of a project's uv.lock and their hashes, as requirements that hold for every platform."""
         return self._export(project, "--all-extras", "--no-dev")
 

@@ -98,13 +98,13 @@ class _AttributeState:
 
 def _set(state: _AttributeState, given: AttributeValues, time: int) -> None:
     for name, value in given.items():
-        state.put(name, _bounded(value), time)
+        state.put(name, _clamp_number(value), time)
 
 
 def _set_once(state: _AttributeState, given: AttributeValues, time: int) -> None:
     for name, value in given.items():
         if state.value(name) is None:
-            state.put(name, _bounded(value), time)
+            state.put(name, _clamp_number(value), time)
 
 
 def _increment(state: _AttributeState, given: AttributeValues, time: int) -> None:
@@ -112,7 +112,7 @@ def _increment(state: _AttributeState, given: AttributeValues, time: int) -> Non
     for name, amount in given.items():
         if _is_number(amount):
             known = state.value(name)
-            state.put(name, _bounded((known if _is_number(known) else 0) + _bounded(amount)), time)
+            state.put(name, _clamp_number((known if _is_number(known) else 0) + _clamp_number(amount)), time)
 
 
 def _append(state: _AttributeState, given: AttributeValues, time: int) -> None:
@@ -156,7 +156,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _bounded(value: Any) -> Any:
+def _clamp_number(value: Any) -> Any:
     """A number as whatever reads JSON holds it: an integer beyond 64 bits is a float, one beyond floats the largest."""
     if value.__class__ is int and value not in _INTEGERS:
         value = float(max(-int(_LARGEST), min(value, int(_LARGEST))))

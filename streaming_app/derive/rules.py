@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streaming_app.model.bounds import DAY_MS, INT64, LATEST_MS
+from streaming_app.model.coerce import INT64
 from streaming_app.model.tables import SESSION_TRAFFIC, TRAFFIC, USER_TRAFFIC
+from streaming_app.model.times import DAY_MS, LATEST_MS
 
 
 @dataclass(frozen=True, slots=True)

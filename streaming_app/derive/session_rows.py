@@ -14,8 +14,8 @@ from streaming_app.config.model import SessionsSection
 from streaming_app.derive.rules import SESSION_FIRST_OR_LAST, SESSION_FOLDS, Steps, combine_steps, event_to_aggregate_sql, to_sql
 from streaming_app.lake.duckdb import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp
-from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.tables import SESSION
+from streaming_app.model.times import LATEST_MS
 
 KEYS = "app_id, user_pseudo_id, session_id, is_inferred"
 BOUNCE_ENGAGEMENT_MS = 10_000

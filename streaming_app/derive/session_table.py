@@ -17,8 +17,8 @@ from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.upsert import MatchedFile, RowSelector, find_matching_files, matching_rows, upsert, values_by_app
 from streaming_app.model.arrow import as_epoch_ms
-from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.tables import SESSION
+from streaming_app.model.times import DAY_MS
 
 _KEY = "user_pseudo_id"
 _SELECT_COLUMNS = (_KEY, "session_id", "is_inferred")

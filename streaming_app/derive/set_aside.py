@@ -17,15 +17,15 @@ from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rows import read_columns
+from streaming_app.model.client_text import cut
 from streaming_app.model.event import LONG
-from streaming_app.model.shorten import cut
 from streaming_app.model.tables import QUARANTINE
 
 STAGE = "derive"
 """What ``quarantine.stage`` says of a user or an item that was set aside; ``raw`` names it."""
 
 
-class Key(NamedTuple):
+class DerivedKey(NamedTuple):
     """A user or an item, by the column that identifies it in its app."""
 
     app_id: str
@@ -33,20 +33,20 @@ class Key(NamedTuple):
     id: str
 
 
-class Waiting(NamedTuple):
+class UnresolvedKey(NamedTuple):
     """A row of a file of ``quarantine`` whose key is still to be computed."""
 
     position: int
-    key: Key
+    key: DerivedKey
     since: datetime
 
 
 def quarantine_keys(lake: Lake, failed: Iterable[SetAside], created_ms: int) -> None:
     """Add the keys that are not in ``quarantine`` yet, in one commit."""
-    new = {Key(each.app_id, each.column, each.id): each for each in failed}
+    new = {DerivedKey(each.app_id, each.column, each.id): each for each in failed}
     if not new:
         return
-    known = {row.key for file in live_files(lake.open(QUARANTINE)) for row in waiting_keys(lake, file)}
+    known = {row.key for file in live_files(lake.open(QUARANTINE)) for row in unresolved_keys(lake, file)}
     rows = [_row(key, each, created_ms) for key, each in sorted(new.items()) if key not in known]
     if rows:
         writer = PartitionWriter(QUARANTINE, lake.uri(QUARANTINE), lake.storage, "set-aside")
@@ -54,22 +54,22 @@ def quarantine_keys(lake: Lake, failed: Iterable[SetAside], created_ms: int) -> 
         commit(lake, QUARANTINE, TableChange(writer.close(), [], []), TransactionId.unique("set-aside"))
 
 
-def waiting_keys(lake: Lake, file: DataFile) -> list[Waiting]:
+def unresolved_keys(lake: Lake, file: DataFile) -> list[UnresolvedKey]:
     """The rows of a file of ``quarantine`` whose keys are still to be computed."""
     columns = ["stage", "raw", "app_id", "created_time", "resolved_time"]
     rows = read_columns(f"{lake.uri(QUARANTINE)}/{file.path}", columns, lake.storage)
     waiting = pc.and_(pc.equal(rows["stage"], STAGE), pc.is_null(rows["resolved_time"]))
     positions = pc.indices_nonzero(pc.fill_null(waiting, False))
     found = zip(positions.to_pylist(), rows.take(positions).to_pylist(), strict=True)
-    return [Waiting(position, _key(row["app_id"], row["raw"]), row["created_time"]) for position, row in found]
+    return [UnresolvedKey(position, _key(row["app_id"], row["raw"]), row["created_time"]) for position, row in found]
 
 
-def _key(app_id: str, raw: str) -> Key:
+def _key(app_id: str, raw: str) -> DerivedKey:
     [(column, value)] = msgspec.json.decode(raw, type=dict[str, str]).items()
-    return Key(app_id, column, value)
+    return DerivedKey(app_id, column, value)
 
 
-def _row(key: Key, failed: SetAside, created_ms: int) -> dict[str, Any]:
+def _row(key: DerivedKey, failed: SetAside, created_ms: int) -> dict[str, Any]:
     return {
         "reason": Reason.DERIVE_ERROR,
         "stage": STAGE,

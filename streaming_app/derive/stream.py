@@ -42,18 +42,18 @@ def derive(spark: Session, config: Config, lake: Lake, summary: Summary) -> None
     """Run the query until the derived tables know every event and change that was there at its start."""
 
     def process(batch: MicroBatch) -> None:
-        with summary.timed("derive files"):
+        with summary.measure_time("derive files"):
             files = files_of(spark, batch)
         update(batch.session, files, config, lake, summary, TransactionId(batch.stream_id, batch.batch_id))
 
     run_available_now(new_files(spark, lake, (EVENT, CHANGE)), config.checkpoint_uri("derive"), process)
-    with summary.timed("rebuild"):
+    with summary.measure_time("rebuild"):
         summary.keys_set_aside += len(rebuild_stale_users(config, lake, summary.job_id))
 
 
 def update(spark: Session, files: NewFiles, config: Config, lake: Lake, summary: Summary, transaction: TransactionId) -> None:
     """Merge the new events and changes of some files into the derived tables, each in one transaction."""
-    with summary.timed("derive states"):
+    with summary.measure_time("derive states"):
         groups = group_by_size(files[EVENT.name], parallelism(spark))
         messages = run_tasks(spark, groups, partial(compute_aggregates, lake.storage, config)) if groups else []
     merge_aggregates(messages, files, config, lake, summary, transaction)
@@ -69,7 +69,7 @@ def merge_aggregates(
     names them, their rows stay as they are.
     """
     created_ms = int(time.time() * 1000)
-    with summary.timed("derive user"):
+    with summary.measure_time("derive user"):
         # 1. What the tasks computed.
         users, sessions = [user_rows.AGGREGATE_SCHEMA.empty_table()], [session_rows.AGGREGATE_SCHEMA.empty_table()]
         failed: list[SetAside] = []
@@ -86,7 +86,7 @@ def merge_aggregates(
         quarantine_keys(lake, failed, created_ms)
         failed += upsert_users(lake, drop_failed(pa.concat_tables(users), failed), summary.job_id, created_ms, transaction)
         items = upsert_items(lake, changed_keys(lake, files[CHANGE.name], "item_id"), created_ms, transaction)
-    with summary.timed("derive session"):
+    with summary.measure_time("derive session"):
         # 3. Sessions, of the users whose rows could be computed.
         remaining = drop_failed(pa.concat_tables(sessions), failed)
         failed += upsert_sessions(lake, remaining, config.sessions, created_ms, transaction)

@@ -21,9 +21,8 @@ from streaming_app.derive.rules import (
 )
 from streaming_app.lake.duckdb import query
 from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
-from streaming_app.model.bounds import LATEST_MS, is_time
 from streaming_app.model.tables import EVENT, TRAFFIC, USER
-from streaming_app.model.times import iso_time
+from streaming_app.model.times import LATEST_MS, is_time, iso_time
 
 KEYS = "app_id, user_pseudo_id"
 PROFILE_EVENTS = ("_profile_set",)

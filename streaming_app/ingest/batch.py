@@ -1,4 +1,4 @@
-"""One micro-batch, as the driver and its workers know it."""
+"""One micro-batch, as the driver and its tasks know it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from dataclasses import dataclass
 
 from streaming_app.config.model import Config
 from streaming_app.lake.commit import TransactionId
+from streaming_app.model.lineage import LineageWriter
 from streaming_app.privacy.addresses import AddressPrivacy
 from streaming_app.storage.files import Storage
 
 
 @dataclass(frozen=True)
 class Batch:
-    """``created_ms`` is when it began, epoch ms; ``stream_id`` names the checkpoint of its window, which counts ``batch_id``."""
+    """The identity and the settings of a micro-batch.
+
+    ``stream_id`` names the checkpoint of its source partition, which counts ``batch_id``; ``created_ms`` is when
+    the batch began, epoch ms.
+    """
 
     config: Config
     storage: Storage
@@ -32,3 +37,7 @@ class Batch:
         """What the configuration allows to be stored of client addresses."""
         privacy = self.config.privacy
         return AddressPrivacy(privacy.ip, privacy.hash_key.get_secret_value() if privacy.hash_key else None)
+
+    def make_lineage_writer(self) -> LineageWriter:
+        """The writer of ``process_info`` for the requests of this batch."""
+        return LineageWriter(self.job_id, self.created_ms, self.address_privacy.apply)

@@ -46,7 +46,7 @@ def times_failed(batch: Batch) -> int:
     return note.times if (note.stream, note.batch) == (batch.stream_id, batch.batch_id) else 0
 
 
-def none_may_be_read(files: int) -> SourceError:
+def no_file_readable(files: int) -> SourceError:
     return SourceError(
         f"none of the {files:,} files may be read (AccessDenied)",
         "the job's role needs s3:GetObject on them, and kms:Decrypt on the key of their bucket",
@@ -54,7 +54,7 @@ def none_may_be_read(files: int) -> SourceError:
 
 
 @contextmanager
-def naming(batch: Batch, files: Sequence[SizedFile]) -> Iterator[None]:
+def name_failed_batch(batch: Batch, files: Sequence[SizedFile]) -> Iterator[None]:
     """The pass and commit of a micro-batch: an error out of it names the batch and its files.
 
     Raises:

@@ -12,11 +12,11 @@ import msgspec
 
 from streaming_app.errors import SinkError, StorageError
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.failures import FAILED_RUNS, none_may_be_read, times_failed
-from streaming_app.ingest.file_pass import FilePass
+from streaming_app.ingest.failures import FAILED_RUNS, no_file_readable, times_failed
+from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.ingest.isolate import Isolated, isolate
-from streaming_app.ingest.report import Report, merged
 from streaming_app.ingest.set_aside import set_aside_report
+from streaming_app.ingest.task_report import IngestReport, merge_reports
 from streaming_app.spark.session import Session
 from streaming_app.spark.streams import error_line
 from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
@@ -25,41 +25,43 @@ _ERRORS = f"{StorageError.__module__}."
 _DIED = re.compile(r"Python worker (exited unexpectedly|failed to connect)[^\n.:]*")
 
 
-def read_files(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> Report:
+def read_files(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
     """Process the files; a file that its task died of twice becomes a row of quarantine.
 
     Raises:
         StorageError: the storage fails, which is no file's fault.
         SourceError, SinkError: no file could be read.
     """
-    found, report = _isolated(spark, batch, files)
+    found, report = _read_isolated(spark, batch, files)
     if len(files) > 1 and len(found.failed) + report.counts.forbidden == len(files) and times_failed(batch) < FAILED_RUNS:
         raise _of_all(found, len(files))
     return _with_failed(batch, report, found)
 
 
-def read_as_far_as_possible(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> Report:
+def read_as_far_as_possible(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
     """Process the files, also where none can be read.
 
     Raises:
         StorageError: as above.
     """
-    found, report = _isolated(spark, batch, files)
+    found, report = _read_isolated(spark, batch, files)
     return _with_failed(batch, report, found)
 
 
-def _isolated(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> tuple[Isolated[SizedFile, list[Report]], Report]:
+def _read_isolated(
+    spark: Session, batch: Batch, files: Sequence[SizedFile]
+) -> tuple[Isolated[SizedFile, list[IngestReport]], IngestReport]:
     """The results of the good files with the files that failed, and the merged report."""
     found = isolate(files, partial(_run, spark, batch))
-    return found, merged(each for part in found.results for each in part)
+    return found, merge_reports(each for part in found.results for each in part)
 
 
-def _with_failed(batch: Batch, report: Report, found: Isolated[SizedFile, list[Report]]) -> Report:
+def _with_failed(batch: Batch, report: IngestReport, found: Isolated[SizedFile, list[IngestReport]]) -> IngestReport:
     died = {file.uri: f"the task that reads it died: {_cause(error)}" for file, error in found.failed}
-    return merged([report, set_aside_report(batch, died)]) if died else report
+    return merge_reports([report, set_aside_report(batch, died)]) if died else report
 
 
-def _run(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> list[Report]:
+def _run(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> list[IngestReport]:
     groups = group_by_size(files, parallelism(spark)) if files else [[]]
     try:
         messages = run_tasks(spark, groups, partial(_process_group, batch))
@@ -68,7 +70,7 @@ def _run(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> list[Repor
         if cause.startswith(_ERRORS):  # an error that this application raised in a worker: it is no fault of a file
             raise StorageError(cause.partition(": ")[2] or cause, "the next run goes on where this one stopped") from error
         raise
-    return [msgspec.json.decode(each, type=Report) for each in messages]
+    return [msgspec.json.decode(each, type=IngestReport) for each in messages]
 
 
 def _process_group(batch: Batch, group: list[SizedFile]) -> Iterator[bytes]:
@@ -76,14 +78,14 @@ def _process_group(batch: Batch, group: list[SizedFile]) -> Iterator[bytes]:
     logging.getLogger("clickstream").setLevel(logging.ERROR)  # the driver has logged what concerns the configuration
     task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
     try:
-        yield msgspec.json.encode(FilePass(batch, task).run(file.uri for file in group))
+        yield msgspec.json.encode(FileProcessor(batch, task).run(file.uri for file in group))
     except OSError as error:  # of what is written, or of an enricher's files: those of raw files were handled before
         raise StorageError(f"{type(error).__name__}: {error}") from error
 
 
-def _of_all(found: Isolated[SizedFile, list[Report]], files: int) -> Exception:
+def _of_all(found: Isolated[SizedFile, list[IngestReport]], files: int) -> Exception:
     if not found.failed:
-        return none_may_be_read(files)
+        return no_file_readable(files)
     file, error = found.failed[0]
     return SinkError(
         f"the tasks of all {files:,} files died, of {file.uri}: {_cause(error)}",

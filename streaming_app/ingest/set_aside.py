@@ -13,12 +13,12 @@ from streaming_app.errors import Reason
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
-from streaming_app.ingest.report import Counts, Report
+from streaming_app.ingest.task_report import IngestCounts, IngestReport
 from streaming_app.ingest.write.quarantine_rows import QuarantineRows
 from streaming_app.lake.lake import Lake
+from streaming_app.model.client_text import storable
 from streaming_app.model.request import Request
 from streaming_app.model.run_metrics import BatchMetrics
-from streaming_app.model.shorten import storable
 from streaming_app.plugins.transformer import Rejected
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.objects import Objects
@@ -30,7 +30,7 @@ _LOGGED = 20
 STAGE = "file"
 
 
-def set_aside_report(batch: Batch, whys: Mapping[str, str]) -> Report:
+def set_aside_report(batch: Batch, whys: Mapping[str, str]) -> IngestReport:
     """A row of quarantine for each file, by its URI with the reason why."""
     for uri, why in list(whys.items())[:_LOGGED]:
         log.warning("%s is set aside: %s", storable(uri), storable(why))
@@ -38,8 +38,8 @@ def set_aside_report(batch: Batch, whys: Mapping[str, str]) -> Report:
     for uri, why in whys.items():
         name = storable(uri)
         rows.add_line(Request(source_file=name), Rejected(Reason.UNREADABLE_FILE, why), STAGE, "")
-    counts = Counts(files=len(whys), received=len(whys), quarantined=rows.by_reason)
-    return Report(rows.close(), counts)
+    counts = IngestCounts(files=len(whys), received=len(whys), quarantined=rows.by_reason)
+    return IngestReport(rows.close(), counts)
 
 
 def set_aside(odd: Mapping[str, str], batch: Batch, source_partition: SourcePartition, lake: Lake) -> BatchMetrics:
@@ -53,6 +53,6 @@ def set_aside(odd: Mapping[str, str], batch: Batch, source_partition: SourcePart
     return metrics
 
 
-def passed_over(backlog: Backlog, glob: str, objects: Objects) -> dict[str, str]:
+def find_passed_over_files(backlog: Backlog, glob: str, objects: Objects) -> dict[str, str]:
     """What the stream has left though it came to its end: a name that Spark passes over, or takes for another."""
     return dict.fromkeys(still_unread(backlog, glob, objects), "Spark passes over it: give it another name")

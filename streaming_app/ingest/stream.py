@@ -12,10 +12,10 @@ from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
-from streaming_app.ingest.failures import NOT_PLANNED, naming
+from streaming_app.ingest.failures import NOT_PLANNED, name_failed_batch
+from streaming_app.ingest.refused_objects import check_not_all, find_refused_files, find_refused_folders, skip_refused_batch
 from streaming_app.ingest.run_tasks import read_files
-from streaming_app.ingest.set_aside import passed_over, set_aside
-from streaming_app.ingest.transform.refused import check_not_all, pass_refused_batch, refused_folders, refused_places
+from streaming_app.ingest.set_aside import find_passed_over_files, set_aside
 from streaming_app.lake.lake import Lake
 from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.spark.raw_file_stream import files_of, raw_files
@@ -52,7 +52,7 @@ class _Ingest:
     def run(self, objects: AnyObjects) -> Backlog:
         """Run the query; returns the backlog as it was found last."""
         self._stream(objects)
-        unreadable = self._backlog.unreadable | passed_over(self._backlog, self._config.source.glob, objects)
+        unreadable = self._backlog.unreadable | find_passed_over_files(self._backlog, self._config.source.glob, objects)
         if unreadable:
             self._on_batch(set_aside(unreadable, self._batch(f"set-aside-{uuid.uuid4()}", 0), self._source_partition, self._lake))
         return self._backlog
@@ -79,16 +79,16 @@ class _Ingest:
 
     def _without_refused(self, objects: AnyObjects) -> bool:
         """Whether S3 refused objects to Spark, and these are out of its way now."""
-        batch = pass_refused_batch(self._source_partition, self._reached, self._backlog, objects, self._files, self._lake.storage)
+        batch = skip_refused_batch(self._source_partition, self._reached, self._backlog, objects, self._files, self._lake.storage)
         if batch is not None:
             self._reached = batch
             return True
-        folders = refused_folders(self._backlog, self._lake.storage)
+        folders = find_refused_folders(self._backlog, self._lake.storage)
         if folders:
             blocked = self._backlog.blocked | folders
             self._backlog = find_backlog(self._source_partition, self._config.source.glob, objects, blocked=blocked)
             return True
-        refused = refused_places(self._backlog, self._lake.storage)
+        refused = find_refused_files(self._backlog, self._lake.storage)
         files = [SizedFile(uri, self._backlog.unread[key_of(uri)]) for uri in refused]
         check_not_all(files, self._backlog, self._batch(self._source_partition.name, NOT_PLANNED))
         self._backlog.set_aside(refused)
@@ -104,7 +104,7 @@ class _Ingest:
             return
         found = sorted(list_files(), key=lambda file: file.uri)
         try:
-            with naming(batch, found):
+            with name_failed_batch(batch, found):
                 self._on_batch(process_files(self._spark, batch, found, self._lake))
         except Exception as error:
             self._failed = error

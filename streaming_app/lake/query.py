@@ -91,7 +91,7 @@ def query_session(lake: Lake, files: Snapshot, limits: QueryLimits | None = None
 
         def ask(sql: str) -> pa.Table:
             try:
-                found = _bounded(connection, sql, limits) if limits else _unbounded(connection, sql)
+                found = _run_bounded(connection, sql, limits) if limits else _run_unbounded(connection, sql)
             except duckdb.OutOfMemoryException:
                 raise QueryError(*_over_limit("needs more memory or disk", "--max-memory-mb", limits)) from None
             except duckdb.InterruptException:
@@ -105,7 +105,7 @@ def query_session(lake: Lake, files: Snapshot, limits: QueryLimits | None = None
         yield ask
 
 
-def _unbounded(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table | None:
+def _run_unbounded(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table | None:
     rows = connection.sql(sql)
     return None if rows is None else rows.to_arrow_table()
 
@@ -114,7 +114,7 @@ _ROWS_AT_ONCE = 2_048
 """What DuckDB works on at once, too."""
 
 
-def _bounded(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> pa.Table | None:
+def _run_bounded(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> pa.Table | None:
     """The result, read in parts, so that one that is too large never is in memory."""
     ends = time.monotonic() + limits.seconds
     timer = threading.Timer(limits.seconds, connection.interrupt)

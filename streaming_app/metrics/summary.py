@@ -67,7 +67,7 @@ class Summary:
             self.latency_p95_seconds = max(self.latency_p95_seconds or 0.0, round(latency, 3))
 
     @contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
+    def measure_time(self, phase: str) -> Iterator[None]:
         """Add the wall time of the block to a phase."""
         began = time.monotonic()
         yield

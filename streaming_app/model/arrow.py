@@ -9,9 +9,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.model.client_text import cut
 from streaming_app.model.coerce import COERCE
 from streaming_app.model.columns import Column
-from streaming_app.model.shorten import shorten_text
 
 _PYTHON_TYPES = {"string": str, "bigint": int, "int": int, "double": float, "boolean": bool}
 
@@ -33,7 +33,7 @@ def _array(values: Sequence[Any], column: Column, misfits: Misfits) -> pa.Array:
     try:
         array = pa.array(values, column.arrow)
     except (pa.ArrowException, OverflowError, UnicodeError):
-        kept = [_fitted(value, column) for value in values]
+        kept = [_fit_value(value, column) for value in values]
         pairs = enumerate(zip(values, kept, strict=True))
         misfits += [(row, column.name, sent) for row, (sent, read) in pairs if read is None and sent is not None]
         array = pa.array(kept, column.arrow)
@@ -42,7 +42,7 @@ def _array(values: Sequence[Any], column: Column, misfits: Misfits) -> pa.Array:
     return array
 
 
-def _fitted(value: Any, column: Column) -> Any:
+def _fit_value(value: Any, column: Column) -> Any:
     """The value if it fits, read tolerantly if it can be, else None."""
     read = COERCE[_PYTHON_TYPES[column.type]](value)
     if isinstance(read, str):
@@ -52,6 +52,14 @@ def _fitted(value: Any, column: Column) -> Any:
     except (pa.ArrowException, OverflowError):
         return None
     return read
+
+
+def shorten_text(array: pa.Array, max_bytes: int) -> pa.Array:
+    """Cut each text to ``max_bytes`` of UTF-8 without splitting a character; the same array where all fit."""
+    longest = pc.max(pc.binary_length(array)).as_py()
+    if longest is None or longest <= max_bytes:
+        return array
+    return pa.array([None if text is None else cut(text, max_bytes) for text in array.to_pylist()], pa.string())
 
 
 def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

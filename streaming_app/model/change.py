@@ -12,7 +12,7 @@ import msgspec
 
 from streaming_app.model.columns import json_text, text, time_ms
 
-Kind = Literal[
+ChangeType = Literal[
     "profile_set",
     "profile_set_once",
     "profile_increment",
@@ -30,7 +30,9 @@ class Change(msgspec.Struct, gc=False):
 
     event_id: Annotated[str | None, text("id of the message, unique in its app")] = None
     event_time_msec: Annotated[int | None, time_ms("time of the change, epoch ms")] = None
-    event_name: Annotated[Kind | None, text("profile_set, profile_set_once, profile_increment, …, item_set, item_delete")] = None
+    event_name: Annotated[
+        ChangeType | None, text("profile_set, profile_set_once, profile_increment, …, item_set, item_delete")
+    ] = None
     ingest_time_msec: Annotated[int | None, time_ms("server's receive time, epoch ms, whole seconds")] = None
     app_id: Annotated[str | None, text("app the change belongs to")] = None
     user_pseudo_id: Annotated[str | None, text("pseudonymous id of the user")] = None

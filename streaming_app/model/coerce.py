@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from streaming_app.model.bounds import INT64
+INT64 = range(-(2**63), 2**63)
+"""Integers that fit a ``bigint`` column."""
 
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.model.arrow import Misfits, drop_largest
+from streaming_app.model.client_text import cut
 from streaming_app.model.columns import Column
-from streaming_app.model.shorten import cut
 
 Notes = dict[int, dict[str, Any]]
 """Row to what is to be noted there, by column."""

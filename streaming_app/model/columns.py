@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
-from streaming_app.model.bounds import DAY_MS, LATEST_MS
+from streaming_app.model.times import DAY_MS, LATEST_MS
 
 ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),

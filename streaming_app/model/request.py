@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from streaming_app.errors import MalformedLine
-from streaming_app.model.bounds import is_time
 from streaming_app.model.coerce import as_int, as_text
 from streaming_app.model.json_repair import decode_repaired
-from streaming_app.model.web import query_value
+from streaming_app.model.times import is_time
+from streaming_app.model.web_address import query_value
 
 
 class Request(msgspec.Struct, gc=False):

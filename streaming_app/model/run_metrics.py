@@ -43,7 +43,7 @@ class BatchMetrics(msgspec.Struct, kw_only=True, frozen=True):
     commit_cpu_seconds: float = 0.0
 
     @property
-    def accounted(self) -> int:
+    def accounted_for(self) -> int:
         """Elements whose fate is known; equal to ``received`` unless something is wrong."""
         return self.written + self.duplicate + self.filtered + self.quarantined
 

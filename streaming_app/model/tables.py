@@ -45,7 +45,7 @@ class Table:
         return frozenset(column.name for column in self.columns if column.type == "string" and column.max_bytes is None)
 
 
-def _named(**columns: Column) -> tuple[Column, ...]:
+def _with_names(**columns: Column) -> tuple[Column, ...]:
     return tuple(replace(column, name=name) for name, column in columns.items())
 
 
@@ -60,13 +60,13 @@ def _of(*names: str) -> tuple[Column, ...]:
     return _only(Event, *names)
 
 
-_DAY = _named(
+_DAY = _with_names(
     year=integer("year of event_timestamp, UTC"),
     month=integer("month of event_timestamp, UTC"),
     day=integer("day of event_timestamp, UTC"),
 )
-_TIME = _named(event_timestamp=timestamp("event time, UTC", stats=True))
-_CREATED = _named(created_time=timestamp("when the micro-batch that wrote the row began, UTC"))
+_TIME = _with_names(event_timestamp=timestamp("event time, UTC", stats=True))
+_CREATED = _with_names(created_time=timestamp("when the micro-batch that wrote the row began, UTC"))
 _USER = _of("app_id", "user_pseudo_id", "user_id")
 _PER_DAY = ("app_id", "year", "month", "day")
 
@@ -83,7 +83,7 @@ ITEM = Table(
     "One row per item of an event.",
     _TIME
     + _of("event_id", "event_name", "platform", "user_pseudo_id", "user_id", "app_id")
-    + _named(item_index=integer("position of the item in its event, from 0"))
+    + _with_names(item_index=integer("position of the item in its event, from 0"))
     + tuple(columns_of(Item))
     + _of("process_info")
     + _CREATED
@@ -103,9 +103,9 @@ CHANGE = Table(
 ITEM_ATTRIBUTES = Table(
     "item_attributes",
     "One row per item whose attributes were set by messages of its own: what holds after all changes.",
-    _named(event_timestamp=timestamp("latest change of the item, UTC", stats=True))
+    _with_names(event_timestamp=timestamp("latest change of the item, UTC", stats=True))
     + _only(Change, "app_id", "item_type", "item_id")
-    + _named(
+    + _with_names(
         is_deleted=boolean("the latest change deleted the item"),
         attributes_json_str=json_text("attributes, {name: {value, set_time_msec}}"),
         created_time=timestamp("when the row was last written, UTC"),
@@ -143,9 +143,9 @@ _AS_OF = "which event supplied it: event time (15 digits, epoch ms), event_id an
 USER = Table(
     "user",
     "One row per user_pseudo_id of an app.",
-    _named(event_timestamp=timestamp("latest event of the user, UTC", stats=True))
+    _with_names(event_timestamp=timestamp("latest event of the user, UTC", stats=True))
     + _USER
-    + _named(
+    + _with_names(
         user_id_as_of=text("user_id: " + _AS_OF, LONG),
         user_properties_json_str=json_text(
             "user attributes, {name: {value, set_time_msec}}: the newest of each that events told, after all changes"
@@ -163,7 +163,7 @@ USER = Table(
         first_referrer_as_of=text("first_referrer: " + _AS_OF, LONG),
     )
     + USER_TRAFFIC
-    + _named(
+    + _with_names(
         first_traffic_as_of=text("first_traffic_*: " + _AS_OF, LONG),
         first_app_install_source=text("install source of the earliest event that has one"),
         first_app_install_source_as_of=text("first_app_install_source: " + _AS_OF, LONG),
@@ -177,9 +177,9 @@ USER = Table(
 SESSION = Table(
     "session",
     "One row per session: all its events.",
-    _named(event_timestamp=timestamp("first event of the session, UTC", stats=True))
+    _with_names(event_timestamp=timestamp("first event of the session, UTC", stats=True))
     + _of("app_id", "user_pseudo_id")
-    + _named(
+    + _with_names(
         session_id=text("the client's session id; of an inferred session its start in the same format"),
         is_inferred=boolean("the client sent no session id: delimited by inactivity"),
         user_id=text("latest login id in the session"),
@@ -200,9 +200,11 @@ SESSION = Table(
     )
     + SESSION_TRAFFIC
     + _of("process_info")
-    + _named(traffic_as_of=text("session_* traffic fields and process_info: 0 or 1 (no source, or Direct), then " + _AS_OF, LONG))
+    + _with_names(
+        traffic_as_of=text("session_* traffic fields and process_info: 0 or 1 (no source, or Direct), then " + _AS_OF, LONG)
+    )
     + _of("platform", "geo_country", "device_ua_device_category")
-    + _named(
+    + _with_names(
         first_event_as_of=text("platform, geo_country, device_ua_device_category: " + _AS_OF, LONG),
         created_time=timestamp("when the row was last written, UTC"),
         start_date=date("day of the first event, UTC"),
@@ -214,7 +216,7 @@ SESSION = Table(
 QUARANTINE = Table(
     "quarantine",
     "One row per element that could not be used, with its reason; nothing is lost.",
-    _named(
+    _with_names(
         reason=text(
             "malformed_line, malformed_payload, malformed_event, unknown_app, too_late, in_future, too_large, transformer_error, "
             "derive_error (of a user or an item), unreadable_file (a whole raw file)"
@@ -239,7 +241,7 @@ QUARANTINE = Table(
 RUN_METRICS = Table(
     "run_metrics",
     "One row per micro-batch of ingest: received = written + duplicate + filtered + quarantined.",
-    _named(
+    _with_names(
         job_id=text("run that processed the batch"),
         window=text("part of the source, such as 2026-11, that has a checkpoint of its own"),
         batch_id=bigint("micro-batch, counted by the window's checkpoint"),
@@ -277,7 +279,7 @@ RUN_METRICS = Table(
 OPERATION = Table(
     "operation",
     "One row per start and end of an operator's command: who changed what, and why.",
-    _named(
+    _with_names(
         operation_id=text("the command's run"),
         operation=text("backfill, reprocess, rebuild, replay, erase, optimize or vacuum"),
         status=text("started, done or failed; a start without an end was killed, repeat it"),

@@ -1,13 +1,16 @@
-"""Web addresses, taken apart by the WHATWG rules: the one reader for the columns of an address and for the traffic source."""
+"""URLs of pages and requests: parsed by the WHATWG rules, and single parameters found without parsing.
+
+The one reader of URLs for the columns of a page, the traffic source and the envelope of a request.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
+from urllib.parse import unquote_plus
 
 import can_ada
-
-from streaming_app.model.web import has_long_host
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|https?:", re.IGNORECASE)
 _RELATIVE = re.compile(r"(?:[?#]|\.{0,2}/(?!/)|\.{1,2}$)")
@@ -51,3 +54,39 @@ def read_address(url: str) -> WebAddress | None:
 def _from_root(url: str) -> str:
     """``./cart`` and ``../cart`` as ``/cart``: which page they are relative to is not known."""
     return url.lstrip(".") if url.startswith(".") else url
+
+
+LONGEST_HOST = 512
+"""Characters of an address from its scheme to its path: twice a name of the DNS (RFC 1035), as escapes are longer."""
+# Parsers leave out tabs and newlines wherever they are, and take any number of slashes of both kinds.
+_HOST = re.compile(r"[^:]*+:[/\\\t\r\n]*+([^/\\?#]*+)")
+
+
+def has_long_host(url: str) -> bool:
+    """Whether what stands for the host in an address with a scheme is longer than a host can be.
+
+    Asked before the address is parsed: the time that the rules of international names take grows with the square of it.
+    """
+    if len(url) <= LONGEST_HOST:
+        return False
+    found = _HOST.match(url)
+    return found is not None and len(found[1]) > LONGEST_HOST
+
+
+@cache
+def _parameter_pattern(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|&){re.escape(name)}=([^&]+)")
+
+
+def query_value(uri: str | None, name: str) -> str | None:
+    """The first value of a parameter in the query string of a URI, decoded; None where there is none.
+
+    This runs for each request: to parse all of a query string takes ten times as long.
+
+    >>> query_value("/collect?a=&n=1%2B1&n=2", "n")
+    '1+1'
+    """
+    if not uri or name not in uri:
+        return None
+    pair = _parameter_pattern(name).search(uri.partition("?")[2])
+    return unquote_plus(pair[1]) if pair else None

@@ -57,10 +57,12 @@ class Enricher(Protocol):
             ConfigError: a file is missing or wrong; the message lists every problem with its place.
         """
 
-    def enrich(self, events: pa.Table) -> pa.Table: ...
+    def enrich(self, events: pa.Table) -> pa.Table:
+        """The events with the columns that it fills; called once per table of some thousand events."""
+        ...
 
 
-Info = dict[str, Any]
+EnricherInfo = dict[str, Any]
 
 TRANSIENT = ("ua", "ip", "client_hints", "is_filtered")
 """Columns that no table has: the User-Agent and address header of the request, the client's own hints about its browser

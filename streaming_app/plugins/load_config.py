@@ -5,7 +5,7 @@ from __future__ import annotations
 from streaming_app.config.model import Config
 from streaming_app.config.read import read_config
 from streaming_app.errors import ClickstreamError, ConfigError
-from streaming_app.plugins.configured import built_in_problems, plugin_problems
+from streaming_app.plugins.validate_config import built_in_problems, plugin_problems
 from streaming_app.storage.files import read_text
 
 

@@ -65,11 +65,11 @@ class OptionsError(ConfigError):
     """A plugin's own model refuses its options; ``problems`` has the path of each in them."""
 
     def __init__(self, name: str, problems: list[Problem]) -> None:
-        super().__init__(f"{name} refuses its options: " + "; ".join(_placed(*problem) for problem in problems))
+        super().__init__(f"{name} refuses its options: " + "; ".join(_format_path(*problem) for problem in problems))
         self.problems = problems
 
 
-def _placed(path: KeyPath, message: str) -> str:
+def _format_path(path: KeyPath, message: str) -> str:
     return f"{'.'.join(map(str, path))}: {message}" if path else message
 
 
@@ -120,7 +120,7 @@ def load_function(name: str) -> Any:
     Raises:
         ConfigError: it cannot be imported, or is nothing that can be called.
     """
-    function = _imported(name)
+    function = _import_object(name)
     if not callable(function):
         raise ConfigError(f"{name} is no function")
     return function
@@ -128,7 +128,7 @@ def load_function(name: str) -> Any:
 
 def _load(group: str, name: str) -> Any:
     if ":" in name:
-        return _imported(name)
+        return _import_object(name)
     found = {each.name: each for each in entry_points(group=group)}
     if name not in found:
         close = get_close_matches(name, found, n=1)
@@ -140,7 +140,7 @@ def _load(group: str, name: str) -> Any:
         raise _not_imported(name, error) from error
 
 
-def _imported(name: str) -> Any:
+def _import_object(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

@@ -53,4 +53,10 @@ class Transformer(Protocol):
     otherwise those of ``_profile_set`` events do.
     """
 
-    def transform(self, request: Request) -> Iterable[Event | Change | Rejected]: ...
+    def transform(self, request: Request) -> Iterable[Event | Change | Rejected]:
+        """What the elements of one request are, in payload order.
+
+        Raises:
+            InputError: the payload as a whole cannot be read.
+        """
+        ...

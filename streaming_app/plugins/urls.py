@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from streaming_app.model.remember import remember_short
+from streaming_app.model.bounded_cache import bounded_cache
 from streaming_app.model.web_address import read_address
 
 
@@ -25,7 +25,7 @@ _NOTHING = UrlParts()
 _CACHED = 8_192
 
 
-@remember_short(_CACHED)
+@bounded_cache(_CACHED)
 def split_url(url: str) -> UrlParts:
     """Host, path and parameters of a URL; a missing scheme counts as https; all null when it cannot be parsed.
 

@@ -18,7 +18,7 @@ KEYS = ("app_id", "event_id", "event_time_msec")
 """What rows are told apart and stored by: an enricher may fill and change all other columns."""
 
 
-def fitted(made: Any, given: pa.Table, *, trusted: bool) -> pa.Table:
+def conform_to_schema(made: Any, given: pa.Table, *, trusted: bool) -> pa.Table:
     """What an enricher returned for a table, in the types of the contract; columns that it left out as they were.
 
     A built-in is ``trusted`` to keep keys, order and JSON as they have to be.

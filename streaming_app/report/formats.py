@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from streaming_app.model.escape import escape
+from streaming_app.model.client_text import escape
 from streaming_app.report.period import Grain, Period
 
 MAX_TEXT_CHARS = 160

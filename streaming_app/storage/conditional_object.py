@@ -57,7 +57,7 @@ class LocalConditionalObject:
         return text, _version(text)
 
     def compare_and_swap(self, text: str, expected: ObjectVersion | None) -> ObjectVersion | None:
-        with self._locked():
+        with self._file_lock():
             found = self.read()
             if (found[1] if found else None) != expected:
                 return None
@@ -67,7 +67,7 @@ class LocalConditionalObject:
             return _version(text)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _file_lock(self) -> Iterator[None]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -17,7 +17,7 @@ class LocalObjects:
             return
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda each: each.name):
-                if found := _found(entry):
+                if found := _object_info(entry):
                     yield found
 
     def files(self, folder: str) -> Iterator[ObjectInfo]:
@@ -69,7 +69,7 @@ def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[ObjectInf
         waiting += ((child, above | {own}) for child in reversed(children))
 
 
-def _found(entry: os.DirEntry[str]) -> ObjectInfo | None:
+def _object_info(entry: os.DirEntry[str]) -> ObjectInfo | None:
     """An entry of a folder; None where it was deleted meanwhile."""
     try:
         if entry.is_dir():

@@ -49,6 +49,6 @@ def enricher_checks(
         ("works on a table without rows", _NULLS, trials.stands_no_rows),
         ("works on columns of nulls", _NULLS, trials.stands_nulls),
         ("leaves the table that it is given as it is", "make a copy of what you want to change", trials.leaves_events),
-        ("can be made in each worker anew and makes the same there", REMAKE, trials.can_be_made_again),
+        ("can be made in each worker, and makes the same there", REMAKE, trials.can_be_made_again),
     ]
     return [Check(subject.name, *row) for row in rows if idempotent or row[2] != trials.is_idempotent]

@@ -7,7 +7,7 @@ import pyarrow as pa
 from streaming_app.model.event import REQUIRED
 from streaming_app.model.tables import EVENT
 from streaming_app.plugins.enricher import TRANSIENT, Enricher
-from streaming_app.plugins.validate_enriched import KEYS, fitted
+from streaming_app.plugins.validate_enriched import KEYS, conform_to_schema
 from streaming_app.testing.checks import Broken, Subject
 
 _COLUMNS = {column.name for column in EVENT.columns} | set(TRANSIENT)
@@ -27,9 +27,9 @@ class EnricherTrials:
         self._subject.plugin.open()
 
     def opens_again(self) -> None:
-        before = self._made(self._events)
+        before = self._enrich(self._events)
         self._subject.plugin.open()
-        _assert_same(before, self._made(self._events), "opened again")
+        _assert_same(before, self._enrich(self._events), "opened again")
 
     def keeps_rows(self) -> None:
         made = self._subject.plugin.enrich(self._events)
@@ -44,7 +44,7 @@ class EnricherTrials:
             raise Broken(f"columns are lost: {', '.join(lost)}")
 
     def fits(self) -> None:
-        fitted(self._subject.plugin.enrich(self._events), self._events, trusted=False)
+        conform_to_schema(self._subject.plugin.enrich(self._events), self._events, trusted=False)
 
     def fills(self) -> None:
         named = getattr(self._subject.plugin, "FILLS", None)
@@ -52,24 +52,24 @@ class EnricherTrials:
             return
         if unknown := [name for name in named if name not in _COLUMNS]:
             raise Broken(f"FILLS names {', '.join(unknown)}, which event does not have")
-        made, given = self._made(self._events), self._events
+        made, given = self._enrich(self._events), self._events
         changed = [name for name in made.column_names if name in _COLUMNS and not _is_same(name, made, given)]
         if others := [name for name in changed if name not in named and name not in TRANSIENT]:
             raise Broken(f"it also fills {', '.join(others)}")
 
     def is_idempotent(self) -> None:
-        once = self._made(self._events)
-        _assert_same(once, self._made(once), "enriched twice")
+        once = self._enrich(self._events)
+        _assert_same(once, self._enrich(once), "enriched twice")
 
     def is_the_same_in_parts(self) -> None:
-        whole, rows = self._made(self._events), len(self._events)
+        whole, rows = self._enrich(self._events), len(self._events)
         for size in {1, max(1, rows // 2)}:
-            parts = [self._made(self._events.slice(start, size)) for start in range(0, rows, size)]
+            parts = [self._enrich(self._events.slice(start, size)) for start in range(0, rows, size)]
             if parts:
                 _assert_same(whole, pa.concat_tables(parts, promote_options="default"), f"in parts of {size} rows")
 
     def stands_no_rows(self) -> None:
-        self._made(self._events.slice(0, 0))
+        self._enrich(self._events.slice(0, 0))
 
     def stands_nulls(self) -> None:
         names = [name for name in self._events.column_names if name not in REQUIRED]
@@ -80,23 +80,25 @@ class EnricherTrials:
     def leaves_events(self) -> None:
         with pa.BufferOutputStream() as stream, pa.ipc.new_stream(stream, self._events.schema) as writer:
             writer.write_table(self._events)
-            self._made(self._events)
+            self._enrich(self._events)
         before = pa.ipc.open_stream(stream.getvalue()).read_all()
         _assert_same(before, self._events, "after it was enriched")
 
     def can_be_made_again(self) -> None:
         other: Enricher = self._subject.another()
         other.open()
-        _assert_same(self._made(self._events), fitted(other.enrich(self._events), self._events, trusted=False), "made again")
+        _assert_same(
+            self._enrich(self._events), conform_to_schema(other.enrich(self._events), self._events, trusted=False), "made again"
+        )
 
-    def _made(self, events: pa.Table) -> pa.Table:
-        return fitted(self._subject.plugin.enrich(events), events, trusted=False)
+    def _enrich(self, events: pa.Table) -> pa.Table:
+        return conform_to_schema(self._subject.plugin.enrich(events), events, trusted=False)
 
     def _enrich_without(self, names: list[str], what: str) -> None:
         nulls = {name: pa.nulls(len(self._events), self._events[name].type) for name in names}
         columns = {name: nulls.get(name, self._events[name]) for name in self._events.column_names}
         try:
-            self._made(pa.table(columns))
+            self._enrich(pa.table(columns))
         except Exception as error:
             raise Broken(f"where {what} is null it raised {type(error).__name__}: {error}") from error
 

@@ -22,9 +22,9 @@ _NAMES = "clickstream plugins list shows what is installed; a class of your own 
 _RAW = "give a raw file: one JSON request a line"
 
 
-def installed() -> list[dict[str, str]]:
+def list_installed() -> list[dict[str, str]]:
     """Kind, name, class, distribution and the first line of the docstring of each, in this order."""
-    return [_described(each, kind) for group, kind in _KINDS.items() for each in _entries(group)]
+    return [_describe_plugin(each, kind) for group, kind in _KINDS.items() for each in _entries(group)]
 
 
 def checks_of(plugin: str, options: dict[str, Any], storage: Storage, requests: Sequence[Request] | None) -> list[Check]:
@@ -84,7 +84,7 @@ def _entries(group: str) -> list[EntryPoint]:
     return sorted(entry_points(group=group), key=lambda each: each.name)
 
 
-def _described(plugin: EntryPoint, kind: str) -> dict[str, str]:
+def _describe_plugin(plugin: EntryPoint, kind: str) -> dict[str, str]:
     try:
         says = (inspect.getdoc(plugin.load()) or "").partition("\n")[0]
     except Exception as error:  # one that is broken is shown among the others

@@ -20,8 +20,8 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
 from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
-from streaming_app.ingest.file_pass import FilePass
-from streaming_app.ingest.report import merged
+from streaming_app.ingest.file_processor import FileProcessor
+from streaming_app.ingest.task_report import merge_reports
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.query import dataset
@@ -65,7 +65,7 @@ class InProcessPipeline:
         if passed_commit_point(batch, self.lake):
             return None
         parts = [files[start::tasks] for start in range(tasks)]
-        report = merged(FilePass(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
+        report = merge_reports(FileProcessor(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
         stored_bytes = sum(path.stat().st_size for path in map(Path, files) if path.exists())
         return commit_batch(batch, report, Timing(0.0, stored_bytes), self.lake)
 

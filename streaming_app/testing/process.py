@@ -44,7 +44,7 @@ def process(config: Config | Path | str, raw: Iterable[Raw], *, created_ms: int 
     """
     with tempfile.TemporaryDirectory(prefix="clickstream-process-") as folder:
         sections = {"sink": SinkSection(uri=f"{folder}/lake"), "checkpoint": CheckpointSection()}
-        local = _loaded(config).model_copy(update=sections)
+        local = _load(config).model_copy(update=sections)
         pipeline = InProcessPipeline(local, created_ms=created_ms)
         open_enrichers(local, pipeline.lake.storage)
         pipeline.ingest(_files(raw, Path(folder)))
@@ -52,7 +52,7 @@ def process(config: Config | Path | str, raw: Iterable[Raw], *, created_ms: int 
         return pipeline.read_tables()
 
 
-def _loaded(config: Config | Path | str) -> Config:
+def _load(config: Config | Path | str) -> Config:
     if isinstance(config, Config):
         return config
     return load_config(str(config)) if isinstance(config, Path) else parse_config(_with_places(config))

@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.transform.triage import RequestTriage
+from streaming_app.ingest.transform.route import ElementRouter
 from streaming_app.ingest.write.event_table import EventTable
-from streaming_app.ingest.write.lineage import Lineage
 from streaming_app.model.request import Request, parse_request
 from streaming_app.storage.files import Storage
 
@@ -44,12 +43,11 @@ def sample_events(requests: Iterable[Request | bytes] | None = None, transformer
     apps = {request.app_id or "": {"transformer": transformer} for request in given}
     places: dict[str, Any] = {"source": {"uri": "/raw"}, "sink": {"uri": "/lake"}}
     config = Config.model_validate({"project_id": "sample", "apps": apps or {"": {"transformer": transformer}}, **places})
-    triage, table = RequestTriage(config), EventTable(config.project_id)
-    lineage = Lineage(
-        Batch(config, Storage(), stream_id="", batch_id=0, job_id="sample", created_ms=NOW, source_partition="sample")
-    )
+    router, table = ElementRouter(config), EventTable(config.project_id)
+    batch = Batch(config, Storage(), stream_id="", batch_id=0, job_id="sample", created_ms=NOW, source_partition="sample")
+    lineage = batch.make_lineage_writer()
     for request in given:
-        table.add(request, triage.sort(request).events, lineage.of(request))
+        table.add(request, router.route(request).events, lineage.of(request))
     if not len(table):
         raise ValueError(f"{transformer} makes no event of the {len(given)} requests")
     return table.make()

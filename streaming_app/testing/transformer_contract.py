@@ -43,6 +43,6 @@ def transformer_checks(
         ("makes the same ids of a payload handed over in parts", _PARTS, trials.makes_same_ids_of_parts),
         ("raises nothing but InputError where nothing can be read", _READ, trials.reads_bad_payloads),
         ("lets no bad element take its siblings along", _SIBLINGS, trials.keeps_siblings),
-        ("can be made in each worker anew and makes the same there", REMAKE, trials.can_be_made_again),
+        ("can be made in each worker, and makes the same there", REMAKE, trials.can_be_made_again),
     ]
     return [Check(subject.name, *row) for row in rows if requests is not None or row[2] != trials.makes_events]

@@ -12,7 +12,7 @@ from streaming_app.errors import InputError
 from streaming_app.ingest.transform.run_plugin import Bounds, raw_elements, transform
 from streaming_app.model.request import Request
 from streaming_app.plugins.transformer import Limits, Rejected, Transformer
-from streaming_app.plugins.validate_elements import checked
+from streaming_app.plugins.validate_elements import validate_result
 from streaming_app.testing.checks import Broken, Subject
 from streaming_app.testing.outcomes import assert_same_ids, difference, ids_of
 from streaming_app.testing.payloads import UNREADABLE, Payload, bad_elements, bad_values
@@ -38,7 +38,7 @@ class TransformerTrials:
         made = 0
         for request in self._requests:
             for result in self._subject.plugin.transform(replace(request)):
-                seen = checked(result, self._subject.name)
+                seen = validate_result(result, self._subject.name)
                 if not isinstance(seen, Rejected):
                     made += 1
                 elif seen == result:

@@ -51,7 +51,7 @@ def differences(fixture: str, table: str, expected: Row, ours: Row) -> list[str]
             found.append(f"{fixture}: {column} is {ours[column]!r}, wanted {wanted!r}")
     extra = {name for name in ours if name.startswith("process_info.")} - expected.keys()
     if unknown := {name.removeprefix("process_info.") for name in extra} - EXTRA_PROCESS_INFO[table]:
-        found.append(f"{fixture}: process_info has keys that nobody expects: {sorted(unknown)}")
+        found.append(f"{fixture}: process_info has keys that are not expected: {sorted(unknown)}")
     return found
 
 

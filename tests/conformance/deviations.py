@@ -89,7 +89,7 @@ DEVIATIONS: dict[tuple[str, str], tuple[Any, str]] = {
 """Column to (the value we want instead of the recorded one, the README's reason)."""
 
 KEPT_AS_RECEIVED = ("client_hints", "x-ga-system_properties", "x-sst-system_properties")
-"""Custom parameters that the reference fills up with fields which were not sent, and types anew. §5 Decided: object parameters
+"""Custom parameters that the reference fills up with fields which were not sent, and types again. §5 Decided: object parameters
 are kept as received (no declared fields added)."""
 
 REFERENCE_ONLY: dict[tuple[str, str], str] = {

@@ -20,8 +20,8 @@ from streaming_app.derive import session_rows, user_rows
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.deduplicate import find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
-from streaming_app.ingest.file_pass import FilePass
-from streaming_app.ingest.report import Report
+from streaming_app.ingest.file_processor import FileProcessor
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import EVENT, TABLES, Table
@@ -79,7 +79,7 @@ class Run:
     """What one run wrote."""
 
     config: Config
-    report: Report
+    report: IngestReport
     _rows: dict[str, list[Row]] = field(default_factory=dict)
 
     def written(self, table: Table) -> pa.Table:
@@ -145,7 +145,7 @@ def run(files: Iterable[Path], setting: Setting, lake: Path) -> Run:
     batch = Batch(
         config, Storage(), stream_id="conformance", batch_id=0, job_id=JOB_ID, created_ms=CREATED_MS, source_partition="all"
     )
-    return Run(config, FilePass(batch, "t").run(sorted(str(file) for file in files)))
+    return Run(config, FileProcessor(batch, "t").run(sorted(str(file) for file in files)))
 
 
 def users_of(events: pa.Table) -> pa.Table:

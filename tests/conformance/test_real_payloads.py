@@ -193,7 +193,7 @@ def test_users(done: Run, triggered: list[Truth]) -> None:
 
 
 def _newest(values: list[tuple[Truth, Any]]) -> list[Any]:
-    """The values of the latest moment: several events may share a millisecond, and nobody knows which was later."""
+    """The values of the latest moment: several events may share a millisecond, and which was later is unknown."""
     times = [event["captured"]["timestamp"] for event, _ in values]
     return [value for event, value in values if event["captured"]["timestamp"] == max(times)]
 

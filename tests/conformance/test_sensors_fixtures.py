@@ -87,7 +87,7 @@ def test_time_of_sending_corrects_the_clock() -> None:
     request = parse_request(json.dumps(line).encode())
     event = next(iter(SensorsData().transform(request)))
     assert isinstance(event, Event)
-    TimeRules(RulesSection(freshness_hours=TEN_YEARS)).judge(event, request.ingest_time, event.upload_time_msec)
+    TimeRules(RulesSection(freshness_hours=TEN_YEARS)).apply(event, request.ingest_time, event.upload_time_msec)
     assert event.event_time_msec == 1690779729166
 
 

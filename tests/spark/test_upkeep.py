@@ -73,7 +73,7 @@ def test_the_job_goes_on(spark: SparkSession, tmp_path: Path, everything_is_due:
     assert [each for checked in check_tables(tidied.config, 100, QUIET) for each in checked.problems] == []
     for name in ("user", "session", "item_attributes", "_checkpoints/derive"):
         shutil.rmtree(tidied.folder / "lake" / name)
-    tidied.run()  # derive begins anew, with the merged files
+    tidied.run()  # derive begins again, with the merged files
     assert tidied.derived_tables() == plain.derived_tables()
 
 

@@ -100,11 +100,11 @@ def main(folder: Path, case: str, limits: dict[str, int]) -> None:
     if "descriptors" in limits:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limits["descriptors"],) * 2)
     metrics = pipeline.ingest(path)
-    received, accounted = balance(metrics)
+    received, accounted_for = balance(metrics)
     counts = {name: metrics[name] for name in ("written", "quarantined", "files")}
     found = {
         "received": received,
-        "accounted": accounted,
+        "accounted": accounted_for,
         "reasons": json.loads(metrics["quarantined_by_reason"]),
         "quarantine_rows": pipeline.query("SELECT count(*) AS n FROM quarantine")["n"][0].as_py(),
         "event_files": json.loads(metrics["files_by_table"])["event"],

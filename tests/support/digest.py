@@ -1,6 +1,6 @@
 """A digest of the tables that a fixed input makes: what is meant to change speed only, changes no digest.
 
-``tests/data/digest.json`` was made before the tables were made faster. Where rows are meant to change, make it anew and say why in
+``tests/data/digest.json`` was made before the tables were made faster. Where rows are meant to change, make it again and say why in
 the commit:
 
     python -m tests.support.digest

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from streaming_app.model.bounds import LATEST_MS
+from streaming_app.model.times import LATEST_MS
 from streaming_app.transformers.clickstream_sdk import fields as sdk
 from streaming_app.transformers.gtm_server import fields as gtm
 from streaming_app.transformers.sensors_data import fields as sensors

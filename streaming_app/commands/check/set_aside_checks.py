@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from streaming_app.commands.check.check_context import MAX_EXAMPLES, CheckContext, TableNote, TableProblem, list_examples
-from streaming_app.derive.set_aside import waiting_keys
+from streaming_app.derive.set_aside import unresolved_keys
 from streaming_app.errors import Reason
 from streaming_app.model.tables import QUARANTINE
 
@@ -13,7 +13,7 @@ from streaming_app.model.tables import QUARANTINE
 def set_aside(context: CheckContext) -> Iterator[TableProblem]:
     """The rows of all users, sessions and items can be computed; files that could not be read are named."""
     yield from _list_unreadable_files(context)
-    waiting = [row.key for file in context.of(QUARANTINE) for row in waiting_keys(context.lake, file)]
+    waiting = [row.key for file in context.of(QUARANTINE) for row in unresolved_keys(context.lake, file)]
     if waiting:
         named = list_examples(f"{key.column} {key.id} of {key.app_id}" for key in waiting)
         yield TableProblem(

@@ -9,7 +9,7 @@ from streaming_app.commands.doctor.finding import Finding, Pipeline
 from streaming_app.config.model import Config
 from streaming_app.enrichers.ip import Ip
 from streaming_app.errors import ConfigError
-from streaming_app.plugins.enricher import Info
+from streaming_app.plugins.enricher import EnricherInfo
 from streaming_app.plugins.load_config import load_config
 from streaming_app.plugins.loading import open_enrichers
 
@@ -37,9 +37,9 @@ def read_configuration(uri: str) -> tuple[Config | None, list[Finding]]:
 
 def plugins(_: Pipeline) -> Iterator[Finding]:
     """Whether all that is installed can be imported; what the configuration names was imported by reading it."""
-    from streaming_app.testing.named_check import installed  # noqa: PLC0415 - it brings the whole pass
+    from streaming_app.testing.named_check import list_installed  # noqa: PLC0415 - it brings the whole pass
 
-    found = installed()
+    found = list_installed()
     broken = [each for each in found if each["says"].startswith("cannot be imported")]
     for each in broken:
         yield Finding("plugins", "warning", f"{each['name']} {each['says']}", f"repair or remove {each['distribution']}")
@@ -63,7 +63,7 @@ def enrichers(pipeline: Pipeline) -> Iterator[Finding]:
             yield _check_cdn_networks(step.name, date.fromisoformat(info["cdn_networks"]))
 
 
-def _check_databases(name: str, databases: list[Info]) -> Iterator[Finding]:
+def _check_databases(name: str, databases: list[EnricherInfo]) -> Iterator[Finding]:
     if not databases:
         yield Finding(
             "geo", "warning", f"{name} has no database: locations stay unknown", f"name one at enrichers: {name}: database"

@@ -14,8 +14,8 @@ from streaming_app.commands.erase.identifier_matcher import IdentifierMatcher
 from streaming_app.commands.erase.packed import BLOCK_BYTES, Buffer, Damaged, find_packed_texts, is_readable, unpack
 from streaming_app.config.model import Config
 from streaming_app.errors import MalformedPayload
+from streaming_app.ingest.transform.route import ElementRouter
 from streaming_app.ingest.transform.run_plugin import Bounds, raw_elements, transform
-from streaming_app.ingest.transform.triage import RequestTriage
 from streaming_app.model.request import Request
 from streaming_app.plugins.payload import stored_payload
 from streaming_app.plugins.transformer import Rejected
@@ -50,7 +50,7 @@ class PersonFinder:
         self._person, self._app = IdentifierMatcher(ids), IdentifierMatcher([app_id], values=True)
         other_apps = self._apps - {app_id}
         self._other_apps = IdentifierMatcher(other_apps, values=True) if other_apps else None
-        self._triage = RequestTriage(config)
+        self._router = ElementRouter(config)
         self._bounds = Bounds(limits.max_payload_bytes, limits.max_events_per_request, limits.max_plugin_seconds)
 
     def in_text(self, text: Buffer) -> PersonMatch:
@@ -95,7 +95,7 @@ class PersonFinder:
     def _is_of_app(self, request: Request, position: int, element: str) -> bool:
         at = request.first_position + position
         single = msgspec.structs.replace(request, data=element, first_position=at)
-        transformer = self._triage.transformer_of(request)
+        transformer = self._router.transformer_of(request)
         results = transform(transformer, single, self._bounds) if transformer else []
         apps = {each.app_id for each in results if not isinstance(each, Rejected)} or {_own_app(element), request.app_id} - {None}
         if self._app_id in apps or not apps:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from streaming_app.errors import ConfigError
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
-from streaming_app.model.shorten import cut
+from streaming_app.model.client_text import cut
 from streaming_app.model.tables import CHANGE, EVENT, USER
 
 ID_BYTES = next(column.max_bytes for column in USER.columns if column.name == "user_pseudo_id") or 0

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from streaming_app.backlog.stale_users import mark_stale
 from streaming_app.commands.operation import Operation
+from streaming_app.commands.replay.quarantine_filter import QuarantineFilter
 from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.isolate import ITEM, ids_by_app
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.derive.set_aside import Waiting, waiting_keys
+from streaming_app.derive.set_aside import UnresolvedKey, unresolved_keys
 from streaming_app.errors import Reason
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import QUARANTINE
 
-if TYPE_CHECKING:
-    from streaming_app.commands.replay.replay import QuarantineFilter
-
 
 class FileWithWaitingKeys(NamedTuple):
     """A file of ``quarantine`` with the rows in it that are to be replayed."""
 
     file: DataFile
-    rows: list[Waiting]
+    rows: list[UnresolvedKey]
 
 
 def find_waiting_files(lake: Lake, row_filter: QuarantineFilter) -> list[FileWithWaitingKeys]:
@@ -37,7 +35,7 @@ def find_waiting_files(lake: Lake, row_filter: QuarantineFilter) -> list[FileWit
         return []
     files = filter(row_filter.may_be_in, live_files(lake.open(QUARANTINE)))
     found = (
-        FileWithWaitingKeys(file, [row for row in waiting_keys(lake, file) if _is_selected(row, row_filter)]) for file in files
+        FileWithWaitingKeys(file, [row for row in unresolved_keys(lake, file) if _is_selected(row, row_filter)]) for file in files
     )
     return [each for each in found if each.rows]
 
@@ -66,7 +64,7 @@ def replay_keys(this: Operation, row_filter: QuarantineFilter) -> None:
             mark_resolved(this, file, pa.array(passed, pa.int64()), now_ms)
 
 
-def _is_selected(row: Waiting, row_filter: QuarantineFilter) -> bool:
+def _is_selected(row: UnresolvedKey, row_filter: QuarantineFilter) -> bool:
     return (row_filter.app_id is None or row.key.app_id == row_filter.app_id) and (
         row_filter.since is None or row.since >= row_filter.since
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +11,7 @@ import pyarrow as pa
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.commands.operation import Operation, operation
 from streaming_app.commands.replay.keys import find_waiting_files, replay_keys
+from streaming_app.commands.replay.quarantine_filter import QuarantineFilter
 from streaming_app.commands.replay.requests import RequestRebuilder
 from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.commands.replay.unreadable_files import (
@@ -22,14 +21,13 @@ from streaming_app.commands.replay.unreadable_files import (
     replay_unreadable_files,
 )
 from streaming_app.config.model import Config
-from streaming_app.derive.set_aside import STAGE
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
-from streaming_app.ingest.request_pass import RequestPass
-from streaming_app.ingest.transform.triage import RequestTriage, Triage
+from streaming_app.ingest.request_processor import RequestProcessor
+from streaming_app.ingest.transform.route import ElementRouter, RoutedElements
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
@@ -46,29 +44,6 @@ _ROW = ("reason", "stage", "raw", "envelope", "app_id", "source_file", "source_l
 _COLUMNS = (*_ROW, "created_time", "resolved_time")
 
 
-@dataclass(frozen=True)
-class QuarantineFilter:
-    """Selects rows of ``quarantine``: of one of the reasons, of one app, quarantined since a moment; all where empty."""
-
-    reasons: tuple[str, ...] = ()
-    since: datetime | None = None
-    app_id: str | None = None
-
-    def includes(self, row: dict[str, Any]) -> bool:
-        return (
-            row["resolved_time"] is None
-            and row["stage"] != STAGE  # what derive set aside is no element of a request
-            and (not self.reasons or row["reason"] in self.reasons)
-            and (self.since is None or row["created_time"] >= self.since)
-            and (self.app_id is None or row["app_id"] == self.app_id)
-        )
-
-    def may_be_in(self, file: DataFile) -> bool:
-        """By the statistics in the log."""
-        latest = file.max_values.get("created_time")
-        return self.since is None or latest is None or latest >= self.since
-
-
 def plan(config: Config, row_filter: QuarantineFilter) -> dict[str, int]:
     """Count the rows that a replay would process, that pass now, and that cannot be processed; nothing is written."""
     lake = open_lake(config)
@@ -76,9 +51,9 @@ def plan(config: Config, row_filter: QuarantineFilter) -> dict[str, int]:
     for each in find_unreadable_files(lake, _list_files(lake, row_filter), row_filter):
         counts["tried"] += 1
         counts["pass"] += can_be_read(lake.storage, each.uri, config.limits.max_line_bytes)
-    triage = RequestTriage(config)
+    router = ElementRouter(config)
     for file in _list_files(lake, row_filter):
-        for _, _, outcome in _replay_rows(lake, file, row_filter, config, triage):
+        for _, _, outcome in _replay_rows(lake, file, row_filter, config, router):
             counts["cannot" if outcome is None else "tried"] += 1
             counts["pass"] += outcome is not None and _passes(outcome)
     counts["tried"] += sum(len(each.rows) for each in find_waiting_files(lake, row_filter))
@@ -127,12 +102,12 @@ def _replay_file(this: Operation, file: DataFile, number: int, row_filter: Quara
     began = time.monotonic()
     created_ms = int(time.time() * 1_000)
     batch = Batch(this.config, this.lake.storage, f"replay-{this.id}", number, this.job_id, created_ms, "replay")
-    requests = RequestPass(batch, f"replay-{this.id[:8]}-{number}")
+    requests = RequestProcessor(batch, f"replay-{this.id[:8]}-{number}")
     passed: list[int] = []
-    for row, request, outcome in _replay_rows(this.lake, file, row_filter, this.config, requests.triage):
+    for row, request, outcome in _replay_rows(this.lake, file, row_filter, this.config, requests.router):
         this.count("cannot" if outcome is None else "tried")
         if outcome is not None and _passes(outcome):
-            requests.keep(request, outcome)
+            requests.write(request, outcome)
             passed.append(row)
     if not passed:
         return
@@ -145,8 +120,8 @@ def _replay_file(this: Operation, file: DataFile, number: int, row_filter: Quara
 
 
 def _replay_rows(
-    lake: Lake, file: DataFile, row_filter: QuarantineFilter, config: Config, triage: RequestTriage
-) -> Iterator[tuple[int, Request, Triage | None]]:
+    lake: Lake, file: DataFile, row_filter: QuarantineFilter, config: Config, router: ElementRouter
+) -> Iterator[tuple[int, Request, RoutedElements | None]]:
     """Position, request and outcome of each selected row of a file; the outcome is None where it cannot be processed."""
     limits = config.limits
     rebuilder = RequestRebuilder(lake.storage, limits.max_line_bytes, limits.max_quarantine_bytes)
@@ -158,10 +133,10 @@ def _replay_rows(
                 if replayed is None:
                     yield number, Request(), None
                 else:
-                    yield number, replayed.request, replayed.outcome_of_row(triage.sort(replayed.request))
+                    yield number, replayed.request, replayed.outcome_of_row(router.route(replayed.request))
         first += len(rows)
 
 
-def _passes(outcome: Triage) -> bool:
+def _passes(outcome: RoutedElements) -> bool:
     """At least one element is good now."""
     return bool(outcome.events or outcome.changes)

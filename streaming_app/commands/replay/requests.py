@@ -10,7 +10,7 @@ import msgspec
 
 from streaming_app.errors import InputError
 from streaming_app.ingest.read.lines import BadPart, LineReader
-from streaming_app.ingest.transform.triage import Triage
+from streaming_app.ingest.transform.route import RoutedElements
 from streaming_app.model.request import Request, parse_request
 from streaming_app.storage.files import Storage
 
@@ -25,12 +25,12 @@ class ReplayedRequest(NamedTuple):
     request: Request
     only: int | None = None
 
-    def outcome_of_row(self, triage: Triage) -> Triage:
+    def outcome_of_row(self, routed: RoutedElements) -> RoutedElements:
         """What became of the row's own elements."""
         if self.only is None:
-            return triage
-        events, changes, rejected = triage
-        return Triage(
+            return routed
+        events, changes, rejected = routed
+        return RoutedElements(
             [each for each in events if each.position == self.only],
             [each for each in changes if each.position == self.only],
             [each for each in rejected if each[0].position in (self.only, None)],

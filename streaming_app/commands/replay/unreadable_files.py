@@ -18,8 +18,8 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
 from streaming_app.ingest.read.lines import BadPart, LineReader
-from streaming_app.ingest.report import Report
 from streaming_app.ingest.run_tasks import read_as_far_as_possible
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import read_batches, read_columns
@@ -97,7 +97,7 @@ def _resolve(this: Operation, rows: list[UnreadableFileRow]) -> None:
     this.count("resolved", len(rows))
 
 
-def _find_still_unreadable(lake: Lake, report: Report) -> set[str]:
+def _find_still_unreadable(lake: Lake, report: IngestReport) -> set[str]:
     """The files that could not be read this time either."""
     found: set[str] = set()
     for file in report.of(QUARANTINE.name):

@@ -21,9 +21,9 @@ from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import RowMask, read_columns
 from streaming_app.model.arrow import as_epoch_ms
-from streaming_app.model.bounds import LATEST_MS
-from streaming_app.model.process_info import sources
+from streaming_app.model.lineage import source_files
 from streaming_app.model.tables import RUN_METRICS, TABLES, Table
+from streaming_app.model.times import LATEST_MS
 from streaming_app.spark.tasks import TASK_BYTES, SizedFile
 
 _RECEIVED = "ingest_time_msec"
@@ -112,7 +112,7 @@ def _mask(file: SizedFile, names: pa.Array, lake: Lake) -> RowMask:
     with pq.ParquetFile(path, filesystem=system, pre_buffer=True, read_dictionary=["process_info"]) as parquet:
         for group in range(parquet.num_row_groups):
             for chunk in parquet.read_row_group(group, columns=["process_info"])["process_info"].chunks:
-                wanted = pc.is_in(sources(pa.chunked_array([chunk.dictionary])), names)
+                wanted = pc.is_in(source_files(pa.chunked_array([chunk.dictionary])), names)
                 here = pc.take(wanted.combine_chunks(), chunk.indices)
                 masks.append(pc.fill_null(here, False).to_numpy(zero_copy_only=False))
     return np.concatenate(masks)

@@ -23,7 +23,7 @@ from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import column_stats, delta_stats
 from streaming_app.lake.rewrite import without_rows
 from streaming_app.lake.rows import RowMask, read_batches, read_columns
-from streaming_app.model.process_info import places
+from streaming_app.model.lineage import source_positions
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
 
 IN_ORDER = (ITEM, CHANGE, EVENT)
@@ -116,7 +116,7 @@ def _plan_items(
         keys = event.lost.keys.get(file.partition["app_id"])
         if keys is not None and partition_of(ITEM, file) in event.lost.partitions:
             rows = read_columns(f"{lake.uri(ITEM)}/{file.path}", ["event_id", "process_info"], lake.storage)
-            mine = pc.is_in(pc.binary_join_element_wise(rows["event_id"], places(rows["process_info"]), "\n"), keys)
+            mine = pc.is_in(pc.binary_join_element_wise(rows["event_id"], source_positions(rows["process_info"]), "\n"), keys)
             if pc.any(mine).as_py():
                 lost.rows[file.path] = set(pc.indices_nonzero(mine).to_pylist())
     return _make_swap(ITEM, parts, lost, set(), lake)

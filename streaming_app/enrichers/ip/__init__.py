@@ -10,21 +10,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.enrichers.ip.countries import fill_country
 from streaming_app.enrichers.ip.databases import Database, open_databases
 from streaming_app.enrichers.ip.layouts import COORDINATES, LAYOUT, NETWORK
 from streaming_app.enrichers.ip.options import IpOptions
-from streaming_app.enrichers.ip.places import completed
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
-from streaming_app.plugins.columns import column, with_column
-from streaming_app.plugins.distinct import distinct
-from streaming_app.plugins.enricher import Files, Info
+from streaming_app.plugins.arrow_columns import column, distinct, with_column
+from streaming_app.plugins.enricher import EnricherInfo, Files
 from streaming_app.privacy.addresses import client_address, is_cdn
 from streaming_app.privacy.proxies import networks_read
 
 log = logging.getLogger("clickstream.ip")
 
-PLACE = ("geo_continent", "geo_sub_continent", "geo_country", "geo_country_code", "geo_region", "geo_metro", "geo_city")
+LOCATION = ("geo_continent", "geo_sub_continent", "geo_country", "geo_country_code", "geo_region", "geo_metro", "geo_city")
 _TYPES = {column.name: column.arrow for column in columns_of(Event)}
 _CACHED = 32_768
 """Addresses whose look-up a worker remembers, some 300 bytes each."""
@@ -44,7 +43,7 @@ class Ip:
 
     def __init__(self, options: IpOptions, files: Files) -> None:
         self._options, self._files = options, files
-        self.FILLS = PLACE + (COORDINATES if options.coordinates else ()) + (NETWORK if options.network else ())
+        self.FILLS = LOCATION + (COORDINATES if options.coordinates else ()) + (NETWORK if options.network else ())
         self._databases: list[Database] = []
         self.failed = 0
         self.counts = {CDN_ADDRESSES: 0}
@@ -57,17 +56,17 @@ class Ip:
         self.look_up.cache_clear()
         if not self._databases:
             log.warning("no database is configured (enrichers: ip: database): geo columns stay empty, or as clients sent them")
-        for info in (each.info for each in self._databases if not each.of_use):
+        for info in (each.info for each in self._databases if not each.has_wanted):
             log.warning(_OF_NO_USE, info["uri"], info["type"], ", ".join(wanted))
 
-    def info(self) -> Info:
+    def info(self) -> EnricherInfo:
         """URI, type and build time (ISO 8601, UTC) of each database; the day of the list of CDNs' networks."""
         databases = [database.info for database in self._databases]
         return {"databases": databases, "cdn_networks": networks_read().isoformat()}
 
     def enrich(self, events: pa.Table) -> pa.Table:
         headers, which = distinct(column(events, "ip", pa.string()))
-        found = [self._found(header) for header in headers]
+        found = [self._look_up_header(header) for header in headers]
         for number, name in enumerate(self.FILLS):
             values = pa.array([each[number] for each in found], _TYPES[name]).take(which)
             events = with_column(events, name, pc.coalesce(values, column(events, name, _TYPES[name])))
@@ -76,15 +75,15 @@ class Ip:
             self.counts[CDN_ADDRESSES] += of_cdn.true_count
         return events
 
-    def _found(self, header: str | None) -> tuple[Any, ...]:
+    def _look_up_header(self, header: str | None) -> tuple[Any, ...]:
         address = client_address(header, self._options.trusted_proxies)
         return (*(None,) * len(self.FILLS), False) if address is None else self.look_up(address)
 
     def _look_up(self, address: str) -> tuple[Any, ...]:
         found: dict[str, Any] = {}
         for database in self._databases:
-            found = _joined(found, self._read(database, address))
-        found = completed(found)
+            found = _merge_locations(found, self._read(database, address))
+        found = fill_country(found)
         return (*(found.get(name) for name in self.FILLS), is_cdn(address))
 
     def _read(self, database: Database, address: str) -> dict[str, Any]:
@@ -97,7 +96,7 @@ class Ip:
             return {}
 
 
-def _joined(found: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_locations(found: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
     """The first value of each column; a database that has another country adds no place, which would be in both."""
     code = "geo_country_code"
     if found.get(code) and further.get(code) and found[code] != further[code]:

@@ -11,11 +11,11 @@ from typing import Any
 
 import maxminddb
 
-from streaming_app.enrichers.ip.editions import Edition, kind_of
-from streaming_app.enrichers.ip.layouts import Fields, fields, read_record
+from streaming_app.enrichers.ip.editions import Edition, edition_type_of
+from streaming_app.enrichers.ip.layouts import FieldPaths, field_paths, read_record
 from streaming_app.enrichers.ip.options import DatabaseOptions, IpOptions
 from streaming_app.errors import ClickstreamError, ConfigError
-from streaming_app.plugins.enricher import Files, Info
+from streaming_app.plugins.enricher import EnricherInfo, Files
 
 _PROBED = 1_000
 """Networks in which a database of use has something that was asked for."""
@@ -27,14 +27,14 @@ _MALFORMED = "give a .mmdb file itself, not the archive it came in"
 @dataclass(frozen=True)
 class Database:
     """An open database. ``read`` gives values by column for an address in canonical text, and raises for a damaged record;
-    ``of_use``: its first networks have something that was asked for.
+    ``has_wanted``: its first networks have something that was asked for.
     """
 
     read: Callable[[str], dict[str, Any]]
     close: Callable[[], None]
     has_v6: bool
-    info: Info
-    of_use: bool
+    info: EnricherInfo
+    has_wanted: bool
 
 
 def open_databases(options: IpOptions, columns: Sequence[str], files: Files) -> list[Database]:
@@ -48,9 +48,9 @@ def open_databases(options: IpOptions, columns: Sequence[str], files: Files) -> 
         try:
             opened.append(_open(each, columns, options.language, files))
         except (OSError, ClickstreamError) as error:
-            problems.append(f"{each.uri}: cannot be read ({_line(error)}); {_UNREADABLE}")
+            problems.append(f"{each.uri}: cannot be read ({_one_line(error)}); {_UNREADABLE}")
         except (maxminddb.InvalidDatabaseError, ValueError, OverflowError) as error:
-            problems.append(f"{each.uri}: not a database in MaxMind's format ({_line(error)}); {_MALFORMED}")
+            problems.append(f"{each.uri}: not a database in MaxMind's format ({_one_line(error)}); {_MALFORMED}")
     if problems:
         for database in opened:
             database.close()
@@ -60,32 +60,32 @@ def open_databases(options: IpOptions, columns: Sequence[str], files: Files) -> 
 
 def _open(options: DatabaseOptions, columns: Sequence[str], language: str, files: Files) -> Database:
     path = files.local_copy(options.uri)
-    by_places = _ByPlaces(path, fields(columns, language, options.fields))
-    facts = by_places.reader.metadata()
+    path_reader = _PathReader(path, field_paths(columns, language, options.fields))
+    facts = path_reader.reader.metadata()
     built = datetime.fromtimestamp(facts.build_epoch, UTC).isoformat()
     info = {"uri": options.uri, "type": facts.database_type, "built": built}
-    sample = by_places.first_of_use()
-    kind = None if options.fields else kind_of(facts.database_type)
+    sample = path_reader.first_useful_address()
+    kind = None if options.fields else edition_type_of(facts.database_type)
     if kind and sample:
         edition = Edition(path, kind, columns, (language, "en"))
         if _serves(edition, sample):
-            by_places.close()
-            return Database(edition.read, edition.close, facts.ip_version == 6, info, of_use=True)
+            path_reader.close()
+            return Database(edition.read, edition.close, facts.ip_version == 6, info, has_wanted=True)
         edition.close()
-    return Database(by_places.read, by_places.close, facts.ip_version == 6, info, of_use=sample is not None)
+    return Database(path_reader.read, path_reader.close, facts.ip_version == 6, info, has_wanted=sample is not None)
 
 
-class _ByPlaces:
+class _PathReader:
     """A database by the places of values in its records, whatever its layout."""
 
-    def __init__(self, path: Path, wanted: Fields) -> None:
+    def __init__(self, path: Path, wanted: FieldPaths) -> None:
         self.reader, self._wanted = maxminddb.open_database(path), wanted
         self.close = self.reader.close
 
     def read(self, address: str) -> dict[str, Any]:
         return read_record(self.reader.get(address), self._wanted)
 
-    def first_of_use(self) -> str | None:
+    def first_useful_address(self) -> str | None:
         """An address of the first network that has something; None where none of the first ones has."""
         first = islice(self.reader, _PROBED)
         return next((str(network[0]) for network, record in first if read_record(record, self._wanted)), None)
@@ -99,5 +99,5 @@ def _serves(edition: Edition, address: str) -> bool:
         return False
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__

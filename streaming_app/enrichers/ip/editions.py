@@ -24,22 +24,24 @@ Locales = tuple[str, ...]
 """Languages of names, the first that a name is in counting."""
 Model = Any
 """One of geoip2's models."""
-Values = dict[str, Callable[[Model, Locales], Any]]
+ColumnReaders = dict[str, Callable[[Model, Locales], Any]]
 """Column to how its value is read from a model."""
 
 
-class Kind(NamedTuple):
+class EditionType(NamedTuple):
     """Editions that are alike: the reader's method for them, and what the model that it gives has."""
 
     look_up: Callable[[Reader, str], Model]
-    values: Values
+    values: ColumnReaders
 
 
-def kind_of(database_type: str) -> Kind | None:
+def edition_type_of(database_type: str) -> EditionType | None:
     """The kind of an edition of MaxMind's; None for databases of others, and for editions that locate nothing.
 
-    >>> kind_of("GeoIP2-City-Europe").look_up is Reader.city, kind_of("DBIP-City"), kind_of("GeoIP2-Domain")
-    (True, None, None)
+    >>> edition_type_of("GeoIP2-City-Europe").look_up is Reader.city
+    True
+    >>> edition_type_of("DBIP-City"), edition_type_of("GeoIP2-Domain")
+    (None, None)
     """
     maker, *words = database_type.split("-")
     if maker not in ("GeoIP2", "GeoLite2"):
@@ -50,7 +52,7 @@ def kind_of(database_type: str) -> Kind | None:
 class Edition:
     """An open edition: :meth:`read` gives the values of some columns for an address."""
 
-    def __init__(self, path: Path, kind: Kind, columns: Iterable[str], locales: Locales) -> None:
+    def __init__(self, path: Path, kind: EditionType, columns: Iterable[str], locales: Locales) -> None:
         self._reader, self._locales = Reader(path, locales), locales
         self._look_up = partial(kind.look_up, self._reader)
         self._columns = [(each, kind.values[each], _remembering(each)) for each in columns if each in kind.values]
@@ -107,29 +109,29 @@ def _organization(network: Traits | ISP | ASN) -> str | None:
     return next((name for each in names if (name := getattr(network, each, None))), None)
 
 
-_COUNTRY: Values = {
+_COUNTRY: ColumnReaders = {
     "geo_continent": lambda model, locales: _name(model.continent, locales),
     "geo_country": lambda model, locales: _name(_country(model), locales),
     "geo_country_code": lambda model, _: _country(model).iso_code,
     "geo_asn": lambda model, _: model.traits.autonomous_system_number,
     "geo_organization": lambda model, _: _organization(model.traits),
 }
-_CITY: Values = _COUNTRY | {
+_CITY: ColumnReaders = _COUNTRY | {
     "geo_region": _region,
     "geo_metro": lambda model, _: model.location.metro_code,
     "geo_city": lambda model, locales: _name(model.city, locales),
     "geo_latitude": lambda model, _: model.location.latitude,
     "geo_longitude": lambda model, _: model.location.longitude,
 }
-_NETWORK: Values = {
+_NETWORK: ColumnReaders = {
     "geo_asn": lambda model, _: model.autonomous_system_number,
     "geo_organization": lambda model, _: _organization(model),
 }
 _KINDS = {
-    "City": Kind(Reader.city, _CITY),
-    "Country": Kind(Reader.country, _COUNTRY),
-    "Enterprise": Kind(Reader.enterprise, _CITY),
-    "ASN": Kind(Reader.asn, _NETWORK),
-    "ISP": Kind(Reader.isp, _NETWORK),
+    "City": EditionType(Reader.city, _CITY),
+    "Country": EditionType(Reader.country, _COUNTRY),
+    "Enterprise": EditionType(Reader.enterprise, _CITY),
+    "ASN": EditionType(Reader.asn, _NETWORK),
+    "ISP": EditionType(Reader.isp, _NETWORK),
 }
 """A word in the type of an edition (GeoLite2-City, GeoIP2-City-Europe, GeoIP2-Precision-Enterprise) to its kind."""

@@ -39,14 +39,14 @@ _STAND_INS = {"country": "registered_country"}
 _NOTHING = {"", "-"}
 """Texts that mean no value in flat files."""
 
-Path = tuple[str, ...]
-Fields = dict[str, tuple[Path, ...]]
+KeyPath = tuple[str, ...]
+FieldPaths = dict[str, tuple[KeyPath, ...]]
 
 
-def fields(columns: Iterable[str], language: str, own: Mapping[str, str]) -> Fields:
+def field_paths(columns: Iterable[str], language: str, own: Mapping[str, str]) -> FieldPaths:
     """Where to look for each column's value; ``own`` names the one place of a column in a database of another layout."""
     languages = dict.fromkeys((language, "en"))
-    found: Fields = {}
+    found: FieldPaths = {}
     for column in columns:
         texts = (own[column],) if column in own else LAYOUT[column]
         paths = (text.replace("{language}", each) for text in texts for each in (languages if "{language}" in text else [""]))
@@ -54,14 +54,14 @@ def fields(columns: Iterable[str], language: str, own: Mapping[str, str]) -> Fie
     return found
 
 
-def read_record(record: Any, fields: Fields) -> dict[str, Any]:
+def read_record(record: Any, field_paths: FieldPaths) -> dict[str, Any]:
     """The values that a database's record has for columns; a value that cannot be read is left out."""
     if not isinstance(record, dict):
         return {}
     for key, stand_in in _STAND_INS.items():
         if key not in record and stand_in in record:
             record = {**record, key: record[stand_in]}
-    found = ((column, _first(record, paths, reader_of(column))) for column, paths in fields.items())
+    found = ((column, _first(record, paths, reader_of(column))) for column, paths in field_paths.items())
     return {column: value for column, value in found if value is not None}
 
 
@@ -70,14 +70,14 @@ def reader_of(column: str) -> Callable[[Any], Any]:
     return _READERS.get(column, _text)
 
 
-def _first(record: dict[str, Any], paths: Iterable[Path], read: Callable[[Any], Any]) -> Any:
+def _first(record: dict[str, Any], paths: Iterable[KeyPath], read: Callable[[Any], Any]) -> Any:
     for path in paths:
         if path[0] in record and (value := read(_at(record, path))) is not None:
             return value
     return None
 
 
-def _at(value: Any, path: Path) -> Any:
+def _at(value: Any, path: KeyPath) -> Any:
     for step in path:
         if isinstance(value, dict):
             value = value.get(step)

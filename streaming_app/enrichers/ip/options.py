@@ -12,20 +12,20 @@ from streaming_app.enrichers.ip.layouts import LAYOUT
 
 class DatabaseOptions(Section):
     uri: Uri
-    """A database in MaxMind's format (.mmdb, or .mmdb.gz), local or s3://; taken anew in the run after it was replaced."""
+    """A database in MaxMind's format (.mmdb, or .mmdb.gz), local or s3://; loaded again in the run after it was replaced."""
     fields: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
     """Where a database of another layout has a column's value: geo_city: place.names.en, steps with dots between them,
     numbers for places in a list. Columns that are not named here are found as ever."""
 
     @field_validator("fields")
     @classmethod
-    def _known(cls, value: dict[str, str]) -> dict[str, str]:
+    def _check_columns(cls, value: dict[str, str]) -> dict[str, str]:
         if unknown := sorted(set(value) - set(LAYOUT)):
             raise ValueError(f"no such column: {', '.join(unknown)}; known here: {', '.join(LAYOUT)}")
         return value
 
 
-def _listed(value: Any) -> Any:
+def _as_option_list(value: Any) -> Any:
     """One database or several, each by its URI alone or with options, as a list of options."""
     each = value if isinstance(value, list | tuple) else [] if value is None else [value]
     return [{"uri": one} if isinstance(one, str) else one for one in each]
@@ -43,7 +43,7 @@ def _auto_or_number(value: Any) -> Any:
 
 
 class IpOptions(Section):
-    database: Annotated[tuple[DatabaseOptions, ...], BeforeValidator(_listed, json_schema_input_type=_Written)] = ()
+    database: Annotated[tuple[DatabaseOptions, ...], BeforeValidator(_as_option_list, json_schema_input_type=_Written)] = ()
     """URI of a database, or a list of several: a column's value is that of the first that has one."""
     trusted_proxies: Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_number)] = "auto"
     """Proxies between clients and the load balancer. auto: entries of X-Forwarded-For, from the right, that are private or in

@@ -1,4 +1,4 @@
-"""The traffic source enricher: source, medium, campaign, channel and the rest for every event that came from somewhere."""
+"""The ``traffic_source`` enricher: source, medium, campaign, channel group and category of each event."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from streaming_app.enrichers.traffic_source.infer import Visit, infer
-from streaming_app.enrichers.traffic_source.load import RuleLoader
+from streaming_app.enrichers.traffic_source.infer import EventContext, infer
+from streaming_app.enrichers.traffic_source.load_rules import RuleLoader
 from streaming_app.enrichers.traffic_source.options import TrafficSourceOptions
-from streaming_app.enrichers.traffic_source.rules import Rules
-from streaming_app.enrichers.traffic_source.traffic import Place, Traffic
-from streaming_app.model.remember import remember_short
-from streaming_app.plugins.columns import column, with_column
-from streaming_app.plugins.distinct import distinct, distinct_rows
-from streaming_app.plugins.enricher import Files, Info
+from streaming_app.enrichers.traffic_source.rules import TrafficRules
+from streaming_app.enrichers.traffic_source.traffic import PageInfo, Traffic
+from streaming_app.model.bounded_cache import bounded_cache
+from streaming_app.plugins.arrow_columns import column, distinct, distinct_rows, with_column
+from streaming_app.plugins.enricher import EnricherInfo, Files
 
 _COLUMNS = tuple(f"traffic_source_{field}" for field in Traffic._fields)
 _URLS = (
@@ -26,8 +25,8 @@ _URLS = (
     "page_view_hostname",
     "page_view_latest_referrer_host",
 )
-_BROKEN = Place("", "", "")
-# Different visits that a worker remembers, and the characters of one: a bound on its memory.
+_BROKEN = PageInfo("", "", "")
+# Distinct combinations of inputs that a worker caches, and the most characters of one: a bound on its memory.
 _CACHED, _LONGEST = 16_384, 2_048
 
 
@@ -39,7 +38,7 @@ class TrafficSource:
 
     def __init__(self, options: TrafficSourceOptions, files: Files) -> None:
         self._loader = RuleLoader(options, files)
-        self._apps: dict[str | None, _App] = {}
+        self._apps: dict[str | None, _AppInference] = {}
 
     def open(self) -> None:
         """Read the rule files.
@@ -47,29 +46,31 @@ class TrafficSource:
         Raises:
             ConfigError: with every problem in them.
         """
-        self._apps = {app: _App(rules) for app, rules in self._loader.load().items()}
+        self._apps = {app: _AppInference(rules) for app, rules in self._loader.load().items()}
 
-    def info(self) -> Info:
+    def info(self) -> EnricherInfo:
         """The rule files in use."""
         return {"rules": self._loader.used}
 
     def enrich(self, events: pa.Table) -> pa.Table:
         ids, which = distinct(column(events, "app_id", pa.string()))
         if len(ids) <= 1:
-            return self._enriched(ids[0] if ids else None, events)
+            return self._enrich_app(ids[0] if ids else None, events)
         rows = which.to_numpy()
-        places = [np.flatnonzero(rows == number) for number in range(len(ids))]
-        parts = [self._enriched(app_id, events.take(pa.array(place))) for app_id, place in zip(ids, places, strict=True)]
-        return pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(places))))
+        rows_by_app = [np.flatnonzero(rows == number) for number in range(len(ids))]
+        parts = [self._enrich_app(app_id, events.take(pa.array(own))) for app_id, own in zip(ids, rows_by_app, strict=True)]
+        return pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(rows_by_app))))
 
-    def _enriched(self, app_id: str | None, events: pa.Table) -> pa.Table:
+    def _enrich_app(self, app_id: str | None, events: pa.Table) -> pa.Table:
         app = self._apps.get(app_id) or self._apps["*"]
-        places, codes = zip(*(_coded(column(events, name, pa.string()), app.place) for name in _URLS), strict=True)
-        visits, which = distinct_rows([*codes, *(column(events, name, pa.string()) for name in _COLUMNS)])
+        # 1. Each column of URLs as numbers of distinct pages. 2. The inference once for each distinct combination of inputs.
+        # 3. Each column of results by one take.
+        pages, codes = zip(*(_encode_pages(column(events, name, pa.string()), app.read_page) for name in _URLS), strict=True)
+        combinations, which = distinct_rows([*codes, *(column(events, name, pa.string()) for name in _COLUMNS)])
         count = len(_URLS)
         traffics = [
-            app.traffic(*(known[code] for known, code in zip(places, visit[:count], strict=True)), Traffic(*visit[count:]))
-            for visit in visits
+            app.traffic(*(known[code] for known, code in zip(pages, each[:count], strict=True)), Traffic(*each[count:]))
+            for each in combinations
         ]
         for position, name in enumerate(_COLUMNS):
             values = pa.array([traffic[position] for traffic in traffics], pa.string()).take(which)
@@ -77,38 +78,38 @@ class TrafficSource:
         return events
 
 
-class _App:
-    """The inference for one app; its caches change no result."""
+class _AppInference:
+    """The inference with one app's rules, cached; the caches change no result."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: TrafficRules) -> None:
         self._rules = rules
-        self.traffic = remember_short(_CACHED, _LONGEST)(self._traffic)
+        self.traffic = bounded_cache(_CACHED, _LONGEST)(self._traffic)
 
-    def place(self, url: str | None) -> Place | None:
-        """None where there is no address."""
-        return (self._rules.place(url) or _BROKEN) if url else None
+    def read_page(self, url: str | None) -> PageInfo | None:
+        """What the URL says; None where there is no URL."""
+        return (self._rules.read_page(url) or _BROKEN) if url else None
 
     def _traffic(
         self,
-        page: Place | None,
-        page_referrer: Place | None,
-        latest_referrer: Place | None,
-        host: Place | None,
-        latest_host: Place | None,
+        page: PageInfo | None,
+        page_referrer: PageInfo | None,
+        latest_referrer: PageInfo | None,
+        host: PageInfo | None,
+        latest_host: PageInfo | None,
         client: Traffic,
     ) -> Traffic:
         if not (page or page_referrer or latest_referrer or any(client)):
             return client
-        sound = [None if place is _BROKEN else place for place in (page, page_referrer, latest_referrer, host, latest_host)]
-        page, page_referrer, latest_referrer, host, latest_host = sound
+        valid = [None if each is _BROKEN else each for each in (page, page_referrer, latest_referrer, host, latest_host)]
+        page, page_referrer, latest_referrer, host, latest_host = valid
         if page and host and not page.host:
             page = page._replace(host=host.host, site=host.site)
-        return infer(Visit(client, page or host, page_referrer, latest_referrer or latest_host), self._rules)
+        return infer(EventContext(client, page or host, page_referrer, latest_referrer or latest_host), self._rules)
 
 
-def _coded(urls: pa.ChunkedArray, place: Callable[[str | None], Place | None]) -> tuple[list[Any], pa.Array]:
-    """The different places of a column of addresses, and for each row the number of its own."""
+def _encode_pages(urls: pa.ChunkedArray, read_page: Callable[[str | None], PageInfo | None]) -> tuple[list[Any], pa.Array]:
+    """The distinct pages in a column of URLs, and for each row the number of its page."""
     values, which = distinct(urls)
-    numbers: dict[Place | None, int] = {}
-    codes = np.array([numbers.setdefault(place(url), len(numbers)) for url in values], dtype=np.int32)
+    numbers: dict[PageInfo | None, int] = {}
+    codes = np.array([numbers.setdefault(read_page(url), len(numbers)) for url in values], dtype=np.int32)
     return list(numbers), pa.array(codes).take(which)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from streaming_app.enrichers.traffic_source.rule_files import ClickIdRule
 from streaming_app.enrichers.traffic_source.traffic import as_one_word
-from streaming_app.model.remember import remember_short
+from streaming_app.model.bounded_cache import bounded_cache
 
 _AD_WORDS = "ads?|adwords|adverts?|advertising|ppc|cpc|cpm|cpa|sem|paid|sponsored|retargeting|remarketing"
 _AD_WORD = re.compile(_AD_WORDS)
@@ -36,8 +36,8 @@ class Advertising:
         paid = [rule for rule in click_ids if rule.paid]
         self._platforms = {as_one_word(rule.platform): rule for rule in paid}
         self._category = category
-        self.medium = remember_short(_CACHED)(self._medium)
-        self.category = remember_short(_CACHED)(self._category_of)
+        self.medium = bounded_cache(_CACHED)(self._medium)
+        self.category = bounded_cache(_CACHED)(self._category_of)
 
     def _medium(self, source: str) -> str | None:
         """The medium of a source that is advertising; None where it is not, or nothing tells.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from streaming_app.enrichers.traffic_source.addresses import parameters
 from streaming_app.enrichers.traffic_source.rule_files import ClickIdRule
 from streaming_app.enrichers.traffic_source.traffic import Campaign, Click, Traffic, without_direct
+from streaming_app.enrichers.traffic_source.urls import parameters
 from streaming_app.model.web_address import WebAddress
 
 UTM = {
@@ -29,7 +29,7 @@ class CampaignReader:
 
     def __init__(self, click_ids: Sequence[ClickIdRule]) -> None:
         self._click_ids = {rule.param.lower(): rule for rule in reversed(click_ids)}
-        self._order = {param: place for place, param in enumerate(reversed(self._click_ids))}
+        self._order = {param: position for position, param in enumerate(reversed(self._click_ids))}
         names = "|".join(map(re.escape, self._click_ids))
         # Most addresses have none of these: a search is ten times as fast as reading all parameters.
         self._hint = re.compile(rf"(?:^|[?&#])(utm(?:_|%5F)|(?:{names})=)", re.IGNORECASE)

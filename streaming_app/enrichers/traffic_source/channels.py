@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 import re2
 
-from streaming_app.enrichers.traffic_source.rule_files import All, ChannelRule, Leaf, Some
+from streaming_app.enrichers.traffic_source.rule_files import AllOf, AnyOf, ChannelRule, Comparison
 
-Fields = Mapping[str, str | None]
+ChannelFields = Mapping[str, str | None]
 """Values by the field names of the rules, in lower case."""
-_Test = Callable[[Fields], bool]
+_Test = Callable[[ChannelFields], bool]
 _EMPTY = "__empty__"
 # To RE2 these are of ASCII alone.
 _OF_UNICODE = re.compile(r"\\[wdsb]", re.IGNORECASE)
@@ -28,28 +28,28 @@ class Channels:
         self.look_at_urls = any(_looks_at_urls(rule.condition) for rule in rules)
         """Whether a rule needs the whole address of a referrer, not only whether there is one."""
 
-    def first(self, fields: Fields) -> str | None:
+    def first(self, fields: ChannelFields) -> str | None:
         """The channel of the first rule that holds; None where none does."""
         lowered = {name: value and value.lower() for name, value in fields.items()}
         return next((channel for holds, channel in self._rules if holds(lowered)), None)
 
 
-def _looks_at_urls(condition: All | Some | Leaf) -> bool:
-    if isinstance(condition, Leaf):
+def _looks_at_urls(condition: AllOf | AnyOf | Comparison) -> bool:
+    if isinstance(condition, Comparison):
         return condition.field == "page_view_latest_referrer" and condition.value != _EMPTY
     return any(_looks_at_urls(part) for part in condition.parts)
 
 
-def _test(condition: All | Some | Leaf) -> _Test:
-    if isinstance(condition, Leaf):
+def _test(condition: AllOf | AnyOf | Comparison) -> _Test:
+    if isinstance(condition, Comparison):
         return _leaf(condition)
     parts = [_test(part) for part in condition.parts]
-    if isinstance(condition, All):
+    if isinstance(condition, AllOf):
         return lambda fields: all(part(fields) for part in parts)
     return lambda fields: any(part(fields) for part in parts)
 
 
-def _leaf(leaf: Leaf) -> _Test:
+def _leaf(leaf: Comparison) -> _Test:
     """A comparison without regard to case. No value counts as empty text, but for ``in``, where it is in no list."""
     name, operator = leaf.field, leaf.op.removeprefix("not_")
     wanted = leaf.op == operator

@@ -1,6 +1,6 @@
-"""The inference: from what the client sent, the page's address and the referrers to the ten traffic columns.
+"""Infers the ten traffic columns from the client's own columns, the page's URL and the referrers.
 
-What the client supplied is kept, only what is missing is inferred. The order of steps is the reference system's, without
+What the client sent is kept, only what is missing is inferred. The order of steps is the reference system's, without
 its flaws F12, F23, F24, F34 and F35.
 """
 
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from streaming_app.enrichers.traffic_source.rules import Rules
-from streaming_app.enrichers.traffic_source.traffic import Click, Place, Traffic, without_direct
+from streaming_app.enrichers.traffic_source.rules import TrafficRules
+from streaming_app.enrichers.traffic_source.traffic import Click, PageInfo, Traffic, without_direct
 
 DIRECT, INTERNAL, UNASSIGNED, NONE = "Direct", "Internal", "Unassigned", "None"
 _MEDIUM_OF_CATEGORY = {
@@ -27,29 +27,36 @@ _MEDIUM_OF_CATEGORY = {
 """Inferred media are in parentheses, so that they can be told from a campaign's own (as in the reference system)."""
 _PARENTHESES = re.compile(r"[()]")
 _NOTHING = (None, "", "{}")
-"""What clients send for nothing; the last for a click id."""
+"""Values that clients send for no value; ``{}`` for no click id."""
 
 
-class Visit(NamedTuple):
-    """What is known of one event: the client's own columns, its page, and its referrers."""
+class EventContext(NamedTuple):
+    """The inputs of the inference for one event: the client's own columns, its page, its referrers."""
 
     client: Traffic
-    page: Place | None
-    page_referrer: Place | None
-    latest_referrer: Place | None
+    page: PageInfo | None
+    page_referrer: PageInfo | None
+    latest_referrer: PageInfo | None
 
 
-def infer(visit: Visit, rules: Rules) -> Traffic:
-    """The ten columns of an event; source, channel group and category are never null."""
-    client = visit.client
+def infer(context: EventContext, rules: TrafficRules) -> Traffic:
+    """The ten columns of an event; source, channel group and category are never null.
+
+    1. A client that knows its source, channel group and category is believed.
+    2. Campaign: the client's columns, completed from the page's UTM parameters and click id.
+    3. Source: of the campaign, else of the click id or of an external referrer; without one the visit is direct.
+    4. Category and medium follow from the source, the referrer and the click id.
+    5. Channel group: the first channel rule that matches the columns so far.
+    """
+    client = context.client
     if client.source and client.channel_group and client.category:
         return client
     client = without_direct(Traffic(*(None if value in _NOTHING else value for value in client)))
-    referrer = _foreign_referrer(visit, rules)
-    known, click = _campaign(client, visit, rules)
+    referrer = _find_external_referrer(context, rules)
+    known, click = _campaign(client, context, rules)
     source = known.source or _source(click, referrer)
     if source is None:
-        return _direct(known, click, visit, rules)
+        return _direct(known, click, context, rules)
     from_referrer = referrer is not None and source.lower() in ((referrer.source or "").lower(), referrer.host)
     found = known._replace(
         source=source,
@@ -63,24 +70,24 @@ def infer(visit: Visit, rules: Rules) -> Traffic:
     return found._replace(medium=medium, channel_group=channel, category=found.category or UNASSIGNED)
 
 
-def _foreign_referrer(visit: Visit, rules: Rules) -> Place | None:
-    referrers = (visit.latest_referrer, visit.page_referrer)
-    return next((each for each in referrers if each and rules.is_foreign(each, visit.page)), None)
+def _find_external_referrer(context: EventContext, rules: TrafficRules) -> PageInfo | None:
+    referrers = (context.latest_referrer, context.page_referrer)
+    return next((each for each in referrers if each and rules.is_external(each, context.page)), None)
 
 
-def _campaign(client: Traffic, visit: Visit, rules: Rules) -> tuple[Traffic, Click | None]:
-    """The client's columns, completed from the address of the page, or else of one's own page that led to it.
+def _campaign(client: Traffic, context: EventContext, rules: TrafficRules) -> tuple[Traffic, Click | None]:
+    """The client's columns, completed from the URL of the page, or else of a page of one's own that led to it.
 
-    An address whose source is another than the client's tells of another campaign.
+    A URL whose source differs from the client's belongs to another campaign and is skipped.
     """
     click = _client_click(client.clid, rules)
-    for place in (visit.page, visit.latest_referrer, visit.page_referrer):
-        if place is None or (place is not visit.page and not rules.is_own(place, visit.page)):
-            continue  # the parameters in a foreign referrer's address brought the visitor there, not here
-        utm, its_click = place.campaign
+    for page in (context.page, context.latest_referrer, context.page_referrer):
+        if page is None or (page is not context.page and not rules.is_own(page, context.page)):
+            continue  # the parameters of an external referrer's URL brought the visitor there, not here
+        utm, its_click = page.campaign
         if client.source and utm.source and utm.source.lower() != client.source.lower():
             continue
-        if utm.source or its_click or place is visit.page:
+        if utm.source or its_click or page is context.page:
             client = client.or_else(utm)
             click = click or its_click
         if client.source or click:
@@ -91,8 +98,8 @@ def _campaign(client: Traffic, visit: Visit, rules: Rules) -> tuple[Traffic, Cli
     return client, click
 
 
-def _client_click(clid: str | None, rules: Rules) -> Click | None:
-    """The click id that the client sent, JSON text {type, value}; one of an unknown type counts as paid: the client says so."""
+def _client_click(clid: str | None, rules: TrafficRules) -> Click | None:
+    """The click id that the client sent, JSON text {type, value}; one of an unknown type counts as paid."""
     if not clid:
         return None
     try:
@@ -103,23 +110,23 @@ def _client_click(clid: str | None, rules: Rules) -> Click | None:
     return rules.campaigns.click(kind, value) or Click(kind, value, None, None, None, is_paid=True)
 
 
-def _source(click: Click | None, referrer: Place | None) -> str | None:
-    """A click id of an advertisement or a letter says whose link it was; that of a shared link says less than the referrer."""
+def _source(click: Click | None, referrer: PageInfo | None) -> str | None:
+    """The source by the click id of an ad or a newsletter, else by the referrer; for a shared link the referrer goes first."""
     by_click = click.source if click else None
     by_referrer = (referrer.source or referrer.host) if referrer else None
     is_shared = click is not None and not click.is_paid and click.medium is None
     return by_referrer or by_click if is_shared else by_click or by_referrer
 
 
-def _category(source: str, referrer: Place | None, rules: Rules, *, from_referrer: bool) -> str | None:
-    """That of the source by its name; of a name that is not known, or that is the referrer's own, that of the referrer."""
+def _category(source: str, referrer: PageInfo | None, rules: TrafficRules, *, from_referrer: bool) -> str | None:
+    """The category of the source by its name; of the referrer where the name is unknown, or is the referrer's own."""
     by_referrer = referrer and referrer.category
     by_name = rules.categories.of_source(source) or rules.advertising.category(source)
     return (by_referrer if from_referrer else None) or by_name or by_referrer
 
 
-def _medium(source: str | None, category: str | None, click: Click | None, rules: Rules) -> str | None:
-    """That of the click id, of advertising by the campaign's ``source``, or of the category; None where nothing tells."""
+def _medium(source: str | None, category: str | None, click: Click | None, rules: TrafficRules) -> str | None:
+    """The medium of the click id, of advertising by the campaign's ``source``, or of the category; else None."""
     if click and (click.medium or click.is_paid):
         return f"({click.medium or 'CPC'})"
     if source and (medium := rules.advertising.medium(source)):
@@ -127,8 +134,8 @@ def _medium(source: str | None, category: str | None, click: Click | None, rules
     return _MEDIUM_OF_CATEGORY.get(category or "")
 
 
-def _channel(found: Traffic, click: Click | None, referrer: Place | None, rules: Rules) -> str | None:
-    """By the rules: to them an unpaid click id is none, and `Unassigned` is no category."""
+def _channel(found: Traffic, click: Click | None, referrer: PageInfo | None, rules: TrafficRules) -> str | None:
+    """The channel group by the rules; they do not see an unpaid click id, nor the category `Unassigned`."""
     fields = {f"traffic_source_{name}": value for name, value in found._asdict().items()}
     fields["traffic_source_medium"] = found.medium and _PARENTHESES.sub("", found.medium)
     if click and not click.is_paid:
@@ -140,9 +147,9 @@ def _channel(found: Traffic, click: Click | None, referrer: Place | None, rules:
     return rules.channels.first(fields)
 
 
-def _direct(known: Traffic, click: Click | None, visit: Visit, rules: Rules) -> Traffic:
-    """No source: a page of one's own led here, or nothing did. What else the client or a campaign told still counts."""
-    came_from = visit.latest_referrer or visit.page_referrer
+def _direct(known: Traffic, click: Click | None, context: EventContext, rules: TrafficRules) -> Traffic:
+    """The columns without a source: a page of one's own led here, or none did. What else the client or a campaign said stays."""
+    came_from = context.latest_referrer or context.page_referrer
     known = known._replace(medium=known.medium or _medium(None, known.category, click, rules))
     channel = known.channel_group or _channel(known, click, None, rules)
     is_direct = channel in (None, DIRECT)

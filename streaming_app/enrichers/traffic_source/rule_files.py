@@ -72,7 +72,7 @@ _Operator = Literal[
 ]  # fmt: skip
 
 
-class Leaf(_Rule):
+class Comparison(_Rule):
     """One comparison; ``__empty__`` stands for no value."""
 
     field: ChannelField
@@ -91,7 +91,7 @@ class Leaf(_Rule):
         return value
 
     @model_validator(mode="after")
-    def _operand(self) -> Leaf:
+    def _operand(self) -> Comparison:
         key = "values" if self.op.endswith("in") and not self.op.endswith("contain") else "value"
         if getattr(self, key) is None:
             raise ValueError(f"{self.op} needs {key}")
@@ -107,13 +107,13 @@ class _Group(_Rule):
         return value
 
 
-class All(_Group):
+class AllOf(_Group):
     """Every one of its parts holds."""
 
     parts: tuple[Condition, ...] = Field(alias="op::and")
 
 
-class Some(_Group):
+class AnyOf(_Group):
     """At least one of its parts holds."""
 
     parts: tuple[Condition, ...] = Field(alias="op::or")
@@ -122,7 +122,7 @@ class Some(_Group):
 def _kind(value: Any) -> str:
     if not isinstance(value, dict) or {"op::and", "op::or"} <= value.keys():
         return "neither"
-    return "All" if "op::and" in value else "Some" if "op::or" in value else "Leaf"
+    return "AllOf" if "op::and" in value else "AnyOf" if "op::or" in value else "Comparison"
 
 
 def _by_kind(expected: str) -> Discriminator:
@@ -130,11 +130,11 @@ def _by_kind(expected: str) -> Discriminator:
 
 
 Condition = Annotated[
-    Annotated[All, Tag("All")] | Annotated[Some, Tag("Some")] | Annotated[Leaf, Tag("Leaf")],
+    Annotated[AllOf, Tag("AllOf")] | Annotated[AnyOf, Tag("AnyOf")] | Annotated[Comparison, Tag("Comparison")],
     _by_kind("a comparison {field, op, value}, or {op::and: […]}, or {op::or: […]}"),
 ]
 
-for _group in (All, Some):
+for _group in (AllOf, AnyOf):
     _group.model_rebuild()  # they were defined before what they consist of
 
 
@@ -143,7 +143,7 @@ class ChannelRule(_Rule):
 
     id: str | None = None
     channel: str = Field(min_length=1)
-    condition: Annotated[All, Tag("All")] | Annotated[Some, Tag("Some")] = Field(
+    condition: Annotated[AllOf, Tag("AllOf")] | Annotated[AnyOf, Tag("AnyOf")] = Field(
         discriminator=_by_kind("{op::and: […]} or {op::or: […]}")
     )
     displayName: dict[str, str] | None = None  # noqa: N815 - a key of the file format

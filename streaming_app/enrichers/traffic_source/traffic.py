@@ -60,7 +60,7 @@ class Campaign(NamedTuple):
     click: Click | None = None
 
 
-class Place(NamedTuple):
+class PageInfo(NamedTuple):
     """What matters of the address of a page or of a referrer; most addresses of a site are the same place.
 
     ``site`` is the registrable domain: example.co.uk of shop.example.co.uk. ``url`` is the address itself where a channel

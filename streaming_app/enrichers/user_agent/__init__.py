@@ -7,17 +7,16 @@ from importlib.metadata import version
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.enrichers.user_agent.apply_hints import category_with_hints, with_hints
 from streaming_app.enrichers.user_agent.bots import bot_source, crawlers
-from streaming_app.enrichers.user_agent.categories import category_of
 from streaming_app.enrichers.user_agent.client import Client, as_json, client_of, parse, parser
 from streaming_app.enrichers.user_agent.client_hints import Hints, read_hints
+from streaming_app.enrichers.user_agent.device_categories import category_of
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
-from streaming_app.enrichers.user_agent.overrides import category_with_hints, with_hints
 from streaming_app.enrichers.user_agent.pattern_lists import PatternList, read_lists
-from streaming_app.model.remember import remember_short
-from streaming_app.plugins.columns import column, with_column
-from streaming_app.plugins.distinct import distinct_rows
-from streaming_app.plugins.enricher import Files, Info
+from streaming_app.model.bounded_cache import bounded_cache
+from streaming_app.plugins.arrow_columns import column, distinct_rows, with_column
+from streaming_app.plugins.enricher import EnricherInfo, Files
 
 KEPT = 8_192
 """So many pairs of user agent and hints are remembered, the latest ones, unless they are long: about 2 kB each, 4 kB at most."""
@@ -27,14 +26,14 @@ _LONGEST = 2_048
 
 COLUMNS = (*Client._fields, "device_ua_device_category", "device_ua", "is_bot", "bot_source")
 
-Facts = tuple[str | bool | None, ...]
+ClientValues = tuple[str | bool | None, ...]
 """Values of :data:`COLUMNS`."""
 
 
 class UserAgent:
     """Fills :data:`COLUMNS` where an event has a user agent or client hints, as a whole: nothing older is mixed in.
 
-    Without a user agent ``device_ua``, ``is_bot`` and ``bot_source`` are null: nobody knows.
+    Without a user agent ``device_ua``, ``is_bot`` and ``bot_source`` are null: unknown.
     """
 
     Options = UserAgentOptions
@@ -45,7 +44,7 @@ class UserAgent:
         self._options, self._files = options, files
         self._bots: PatternList | None = None
         self._exceptions: PatternList | None = None
-        self._facts = remember_short(KEPT)(self._look_up)
+        self._values = bounded_cache(KEPT)(self._look_up)
 
     def open(self) -> None:
         """Load ua-parser's rules, crawler-user-agents' patterns and the user's lists.
@@ -56,10 +55,10 @@ class UserAgent:
         parser()
         crawlers()
         self._bots, self._exceptions = read_lists((self._options.bot_patterns, self._options.not_bots), self._files)
-        self._facts.cache_clear()
+        self._values.cache_clear()
         self.failed = 0
 
-    def info(self) -> Info:
+    def info(self) -> EnricherInfo:
         """Versions of the data, and the user's lists with the number of their patterns."""
         return {
             "ua-parser-builtins": version("ua-parser-builtins"),
@@ -70,15 +69,15 @@ class UserAgent:
 
     def enrich(self, events: pa.Table) -> pa.Table:
         pairs, which = distinct_rows([column(events, name, pa.string()) for name in ("ua", "client_hints")])
-        facts = [self._facts(*(text and text.strip()[:_LONGEST] for text in pair)) for pair in pairs]
-        known = pa.array([each is not None for each in facts], pa.bool_()).take(which)
+        clients = [self._values(*(text and text.strip()[:_LONGEST] for text in pair)) for pair in pairs]
+        known = pa.array([each is not None for each in clients], pa.bool_()).take(which)
         for position, name in enumerate(COLUMNS):
             kind = pa.bool_() if name == "is_bot" else pa.string()
-            values = pa.array([each and each[position] for each in facts], kind).take(which)
+            values = pa.array([each and each[position] for each in clients], kind).take(which)
             events = with_column(events, name, pc.if_else(known, values, column(events, name, kind)))
         return _with_bots_filtered(events) if self._options.bots == "drop" else events
 
-    def _look_up(self, agent: str | None, hints_text: str | None) -> Facts | None:
+    def _look_up(self, agent: str | None, hints_text: str | None) -> ClientValues | None:
         hints = self._hints(hints_text) if hints_text else None
         if not agent:
             return _by_hints(hints) if hints else None
@@ -96,7 +95,7 @@ class UserAgent:
             return None
 
 
-def _by_hints(hints: Hints) -> Facts:
+def _by_hints(hints: Hints) -> ClientValues:
     client = with_hints(Client(), hints)
     return (*client, category_with_hints("", client, hints), None, None, None)
 

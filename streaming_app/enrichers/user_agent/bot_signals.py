@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from streaming_app.enrichers.user_agent.categories import category_of
 from streaming_app.enrichers.user_agent.client import OTHER
+from streaming_app.enrichers.user_agent.device_categories import category_of
 from streaming_app.enrichers.user_agent.pattern_lists import Patterns
 
 ANYWHERE = (

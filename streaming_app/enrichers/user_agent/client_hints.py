@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from streaming_app.model.client_hints import by_name, read_brands, unquoted
+from streaming_app.model.client_hint_syntax import by_name, read_brands, unquote_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +91,5 @@ def _brands(values: dict[str, Any]) -> dict[str, str | None]:
 
 def _text(value: Any) -> str | None:
     """A text without quotes and blanks around it; None if nothing is left or it is ``Unknown``."""
-    text = (unquoted(value) or "").strip()
+    text = (unquote_value(value) or "").strip()
     return None if text.lower() in _NOTHING else text

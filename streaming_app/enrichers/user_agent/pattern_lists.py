@@ -32,12 +32,12 @@ class Patterns:
         except re2.error:
             raise ConfigError(f"{self.count} patterns are too many or too large to be searched for at once") from None
 
-    def found(self, text: str) -> Sequence[int]:
+    def find_positions(self, text: str) -> Sequence[int]:
         """The places of the patterns that are found in a text, in no order."""
         return self._set.Match(text) or () if self.count else ()
 
     def found_in(self, text: str) -> bool:
-        return bool(self.found(text))
+        return bool(self.find_positions(text))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.changes import DeduplicatedChange
 from streaming_app.ingest.commit.quarantine_duplicates import QuarantineChange
-from streaming_app.ingest.report import Report
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.commit import TableChange
 from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.model.tables import CHANGE
@@ -25,8 +25,8 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a batch is about to do to the tables."""
+class BatchChanges:
+    """What a batch is about to change in the tables."""
 
     events: DeduplicatedChange
     changes: DeduplicatedChange | None
@@ -34,11 +34,13 @@ class Outcome:
     quarantined: QuarantineChange
 
     @property
-    def unique(self) -> list[DeduplicatedChange]:
+    def deduplicated(self) -> list[DeduplicatedChange]:
+        """The changes of ``event`` and ``change``."""
         return [self.events, self.changes] if self.changes else [self.events]
 
     def files_by_table(self) -> dict[str, int]:
-        changes = {each.table.name: each.change for each in self.unique}
+        """Number of files to be added to each table."""
+        changes = {each.table.name: each.change for each in self.deduplicated}
         changes |= {"item": self.items, "quarantine": self.quarantined.change}
         return {name: len(change.added) + len(change.rewritten) for name, change in changes.items()}
 
@@ -54,20 +56,20 @@ class Clock:
         return {"commit_seconds": time.monotonic() - self.wall, "commit_cpu_seconds": time.process_time() - self.cpu}
 
 
-def metrics_of(batch: Batch, report: Report, timing: Timing, outcome: Outcome) -> BatchMetrics:
-    """Everything but the times of the commit."""
+def measure_batch(batch: Batch, report: IngestReport, timing: Timing, changes: BatchChanges) -> BatchMetrics:
+    """Compute the metrics of a batch, but for the times of its commit."""
     counts = report.counts
-    written = {each.table.name: each.written for each in outcome.unique}
-    known = outcome.quarantined.known
+    written = {each.table.name: each.written for each in changes.deduplicated}
+    known = changes.quarantined.known
     reasons = {reason: count - known.get(reason, 0) for reason, count in counts.quarantined.items()}
-    duplicate = sum(each.duplicate for each in outcome.unique) + sum(known.values())
+    duplicate = sum(each.duplicate for each in changes.deduplicated) + sum(known.values())
     since = time.time() - batch.created_ms / 1_000
-    oldest = counts.ages.oldest_ms / 1_000 if counts.ages.steps else None
+    oldest = counts.latency.oldest_ms / 1_000 if counts.latency.steps else None
     return BatchMetrics(
         job_id=batch.job_id,
         window=batch.source_partition,
         batch_id=batch.batch_id,
-        created_time=_moment(batch.created_ms),
+        created_time=_to_datetime(batch.created_ms),
         files=counts.files,
         bytes=timing.stored_bytes,
         decoded_bytes=counts.decoded_bytes,
@@ -76,19 +78,19 @@ def metrics_of(batch: Batch, report: Report, timing: Timing, outcome: Outcome) -
         written=sum(written.values()),
         duplicate=counts.duplicate + duplicate,
         filtered=counts.filtered,
-        quarantined=outcome.quarantined.elements,
+        quarantined=changes.quarantined.elements,
         quarantined_by_reason={reason: count for reason, count in reasons.items() if count},
-        items=sum(file.rows for file in outcome.items.added),
+        items=sum(file.rows for file in changes.items.added),
         changes=written.get(CHANGE.name, 0),
-        first_ingest_time=_moment(counts.first_ingest_ms),
-        last_ingest_time=_moment(counts.last_ingest_ms),
+        first_ingest_time=_to_datetime(counts.first_ingest_ms),
+        last_ingest_time=_to_datetime(counts.last_ingest_ms),
         pass_seconds=timing.pass_seconds,
         pass_cpu_seconds=counts.cpu_seconds,
         enrichers=report.enrichers,
-        late=counts.ages.late,
-        files_by_table=outcome.files_by_table(),
-        latency_p50_seconds=_seconds_to_table(counts.ages.seconds(0.5), since),
-        latency_p95_seconds=_seconds_to_table(counts.ages.seconds(0.95), since),
+        late=counts.latency.late,
+        files_by_table=changes.files_by_table(),
+        latency_p50_seconds=_seconds_to_table(counts.latency.quantile(0.5), since),
+        latency_p95_seconds=_seconds_to_table(counts.latency.quantile(0.95), since),
         latency_max_seconds=_seconds_to_table(oldest, since),
     )
 
@@ -99,16 +101,17 @@ def _seconds_to_table(age_seconds: float | None, since: float) -> float | None:
 
 
 def check_balance(metrics: BatchMetrics) -> None:
-    """
+    """Check that every received element is accounted for.
+
     Raises:
-        BalanceError: what was received is not what is accounted for.
+        BalanceError: one is not; nothing was committed yet.
     """
-    if metrics.received != metrics.accounted:
+    if metrics.received != metrics.accounted_for:
         raise BalanceError(
-            f"batch {metrics.batch_id}: received {metrics.received} elements, but {metrics.accounted} are accounted for",
+            f"batch {metrics.batch_id}: received {metrics.received} elements, but {metrics.accounted_for} are accounted for",
             "nothing was committed; please report this with the batch's raw files",
         )
 
 
-def _moment(epoch_ms: int | None) -> datetime | None:
+def _to_datetime(epoch_ms: int | None) -> datetime | None:
     return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC)

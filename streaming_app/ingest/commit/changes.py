@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.deduplicate import DuplicateReport, DuplicateRows, find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
-from streaming_app.ingest.report import Report
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.commit import TableChange
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import row_mask, without_rows
 from streaming_app.lake.rows import read_columns
-from streaming_app.model.process_info import places
+from streaming_app.model.lineage import source_positions
 from streaming_app.model.tables import ITEM, Table
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class DeduplicatedChange:
         return sum(len(each.rows) for each in self.duplicates.new) + self.replaced
 
 
-def deduplicate(table: Table, batch: Batch, report: Report, lake: Lake) -> DeduplicatedChange:
+def deduplicate(table: Table, batch: Batch, report: IngestReport, lake: Lake) -> DeduplicatedChange:
     """Find the duplicates of a batch's rows, and rewrite the files that hold one."""
     target = lake.open(table)
     new = report.of(table.name)
@@ -103,7 +103,7 @@ def _items_of(file: DataFile, duplicates: list[DuplicateRows], lake: Lake) -> Du
     if not events:
         return None
     items = read_columns(f"{lake.uri(ITEM)}/{file.path}", ["event_id", "process_info"], lake.storage)
-    keys = row_keys(items["event_id"], places(items["process_info"]))
+    keys = row_keys(items["event_id"], source_positions(items["process_info"]))
     rows = pc.indices_nonzero(pc.is_in(keys, pa.concat_arrays([each.combine_chunks() for each in events])))
     return DuplicateRows(file, pa.table({"row": rows.cast(pa.int64())})) if len(rows) else None
 

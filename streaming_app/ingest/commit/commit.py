@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from streaming_app.backlog.stale_users import mark_stale
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.commit.batch_metrics import Clock, Outcome, Timing, check_balance, metrics_of
+from streaming_app.ingest.commit.batch_metrics import BatchChanges, Clock, Timing, check_balance, measure_batch
 from streaming_app.ingest.commit.changes import deduplicate, item_change
 from streaming_app.ingest.commit.duplicate_days import remember_days
 from streaming_app.ingest.commit.quarantine_duplicates import deduplicate_quarantine
 from streaming_app.ingest.commit.recovery import write_intent
-from streaming_app.ingest.report import Report
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.commit import TableChange, commit, is_committed
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
@@ -29,25 +29,25 @@ def passed_commit_point(batch: Batch, lake: Lake) -> bool:
     return is_committed(lake.open(EVENT), batch.transaction)
 
 
-def commit_batch(batch: Batch, report: Report, timing: Timing, lake: Lake) -> BatchMetrics:
+def commit_batch(batch: Batch, report: IngestReport, timing: Timing, lake: Lake) -> BatchMetrics:
     """Deduplicate and commit; returns what the batch did.
 
     Raises:
         BalanceError: the counts do not add up; nothing was committed.
     """
     clock = Clock()
-    outcome = _outcome(batch, report, lake)
-    metrics = metrics_of(batch, report, timing, outcome)
+    planned = _plan_changes(batch, report, lake)
+    metrics = measure_batch(batch, report, timing, planned)
     check_balance(metrics)
     lake.guard()
-    if users := {user for each in outcome.unique for user in each.duplicates.changed_users}:
+    if users := {user for each in planned.deduplicated for user in each.duplicates.changed_users}:
         mark_stale(batch.config, batch.storage, f"{batch.stream_id}-{batch.batch_id}", users)
-    for each in outcome.unique:
+    for each in planned.deduplicated:
         remember_days(batch.config, batch.storage, each.table, f"{batch.stream_id}-{batch.batch_id}", each.duplicates.left_out)
     write_intent(batch, lake)
-    events, changes = outcome.events, outcome.changes
-    commit(lake, QUARANTINE, outcome.quarantined.change, batch.transaction)
-    commit(lake, ITEM, outcome.items, batch.transaction)
+    events, changes = planned.events, planned.changes
+    commit(lake, QUARANTINE, planned.quarantined.change, batch.transaction)
+    commit(lake, ITEM, planned.items, batch.transaction)
     if changes:
         commit(lake, CHANGE, changes.change, batch.transaction, changes.target)
     metrics = msgspec.structs.replace(metrics, **clock.seconds())
@@ -56,11 +56,11 @@ def commit_batch(batch: Batch, report: Report, timing: Timing, lake: Lake) -> Ba
     return metrics
 
 
-def _outcome(batch: Batch, report: Report, lake: Lake) -> Outcome:
+def _plan_changes(batch: Batch, report: IngestReport, lake: Lake) -> BatchChanges:
     events = deduplicate(EVENT, batch, report, lake)
     changes = deduplicate(CHANGE, batch, report, lake) if report.of(CHANGE.name) else None
     items = item_change(report.of("item"), events, live_files(lake.open(ITEM)), lake)
-    return Outcome(events, changes, items, deduplicate_quarantine(report.of("quarantine"), lake))
+    return BatchChanges(events, changes, items, deduplicate_quarantine(report.of("quarantine"), lake))
 
 
 def _metrics_row(metrics: BatchMetrics, batch: Batch, lake: Lake) -> TableChange:

@@ -26,9 +26,9 @@ from streaming_app.lake.duckdb import query
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import RowMask, iter_row_groups, read_columns
-from streaming_app.model.bounds import DAY_MS
-from streaming_app.model.process_info import places, requests
+from streaming_app.model.lineage import request_ids, source_positions
 from streaming_app.model.tables import Table
+from streaming_app.model.times import DAY_MS
 
 _ORDER = ("event_time_msec", "ingest_time_msec", "request", "preferred_first", "source_position")
 _DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id"]
@@ -169,8 +169,8 @@ class _AppFiles:
                 ingested = pc.fill_null(rows["ingest_time_msec"], 0)
                 yield (
                     rows.set_column(rows.column_names.index("ingest_time_msec"), "ingest_time_msec", ingested)
-                    .append_column("source_position", places(rows["process_info"]))
-                    .append_column("request", requests(rows["process_info"]))
+                    .append_column("source_position", source_positions(rows["process_info"]))
+                    .append_column("request", request_ids(rows["process_info"]))
                     .append_column("file", pa.repeat(pa.scalar(number, pa.int64()), rows.num_rows))
                     .append_column("preferred_first", pa.repeat(pa.scalar(rank, pa.int64()), rows.num_rows))
                     .combine_chunks()

@@ -36,7 +36,7 @@ def blocks_of(raw: Any) -> Iterator[bytes]:
     if len(head) == 1:
         head += raw.read(_READ)
     if head[:2] == GZIP_MAGIC:
-        yield from _joined(_gunzipped(_pieces(head, raw)))
+        yield from _join_blocks(_gunzip(_pieces(head, raw)))
         return
     while head:
         yield head
@@ -49,7 +49,7 @@ def _pieces(head: bytes, raw: Any) -> Iterator[bytes]:
         head = raw.read(_READ)
 
 
-def _gunzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
     member: Any = None
     for piece in pieces:
         packed = piece
@@ -72,7 +72,7 @@ def _gunzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise BrokenFile("the gzip stream is cut short")
 
 
-def _joined(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def _join_blocks(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """The same content in blocks of a useful size; what came before an error is delivered first."""
     small: list[bytes] = []
     size = 0

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streaming_app.errors import Reason, StorageError
 from streaming_app.ingest.read.decompress import BrokenFile, blocks_of
-from streaming_app.ingest.read.open_raw import open_raw, why_unreadable
+from streaming_app.ingest.read.open_raw import explain_unreadable, open_raw
 from streaming_app.model.json_repair import BYTE_ORDER_MARK
 from streaming_app.storage.files import Storage
 
@@ -72,15 +72,15 @@ class LineReader:
     def _read(self, *, keep_long: bool) -> Iterator[tuple[int, bytes | BadPart | LongLine]]:
         try:
             with open_raw(self.storage, self.uri) as raw:
-                yield from self._lines(self._counted(blocks_of(raw)), keep_long=keep_long)
+                yield from self._lines(self._count_bytes(blocks_of(raw)), keep_long=keep_long)
         except (OSError, pa.ArrowInvalid, UnicodeError) as error:
-            unreadable = why_unreadable(self.storage, self.uri, error)
+            unreadable = explain_unreadable(self.storage, self.uri, error)
             if unreadable is None:
                 raise StorageError(f"{self.uri}: cannot be read: {error}", "the next run tries it again") from error
             where = "cannot be read after this line" if self._line else "cannot be opened"
             yield self._line, BadPart(Reason.UNREADABLE_FILE, f"file {where}: {unreadable}", b"", unreadable.forbidden)
 
-    def _counted(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    def _count_bytes(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
             self.bytes_read += len(block)
             yield block
@@ -93,7 +93,7 @@ class LineReader:
                 head, newline, tail = block.rpartition(b"\n")
                 if newline:
                     for line in b"".join((*rest, head)).split(b"\n"):
-                        yield from self._numbered(line, keep_long=keep_long)
+                        yield from self._read_line(line, keep_long=keep_long)
                     rest, size = [], 0
                 rest.append(tail)
                 size += len(tail)
@@ -110,20 +110,20 @@ class LineReader:
                             file.flush()
                             yield self._line, LongLine(file)
                     else:
-                        yield from self._numbered(too_long, keep_long=False)
+                        yield from self._read_line(too_long, keep_long=False)
                         after = b"".join(_after_this_line(blocks))
                     *lines, tail = after.split(b"\n")
                     for line in lines:
-                        yield from self._numbered(line, keep_long=keep_long)
+                        yield from self._read_line(line, keep_long=keep_long)
                     rest, size = [tail], len(tail)
         except BrokenFile as error:
             broken = error
         if size:
-            yield from self._numbered(b"".join(rest), keep_long=keep_long)
+            yield from self._read_line(b"".join(rest), keep_long=keep_long)
         if broken:
             yield self._line, BadPart(Reason.MALFORMED_LINE, f"file is broken after this line: {broken}")
 
-    def _numbered(self, line: bytes, *, keep_long: bool) -> Iterator[Line]:
+    def _read_line(self, line: bytes, *, keep_long: bool) -> Iterator[Line]:
         self._line += 1
         text = line.removeprefix(BYTE_ORDER_MARK) if self._line == 1 else line
         text = text.strip(_PADDING)

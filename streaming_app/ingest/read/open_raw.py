@@ -51,7 +51,7 @@ _ASKED_AT_ONCE = 8
 _FORBIDDEN = frozenset((errno.EACCES, errno.EPERM))
 
 
-class Unreadable(NamedTuple):
+class UnreadableFile(NamedTuple):
     """Why a file cannot be read for good; ``forbidden`` for lack of a right."""
 
     why: str
@@ -66,7 +66,7 @@ def open_raw(storage: Storage, uri: str) -> Iterator[Any]:
     """The raw file as a readable stream.
 
     Raises:
-        OSError, ArrowInvalid, UnicodeError: it cannot be opened; see :func:`why_unreadable`.
+        OSError, ArrowInvalid, UnicodeError: it cannot be opened; see :func:`explain_unreadable`.
     """
     if is_s3(uri) and not set(NO_NAMES).isdisjoint(_parts(uri)):
         with closing(_s3(storage).open(uri)) as stream:
@@ -129,17 +129,17 @@ def _is_below(path: str, folder: str) -> bool:
     return os.path.commonpath((path, folder)) == folder
 
 
-def why_unreadable(storage: Storage, uri: str, error: Exception) -> Unreadable | None:
+def explain_unreadable(storage: Storage, uri: str, error: Exception) -> UnreadableFile | None:
     """Why the file cannot be read for good; None where the error says nothing of it."""
     if isinstance(error, (pa.ArrowInvalid, UnicodeError)):
-        return Unreadable(f"a name that cannot be opened: {error}")
+        return UnreadableFile(f"a name that cannot be opened: {error}")
     if not is_s3(uri):
         number = getattr(error, "errno", None)
-        return Unreadable(_LOCAL[number], number in _FORBIDDEN) if number in _LOCAL else None
-    return refusals(storage, [uri]).get(uri)
+        return UnreadableFile(_LOCAL[number], number in _FORBIDDEN) if number in _LOCAL else None
+    return find_refusals(storage, [uri]).get(uri)
 
 
-def refusals(storage: Storage, uris: Sequence[str]) -> dict[str, Unreadable]:
+def find_refusals(storage: Storage, uris: Sequence[str]) -> dict[str, UnreadableFile]:
     """The objects that S3 refuses to give for good, and why, in its own words.
 
     Arrow's errors hide the code where the answer has no body (HEAD), and where it does not know it.
@@ -149,7 +149,7 @@ def refusals(storage: Storage, uris: Sequence[str]) -> dict[str, Unreadable]:
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
         told = dict(zip(uris, pool.map(_s3(storage).refusal, uris), strict=True))
     return {
-        uri: Unreadable(": ".join(refused), refused[0] == "AccessDenied")
+        uri: UnreadableFile(": ".join(refused), refused[0] == "AccessDenied")
         for uri, refused in told.items()
         if refused and (refused[0] in _ABOUT_THE_OBJECT or refused[0].startswith("KMS"))
     }

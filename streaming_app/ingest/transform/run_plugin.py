@@ -9,14 +9,14 @@ from typing import NamedTuple
 import msgspec
 
 from streaming_app.errors import InputError, Reason
-from streaming_app.ingest.transform.patience import at_most
+from streaming_app.ingest.transform.time_budget import time_limit
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.plugins.payload import payload_bytes
 from streaming_app.plugins.split import split_elements
 from streaming_app.plugins.transformer import Limits, Rejected, Transformer
-from streaming_app.plugins.validate_elements import checked
+from streaming_app.plugins.validate_elements import validate_result
 
 Result = Event | Change | Rejected
 
@@ -36,8 +36,8 @@ def transform(transformer: Transformer, request: Request, bounds: Bounds) -> lis
     """
     if type(transformer).__module__.startswith(_OWN):
         return _results(transformer, request, bounds, _no_limit)
-    results = _results(transformer, request, bounds, lambda parts: at_most(bounds.max_seconds / parts))
-    return [checked(result, plugin_name(transformer)) for result in results]
+    results = _results(transformer, request, bounds, lambda parts: time_limit(bounds.max_seconds / parts))
+    return [validate_result(result, plugin_name(transformer)) for result in results]
 
 
 def plugin_name(plugin: object) -> str:
@@ -69,7 +69,7 @@ def _results(transformer: Transformer, request: Request, bounds: Bounds, limit: 
         if len(parts) > bounds.max_events:
             message = f"{len(parts)} events in one request, allowed are {bounds.max_events}"
             return [Rejected(Reason.TOO_LARGE, message)]
-        return _one_by_one(transformer, request, parts, limit) if len(parts) > 1 else [_failed(transformer, error, None)]
+        return _one_by_one(transformer, request, parts, limit) if len(parts) > 1 else [_reject_failure(transformer, error, None)]
 
 
 def _one_by_one(transformer: Transformer, request: Request, parts: list[str], limit: Limit) -> list[Result]:
@@ -82,11 +82,11 @@ def _one_by_one(transformer: Transformer, request: Request, parts: list[str], li
         except InputError as error:
             results.append(Rejected(error.reason, str(error), position, type(error).__name__))
         except Exception as error:
-            results.append(_failed(transformer, error, position))
+            results.append(_reject_failure(transformer, error, position))
     return results
 
 
-def _failed(transformer: Transformer, error: Exception, position: int | None) -> Rejected:
+def _reject_failure(transformer: Transformer, error: Exception, position: int | None) -> Rejected:
     kind = type(error).__name__
     return Rejected(Reason.TRANSFORMER_ERROR, f"{plugin_name(transformer)}: {kind}: {error}", position, kind)
 

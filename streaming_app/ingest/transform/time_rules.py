@@ -10,9 +10,10 @@ from typing import Any
 
 from streaming_app.config.model import RulesSection
 from streaming_app.errors import Reason
-from streaming_app.model.bounds import DAY_MS, INT64, LATEST_MS, is_time
 from streaming_app.model.change import Change
+from streaming_app.model.coerce import INT64
 from streaming_app.model.event import Event
+from streaming_app.model.times import DAY_MS, LATEST_MS, is_time
 
 INGEST_RESOLUTION_MS = 1_000
 """The server cuts its time to whole seconds, so an event may seem to be up to this much later than its receipt."""
@@ -28,7 +29,7 @@ SHIFTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Refusal:
     """Why an event is refused."""
 
     reason: Reason
@@ -58,27 +59,27 @@ class TimeRules:
             return 1, 0
         return max(0, ingest_ms - self._freshness_ms), ingest_ms + INGEST_RESOLUTION_MS - 1
 
-    def judge(self, event: Event | Change, ingest_ms: int | None, upload_ms: int | None) -> Verdict | None:
+    def apply(self, event: Event | Change, ingest_ms: int | None, upload_ms: int | None) -> Refusal | None:
         """Correct the event's times in place where its clock was wrong; returns why it is refused, or None."""
         sent = event.event_time_msec or 0
         if ingest_ms is not None and self._correct and sent in INT64:
             self._correct_clock(event, ingest_ms, upload_ms)
         time = event.event_time_msec
         if time is None or not is_time(time):
-            return Verdict(Reason.MALFORMED_EVENT, f"event time {time} is no time between 1970 and 2199")
+            return Refusal(Reason.MALFORMED_EVENT, f"event time {time} is no time between 1970 and 2199")
         if ingest_ms is None:
             return None
         if self._is_always_fresh(event):
             return self._judge_age(time, ingest_ms, self._always_fresh_ms)
         if _ahead(time, ingest_ms) and sent - ingest_ms > self._threshold_ms:
-            return Verdict(Reason.IN_FUTURE, f"event time {time} is {time - ingest_ms} ms after ingest time {ingest_ms}")
+            return Refusal(Reason.IN_FUTURE, f"event time {time} is {time - ingest_ms} ms after ingest time {ingest_ms}")
         return self._judge_age(time, ingest_ms, self._freshness_ms)
 
     @staticmethod
-    def _judge_age(time: int, ingest_ms: int, limit_ms: int) -> Verdict | None:
+    def _judge_age(time: int, ingest_ms: int, limit_ms: int) -> Refusal | None:
         if time >= ingest_ms - limit_ms:
             return None
-        return Verdict(Reason.TOO_LATE, f"event time {time} is {ingest_ms - time} ms before ingest time {ingest_ms}")
+        return Refusal(Reason.TOO_LATE, f"event time {time} is {ingest_ms - time} ms before ingest time {ingest_ms}")
 
     def _is_always_fresh(self, event: Event | Change) -> bool:
         """Changes are, like the events that carry attributes."""

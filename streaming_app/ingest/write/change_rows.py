@@ -1,4 +1,4 @@
-"""Accepted changes of attributes, to Parquet: rows of the table ``change``."""
+"""Writes accepted changes of attributes to Parquet files: rows of the table ``change``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 
-from streaming_app.ingest.write.buffer_size import BUFFER_BYTES, measure
-from streaming_app.ingest.write.copies import Copies, without_twins
-from streaming_app.ingest.write.day_rows import with_day
-from streaming_app.ingest.write.lineage import Lineage
+from streaming_app.ingest.write.rows import BUFFER_BYTES, add_partition_columns, estimate_bytes
+from streaming_app.ingest.write.task_deduplicator import TaskDeduplicator, drop_repeats_in_request
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.arrow import drop_largest, to_columns
 from streaming_app.model.change import Change
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import URL
+from streaming_app.model.lineage import request_id_of
 from streaming_app.model.request import Request
 from streaming_app.model.tables import CHANGE
 from streaming_app.privacy.columns import clean_result
@@ -30,20 +29,20 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ChangeRows:
-    """Collects changes request by request; ``duplicate`` counts copies that lost to one met before."""
+    """Buffers changes request by request and writes them; ``duplicate`` counts those left out as duplicates of an earlier one."""
 
     def __init__(self, batch: Batch, task: str) -> None:
-        self._batch, self._lineage, self._privacy = batch, Lineage(batch), batch.address_privacy
+        self._batch, self._lineage, self._privacy = batch, batch.make_lineage_writer(), batch.address_privacy
         self._writer = PartitionWriter(CHANGE, batch.config.table_uri(CHANGE.name), batch.storage, task)
         self._rows: list[tuple[Any, ...]] = []
         self._request_ids: list[str] = []
         self._bytes = 0
-        self._copies = Copies()
+        self._deduplicator = TaskDeduplicator()
         self.duplicate = 0
 
     def add(self, request: Request, changes: list[Change]) -> None:
-        """Take the accepted changes of one request."""
-        kept = without_twins(changes)
+        """Add the accepted changes of one request."""
+        kept = drop_repeats_in_request(changes)
         self.duplicate += len(changes) - len(kept)
         info = self._lineage.of(request)
         first = len(self._rows)
@@ -52,12 +51,13 @@ class ChangeRows:
             clean_result(change, self._privacy, request.ip)
             change.process_info = drop_largest(_encode({**info, **(change.notes or {})}).decode(), URL)[0]
             self._rows.append(msgspec.structs.astuple(change))
-        self._bytes += measure(self._rows[first:])
-        self._request_ids += [_encode(info["rid"]).decode() if "rid" in info else ""] * len(kept)
+        self._bytes += estimate_bytes(self._rows[first:])
+        self._request_ids += [request_id_of(info)] * len(kept)
         if len(self._rows) >= _FLUSH_ROWS or self._bytes >= BUFFER_BYTES:
             self._flush()
 
     def close(self) -> list[DataFile]:
+        """Write what is buffered; returns every file."""
         self._flush()
         return self._writer.close()
 
@@ -65,7 +65,7 @@ class ChangeRows:
         if not self._rows:
             return
         rows = pa.table(to_columns(self._rows, _COLUMNS), [column.name for column in _COLUMNS])
-        stay = self._copies.may_stay(rows, self._request_ids)
-        self.duplicate += len(stay) - int(stay.sum())
-        self._writer.add(with_day(CHANGE, rows.filter(pa.array(stay)), self._batch.created_ms))
+        keep = self._deduplicator.keep_mask(rows, self._request_ids)
+        self.duplicate += len(keep) - int(keep.sum())
+        self._writer.add(add_partition_columns(CHANGE, rows.filter(pa.array(keep)), self._batch.created_ms))
         self._rows, self._request_ids, self._bytes = [], [], 0

@@ -1,4 +1,4 @@
-"""Accepted events and their items: through the enrichers, without what must not be written, to Parquet."""
+"""Writes accepted events and their items to Parquet files: enriched, filtered, deduplicated within the task."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.write.ages import Ages
-from streaming_app.ingest.write.buffer_size import BUFFER_BYTES
-from streaming_app.ingest.write.copies import KNOWN_BY, Copies, without_twins
-from streaming_app.ingest.write.day_rows import with_day
-from streaming_app.ingest.write.enrich import Enrichment, Use
+from streaming_app.ingest.write.enrich import EnricherStats, Enrichment
 from streaming_app.ingest.write.event_table import EventTable
-from streaming_app.ingest.write.lineage import Lineage
+from streaming_app.ingest.write.latency import LatencyHistogram
+from streaming_app.ingest.write.rows import BUFFER_BYTES, add_partition_columns
+from streaming_app.ingest.write.task_deduplicator import COMPARED, TaskDeduplicator, drop_repeats_in_request
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rows import RowMask
@@ -27,7 +25,7 @@ from streaming_app.model.event import Event
 from streaming_app.model.item import Item
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT, ITEM, Table
-from streaming_app.plugins.loading import worker_enrichers
+from streaming_app.plugins.loading import open_worker_enrichers
 from streaming_app.privacy.columns import clean_columns
 
 if TYPE_CHECKING:
@@ -43,27 +41,32 @@ _ITEM_COLUMNS = (*(_KNOWN[name] for name in _ITEM_HEAD), *columns_of(Item), _KNO
 
 
 class EventRows:
-    """Collects events request by request; ``duplicate`` counts copies that lost to one met before, ``filtered`` the events
-    that an enricher left out, ``ages`` how old the written ones are."""
+    """Buffers events request by request and writes them.
+
+    ``duplicate`` counts events left out as duplicates of an earlier one, ``filtered`` those that an enricher left out;
+    ``latency`` is that of the written ones.
+    """
 
     def __init__(self, batch: Batch, task: str) -> None:
         config = batch.config
-        self._batch, self._lineage = batch, Lineage(batch)
+        self._batch, self._lineage = batch, batch.make_lineage_writer()
         self._writers = {
             table.name: PartitionWriter(table, config.table_uri(table.name), batch.storage, task) for table in (EVENT, ITEM)
         }
-        self._enrichment = Enrichment(worker_enrichers(config, batch.storage, batch.job_id), config.limits.max_plugin_seconds)
+        self._enrichment = Enrichment(
+            open_worker_enrichers(config, batch.storage, batch.job_id), config.limits.max_plugin_seconds
+        )
         self._privacy = batch.address_privacy
         self._events = EventTable(config.project_id, self._privacy)
         self._items: list[tuple[Any, ...]] = []
-        self._copies = Copies()
+        self._deduplicator = TaskDeduplicator()
         self.duplicate = self.filtered = 0
-        self.ages = Ages()
+        self.latency = LatencyHistogram()
 
     def add(self, request: Request, events: list[Event]) -> None:
-        """Take the accepted events of one request."""
+        """Add the accepted events of one request."""
         if len(events) > 1 and len({event.event_id for event in events}) < len(events):
-            kept = without_twins(events)
+            kept = drop_repeats_in_request(events)
             self.duplicate += len(events) - len(kept)
             events = kept
         for part in _by_items(events):
@@ -79,16 +82,16 @@ class EventRows:
             self._flush()
 
     def close(self) -> list[DataFile]:
-        """Write what is left; returns every file."""
+        """Write what is buffered; returns every file."""
         self._flush()
         return [file for writer in self._writers.values() for file in writer.close()]
 
-    def uses(self) -> dict[str, Use]:
-        """What each enricher did; what it said of an error may name an address."""
-        uses = self._enrichment.close()
-        for use in uses.values():
+    def close_enrichers(self) -> dict[str, EnricherStats]:
+        """The statistics of each enricher by its name; addresses in error messages are treated as the configuration demands."""
+        stats = self._enrichment.close()
+        for use in stats.values():
             use.error = use.error and self._privacy.clean(use.error)
-        return uses
+        return stats
 
     def _add_items(self, event: Event, info: str, row: int) -> None:
         head = tuple(getattr(event, name) for name in _ITEM_HEAD)
@@ -99,28 +102,28 @@ class EventRows:
             return
         request_ids = self._events.request_ids
         events = clean_columns(self._enrichment.apply(self._events.make()), self._privacy)
-        stay = self._staying(events, request_ids)
-        written = _kept(events, stay)
-        self.ages.saw(written, self._batch.created_ms)
+        keep = self._keep_mask(events, request_ids)
+        written = _filter(events, keep)
+        self.latency.observe(written, self._batch.created_ms)
         self._write(EVENT, written)
-        if items := [item for item in self._items if stay[item[-1]]]:
+        if items := [item for item in self._items if keep[item[-1]]]:
             table = pa.table(to_columns(items, _ITEM_COLUMNS), [column.name for column in _ITEM_COLUMNS])
             self._write(ITEM, clean_columns(table, self._privacy))
         self._items = []
 
-    def _staying(self, events: pa.Table, request_ids: list[str]) -> RowMask:
-        """Which rows are written: neither filtered by an enricher, nor a copy that lost. A filtered copy is no rival."""
-        stay = np.ones(len(events), dtype=bool)
+    def _keep_mask(self, events: pa.Table, request_ids: list[str]) -> RowMask:
+        """Per row, whether it is written: neither filtered by an enricher nor a duplicate. Filtered events are not compared."""
+        keep = np.ones(len(events), dtype=bool)
         if "is_filtered" in events.column_names:
-            stay = ~pc.fill_null(events["is_filtered"], False).to_numpy()
-            self.filtered += len(stay) - int(stay.sum())
-        better = self._copies.may_stay(_kept(events.select(KNOWN_BY), stay), compress(request_ids, stay))
-        self.duplicate += len(better) - int(better.sum())
-        stay[stay] = better
-        return stay
+            keep = ~pc.fill_null(events["is_filtered"], False).to_numpy()
+            self.filtered += len(keep) - int(keep.sum())
+        unique = self._deduplicator.keep_mask(_filter(events.select(COMPARED), keep), compress(request_ids, keep))
+        self.duplicate += len(unique) - int(unique.sum())
+        keep[keep] = unique
+        return keep
 
     def _write(self, table: Table, rows: pa.Table) -> None:
-        self._writers[table.name].add(with_day(table, rows, self._batch.created_ms))
+        self._writers[table.name].add(add_partition_columns(table, rows, self._batch.created_ms))
 
 
 def _by_items(events: list[Event]) -> Iterator[list[Event]]:
@@ -137,6 +140,6 @@ def _by_items(events: list[Event]) -> Iterator[list[Event]]:
         yield part
 
 
-def _kept(rows: pa.Table, stay: RowMask) -> pa.Table:
-    """Some of the rows; mostly all of them, and a copy of 100 columns is 1 µs an event."""
-    return rows if stay.all() else rows.filter(pa.array(stay))
+def _filter(rows: pa.Table, keep: RowMask) -> pa.Table:
+    """The rows to keep. Mostly all of them: then without a copy, as one of 100 columns takes 1 µs an event."""
+    return rows if keep.all() else rows.filter(pa.array(keep))

@@ -1,4 +1,4 @@
-"""Accepted events of many requests, as one Arrow table: what the enrichers are given."""
+"""Builds the Arrow table that enrichers get from the accepted events of many requests."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.write.buffer_size import measure
+from streaming_app.ingest.write.rows import estimate_bytes
 from streaming_app.model.arrow import Misfits, drop_largest, to_columns
+from streaming_app.model.client_text import cut
 from streaming_app.model.column_limits import note_misfits
 from streaming_app.model.columns import columns_of, json_text, text
 from streaming_app.model.event import URL, Event
+from streaming_app.model.lineage import request_id_of
 from streaming_app.model.request import Request
-from streaming_app.model.shorten import cut
 from streaming_app.model.tables import EVENT
 from streaming_app.privacy.addresses import AddressPrivacy
 from streaming_app.privacy.columns import clean_result
@@ -45,7 +46,7 @@ def cut_texts(event: Event) -> None:
 
 
 class EventTable:
-    """Collects events request by request; what the events of a request share is kept once until :meth:`make`."""
+    """Buffers events request by request; what the events of a request share is kept once until :meth:`make`."""
 
     def __init__(self, project_id: str, privacy: AddressPrivacy | None = None) -> None:
         self._project_id, self._privacy = project_id, privacy or AddressPrivacy()
@@ -56,13 +57,13 @@ class EventTable:
         self.bytes = 0
         """About how much memory the events so far take."""
         self.request_ids: list[str] = []
-        """Of each event's request, as JSON text, "" where it has none: tells copies of an event apart."""
+        """The request id of each event in the form of the lineage's readers; duplicates are ordered by it."""
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def add(self, request: Request, events: list[Event], info: dict[str, Any]) -> list[str]:
-        """Take the events of one request; ``info`` is its lineage. Returns each event's ``process_info``.
+        """Add the events of one request; ``info`` is its lineage. Returns each event's ``process_info``.
 
         Events that have an agent or address of their own, "" for none known, came by way of a server: the request's, which
         that server sent, are not the user's, and its ``source_ip`` is left out.
@@ -74,11 +75,11 @@ class EventTable:
                 clean_result(event, self._privacy, event.ip or request.ip)
         shared = _encode(info).decode()
         infos = [shared] * len(events)
-        rows = self._measured(events)
-        for place, event in enumerate(events):
+        rows = self._to_rows(events)
+        for position, event in enumerate(events):
             if event.notes:
-                infos[place] = drop_largest(_encode({**info, **event.notes}).decode(), URL)[0]
-                self._infos[len(self._rows) + place] = infos[place]
+                infos[position] = drop_largest(_encode({**info, **event.notes}).decode(), URL)[0]
+                self._infos[len(self._rows) + position] = infos[position]
         self._rows += rows
         # What all events of a request share is repeated in each of them, so its length is bounded first.
         ua = request.ua and request.ua[:_LONGEST_HEADER]
@@ -88,23 +89,23 @@ class EventTable:
         self._requests.append((request.ingest_time, agent, shared, ua, address))
         self.bytes += len(events) * (len(shared) + len(agent or "") + len(ua or "") + len(address or ""))
         self._sizes.append(len(events))
-        self.request_ids += [_encode(info["rid"]).decode() if "rid" in info else ""] * len(events)
+        self.request_ids += [request_id_of(info)] * len(events)
         return infos
 
-    def _measured(self, events: list[Event]) -> list[tuple[Any, ...]]:
-        """The events as rows, counted; text that is far too long for its column is cut before it is kept."""
+    def _to_rows(self, events: list[Event]) -> list[tuple[Any, ...]]:
+        """The events as rows, their size added to :attr:`bytes`; text far too long for its column is cut first."""
         rows = [_astuple(event) for event in events]
-        size = measure(rows)
+        size = estimate_bytes(rows)
         if size > _LARGE_REQUEST:
             for event in events:
                 cut_texts(event)
             rows = [_astuple(event) for event in events]
-            size = measure(rows)
+            size = estimate_bytes(rows)
         self.bytes += size
         return rows
 
     def make(self) -> pa.Table:
-        """The events so far, in order; then it is empty again."""
+        """The table of the buffered events, in order; the buffer is empty afterwards."""
         misfits: Misfits = []
         arrays = to_columns(self._rows, (*_EVENT_COLUMNS, *_TRANSIENT.values()), misfits)
         table = dict(zip([*(column.name for column in _EVENT_COLUMNS), *_TRANSIENT], arrays, strict=True))
@@ -121,7 +122,7 @@ class EventTable:
         return pa.table(table)
 
     def _with_own_infos(self, infos: pa.Array) -> pa.Array:
-        """The lineage of each event: that of its request unless it has something of its own to tell."""
+        """The lineage of each event: its request's, unless notes of its own were added to it."""
         if not self._infos:
             return infos
         mask = np.zeros(len(infos), dtype=bool)

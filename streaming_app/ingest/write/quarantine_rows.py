@@ -1,4 +1,4 @@
-"""What could not be used, with its reason, its raw text and where it came from."""
+"""Writes rejected elements and lines to Parquet files: rows of the table ``quarantine``, with reason, raw text and source."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 import pyarrow as pa
 
 from streaming_app.ingest.transform.run_plugin import raw_elements
-from streaming_app.ingest.write.buffer_size import BUFFER_BYTES
+from streaming_app.ingest.write.rows import BUFFER_BYTES
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.arrow import as_timestamp, to_columns
+from streaming_app.model.client_text import cut, storable
 from streaming_app.model.event import LONG
 from streaming_app.model.request import Request
-from streaming_app.model.shorten import cut, storable
 from streaming_app.model.tables import QUARANTINE
 from streaming_app.plugins.registry import make_limits
 from streaming_app.plugins.transformer import Rejected
@@ -35,7 +35,7 @@ _Row = tuple[Any, ...]
 
 
 class QuarantineRows:
-    """Collects rejected elements; ``by_reason`` counts them."""
+    """Buffers rejected elements and lines and writes them; ``by_reason`` counts them."""
 
     def __init__(self, batch: Batch, task: str) -> None:
         self._batch, self._privacy = batch, batch.address_privacy
@@ -48,7 +48,7 @@ class QuarantineRows:
         self.by_reason: dict[str, int] = {}
 
     def add_rejected(self, request: Request, rejected: Sequence[tuple[Rejected, str]]) -> None:
-        """Keep the rejected elements of a request, each with the stage that refused it.
+        """Add the rejected elements of a request, each with the stage that refused it.
 
         Of more than :data:`_LISTED` for the same reason, the others share a row: it has the whole payload, and their number.
         """
@@ -67,7 +67,7 @@ class QuarantineRows:
                 self._add(request, common, stage, raw, self._envelope(request, None, is_whole=is_whole), len(others))
 
     def add_line(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
-        """Keep what is no request at all; ``request`` only says where it was."""
+        """Add what could not be read as a request; ``request`` has its file and line only."""
         self._add(request, rejected, stage, clean_text(raw, self._privacy)[0], None)
 
     def _add(
@@ -104,8 +104,10 @@ class QuarantineRows:
         return self._batch.config.limits.max_quarantine_bytes
 
     def _raw(self, request: Request, position: int | None) -> tuple[str, bool]:
-        """The element's own text, or the payload where it has no position, and whether it is whole; a request is split only
-        once."""
+        """The raw text of an element, or the payload if there is no position, and whether it is complete.
+
+        A request is split into its elements only once, however many of them are rejected.
+        """
         if position is not None:
             if self._parts[0] is not request:
                 self._parts = (request, raw_elements(request, self._batch.config.limits.max_payload_bytes))
@@ -118,9 +120,9 @@ class QuarantineRows:
         return self._payload[1:]
 
     def _envelope(self, request: Request, position: int | None, *, is_whole: bool) -> str:
-        """The request without its payload: with an element's raw text, which knows its position, it makes the request again.
+        """The request without its payload, as JSON: ``replay`` rebuilds the request from it and an element's raw text.
 
-        ``cut`` says that a text in it, or the raw text, is not whole.
+        ``cut`` is set if a text in it, or the raw text, is incomplete.
         """
         fields = msgspec.to_builtins(request) | {"first_position": position or request.first_position}
         fields["ip"] = (self._privacy.apply(request.ip) or "")[-_ENVELOPE_BYTES:] or None
@@ -152,5 +154,5 @@ class QuarantineRows:
 
 
 _ROW_BYTES = 500
-"""What a row takes beside its text."""
+"""About the bytes of a buffered row without its text."""
 _WIRE_NAMES = dict(zip(Request.__struct_fields__, Request.__struct_encode_fields__, strict=True))

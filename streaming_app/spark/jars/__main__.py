@@ -10,7 +10,7 @@ import logging
 import sys
 
 from streaming_app.errors import ClickstreamError
-from streaming_app.model.escape import escape
+from streaming_app.model.client_text import escape
 
 
 def main(arguments: list[str]) -> int:

@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 
 from streaming_app.errors import InputError
-from streaming_app.model.bounds import INT64
-from streaming_app.model.coerce import COERCE, as_float, as_int, as_text
+from streaming_app.model.coerce import COERCE, INT64, as_float, as_int, as_text
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
-from streaming_app.model.web import query_value
+from streaming_app.model.web_address import query_value
 from streaming_app.plugins.depth import check_depth
 from streaming_app.plugins.payload import decode_tolerantly, elements, payload_bytes
 from streaming_app.plugins.transformer import Limits, Rejected
@@ -131,7 +130,7 @@ def _fill(
             position, kind = slot
             if value.__class__ is kind:
                 row[position] = value
-            elif value is not None and (read := _coerced(kind, key, value, unreadable)) is not None:
+            elif value is not None and (read := _coerce_value(kind, key, value, unreadable)) is not None:
                 row[position] = read
         elif key in later:
             deferred[key] = value
@@ -140,11 +139,11 @@ def _fill(
     for key, value in deferred.items():
         slot = later[key]
         if slot is not None and row[slot[0]] is None and value is not None:
-            row[slot[0]] = _coerced(slot[1], key, value, unreadable)
+            row[slot[0]] = _coerce_value(slot[1], key, value, unreadable)
     return deferred
 
 
-def _coerced(kind: type, key: str, value: Any, unreadable: dict[str, Any]) -> Any:
+def _coerce_value(kind: type, key: str, value: Any, unreadable: dict[str, Any]) -> Any:
     """The value in its column's type; what cannot be read is null there and kept in ``process_info``."""
     read = COERCE[kind](value)
     if read is None and value not in ("", "null"):
@@ -162,9 +161,11 @@ def _finish_attributes(row: list[Any], deferred: dict[str, Any], unreadable: dic
     """Attributes whose column depends on the event's name, and those that only help where another is missing."""
     for key, column in _BY_EVENT.get(row[_NAME], {}).items():
         if (value := deferred.get(key)) is not None:
-            row[column] = _coerced(keys.DEFERRED[key], key, value, unreadable)
+            row[column] = _coerce_value(keys.DEFERRED[key], key, value, unreadable)
     if (entrances := deferred.get("_entrances")) is not None:
-        row[_AT["page_view_entrances"]] = row[_AT["screen_view_entrances"]] = _coerced(bool, "_entrances", entrances, unreadable)
+        row[_AT["page_view_entrances"]] = row[_AT["screen_view_entrances"]] = _coerce_value(
+            bool, "_entrances", entrances, unreadable
+        )
     if (click := deferred.get("_gclid")) and row[_CLICK_ID] is None:
         row[_CLICK_ID] = _encode({"type": "gclid", "value": as_text(click)}).decode()
 

@@ -17,7 +17,7 @@ from streaming_app.plugins.transformer import Limits, Rejected
 from streaming_app.transformers.gtm_server import fields as keys
 from streaming_app.transformers.gtm_server.context import read_client, read_page, read_place, read_screen, read_time
 from streaming_app.transformers.gtm_server.fields import AT
-from streaming_app.transformers.gtm_server.ids import derived, event_id
+from streaming_app.transformers.gtm_server.ids import derive_events, event_id
 from streaming_app.transformers.gtm_server.items import read_items
 from streaming_app.transformers.gtm_server.user import properties_of
 from streaming_app.transformers.presets import PRESETS
@@ -35,7 +35,7 @@ class GtmServer:
     """Requests of a server container of Google Tag Manager: one event, or an array of them.
 
     The address and the user agent of such a request are the tag server's. Those of the user are in each event; where an event
-    has none they are "", so that nobody takes the server's for the user's.
+    has none they are "", so that the server's are not taken for the user's.
     """
 
     PROFILES_IN_ALL_EVENTS = True
@@ -62,7 +62,7 @@ class GtmServer:
                 continue
             yield event
             if system := _object(element, keys.SYSTEM):
-                yield from derived(event, system)
+                yield from derive_events(event, system)
 
     def _event(self, element: dict[str, Any], request: Request, position: int) -> Event:
         row = _BLANK.copy()
@@ -80,7 +80,7 @@ class GtmServer:
             row[_USER] = properties_of(user)
         read_client(row, custom)
         if custom:
-            row[_CUSTOM] = self._encoded(custom, element)
+            row[_CUSTOM] = self._encode(custom, element)
         if unreadable:
             check_depth(unreadable, self._limits.max_depth)
             row[_NOTES] = {"unreadable": unreadable}
@@ -88,7 +88,7 @@ class GtmServer:
         row[_ID] = event_id(request, element, position, row[_SESSION], row[_NUMBER])
         return Event(*row)
 
-    def _encoded(self, custom: dict[str, Any], element: dict[str, Any]) -> str:
+    def _encode(self, custom: dict[str, Any], element: dict[str, Any]) -> str:
         text = _encode(custom)
         # Nothing is nested deeper than there are brackets: this is quicker than to walk through every event.
         if text.count(b"{") + text.count(b"[") > self._limits.max_depth:

@@ -14,7 +14,7 @@ from streaming_app.model.coerce import as_int
 from streaming_app.plugins.urls import split_url
 from streaming_app.transformers.gtm_server import fields as keys
 from streaming_app.transformers.gtm_server.fields import AT
-from streaming_app.transformers.gtm_server.hints import NO_HINTS, HintColumns, read_hints
+from streaming_app.transformers.gtm_server.hint_columns import NO_HINTS, HintColumns, read_hints
 
 _encode = msgspec.json.Encoder().encode
 _TIME, _SESSION_START = AT["event_time_msec"], AT["session_start_time_msec"]

@@ -51,7 +51,7 @@ def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
 
 
-def derived(base: Event, system: dict[str, Any]) -> Iterator[Event]:
+def derive_events(base: Event, system: dict[str, Any]) -> Iterator[Event]:
     """``_first_open`` and ``_session_start``: copies of the event that began a first visit (``fv``) or a session (``ss``)."""
     first_visit, session_start = as_text(system.get("fv")), as_text(system.get("ss"))
     if (first_visit and first_visit.lower()) not in _NO:

@@ -66,7 +66,7 @@ class SensorsData:
 
     def _id(self, made: Event | Change, message: Message, request: Request, position: int, seen: dict[str, int]) -> str:
         if isinstance(made, Event) and request.rid and made.sdk_name in self._ids_by_request:
-            return request_id(request.rid, position, message.who.distinct)
+            return request_id(request.rid, position, message.sender.distinct)
         return message_id(message.sent, seen)
 
 
@@ -75,5 +75,5 @@ def _besides(event: Event, message: Message) -> Iterator[Event | Change]:
     if "$is_first_time" in message.properties and as_bool(message.properties["$is_first_time"]):
         named: dict[str, Any] = {"event_name": "_first_open", "event_id": f"{event.event_id}{FIRST_OPEN}"}
         yield msgspec.structs.replace(event, is_derived=True, **named, **_BASE_ONLY)
-    if link := link_of(event, message.who.anonymous, message.kind):
+    if link := link_of(event, message.sender.anonymous, message.kind):
         yield link

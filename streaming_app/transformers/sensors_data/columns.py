@@ -7,7 +7,7 @@ from typing import Any
 from streaming_app.model.event import Event
 from streaming_app.plugins.urls import split_url
 from streaming_app.transformers.sensors_data import fields as keys
-from streaming_app.transformers.sensors_data.read import Message, coerced
+from streaming_app.transformers.sensors_data.read import Message, coerce_value
 
 AT = {name: position for position, name in enumerate(Event.__struct_fields__)}
 BLANK: list[Any] = [None] * (len(AT) + len(keys.CAMPAIGN))
@@ -47,7 +47,7 @@ def fill(row: list[Any], message: Message) -> dict[str, Any]:
                 custom[key] = value
             if value.__class__ is kind:
                 row[position] = value
-            elif (read := coerced(kind, key, value, unreadable)) is not None:
+            elif (read := coerce_value(kind, key, value, unreadable)) is not None:
                 row[position] = read
     if message.identities:
         custom |= keys.IDENTITIES | message.identities

@@ -14,7 +14,7 @@ from streaming_app.transformers.presets import PRESETS
 from streaming_app.transformers.sensors_data.columns import AT, BLANK, fill, fill_campaign, fill_pages
 from streaming_app.transformers.sensors_data.fields import SERVER_SDKS
 from streaming_app.transformers.sensors_data.items import items_of
-from streaming_app.transformers.sensors_data.read import Message, coerced
+from streaming_app.transformers.sensors_data.read import Message, coerce_value
 
 _encode = msgspec.json.Encoder().encode
 _NAME, _TIME, _SESSION_START = AT["event_name"], AT["event_time_msec"], AT["session_start_time_msec"]
@@ -36,7 +36,7 @@ def event_of(message: Message, limits: Limits) -> Event:
     custom = fill(row, message)
     row[_NAME] = PRESETS.get(message.name or "", message.name)
     row[_TIME] = row[_SESSION_START] = message.time
-    row[_PSEUDO], row[_USER], row[_FLUSHED] = message.who.distinct, message.who.login, message.flush_time
+    row[_PSEUDO], row[_USER], row[_FLUSHED] = message.sender.distinct, message.sender.login, message.flush_time
     row[_PLATFORM] = row[_SYSTEM] or "Web"
     if row[_ZONE] is not None:
         row[_ZONE] *= -60  # minutes west of UTC to seconds east
@@ -44,7 +44,7 @@ def event_of(message: Message, limits: Limits) -> Event:
         row[_ENGAGED] = as_int(round(row[_ENGAGED] * 1000, 0))
     if row[_NAME] != "$AppStart":
         row[_FIRST] = None
-    if "$wifi" in custom and coerced(bool, "$wifi", custom.pop("$wifi"), unreadable) and row[_NETWORK] is None:
+    if "$wifi" in custom and coerce_value(bool, "$wifi", custom.pop("$wifi"), unreadable) and row[_NETWORK] is None:
         row[_NETWORK] = "WIFI"
     fill_pages(row, custom)
     fill_campaign(row)
@@ -52,7 +52,7 @@ def event_of(message: Message, limits: Limits) -> Event:
         row[_ITEMS] = items_of(items, limits, unreadable)
     if row[_SDK] and row[_SDK].lower() in SERVER_SDKS:
         row[_UA], row[_IP] = "", row[_IP] or ""  # not the request's: only what the server tells of the client counts
-    row[_CUSTOM] = encoded(custom, limits)
+    row[_CUSTOM] = encode_json(custom, limits)
     row[_NOTES] = notes_of(message, limits)
     return Event(*row)
 
@@ -65,11 +65,11 @@ def notes_of(message: Message, limits: Limits) -> dict[str, Any] | None:
     """
     if not message.unreadable:
         return None
-    encoded(message.unreadable, limits)
+    encode_json(message.unreadable, limits)
     return {"unreadable": message.unreadable}
 
 
-def encoded(values: dict[str, Any], limits: Limits) -> str:
+def encode_json(values: dict[str, Any], limits: Limits) -> str:
     """JSON text.
 
     Raises:

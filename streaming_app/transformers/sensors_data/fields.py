@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import get_args
 
-from streaming_app.model.change import Kind
+from streaming_app.model.change import ChangeType
 
 Field = tuple[str, type]
 
-CHANGES: frozenset[str] = frozenset(get_args(Kind))
+CHANGES: frozenset[str] = frozenset(get_args(ChangeType))
 """Types of messages that are no events; all others with an ``event`` are."""
 SIGN_UP, BIND, UNBIND = "track_signup", "track_id_bind", "track_id_unbind"
 """Types of events that tell whose an anonymous id is, or is not any more."""

@@ -20,7 +20,7 @@ IS_LOGIN = "$is_login_id"
 _ANONYMOUS = ("$identity_anonymous_id", "$identity_cookie_id")
 
 
-class Who(NamedTuple):
+class SenderIds(NamedTuple):
     """``anonymous`` is an id of the same user's from before the login; null where it is the distinct id itself."""
 
     distinct: str | None
@@ -28,7 +28,9 @@ class Who(NamedTuple):
     anonymous: str | None
 
 
-def who(message: dict[str, Any], kind: str | None, properties: dict[str, Any], identities: dict[str, Any]) -> Who:
+def read_sender_ids(
+    message: dict[str, Any], kind: str | None, properties: dict[str, Any], identities: dict[str, Any]
+) -> SenderIds:
     """The ids of one message; an empty one is none, and neither is an object or an array."""
     anonymous = _id(message.get("anonymous_id"))
     distinct = _id(message.get("distinct_id")) or anonymous
@@ -40,7 +42,7 @@ def who(message: dict[str, Any], kind: str | None, properties: dict[str, Any], i
         login, anonymous = login or distinct, _id(message.get("original_id")) or anonymous
     elif login is None and IS_LOGIN in properties and as_bool(properties[IS_LOGIN]):
         login = distinct
-    return Who(distinct, login, None if anonymous == distinct or kind == UNBIND else anonymous)
+    return SenderIds(distinct, login, None if anonymous == distinct or kind == UNBIND else anonymous)
 
 
 def _id(value: Any) -> str | None:

@@ -32,7 +32,7 @@ def message_id(message: dict[str, Any], seen: dict[str, int]) -> str:
     """The same for every copy of a message.
 
     Without a ``_track_id`` (servers' SDKs) it is made of the whole message. Equal messages of one request are no copies, as
-    nobody sends the same one twice at once: ``seen`` counts them, by id.
+    no SDK sends the same one twice at once: ``seen`` counts them, by id.
     """
     if message.get("_track_id") is not None:
         return digest([message.get(key) for key in _IDENTITY])

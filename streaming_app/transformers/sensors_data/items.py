@@ -13,9 +13,9 @@ _NAMES = {"$item_id": "item_id", "$item_name": "item_name", "$price": "price"}
 
 def items_of(sent: Any, limits: Limits, unreadable: dict[str, Any]) -> list[Item]:
     """The items that have an id, in order; what is not an item is kept in ``unreadable``. Other keys with a $ are parameters."""
-    plain = [_renamed(each) for each in sent] if isinstance(sent, list) else sent
+    plain = [_rename_keys(each) for each in sent] if isinstance(sent, list) else sent
     return sdk_items.items_of(plain, limits, unreadable)
 
 
-def _renamed(sent: Any) -> Any:
+def _rename_keys(sent: Any) -> Any:
     return {_NAMES.get(key, key): value for key, value in sent.items()} if isinstance(sent, dict) else sent

@@ -9,9 +9,9 @@ from streaming_app.errors import InputError
 from streaming_app.model.coerce import COERCE, as_int, as_text
 from streaming_app.plugins.payload import decode_tolerantly
 from streaming_app.transformers.sensors_data.fields import CHANGES
-from streaming_app.transformers.sensors_data.identity import Who, who
+from streaming_app.transformers.sensors_data.identity import SenderIds, read_sender_ids
 
-Unreadable = dict[str, Any]
+UnreadableValues = dict[str, Any]
 """Key to what was sent, for ``process_info``."""
 
 
@@ -26,8 +26,8 @@ class Message(NamedTuple):
     properties: dict[str, Any]
     lib: dict[str, Any]
     identities: dict[str, Any]
-    who: Who
-    unreadable: Unreadable
+    sender: SenderIds
+    unreadable: UnreadableValues
 
 
 def read_message(sent: dict[str, Any], received: int | None) -> Message:
@@ -36,13 +36,13 @@ def read_message(sent: dict[str, Any], received: int | None) -> Message:
     Raises:
         InputError: it has no time, or is neither an event nor a change of attributes.
     """
-    unreadable: Unreadable = {}
+    unreadable: UnreadableValues = {}
     kind, name = as_text(sent.get("type")), as_text(sent.get("event"))
     if kind not in CHANGES and not name:
         raise InputError(f"neither an event nor a change of attributes: type {kind}, no event")
     time = sent.get("time")
     if time.__class__ is not int:
-        time = coerced(int, "time", time, unreadable)
+        time = coerce_value(int, "time", time, unreadable)
         if time is None:
             time = received
         if time is None:
@@ -59,12 +59,12 @@ def read_message(sent: dict[str, Any], received: int | None) -> Message:
         properties,
         lib,
         identities,
-        who(sent, kind, properties, identities),
+        read_sender_ids(sent, kind, properties, identities),
         unreadable,
     )
 
 
-def coerced(kind: type, key: str, value: Any, unreadable: Unreadable) -> Any:
+def coerce_value(kind: type, key: str, value: Any, unreadable: UnreadableValues) -> Any:
     """The value in its column's type; None where it cannot be read, or there is none."""
     read = None if value is None else COERCE[kind](value)
     if read is None and value not in (None, "", "null"):
@@ -72,7 +72,7 @@ def coerced(kind: type, key: str, value: Any, unreadable: Unreadable) -> Any:
     return read
 
 
-def _object(key: str, source: dict[str, Any], unreadable: Unreadable) -> dict[str, Any]:
+def _object(key: str, source: dict[str, Any], unreadable: UnreadableValues) -> dict[str, Any]:
     """An object, also where it was sent as JSON text; {} and a note where it is something else."""
     value = source.get(key)
     if value.__class__ is dict:

@@ -275,7 +275,7 @@ def test_derive_is_behind_when_rows_came_that_it_has_not_read(tmp_path: Path) ->
         ([ROWS], True),
         ([{"add": {}}], True),
         ([{"add": {"dataChange": False}}, {"remove": {"dataChange": False}}], False),  # a compaction
-        ([ROWS, {"remove": {"dataChange": False}}], True),  # news and a better copy
+        ([ROWS, {"remove": {"dataChange": False}}], True),  # new rows and a better duplicate
         ([ROWS, {"remove": {"dataChange": True}}], False),  # an erasure: the stream skips it
         ([{"metaData": {}}], False),
     ],

@@ -16,7 +16,7 @@ import pytest
 
 import streaming_app
 from streaming_app.cli import _exit_code, terminal
-from streaming_app.model.escape import escape, escape_json
+from streaming_app.model.client_text import escape, escape_json
 from streaming_app.model.tables import TABLES
 from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write

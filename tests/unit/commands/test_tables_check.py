@@ -239,7 +239,7 @@ def test_the_command(sound: LocalPipeline, tmp_path: Path, capsys: pytest.Captur
     with lock_lake(pipeline.config, "run test"):
         code, output, errors = call()
     assert code == 6
-    assert "problem known_users: Everybody" in output
+    assert "problem known_users: Every user" in output
     assert "        → clickstream rebuild user\n" in output
     assert errors.startswith("error: 1 problems in ")
 

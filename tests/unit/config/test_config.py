@@ -61,7 +61,7 @@ def good(*more: str, **replaced: str) -> str:
     return text + "".join(f"{each}\n" for each in more)
 
 
-def installed(group: str) -> str:
+def list_installed(group: str) -> str:
     return ", ".join(sorted(each.name for each in entry_points(group=group))) or "none"
 
 
@@ -117,7 +117,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     ),
     "no such transformer": (
         good(clickstream_sdk="zzz"),
-        [f"5: {CLASS}: there is no transformer 'zzz', installed are: {installed(TRANSFORMERS)}"],
+        [f"5: {CLASS}: there is no transformer 'zzz', installed are: {list_installed(TRANSFORMERS)}"],
     ),
     "no such module": (
         good(clickstream_sdk="no_such_module:Own"),
@@ -147,13 +147,13 @@ BAD: dict[str, tuple[str, list[str]]] = {
         [
             "6: enrichers: entry 0 must be one name with its options, for example `- user_agent: {}`",
             f"7: enrichers.0.{__name__}:Picky: {__name__}:Picky has no method enrich()",
-            f"8: enrichers.0.zzz: there is no enricher 'zzz', installed are: {installed(ENRICHERS)}",
+            f"8: enrichers.0.zzz: there is no enricher 'zzz', installed are: {list_installed(ENRICHERS)}",
         ],
     ),
     "no such enrichers": (
         good("enrichers:", "", "  - zzz: {}", f"  - '{__name__}:Own': {{}}"),
         [
-            f"8: enrichers.0.zzz: there is no enricher 'zzz', installed are: {installed(ENRICHERS)}",
+            f"8: enrichers.0.zzz: there is no enricher 'zzz', installed are: {list_installed(ENRICHERS)}",
             f"9: enrichers.1.{__name__}:Own: cannot import {__name__}:Own: module '{__name__}' has no attribute 'Own'",
         ],
     ),

@@ -35,8 +35,8 @@ def test_generated_template_is_up_to_date() -> None:
 def test_every_parameter_is_documented_grouped_and_constrained() -> None:
     parameters = PARSED["Parameters"]
     groups = PARSED["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    group_by_size = [name for group in groups for name in group["Parameters"]]
-    assert sorted(group_by_size) == sorted(parameters)
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(parameters)
     for name, declared in parameters.items():
         assert len(declared["Description"]) > 20, name
         assert {"AllowedPattern", "AllowedValues", "MinValue"} & set(declared) or declared["Type"] == "CommaDelimitedList", name

@@ -23,9 +23,9 @@ from streaming_app.deploy.uv import CHECKOUT, Uv
 from streaming_app.errors import MissingDependencyError
 from supply_chain.audit import (
     LIST,
+    AdvisoryComparison,
     Assessment,
     AuditList,
-    Comparison,
     Vulnerability,
     ask,
     compare_with_folder,
@@ -44,11 +44,11 @@ ELSEWHERE = replace(CRITICAL, reachable=False, why="we never call it")
 MINOR = replace(CRITICAL, severity="low")
 
 
-def compared(*found: str, **versions: str) -> Comparison:
-    return Comparison(versions or LOCKED, frozenset(Vulnerability("a", each) for each in found), DAY, DAY)
+def compared(*found: str, **versions: str) -> AdvisoryComparison:
+    return AdvisoryComparison(versions or LOCKED, frozenset(Vulnerability("a", each) for each in found), DAY, DAY)
 
 
-CASES: dict[str, tuple[Comparison, tuple[Assessment, ...], bool, list[str]]] = {
+CASES: dict[str, tuple[AdvisoryComparison, tuple[Assessment, ...], bool, list[str]]] = {
     "nothing is known": (compared(), (), False, ["no known weakness"]),
     "found, and not judged": (compared("X-1"), (), True, ["FAILED: a: X-1 in 1.5: not judged yet"]),
     "found, and critical": (compared("X-1"), (CRITICAL,), True, ["FAILED: a: X-1 in 1.5: critical, reachable: any request"]),
@@ -87,11 +87,13 @@ def pip_audit(output: Any, tmp_path: Path) -> list[str]:
 
 def test_what_pip_audit_says(tmp_path: Path) -> None:
     weak = {"name": "a", "version": "1.5", "vulns": [{"id": "X-1", "fix_versions": ["2"], "aliases": ["CVE-1"]}]}
-    passed_over = {"name": "b", "skip_reason": "not found"}
-    found = ask(pip_audit([weak, passed_over], tmp_path))
-    assert isinstance(found, Comparison)
+    find_passed_over_files = {"name": "b", "skip_reason": "not found"}
+    found = ask(pip_audit([weak, find_passed_over_files], tmp_path))
+    assert isinstance(found, AdvisoryComparison)
     assert (found.packages, found.found) == ({"a": "1.5"}, {Vulnerability("a", "X-1")})
-    assert ask(pip_audit([passed_over], tmp_path)) == "every package was passed over"  # which pip-audit takes for good news
+    assert (
+        ask(pip_audit([find_passed_over_files], tmp_path)) == "every package was passed over"
+    )  # which pip-audit takes for good news
     assert ask(pip_audit("", tmp_path)) == ask(pip_audit("[]", tmp_path)) == "no network"
 
 
@@ -127,7 +129,7 @@ def test_a_copy_of_the_advisories(version: str, is_weak: bool, tmp_path: Path) -
     (tmp_path / "vulns/a/X-1.yaml").write_text(ADVISORY)
     (tmp_path / "vulns/a/X-2.yaml").write_text(ADVISORY.replace("X-1", "X-2") + "withdrawn: '2026-10-30T00:00:00Z'\n")
     found = compare_with_folder({"a": version, "b": "1"}, tmp_path)
-    assert isinstance(found, Comparison)
+    assert isinstance(found, AdvisoryComparison)
     assert (found.found, found.until) == ({Vulnerability("a", "X-1")} if is_weak else set(), date(2026, 10, 31))
     assert isinstance(compare_with_folder(LOCKED, tmp_path / "nothing"), str)
 
@@ -158,7 +160,7 @@ def test_the_first_tool_is_pinned_by_hash() -> None:
 @pytest.fixture(scope="module")
 def locked() -> str:
     skip_without_uv()
-    return Uv().locked(CHECKOUT)
+    return Uv().export_locked(CHECKOUT)
 
 
 def test_every_library_of_the_package_has_a_hash(locked: str) -> None:

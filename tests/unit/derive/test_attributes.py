@@ -178,26 +178,26 @@ APPLIED = {
 
 @pytest.mark.parametrize("case", APPLIED)
 def test_what_events_told_after_the_changes(case: str) -> None:
-    told, changed = (
+    from_events, from_changes = (
         {name: {"value": value, "set_time_msec": time} for name, (value, time) in each.items()} for each in APPLIED[case][:2]
     )
-    assert values(merge_attributes(told, changed)) == APPLIED[case][2]
+    assert values(merge_attributes(from_events, from_changes)) == APPLIED[case][2]
 
 
 def test_states_of_users_combine_in_any_order() -> None:
-    """A user's row, its new events and its new changes: the larger log wins, what events told stays beside it."""
+    """A user's row, its new events and its new changes: the larger log wins, what events set stays beside it."""
     early, late = log([(1, "increment", {"n": 1})]), log([(1, "increment", {"n": 1}), (2, "increment", {"n": 1})])
     states = [user_rows.aggregate_changes(each) for each in (early, late)]
-    told = states[0].set_column(
+    from_events = states[0].set_column(
         states[0].column_names.index("user_properties_json_str"),
         "user_properties_json_str",
         pa.array(['{"tier":{"value":"gold","set_time_msec":5}}']),
     )
     nothing = pa.array([None], pa.string())
     for name in ("changed_properties_json_str", "changed_as_of"):
-        told = told.set_column(told.column_names.index(name), name, nothing)
+        from_events = from_events.set_column(from_events.column_names.index(name), name, nothing)
     expected = {"n": {"value": 2, "set_time_msec": 2}, "tier": {"value": "gold", "set_time_msec": 5}}
-    for order in itertools.permutations([*states, told]):
+    for order in itertools.permutations([*states, from_events]):
         state = order[0]
         for each in order[1:]:  # each time by way of a stored row
             stored = user_rows.aggregates_of_rows(user_rows.rows_from_aggregates(user_rows.combine_aggregates(state), "job", 0))

@@ -57,8 +57,8 @@ def upsert(table: pa.Table, changes: pa.Table) -> pa.Table:
     kept = {(row["user_pseudo_id"], row["session_id"], row["event_timestamp"]): row for row in table.to_pylist()}
     for change in changes.to_pylist():
         kept.pop((change["user_pseudo_id"], change["match_id"], change["match_start"]), None)
-    news = [row for row in changes.to_pylist() if not row["is_gone"]]
-    rows = [{name: row[name] for name in session_rows.SESSION.schema.names} for row in [*kept.values(), *news]]
+    written = [row for row in changes.to_pylist() if not row["is_gone"]]
+    rows = [{name: row[name] for name in session_rows.SESSION.schema.names} for row in [*kept.values(), *written]]
     return pa.Table.from_pylist(rows, schema=session_rows.SESSION.schema)
 
 
@@ -98,7 +98,7 @@ SESSION_CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
         [{"event_count": 2, "is_inferred": True, "session_id": "u-20260528-202640000"}, {"event_count": 1}],
     ),
     "empty session id is none": ([at(0, session_id="")], [{"is_inferred": True}]),
-    "nobody's events have no session": ([at(0, user_pseudo_id=None), at(0, user_pseudo_id="")], []),
+    "events without a user have no session": ([at(0, user_pseudo_id=None), at(0, user_pseudo_id="")], []),
     "first source that is not direct": (
         [
             at(0, session_id="s", traffic_source_source="Direct", traffic_source_medium="none"),

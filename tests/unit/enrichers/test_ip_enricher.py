@@ -15,7 +15,7 @@ from netaddr import IPSet
 
 from streaming_app.demo.geo import DATABASE_TYPE, write_geo_database
 from streaming_app.demo.world import make_world
-from streaming_app.enrichers.ip import PLACE, Ip
+from streaming_app.enrichers.ip import LOCATION, Ip
 from streaming_app.enrichers.ip.editions import Edition
 from streaming_app.enrichers.ip.layouts import LAYOUT
 from streaming_app.errors import ConfigError
@@ -129,7 +129,7 @@ LAYOUTS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "flat, country as name": (IPINFO, ALL, GERMANY | {"asn": 15169, "organization": "Google LLC"}),
     "flat network": ({"as_number": "64496", "as_organization": "Example AS"}, ALL, IN_AS),
     "numbers as text, text as numbers": ({"metro": 511, "asn": "64496", "city": 4, "lat": 1, "lon": "-2"}, ALL, {"metro": "511", "asn": 64496, "city": "4", "latitude": 1.0, "longitude": -2.0}),
-    "a code that nobody knows": ({"country_code": "QQ"}, ALL, {"country_code": "QQ"}),
+    "an unknown code": ({"country_code": "QQ"}, ALL, {"country_code": "QQ"}),
     "a code of three letters": ({"country_code": "AUT", "country_name": "Austria"}, ALL, {"country": "Austria"}),
     "nothing": ({"city": "-", "state1": " ", "country_code": "", "latitude": "", "asn": ""}, ALL, {}),
     "other types": ({"city": True, "country": [1], "continent": {"names": "x"}, "subdivisions": {}, "location": 5, "asn": 2**64, "lat": "nan"}, ALL, {}),
@@ -157,7 +157,7 @@ FRANKFURT = {
     "subdivisions": [{"iso_code": "HE", **names("Hesse", "Hessen")}],
     "traits": {"is_anycast": True, "user_type": "business"},
 }
-PLACES = [
+LOCATIONS = [
     ASHBURN,
     FRANKFURT,
     {"registered_country": ASHBURN["country"]},
@@ -169,8 +169,8 @@ PLACES = [
 NETWORKS = [ASN, ASN | ISP, ISP, {"autonomous_system_number": 1}, {}]
 # Type of an edition of MaxMind's: records
 EDITIONS: dict[str, list[dict[str, Any]]] = {
-    **{kind: [*PLACES, *(ASHBURN | {"traits": each} for each in NETWORKS)] for kind in ("GeoLite2-City", "GeoIP2-City", "GeoIP2-City-Europe", "GeoIP2-Enterprise", "GeoIP2-Precision-Enterprise")},
-    **{kind: [{key: each[key] for key in each if key not in ("city", "location", "subdivisions")} for each in PLACES] for kind in ("GeoLite2-Country", "GeoIP2-Country")},
+    **{kind: [*LOCATIONS, *(ASHBURN | {"traits": each} for each in NETWORKS)] for kind in ("GeoLite2-City", "GeoIP2-City", "GeoIP2-City-Europe", "GeoIP2-Enterprise", "GeoIP2-Precision-Enterprise")},
+    **{kind: [{key: each[key] for key in each if key not in ("city", "location", "subdivisions")} for each in LOCATIONS] for kind in ("GeoLite2-Country", "GeoIP2-Country")},
     "GeoLite2-ASN": [each for each in NETWORKS if not set(each) & set(ISP)],
     "GeoIP2-ISP": NETWORKS,
 }  # fmt: skip
@@ -343,7 +343,7 @@ def test_tables_of_any_size_and_chunks(chunks: list[list[str | None]], city: str
     headers = pa.chunked_array(chunks, pa.string())
     made = opened(database=city).enrich(pa.table({"ip": headers, "geo_city": pa.nulls(len(headers))}))
     assert made["geo_city"].to_pylist() == [header and "Ashburn" for header in headers.to_pylist()]
-    assert set(made.column_names) == {"ip", *PLACE}
+    assert set(made.column_names) == {"ip", *LOCATION}
 
 
 def test_without_addresses(city: str) -> None:
@@ -466,7 +466,7 @@ def test_options_that_are_refused(options: dict[str, Any], message: str) -> None
 
 
 def test_what_it_fills_is_what_was_asked_for() -> None:
-    assert Ip(Ip.Options(), LocalFiles()).FILLS == PLACE
+    assert Ip(Ip.Options(), LocalFiles()).FILLS == LOCATION
     made = Ip(Ip.Options(**ALL), LocalFiles()).FILLS
     assert set(made) == set(LAYOUT) | {"geo_sub_continent"}
     assert set(made) == {name for name in TYPES if name.startswith("geo_")} - {"geo_locale"}

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from streaming_app.config.shipped_files import conf_file
-from streaming_app.enrichers.traffic_source.categories import Categories
+from streaming_app.enrichers.traffic_source.referrer_categories import Categories
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
 from streaming_app.model.web_address import WebAddress
 

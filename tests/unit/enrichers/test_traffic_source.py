@@ -580,7 +580,7 @@ def test_memory_is_bounded() -> None:
     enriched = traffic(enricher.enrich(table(rows)))
     assert [each.source for each in enriched] == ["Direct" if number % 5 else f"s{number}" for number in range(100_000)]
     app = enricher._apps["*"]
-    for cached in (app.traffic, app._rules.place, app._rules.categories.of_source):
+    for cached in (app.traffic, app._rules.read_page, app._rules.categories.of_source):
         info = cached.cache_info()
         assert info.currsize == info.maxsize <= 20_000
     assert traffic(enricher.enrich(table(rows[:7]))) == enriched[:7]

@@ -18,7 +18,7 @@ from streaming_app.enrichers.user_agent.bots import TOO_WIDE
 from streaming_app.enrichers.user_agent.options import UserAgentOptions
 from streaming_app.errors import ConfigError
 from streaming_app.plugins.enricher import Enricher
-from streaming_app.transformers.gtm_server.hints import read_hints as gtm_hints
+from streaming_app.transformers.gtm_server.hint_columns import read_hints as gtm_hints
 
 Row = dict[str, Any]
 
@@ -472,7 +472,7 @@ def test_many_user_agents() -> None:
         agents = [f"Shop/{number}.0 CFNetwork/1496.0.7 Darwin/23.5.0" for number in range(start, start + 20_000)]
         after = enricher.enrich(table(*agents))
         assert after["device_ua_browser_version"].to_pylist() == [f"{number}.0" for number in range(start, start + 20_000)]
-    assert enricher._facts.cache_info().currsize == KEPT
+    assert enricher._values.cache_info().currsize == KEPT
 
 
 def test_very_long_user_agents() -> None:

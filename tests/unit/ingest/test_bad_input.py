@@ -77,16 +77,16 @@ def test_bad_input(case: str, tmp_path: Path) -> None:
     metrics = pipeline.ingest(write(tmp_path / "raw", "a.gz", *lines))
     assert [row["event_id"] for row in pipeline.rows("event")] == sorted(good)
     assert Counter(row["reason"] for row in pipeline.rows("quarantine")) == Counter(reasons)
-    received, accounted = balance(metrics)
-    assert received == accounted == len(good) + len(reasons)
+    received, accounted_for = balance(metrics)
+    assert received == accounted_for == len(good) + len(reasons)
 
 
 def test_truncated_file_is_used_as_far_as_it_goes(tmp_path: Path) -> None:
     path = write(tmp_path / "raw", "cut.gz", *(line(event(f"e{n}"), rid=f"r{n}") for n in range(2_000)))
     path.write_bytes(path.read_bytes()[:-2_000])
     pipeline = LocalPipeline(tmp_path)
-    received, accounted = balance(pipeline.ingest(path))
-    assert received == accounted
+    received, accounted_for = balance(pipeline.ingest(path))
+    assert received == accounted_for
     written = {row["event_id"] for row in pipeline.rows("event")}
     assert {f"e{n}" for n in range(1_000)} <= written < {f"e{n}" for n in range(2_000)}
     messages = [row["message"] for row in pipeline.rows("quarantine") if row["stage"] == "file"]
@@ -109,8 +109,8 @@ def test_file_bomb_stops_at_the_limit(tmp_path: Path) -> None:
 def test_files_without_lines(content: bytes, tmp_path: Path) -> None:
     path = write(tmp_path / "raw", "a.gz", GOOD)
     path.write_bytes(content)
-    received, accounted = balance(LocalPipeline(tmp_path).ingest(path))
-    assert received == accounted <= 1
+    received, accounted_for = balance(LocalPipeline(tmp_path).ingest(path))
+    assert received == accounted_for <= 1
 
 
 def test_missing_file_is_quarantined_by_name(tmp_path: Path) -> None:
@@ -140,6 +140,6 @@ def test_random_bytes_never_raise(raw: list[bytes], payloads: list[bytes], tmp_p
     packed = [line(text, packed=True) for text in texts]
     pipeline = LocalPipeline(tmp_path)
     path = write(tmp_path / "raw", "a.gz", GOOD, *raw, *map(line, texts), *packed, line(event("last")))
-    received, accounted = balance(pipeline.ingest(path))
-    assert received == accounted
+    received, accounted_for = balance(pipeline.ingest(path))
+    assert received == accounted_for
     assert {"good", "last"} <= {row["event_id"] for row in pipeline.rows("event")}

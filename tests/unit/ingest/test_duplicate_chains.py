@@ -25,8 +25,8 @@ def ingest_copies(
     pipeline = LocalPipeline(folder, f"{RULES}dedupe: {{neighbour_days: {neighbour_days}}}\n")
     for number, batch in enumerate(batches):
         paths = [_file(folder, f"{number}-{place}", *copy) for place, copy in enumerate(batch)]
-        received, accounted = balance(pipeline.ingest(*paths, tasks=tasks))
-        assert received == accounted == len(batch)
+        received, accounted_for = balance(pipeline.ingest(*paths, tasks=tasks))
+        assert received == accounted_for == len(batch)
     stored = [row["event_time_msec"] - FIRST for row in pipeline.rows("event")]
     items = [int(row["event_timestamp"].timestamp() * 1_000) - FIRST for row in pipeline.rows("item")]
     assert sorted(items) == sorted(stored)
@@ -90,6 +90,6 @@ def test_any_split_and_order_follows_the_rule(
 def test_the_same_id_twice_in_a_request_on_days_apart(tmp_path: Path) -> None:
     pipeline = LocalPipeline(tmp_path, RULES)
     sent = [event("same", timestamp=FIRST + day * DAY, items=[{"id": f"sku-{day}"}]) for day in (0, 1, 9)]
-    received, accounted = balance(pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*sent, ingest_time=FIRST + 20 * DAY))))
-    assert received == accounted == 3
+    received, accounted_for = balance(pipeline.ingest(write(tmp_path / "raw", "a.gz", line(*sent, ingest_time=FIRST + 20 * DAY))))
+    assert received == accounted_for == 3
     assert [row["item_id"] for row in pipeline.rows("item", "item_id")] == ["sku-0", "sku-9"]

@@ -15,7 +15,7 @@ from streaming_app.backlog.stale_users import stale_users
 from streaming_app.errors import BalanceError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit import commit as commit_module
-from streaming_app.ingest.file_pass import FilePass
+from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.lake.query import query
 from streaming_app.model.run_metrics import BatchMetrics
 from tests.support.examples import costly
@@ -125,13 +125,13 @@ def test_a_batch_that_broke_off_is_finished_by_its_rerun(after: str, tmp_path: P
 
 def test_wrong_counts_commit_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = LocalPipeline(tmp_path)
-    real = commit_module.metrics_of
+    real = commit_module.measure_batch
 
     def one_too_many(*arguments: Any) -> BatchMetrics:
         metrics = real(*arguments)
         return msgspec.structs.replace(metrics, received=metrics.received + 1)
 
-    monkeypatch.setattr(commit_module, "metrics_of", one_too_many)
+    monkeypatch.setattr(commit_module, "measure_batch", one_too_many)
     with pytest.raises(BalanceError, match="received 2 elements, but 1"):
         pipeline.ingest(write(tmp_path / "raw", "a.gz", line(event("a"))))
     assert [len(pipeline.rows(name)) for name in ("event", "item", "quarantine", "run_metrics")] == [0, 0, 0, 0]
@@ -147,8 +147,8 @@ def test_any_split_gives_the_same_events_items_and_changes(data: st.DataObject, 
     whole.ingest(write(whole.folder / "raw", "all.gz", *lines))
     for number, files in enumerate(runs):
         paths = [write(parts.folder / "raw", f"{number}-{at}.gz", *each) for at, each in enumerate(files)]
-        received, accounted = balance(parts.ingest(*paths, tasks=2))
-        assert received == accounted
+        received, accounted_for = balance(parts.ingest(*paths, tasks=2))
+        assert received == accounted_for
     for table in ("event", "item", "change"):
         assert json.dumps(whole.rows(table), default=str) == json.dumps(parts.rows(table), default=str)
 
@@ -160,7 +160,7 @@ def test_copies_that_meet_in_a_task_are_written_once(tmp_path: Path) -> None:
     requests = [[line(each, rid=f"{copy}-{number:02}") for number, each in enumerate(sent)] for copy in "cab"]
     paths = [write(tmp_path / "raw", f"{name}.gz", *reversed(lines)) for name, lines in zip("xyz", requests, strict=True)]
     batch = Batch(pipeline.config, pipeline.lake.storage, "s", 0, "job", 0, "all")
-    report = FilePass(batch, "task").run(map(str, paths))
+    report = FileProcessor(batch, "task").run(map(str, paths))
     assert sum(file.rows for file in report.of("event")) == report.counts.received - report.counts.duplicate == len(sent)
     pipeline.ingest(*paths)
     kept = query(pipeline.lake, "SELECT DISTINCT process_info ->> 'rid' AS rid FROM event")["rid"].to_pylist()

@@ -16,10 +16,10 @@ from streaming_app.commands.check.check_tables import check_tables
 from streaming_app.commands.erase.person import Person
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.arrow import to_rows
-from streaming_app.model.bounds import DAY_MS
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.tables import TABLES
+from streaming_app.model.times import DAY_MS
 from tests.support.examples import costly
 from tests.support.extremes import STOPPED_ONCE, extreme_requests
 from tests.support.lake import LocalPipeline, balance
@@ -34,11 +34,11 @@ ORDINARY = [line(event("ordinary", unique_id=f"u-{number}"), rid=f"last-{number}
 def live_through(pipeline: LocalPipeline, lines: list[bytes]) -> None:
     """Ingest and derive, then an ordinary run, then every look and an erasure; each must do what it promises."""
     for number, each in enumerate((lines, ORDINARY)):
-        received, accounted = balance(pipeline.ingest(write(pipeline.folder / "raw", f"{number}.gz", *each)))
-        assert received == accounted
+        received, accounted_for = balance(pipeline.ingest(write(pipeline.folder / "raw", f"{number}.gz", *each)))
+        assert received == accounted_for
         assert pipeline.derive().keys_set_aside == 0
     derived(pipeline)
-    problems = [each for checked in check_tables(pipeline.config, 1_000, QUIET) for each in checked.problems]
+    problems = [each for validate_result in check_tables(pipeline.config, 1_000, QUIET) for each in validate_result.problems]
     assert problems == []
     for table in TABLES:
         assert all(

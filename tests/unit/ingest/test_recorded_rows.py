@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streaming_app.ingest import file_pass
+from streaming_app.ingest import file_processor
 from streaming_app.ingest.write import event_rows
 from streaming_app.lake import parquet
 from tests.support.digest import digest, make_input, recorded
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 
 SMALL = {
     (event_rows, "FLUSH_ROWS"): 64,
-    (file_pass, "_OPEN_FILES"): 1,
+    (file_processor, "_OPEN_FILES"): 1,
     (parquet, "ROW_GROUP_ROWS"): 100,
     (parquet, "_PENDING_ROWS"): 150,
 }

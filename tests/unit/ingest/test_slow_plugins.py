@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from streaming_app.ingest.transform.patience import TooSlowError, at_most
+from streaming_app.ingest.transform.time_budget import TooSlowError, time_limit
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from tests.support.lake import LocalPipeline, balance
@@ -99,7 +99,7 @@ def test_the_alarm_of_others_goes_on() -> None:
     before = signal.signal(signal.SIGALRM, lambda number, _: heard.append(number))
     others = signal.setitimer(signal.ITIMER_REAL, LONG)
     try:
-        with pytest.raises(TooSlowError), at_most(0.05):
+        with pytest.raises(TooSlowError), time_limit(0.05):
             time.sleep(LONG)
         left, _ = signal.getitimer(signal.ITIMER_REAL)
         assert 0 < left <= LONG

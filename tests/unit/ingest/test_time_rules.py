@@ -15,9 +15,9 @@ import pytest
 from streaming_app.config.model import RulesSection
 from streaming_app.errors import Reason
 from streaming_app.ingest.transform.time_rules import TimeRules
-from streaming_app.model.bounds import LATEST_MS
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
+from streaming_app.model.times import LATEST_MS
 from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, event, line, write
 
@@ -113,7 +113,7 @@ def test_time_afterwards_or_why_not(case: str) -> None:
     upload = None if given.upload is None else zero + given.upload
     rules, judged = TimeRules(RulesSection(**given.rules)), Event(event_name=given.name, event_time_msec=sent)
     first, last = rules.ordinary_range(given.ingest, upload)
-    verdict = rules.judge(judged, given.ingest, upload)
+    verdict = rules.apply(judged, given.ingest, upload)
     if isinstance(given.after, int):
         assert (verdict, judged.event_time_msec) == (None, zero + given.after)
         assert judged.notes is not None
@@ -135,7 +135,7 @@ def test_time_afterwards_or_why_not(case: str) -> None:
     ],
 )
 def test_what_a_refusal_says(time: int, upload: int, message: str) -> None:
-    verdict = TimeRules(RulesSection()).judge(Event(event_time_msec=NOW + time), NOW, NOW + upload)
+    verdict = TimeRules(RulesSection()).apply(Event(event_time_msec=NOW + time), NOW, NOW + upload)
     assert verdict is not None
     assert verdict.message == message
 
@@ -165,7 +165,7 @@ def test_a_correction_moves_every_time_of_the_client_and_says_so(time: int, uplo
     }
     left = {"session_duration": 5, "page_view_engagement_time_msec": 6, "user_properties_json_str": '{"x":{"set_time_msec":7}}'}
     corrected = Event(event_name="_page_view", notes={"own": "note"}, **moved, **left)
-    assert TimeRules(RulesSection()).judge(corrected, NOW, None if upload is None else NOW + upload) is None
+    assert TimeRules(RulesSection()).apply(corrected, NOW, None if upload is None else NOW + upload) is None
     assert {name: getattr(corrected, name) for name in moved} == {name: sent - time + after for name, sent in moved.items()}
     assert {name: getattr(corrected, name) for name in left} == left
     assert corrected.ingest_time_msec is None

@@ -1,4 +1,4 @@
-"""Tables that an older version wrote are brought up to date by the next run; those of a newer one are left alone."""
+"""Tables that an older version wrote are migrated by the next run; those of a newer one are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from deltalake import DeltaTable
 
 from streaming_app.cli import _exit_code
 from streaming_app.commands.operation import operation
-from streaming_app.commands.replay.replay import QuarantineFilter, replay_into
+from streaming_app.commands.replay import QuarantineFilter
+from streaming_app.commands.replay.replay import replay_into
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
@@ -183,10 +184,10 @@ def test_a_newer_table_is_refused_and_left_alone(
     before = digests(old.folder)
     arguments = [each.replace("{}", str(old.folder)) for each in command]
     code = _exit_code([*arguments, "--config", config_file(old)], debug=False)
-    told = capsys.readouterr().err
-    assert code == 4, told
-    assert f"lake/session/: has layout {LAYOUT_VERSION + 1}, this version of clickstream-lake knows {LAYOUT_VERSION}" in told
-    assert "install the version that wrote it" in told
+    message = capsys.readouterr().err
+    assert code == 4, message
+    assert f"lake/session/: has layout {LAYOUT_VERSION + 1}, this version of clickstream-lake knows {LAYOUT_VERSION}" in message
+    assert "install the version that wrote it" in message
     assert digests(old.folder) == before
 
 

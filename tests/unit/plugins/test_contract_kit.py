@@ -143,8 +143,8 @@ TRANSFORMERS: dict[Any, tuple[bytes, str, str]] = {
     Grasping: (REQUEST, "leaves the request as it is", "it changed data"),
     Positional: (REQUEST, "makes the same ids of a payload handed over in parts", "element by element, 1 ids are others"),
     Placed: (REQUEST, "makes the same ids wherever", "read from another file, 4 ids are others"),
-    Individual: (REQUEST, "can be made in each worker anew", "event_id 'a-0"),
-    Unpicklable(): (REQUEST, "can be made in each worker anew", "it cannot be pickled ("),
+    Individual: (REQUEST, "can be made in each worker, and", "event_id 'a-0"),
+    Unpicklable(): (REQUEST, "can be made in each worker, and", "it cannot be pickled ("),
 }
 
 
@@ -310,7 +310,7 @@ ENRICHERS: dict[str, tuple[Callable[[], City], str, str]] = {
         "works on columns of nulls",
         "where every column is null it raised TypeError",
     ),
-    "another in each worker": (Moody, "can be made in each worker anew", "made again, it makes others of geo_city"),
+    "another in each worker": (Moody, "can be made in each worker, and", "made again, it makes others of geo_city"),
 }
 
 

@@ -118,8 +118,8 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     pipeline = LocalPipeline(folder, f"  own: {{transformer: '{__name__}:{request.param.__name__}', options: {{name: mine}}}}\n")
     own = [requested(case, packed) for case in CASES for packed in (False, True)]
     metrics = pipeline.ingest(write(folder / "raw", "a.gz", line(event("first")), *own, line(event("last"))))
-    received, accounted = balance(metrics)
-    assert received == accounted == 2 + 2 * sum(len(ids) + len(bad) for _, ids, bad in CASES.values())
+    received, accounted_for = balance(metrics)
+    assert received == accounted_for == 2 + 2 * sum(len(ids) + len(bad) for _, ids, bad in CASES.values())
     assert [row["event_id"] for row in pipeline.rows("event", where="app_id = 'shop'")] == ["first", "last"]
     return Done(request.param.__name__, pipeline.rows("event"), pipeline.rows("item"), pipeline.rows("quarantine"))
 

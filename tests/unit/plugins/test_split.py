@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.enrichers.traffic_source.addresses import parse
+from streaming_app.enrichers.traffic_source.urls import parse_page_url
 from streaming_app.model.request import Request
-from streaming_app.model.web import LONGEST_HOST
+from streaming_app.model.web_address import LONGEST_HOST
 from streaming_app.plugins.split import split_elements
 from streaming_app.plugins.urls import split_url
 from streaming_app.transformers.gtm_server.ids import event_id
@@ -78,7 +78,7 @@ def test_long_hosts(case: str) -> None:
     """What is longer than a host can be is none, wherever it stands; the rest of an address may be long."""
     text, length = HOSTS[case]
     host = ("a." * length)[: length - 1] + "b"
-    address, parts = parse(text.format(host)), split_url(text.format(host))
+    address, parts = parse_page_url(text.format(host)), split_url(text.format(host))
     if length > LONGEST_HOST:
         assert (address, parts) == (None, (None, None, None))
     else:
@@ -86,10 +86,10 @@ def test_long_hosts(case: str) -> None:
         assert (address.host, parts) == (host, (host, "/a", '{"b":"1"}'))
     rest = "c" * 5 * LONGEST_HOST
     for url in (f"https://a.example/{rest}", f"https://a.example?{rest}", f"https://a.example#{rest}", f"//a.example/{rest}"):
-        found = parse(url)
+        found = parse_page_url(url)
         assert found is not None
         assert found.host == "a.example"
-    assert parse(f"/{rest}") is not None
+    assert parse_page_url(f"/{rest}") is not None
     assert split_url(f"a.example/{rest}").host == "a.example"
 
 
@@ -123,7 +123,7 @@ def test_addresses(text: str) -> None:
     """The columns of a page, and the reader of the traffic source, see the same host and path."""
     host, path, params = ADDRESSES[text]
     assert split_url(text) == (host, path, params)
-    address = parse(text)
+    address = parse_page_url(text)
     if address is None:
         assert host is None
     else:

@@ -196,8 +196,8 @@ def test_the_log_of_java(arguments: tuple[str, ...], code: int, machine: Path, t
         [sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
     )
     assert done.returncode == code, done.stderr
-    path, told = done.stdout.split(" ", 1)
-    assert told.startswith("0o100600 0o40700 ['one', 'two']")
+    path, mode = done.stdout.split(" ", 1)
+    assert mode.startswith("0o100600 0o40700 ['one', 'two']")
     assert Path(path).is_relative_to(machine / "cache")
     assert Path(path).exists() == (str(path) in done.stderr) == (code != 0)
 

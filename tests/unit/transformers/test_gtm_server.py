@@ -24,7 +24,7 @@ from streaming_app.ingest.write.event_table import EventTable
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.plugins.transformer import Limits, Rejected
-from streaming_app.plugins.validate_elements import checked
+from streaming_app.plugins.validate_elements import validate_result
 from streaming_app.privacy.addresses import client_address
 from streaming_app.storage.files import Storage
 from streaming_app.transformers.gtm_server import GtmServer
@@ -510,9 +510,9 @@ def test_a_tag_server_is_not_taken_for_the_user() -> None:
     [(-60_000, -60_000), (999, 999), (1_000, 0), (300_000, 0), (3_600_000, None)],
 )
 def test_clock_of_the_tag_server(ahead_ms: int, time_ms: int | None) -> None:
-    """Nobody tells when a request was sent: a time that is a little ahead is that of its receipt, the session's start likewise."""
+    """When a request was sent is not known: a time that is a little ahead is that of its receipt, the session's start likewise."""
     [event] = read({**LEAST, **server(request_start_time_ms=NOW + ahead_ms)})
-    verdict = TimeRules(RulesSection()).judge(event, NOW, None)
+    verdict = TimeRules(RulesSection()).apply(event, NOW, None)
     if time_ms is None:
         assert verdict is not None
         assert verdict.reason == Reason.IN_FUTURE
@@ -561,7 +561,7 @@ def test_anything_may_stand_beside_a_good_event(before: list[Any], after: list[A
     [good] = [each for each in results if each.position == len(before)]
     assert isinstance(good, Event)
     assert good.custom_parameters_json_str == '{"x":"good"}'
-    assert all(checked(each, "gtm_server") == each for each in results)
+    assert all(validate_result(each, "gtm_server") == each for each in results)
     events = [each for each in results if isinstance(each, Event)]
     assert len({each.event_id for each in events}) == len(events)
     table = EventTable("p")

@@ -31,10 +31,10 @@ def read_brands(sent: Any) -> list[Brand]:
     [Brand(name='Chromium', version='134')]
     """
     entries = [each for each in sent if isinstance(each, dict)] if isinstance(sent, list) else []
-    brands = ((unquoted(each.get("brand")), unquoted(each.get("version"))) for each in entries)
+    brands = ((unquote_value(each.get("brand")), unquote_value(each.get("version"))) for each in entries)
     return [Brand(name, version) for name, version in brands if name and not _PLACEHOLDER.fullmatch(name)]
 
 
-def unquoted(value: Any) -> str | None:
+def unquote_value(value: Any) -> str | None:
     """A text without the quotes that header values have around them; None of what is no text."""
     return value.replace('"', "") if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""Text from clients, harmless for a terminal, a log file and the reader of a pipe.
+"""Text that clients sent: cut to a length, made valid UTF-8, and made harmless for a terminal, a log or the reader of a pipe.
 
 Event names, ids, titles and agents are what any client has sent: a control character in one can move the cursor, set a title,
 write to the clipboard, or show text in another order than it has.
@@ -25,7 +25,7 @@ def escape(text: str, *, lines: bool = False) -> str:
     """
     if text.isprintable():
         return text
-    return _ODD.sub(lambda found: _escaped(found[0], keep="\n" if lines else ""), text)
+    return _ODD.sub(lambda found: _escape_character(found[0], keep="\n" if lines else ""), text)
 
 
 def escape_json(text: str) -> str:
@@ -39,7 +39,7 @@ def escape_json(text: str) -> str:
     return _ODD.sub(lambda found: _json_escape(found[0]) if _is_control(found[0]) else found[0], text)
 
 
-def _escaped(character: str, keep: str) -> str:
+def _escape_character(character: str, keep: str) -> str:
     if character == keep or not _is_control(character):
         return character
     return ascii(character)[1:-1]
@@ -54,3 +54,17 @@ def _json_escape(character: str) -> str:
 
 def _is_control(character: str) -> bool:
     return category(character) in _CONTROLS
+
+
+def storable(text: str) -> str:
+    """Text that is valid UTF-8: a lone surrogate, as in the name of a file that is not UTF-8, is shown by its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def cut(text: str, max_bytes: int) -> str:
+    """The longest beginning of the text that has at most ``max_bytes`` of UTF-8.
+
+    >>> cut("añb", 2)
+    'a'
+    """
+    return text.encode()[:max_bytes].decode("utf-8", "ignore")

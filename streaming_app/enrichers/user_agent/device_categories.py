@@ -7,13 +7,13 @@ from typing import Literal, NamedTuple
 
 from streaming_app.enrichers.user_agent.pattern_lists import Patterns
 
-Category = Literal["Desktop", "Mobile", "Tablet", "TV", "Console", "Bot", "Other"]
+DeviceCategory = Literal["Desktop", "Mobile", "Tablet", "TV", "Console", "Bot", "Other"]
 
 
-class Rule(NamedTuple):
+class DeviceRule(NamedTuple):
     """Holds where the pattern (RE2) is found in the user agent, or in the operating system's family."""
 
-    category: Category
+    category: DeviceCategory
     where: Literal["agent", "os"]
     pattern: str
 
@@ -37,39 +37,39 @@ _PHONES = (
 )
 _DESKTOPS = "Mac OS X?|Chrome OS|Linux|Ubuntu|Debian|Fedora|Red Hat|Gentoo|.*BSD|Solaris"
 
-RULES: tuple[Rule, ...] = (
-    Rule("Console", "agent", _CONSOLES),
-    Rule("TV", "agent", _TELEVISIONS),
-    Rule("TV", "os", "^(?:ATV OS X|tvOS|webOS|Chromecast.*|FireHbbTV)$"),
-    Rule("Mobile", "agent", "Windows Phone|WPDesktop|IEMobile"),
-    Rule("Mobile", "os", "^Windows (?:Phone|Mobile|CE)$"),
+RULES: tuple[DeviceRule, ...] = (
+    DeviceRule("Console", "agent", _CONSOLES),
+    DeviceRule("TV", "agent", _TELEVISIONS),
+    DeviceRule("TV", "os", "^(?:ATV OS X|tvOS|webOS|Chromecast.*|FireHbbTV)$"),
+    DeviceRule("Mobile", "agent", "Windows Phone|WPDesktop|IEMobile"),
+    DeviceRule("Mobile", "os", "^Windows (?:Phone|Mobile|CE)$"),
     # Before the tablets: Windows says "Tablet PC" of any desktop with a pen driver. Mac apps by their network library.
-    Rule("Desktop", "agent", r"Windows|Chromebook|CFNetwork/.*\((?:x86_64|i386|Power)"),
-    Rule("Desktop", "os", "^Windows$"),
-    Rule("Tablet", "agent", _TABLETS),
-    Rule("Mobile", "agent", f"(?i){_PHONES}"),
+    DeviceRule("Desktop", "agent", r"Windows|Chromebook|CFNetwork/.*\((?:x86_64|i386|Power)"),
+    DeviceRule("Desktop", "os", "^Windows$"),
+    DeviceRule("Tablet", "agent", _TABLETS),
+    DeviceRule("Mobile", "agent", f"(?i){_PHONES}"),
     # Browsers on Android phones say "Mobile", those on tablets do not; apps and their libraries never say it.
-    Rule("Tablet", "agent", r"(?i)^Mozilla/.*\bAndroid\b"),
+    DeviceRule("Tablet", "agent", r"(?i)^Mozilla/.*\bAndroid\b"),
     # Apps on iOS tell an iPad from an iPhone only if they want to.
-    Rule("Mobile", "agent", r"\bAndroid\b"),
-    Rule("Mobile", "os", "^(?:iOS|Android|Firefox OS|Nokia .*|BlackBerry .*|Brew MP)$"),
+    DeviceRule("Mobile", "agent", r"\bAndroid\b"),
+    DeviceRule("Mobile", "os", "^(?:iOS|Android|Firefox OS|Nokia .*|BlackBerry .*|Brew MP)$"),
     # A Macintosh may be an iPad whose Safari asks for desktop pages: nothing in its text tells.
-    Rule("Desktop", "agent", r"Macintosh|\bX11\b|\bCrOS\b"),
-    Rule("Desktop", "os", f"^(?:{_DESKTOPS})$"),
+    DeviceRule("Desktop", "agent", r"Macintosh|\bX11\b|\bCrOS\b"),
+    DeviceRule("Desktop", "os", f"^(?:{_DESKTOPS})$"),
 )
 """The first that holds decides."""
 
 
-def category_of(agent: str, system: str | None) -> Category:
+def category_of(agent: str, system: str | None) -> DeviceCategory:
     """The category of a client that is no bot, by its user agent ("" if there is none) and operating system's family.
 
     >>> category_of("Mozilla/5.0 (iPad; CPU OS 17_5 like Mac OS X) AppleWebKit/605.1.15", "iOS")
     'Tablet'
     """
     numbers, patterns = _rules("agent")
-    holding = [numbers[place] for place in patterns.found(agent)]
+    holding = [numbers[place] for place in patterns.find_positions(agent)]
     numbers, patterns = _rules("os")
-    holding += [numbers[place] for place in patterns.found(system or "")]
+    holding += [numbers[place] for place in patterns.find_positions(system or "")]
     return RULES[min(holding)].category if holding else "Other"
 
 

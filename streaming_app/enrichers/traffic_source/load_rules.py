@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from streaming_app.config.shipped_files import conf_file
 from streaming_app.enrichers.traffic_source.advertising import Advertising
 from streaming_app.enrichers.traffic_source.campaigns import CampaignReader
-from streaming_app.enrichers.traffic_source.categories import Categories
 from streaming_app.enrichers.traffic_source.channels import Channels
 from streaming_app.enrichers.traffic_source.options import AppOptions, TrafficSourceOptions
+from streaming_app.enrichers.traffic_source.referrer_categories import Categories
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule, ChannelRule, ClickIdRule, read_rules
-from streaming_app.enrichers.traffic_source.rules import Domains, Rules
+from streaming_app.enrichers.traffic_source.rules import Domains, TrafficRules
 from streaming_app.errors import ConfigError
 from streaming_app.plugins.enricher import Files
 
@@ -36,7 +36,7 @@ class RuleLoader:
         self._problems: dict[str, None] = {}
         self.used: dict[str, dict[str, str]] = {}
 
-    def load(self) -> dict[str, Rules]:
+    def load(self) -> dict[str, TrafficRules]:
         """The rules by app, those of all others under "*".
 
         Raises:
@@ -51,12 +51,12 @@ class RuleLoader:
             raise ConfigError("\n".join(self._problems))
         return {app: self._rules(app, **rules) for app, rules in read.items()}
 
-    def _rules(self, app: str, categories: Any, channels: Any, click_ids: Any) -> Rules:
+    def _rules(self, app: str, categories: Any, channels: Any, click_ids: Any) -> TrafficRules:
         own, ignored = self._option(app, "own_domains") or (), self._option(app, "ignored_referrers")
         domains = Domains.of(own, _with_default(("default",) if ignored is None else ignored))
         known = Categories(categories)
         advertising = Advertising(click_ids, known.of_source)
-        return Rules(known, Channels(channels), CampaignReader(click_ids), advertising, domains)
+        return TrafficRules(known, Channels(channels), CampaignReader(click_ids), advertising, domains)
 
     def _rules_in(self, uri: str, kind: type[BaseModel]) -> Any:
         if uri not in self._read:

@@ -1,4 +1,7 @@
-"""Distinct values of columns: enrichers look each of them up once, then take."""
+"""Columns of the Arrow tables that enrichers get: read and replaced by name, and their distinct values.
+
+An enricher looks each distinct value up once, then takes the results row by row.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,20 @@ import pyarrow as pa
 from streaming_app.model.arrow import one_array
 
 _LARGEST_KEY = 2**62
+
+
+def column(events: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column in a type; nulls where there is none."""
+    if name in events.column_names:
+        return events.column(name).cast(kind)
+    return pa.chunked_array([pa.nulls(events.num_rows, kind)])
+
+
+def with_column(events: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+    """The table with a column replaced, or added at the end."""
+    if name in events.column_names:
+        return events.set_column(events.column_names.index(name), name, values)
+    return events.append_column(name, values)
 
 
 def distinct(column: pa.ChunkedArray) -> tuple[list[Any], pa.Array]:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from streaming_app.ingest.commit import deduplicate
 from streaming_app.ingest.commit.deduplicate import find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
-from streaming_app.ingest.write import copies as copies_module
-from streaming_app.ingest.write.copies import Copies
+from streaming_app.ingest.write import task_deduplicator
+from streaming_app.ingest.write.task_deduplicator import TaskDeduplicator
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import EVENT
@@ -35,7 +35,7 @@ ALIKE = {"all ids look alike": 1, "some do": 2, "none does": 1 << 62}
 
 
 def one_by_one(rows: list[Row]) -> list[bool]:
-    """What :class:`Copies` is to find, by the rule as it is written."""
+    """What :class:`TaskDeduplicator` is to find, by the rule as it is written."""
     best: dict[tuple[str, str], tuple[int, int, str]] = {}
     stay = []
     for app_id, event_id, time, received, request in rows:
@@ -54,9 +54,9 @@ def table(rows: list[Row]) -> pa.Table:
 @given(batches=st.lists(st.lists(ROWS, min_size=1, max_size=8), max_size=6))
 def test_of_copies_the_first_by_their_order_stays(different: int, batches: list[list[Row]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copies_module, "hash", lambda key: hash(key) % different, raising=False)
-        copies = Copies()
-        found = [copies.may_stay(table(rows), [row[-1] for row in rows]).tolist() for rows in batches]
+        patch.setattr(task_deduplicator, "hash", lambda key: hash(key) % different, raising=False)
+        copies = TaskDeduplicator()
+        found = [copies.keep_mask(table(rows), [row[-1] for row in rows]).tolist() for rows in batches]
     assert list(chain.from_iterable(found)) == one_by_one(list(chain.from_iterable(batches)))
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from tldextract import TLDExtract
 
-from streaming_app.model.remember import remember_short
+from streaming_app.model.bounded_cache import bounded_cache
 from streaming_app.model.web_address import WebAddress, read_address
 
 # The list that comes with the library: a worker must never wait for a download.
@@ -14,7 +14,7 @@ _suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_
 _CACHED = 8_192
 
 
-def parse(url: str) -> WebAddress | None:
+def parse_page_url(url: str) -> WebAddress | None:
     """An address with a host, or a relative one; None of others, as of files and of broken ones."""
     address = read_address(url)
     return address if address and (address.host or address.is_relative) else None
@@ -36,7 +36,7 @@ def _pairs(query: str) -> list[tuple[str, str]]:
         return []
 
 
-@remember_short(_CACHED)
+@bounded_cache(_CACHED)
 def site_of(host: str) -> str:
     """The registrable domain of a host, or the host itself where it has none (an address, a name of the local network).
 
@@ -49,7 +49,7 @@ def site_of(host: str) -> str:
     return ".".join(host.split(".")[-2:])  # by the list's own rule the suffix of what it does not know is one label
 
 
-@remember_short(_CACHED)
+@bounded_cache(_CACHED)
 def name_of(host: str) -> str:
     """The label below the registry's suffix: ``google`` of www.google.com.br, but ``github`` of google.github.io; "" where
     there is no suffix."""

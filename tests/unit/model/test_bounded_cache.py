@@ -13,11 +13,11 @@ import pytest
 from streaming_app.enrichers.ip import Ip
 from streaming_app.enrichers.traffic_source import TrafficSource
 from streaming_app.enrichers.user_agent import UserAgent
-from streaming_app.model.remember import remember_short
+from streaming_app.model.bounded_cache import bounded_cache
 from streaming_app.plugins.urls import split_url
 from streaming_app.privacy.addresses import AddressPrivacy
 from streaming_app.storage.files import Storage
-from streaming_app.transformers.gtm_server.hints import read_hints
+from streaming_app.transformers.gtm_server.hint_columns import read_hints
 
 NUMBERS = count()
 MANY, LONG = 100, 60_000
@@ -66,7 +66,7 @@ def test_long_texts_are_forgotten(name: str) -> None:
 def test_short_ones_are_remembered() -> None:
     calls = []
 
-    @remember_short(2, longest=5)
+    @bounded_cache(2, longest=5)
     def noted(*texts: str | tuple[str | None, ...] | None) -> int:
         """Its words."""
         calls.append(texts)

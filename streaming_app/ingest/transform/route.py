@@ -10,16 +10,16 @@ from streaming_app.config.model import Config
 from streaming_app.errors import Reason
 from streaming_app.ingest.transform.run_plugin import Bounds, transform
 from streaming_app.ingest.transform.time_rules import TimeRules
-from streaming_app.model.bounds import DAY_MS, is_time
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
+from streaming_app.model.times import DAY_MS, is_time
 from streaming_app.plugins.registry import make_limits, make_transformer
 from streaming_app.plugins.transformer import Rejected, Transformer
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 
 
-class Triage(NamedTuple):
+class RoutedElements(NamedTuple):
     """``rejected`` are pairs of a rejection and its stage: request, transform or rules."""
 
     events: list[Event]
@@ -27,7 +27,7 @@ class Triage(NamedTuple):
     rejected: list[tuple[Rejected, str]]
 
 
-class RequestTriage:
+class ElementRouter:
     """Transforms requests by their apps' transformers and applies the rules."""
 
     def __init__(self, config: Config) -> None:
@@ -43,11 +43,11 @@ class RequestTriage:
     def transformer_of(self, request: Request) -> Transformer | None:
         return self._transformers.get(request.app_id or "", self._fallback)
 
-    def sort(self, request: Request) -> Triage:
+    def route(self, request: Request) -> RoutedElements:
         """Every element of the request, in payload order; clock-corrected where its clock was wrong."""
         transformer = self.transformer_of(request)
         if transformer is None:
-            return Triage([], [], [(_unknown(request.app_id, None), "request")])
+            return RoutedElements([], [], [(_reject_unknown_app(request.app_id, None), "request")])
         events: list[Event] = []
         changes: list[Change] = []
         rejected: list[tuple[Rejected, str]] = []
@@ -61,7 +61,7 @@ class RequestTriage:
             elif without_time:
                 rejected.append((msgspec.structs.replace(without_time, position=result.position), "rules"))
             else:
-                refused = (result.is_derived and base_refused) or self._refused(result, ingest, upload, earliest, latest)
+                refused = (result.is_derived and base_refused) or self._find_refusal(result, ingest, upload, earliest, latest)
                 if not result.is_derived:
                     base_refused = refused
                 if refused:
@@ -73,22 +73,22 @@ class RequestTriage:
                 else:
                     changes.append(result)
         if len(events) + len(changes) <= self._max_days:
-            return Triage(events, changes, rejected)
-        return _within_days(Triage(events, changes, rejected), self._max_days)
+            return RoutedElements(events, changes, rejected)
+        return _limit_days(RoutedElements(events, changes, rejected), self._max_days)
 
-    def _refused(
+    def _find_refusal(
         self, result: Event | Change, ingest: int | None, upload: int | None, earliest: int, latest: int
     ) -> Rejected | None:
         """Why the rules refuse it, or None; its times are corrected in place where its clock was wrong."""
         if result.app_id not in self._transformers:
-            return _unknown(result.app_id, result.position)
+            return _reject_unknown_app(result.app_id, result.position)
         sent = result.upload_time_msec
         if sent is not None and sent != upload and is_time(sent):
             upload = sent  # what the element itself tells of its upload wins over the request
             earliest, latest = self._rules.ordinary_range(ingest, upload)
         if earliest <= (result.event_time_msec or -1) <= latest:
             return None
-        verdict = self._rules.judge(result, ingest, upload)
+        verdict = self._rules.apply(result, ingest, upload)
         return Rejected(verdict.reason, verdict.message, result.position) if verdict else None
 
 
@@ -110,18 +110,18 @@ def _fill_currency(event: Event, default: str | None) -> None:
             item.currency = event.event_value_currency or default
 
 
-def _within_days(triage: Triage, most: int) -> Triage:
-    """The same with what lies on older days than the ``most`` newest ones rejected: each day is a file of its own."""
-    accepted: list[Event | Change] = [*triage.events, *triage.changes]
+def _limit_days(routed: RoutedElements, max_days: int) -> RoutedElements:
+    """The same with what lies on older days than the ``max_days`` newest ones rejected: each day is a file of its own."""
+    accepted: list[Event | Change] = [*routed.events, *routed.changes]
     days = sorted({_day(each) for each in accepted})
-    if len(days) <= most:
-        return triage
-    first, message = days[-most], f"events on {len(days)} days in one request, allowed are {most}"
+    if len(days) <= max_days:
+        return routed
+    first, message = days[-max_days], f"events on {len(days)} days in one request, allowed are {max_days}"
     beyond = [Rejected(Reason.TOO_LARGE, message, each.position) for each in accepted if _day(each) < first]
-    return Triage(
-        [each for each in triage.events if _day(each) >= first],
-        [each for each in triage.changes if _day(each) >= first],
-        [*triage.rejected, *((each, "rules") for each in beyond)],
+    return RoutedElements(
+        [each for each in routed.events if _day(each) >= first],
+        [each for each in routed.changes if _day(each) >= first],
+        [*routed.rejected, *((each, "rules") for each in beyond)],
     )
 
 
@@ -129,5 +129,5 @@ def _day(accepted: Event | Change) -> int:
     return (accepted.event_time_msec or 0) // DAY_MS
 
 
-def _unknown(app_id: str | None, position: int | None) -> Rejected:
+def _reject_unknown_app(app_id: str | None, position: int | None) -> Rejected:
     return Rejected(Reason.UNKNOWN_APP, f"app {app_id!r} is not configured", position)

@@ -1,4 +1,4 @@
-"""The fused pass over raw files, in a worker: lines → requests → events → Arrow → enrichers → Parquet.
+"""Processes raw files inside a Spark task: lines → requests → elements → Arrow → enrichers → Parquet files.
 
 No byte of data enters the JVM. Bad input never raises out of here: it becomes a row of ``quarantine``.
 """
@@ -16,20 +16,20 @@ from typing import NamedTuple
 from streaming_app.errors import InputError
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.read.lines import BadPart, LineReader
-from streaming_app.ingest.report import Report
-from streaming_app.ingest.request_pass import RequestPass
+from streaming_app.ingest.request_processor import RequestProcessor
+from streaming_app.ingest.task_report import IngestReport
 from streaming_app.model.request import Request, parse_request
 from streaming_app.plugins.transformer import Rejected
 
 _OPEN_FILES = 32
 """Files read side by side; each holds a few MB of decompressed text."""
 
-_TOGETHER = 1_000
-"""Records of one file and second that are put in order: more would only cost memory."""
+_SORTED_TOGETHER = 1_000
+"""Records of one file and second that are sorted at a time; more would only cost memory."""
 
 
 class _Record(NamedTuple):
-    """A request in a file, or what stands in its place; ``received`` is epoch ms."""
+    """One request of a file, or what was rejected in its place; ``received`` is epoch ms."""
 
     received: int
     rid: str
@@ -41,67 +41,67 @@ class _Record(NamedTuple):
 
 _received = itemgetter(0)
 _order = itemgetter(0, 1)
-"""Orders the records of several files as copies of one event are: the first to be met then is the one that stays."""
+"""Receive time, then request id: the order in which duplicates win, so the first copy that is met is the one to keep."""
 
 
-class FilePass:
+class FileProcessor:
     """Processes the files of one task; make one per task, call :meth:`run` once."""
 
     def __init__(self, batch: Batch, task: str) -> None:
         self._batch, self._limits = batch, batch.config.limits
-        self._requests = RequestPass(batch, task)
+        self._requests = RequestProcessor(batch, task)
         self._counts = self._requests.counts
 
-    def run(self, uris: Iterable[str]) -> Report:
+    def run(self, uris: Iterable[str]) -> IngestReport:
         """Process whole files; returns what was written and counted."""
         gc.disable()  # rows make no cycles: the collector would only walk millions of live objects
         began = time.process_time()
         try:
             for _, members in groupby(sorted(uris), key=lambda uri: uri.rpartition("/")[0]):
-                self._folder(list(members))
+                self._process_directory(list(members))
             report = self._requests.close()
         finally:
             gc.enable()
         self._counts.cpu_seconds = time.process_time() - began
         return report
 
-    def _folder(self, uris: list[str]) -> None:
-        """The files of one folder side by side, in the order in which the server received their requests.
+    def _process_directory(self, uris: list[str]) -> None:
+        """Process the files of one directory side by side, in the order in which the server received their requests.
 
-        The first copy of an event that is met is then the one that stays: the later ones are never written at all.
+        The first copy of an event that is met is then the one to keep: the later ones are never written at all.
         """
         for start in range(0, len(uris), _OPEN_FILES):
-            streams = (_in_order(self._records(uri)) for uri in uris[start : start + _OPEN_FILES])
+            streams = (_sort_within_second(self._read(uri)) for uri in uris[start : start + _OPEN_FILES])
             for record in heapq.merge(*streams, key=_order):
                 try:
-                    self._take(record)
+                    self._process(record)
                 except Exception as error:
                     error.add_note(f"at {record.request.source_file}, line {record.request.source_line}")
                     raise
 
-    def _take(self, record: _Record) -> None:
+    def _process(self, record: _Record) -> None:
         if record.rejected is None:
-            self._requests.take(record.request)
+            self._requests.process(record.request)
         else:
             raw = record.raw.decode("utf-8", "backslashreplace")
             self._requests.reject(record.request, record.rejected, record.stage, raw)
 
-    def _records(self, uri: str) -> Iterator[_Record]:
-        """What one file holds, line by line; what is no request takes the time of the one before it."""
+    def _read(self, uri: str) -> Iterator[_Record]:
+        """The records of one file line by line; one without a receive time gets that of the record before it."""
         reader = LineReader(self._batch.storage, uri, self._limits.max_line_bytes)
         received = 0
         for number, line in reader:
-            place = Request(source_file=uri, source_line=number)
+            source = Request(source_file=uri, source_line=number)
             if isinstance(line, BadPart):
                 self._counts.forbidden += line.forbidden
-                yield _Record(received, "", place, Rejected(line.reason, line.message), "file", line.raw)
+                yield _Record(received, "", source, Rejected(line.reason, line.message), "file", line.raw)
                 continue
             self._counts.lines += 1
             try:
                 request = parse_request(line)
             except InputError as error:
                 rejected = Rejected(error.reason, str(error), error_class=type(error).__name__)
-                yield _Record(received, "", place, rejected, "request", line)
+                yield _Record(received, "", source, rejected, "request", line)
                 continue
             request.source_file, request.source_line = uri, number
             received = request.ingest_time or received
@@ -110,8 +110,8 @@ class FilePass:
         self._counts.decoded_bytes += reader.bytes_read
 
 
-def _in_order(records: Iterable[_Record]) -> Iterator[_Record]:
-    """Records that were received in the same second, for that is what most servers tell, by their request."""
+def _sort_within_second(records: Iterable[_Record]) -> Iterator[_Record]:
+    """Records in the file's order, those received in the same second (most servers' resolution) sorted by request id."""
     for _, together in groupby(records, key=_received):
-        while some := list(islice(together, _TOGETHER)):
+        while some := list(islice(together, _SORTED_TOGETHER)):
             yield from sorted(some, key=_order)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streaming_app.model.client_hints import Brand, by_name, read_brands, unquoted
+from streaming_app.model.bounded_cache import bounded_cache
+from streaming_app.model.client_hint_syntax import Brand, by_name, read_brands, unquote_value
 from streaming_app.model.coerce import as_bool
-from streaming_app.model.remember import remember_short
 
 _NO_WORD = re.compile(r"\W+", re.ASCII)
 _SKELETON = "Chromium"
@@ -38,20 +38,20 @@ class HintColumns(NamedTuple):
 NO_HINTS = HintColumns()
 
 
-@remember_short(_CACHED, _LONGEST)
+@bounded_cache(_CACHED, _LONGEST)
 def read_hints(text: str) -> HintColumns:
     """The columns for hints in a JSON object.
 
     Texts lose the quotes that header values have, what is no text is as if it were absent.
     """
     hints = by_name(msgspec.json.decode(text))
-    system, version = unquoted(hints.get("platform")), unquoted(hints.get("platformversion"))
+    system, version = unquote_value(hints.get("platform")), unquote_value(hints.get("platformversion"))
     platform = _NO_WORD.sub("", system or "") or ("Mobile" if as_bool(hints.get("mobile")) else NO_HINTS.platform)
     found = HintColumns(platform, system, version)
     if _is_list(sent := hints.get("brands")):
         brand = _leading(read_brands(sent))
         found = found._replace(
-            device_mobile_brand_name=brand and brand.name, device_mobile_model_name=unquoted(hints.get("model"))
+            device_mobile_brand_name=brand and brand.name, device_mobile_model_name=unquote_value(hints.get("model"))
         )
     if _is_list(exact := hints.get("fullversionlist")):
         found = found._replace(device_ua_os=system, device_ua_os_version=version)

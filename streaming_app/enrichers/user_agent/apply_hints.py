@@ -5,9 +5,9 @@ Versions and names are put as ua-parser puts them, so that one browser has one n
 
 from __future__ import annotations
 
-from streaming_app.enrichers.user_agent.categories import Category, category_of
 from streaming_app.enrichers.user_agent.client import Client, parse
 from streaming_app.enrichers.user_agent.client_hints import Hints, leading_numbers, platform_version
+from streaming_app.enrichers.user_agent.device_categories import DeviceCategory, category_of
 from streaming_app.enrichers.user_agent.hint_names import FROZEN_BROWSERS, FROZEN_SYSTEMS, GENERIC, SPECIFIC, SYSTEMS
 
 
@@ -19,7 +19,7 @@ def with_hints(client: Client, hints: Hints) -> Client:
     return Client(browser, browser_version, system, system_version, family, brand, model)
 
 
-def category_with_hints(agent: str, client: Client, hints: Hints) -> Category:
+def category_with_hints(agent: str, client: Client, hints: Hints) -> DeviceCategory:
     """The category of a client after :func:`with_hints`; ``agent`` is "" where it sent none."""
     category = category_of(agent, client.device_ua_os)
     if category in {"TV", "Console"}:

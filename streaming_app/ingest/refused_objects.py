@@ -12,8 +12,8 @@ from streaming_app.backlog.file_log import files_of_batch, last_number, stream_i
 from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import Backlog, key_of
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.failures import FAILED_RUNS, naming, none_may_be_read, times_failed
-from streaming_app.ingest.read.open_raw import refusals
+from streaming_app.ingest.failures import FAILED_RUNS, name_failed_batch, no_file_readable, times_failed
+from streaming_app.ingest.read.open_raw import find_refusals
 from streaming_app.spark.tasks import SizedFile
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
@@ -26,7 +26,7 @@ Process = Callable[[Callable[[], Iterable[SizedFile]], str, int], None]
 """Takes what lists the files of a micro-batch, the id of its stream, and its number."""
 
 
-def pass_refused_batch(
+def skip_refused_batch(
     source_partition: SourcePartition, reached: int, backlog: Backlog, objects: AnyObjects, process: Process, storage: Storage
 ) -> int | None:
     """Bring a stream past the micro-batch whose objects S3 refuses to Spark.
@@ -43,7 +43,7 @@ def pass_refused_batch(
     if planned is None or planned == reached:
         return None
     files = files_of_batch(objects, source_partition.checkpoint, planned)
-    if not refusals(storage, [uri for uri in files if is_s3(uri)]):
+    if not find_refusals(storage, [uri for uri in files if is_s3(uri)]):
         return None
     if done is None or planned > done:
         sized = [SizedFile(uri, backlog.unread.get(key_of(uri), 1)) for uri in files]
@@ -58,19 +58,19 @@ def pass_refused_batch(
     return planned + 1
 
 
-def refused_folders(backlog: Backlog, storage: Storage) -> frozenset[str]:
+def find_refused_folders(backlog: Backlog, storage: Storage) -> frozenset[str]:
     """Folders that Spark was sent to and may not ask for: Hadoop looks first for an object of that name.
 
     Their files may be readable, or not, each as a place of its own.
     """
     folders = [place for place in sorted(backlog.spark_paths) if is_s3(place) and key_of(place) not in backlog.unread]
-    return frozenset(uri for uri, why in refusals(storage, folders).items() if why.forbidden)
+    return frozenset(uri for uri, why in find_refusals(storage, folders).items() if why.forbidden)
 
 
-def refused_places(backlog: Backlog, storage: Storage) -> dict[str, str]:
+def find_refused_files(backlog: Backlog, storage: Storage) -> dict[str, str]:
     """Files that are places of their own and may not be read, with the reason."""
     single = [place for place in sorted(backlog.spark_paths) if is_s3(place) and key_of(place) in backlog.unread]
-    return {uri: str(why) for uri, why in refusals(storage, single).items() if why.forbidden}
+    return {uri: str(why) for uri, why in find_refusals(storage, single).items() if why.forbidden}
 
 
 def check_not_all(refused: Sequence[SizedFile], backlog: Backlog, batch: Batch) -> None:
@@ -81,6 +81,6 @@ def check_not_all(refused: Sequence[SizedFile], backlog: Backlog, batch: Batch) 
     Raises:
         SourceError: they are all.
     """
-    with naming(batch, refused):
+    with name_failed_batch(batch, refused):
         if len(refused) == len(backlog.spark_paths) > 1 and times_failed(batch) < FAILED_RUNS:
-            raise none_may_be_read(len(refused))
+            raise no_file_readable(len(refused))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from streaming_app.config.shipped_files import conf_file
 
 
-class Country(NamedTuple):
+class CountryNames(NamedTuple):
     """English names."""
 
     name: str
@@ -18,15 +18,15 @@ class Country(NamedTuple):
 
 
 @cache
-def countries() -> dict[str, Country]:
+def countries_by_code() -> dict[str, CountryNames]:
     """ISO 3166-1 alpha-2 code to country, from ``conf/geo/countries.csv``."""
     with conf_file("geo/countries.csv").open(encoding="utf-8", newline="") as file:
-        return {row["code"]: Country(row["name"], row["continent"], row["sub_continent"]) for row in csv.DictReader(file)}
+        return {row["code"]: CountryNames(row["name"], row["continent"], row["sub_continent"]) for row in csv.DictReader(file)}
 
 
-def completed(found: dict[str, Any]) -> dict[str, Any]:
-    """What was found, and what follows from its country code; names in it stay. A code that nobody knows adds nothing."""
-    country = countries().get(found.get("geo_country_code", ""))
+def fill_country(found: dict[str, Any]) -> dict[str, Any]:
+    """Add the names that follow from the country code to what was found; names in it stay, an unknown code adds nothing."""
+    country = countries_by_code().get(found.get("geo_country_code", ""))
     if country is None:
         return found
     known = {"geo_country": country.name, "geo_continent": country.continent}

@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from streaming_app.enrichers.traffic_source.addresses import name_of, parameters, parse, site_of
 from streaming_app.enrichers.traffic_source.rule_files import CategoryRule
 from streaming_app.enrichers.traffic_source.traffic import as_one_word
-from streaming_app.model.remember import remember_short
+from streaming_app.enrichers.traffic_source.urls import name_of, parameters, parse_page_url, site_of
+from streaming_app.model.bounded_cache import bounded_cache
 from streaming_app.model.web_address import WebAddress
 
 SEARCH, MAIL = "Search", "Email"
@@ -32,7 +32,7 @@ _SHORTEST_NAME = 3
 _CACHED = 4_096
 
 
-class Found(NamedTuple):
+class ReferrerMatch(NamedTuple):
     """``terms`` are the distinct search terms in order, joined by a comma."""
 
     source: str
@@ -51,14 +51,14 @@ class Categories:
         self._knows_mail = any(rule.category == MAIL for rule in rules)
         self._hosts_with_paths = frozenset(url.partition("/")[0] for url in self._by_url if "/" in url)
         self._deepest = max((url.count("/") for url in self._by_url), default=0)
-        self.of_source = remember_short(_CACHED)(self._of_source)
+        self.of_source = bounded_cache(_CACHED)(self._of_source)
 
-    def of_referrer(self, address: WebAddress) -> Found | None:
+    def of_referrer(self, address: WebAddress) -> ReferrerMatch | None:
         """What is known of a referrer: by host and path, host, a host above it, or its name under any public suffix."""
         for rule in self._candidates(address.host, address.path):
-            return Found(rule.source, rule.category, _terms(address.query, rule.params))
+            return ReferrerMatch(rule.source, rule.category, _terms(address.query, rule.params))
         if self._knows_mail and _MAIL.fullmatch(address.host.partition(".")[0]):
-            return Found(address.host, MAIL)
+            return ReferrerMatch(address.host, MAIL)
         return None
 
     def _of_source(self, source: str) -> str | None:
@@ -69,7 +69,7 @@ class Categories:
             return known
         if rule := self._by_url.get(name):
             return rule.category
-        if "." in name and (address := parse(name)):
+        if "." in name and (address := parse_page_url(name)):
             return found.category if (found := self.of_referrer(address)) else None
         return self._category_by_name.get(as_one_word(name))
 

@@ -12,7 +12,7 @@ LONGEST = 1_024
 """Characters of the arguments of a call that is remembered; a real address or user agent has a few hundred."""
 
 
-class Remembered(Protocol[R_co]):
+class CachedFunction(Protocol[R_co]):
     """A function that remembers, as ``functools.lru_cache`` makes them."""
 
     def __call__(self, *args: Hashable) -> R_co: ...
@@ -20,14 +20,14 @@ class Remembered(Protocol[R_co]):
     def cache_info(self) -> Any: ...
 
 
-def remember_short(entries: int, longest: int = LONGEST) -> Callable[[Callable[..., R_co]], Remembered[R_co]]:
+def bounded_cache(entries: int, longest: int = LONGEST) -> Callable[[Callable[..., R_co]], CachedFunction[R_co]]:
     """A decorator: of a function's calls the latest ``entries`` are remembered, but none with more than ``longest`` characters.
 
     So a cache holds at most ``entries * longest`` characters, and what was made of them. Arguments are texts, tuples of
     texts, or anything small.
     """
 
-    def decorate(function: Callable[..., R_co]) -> Remembered[R_co]:
+    def decorate(function: Callable[..., R_co]) -> CachedFunction[R_co]:
         remembered = lru_cache(entries)(function)
 
         @wraps(function)
@@ -36,7 +36,7 @@ def remember_short(entries: int, longest: int = LONGEST) -> Callable[[Callable[.
 
         either = cast("Any", answer)
         either.cache_clear, either.cache_info = remembered.cache_clear, remembered.cache_info
-        return cast("Remembered[R_co]", either)
+        return cast("CachedFunction[R_co]", either)
 
     return decorate
 

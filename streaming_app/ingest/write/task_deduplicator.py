@@ -1,0 +1,126 @@
+"""Deduplicates events within a task: of the copies of one event that it meets, it writes none that an earlier copy beats.
+
+Copies that tasks cannot see (of other tasks, of other batches) are found by the commit, see ``ingest/commit``.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_app.ingest.commit.hashes import IdHashes, duplicates_in_sorted, isin_sorted
+from streaming_app.lake.rows import RowMask
+from streaming_app.model.change import Change
+from streaming_app.model.event import Event
+from streaming_app.model.times import DAY_MS
+
+_EventKey = tuple[str, str, int]
+"""App, event id and day. Which copies of other days are duplicates depends on all of them: the commit decides that."""
+_Precedence = tuple[int, int, str]
+"""Event time, receive time (both epoch ms) and request id: the smallest wins."""
+
+
+_EventOrChange = TypeVar("_EventOrChange", Event, Change)
+
+
+def drop_repeats_in_request(events: list[_EventOrChange]) -> list[_EventOrChange]:
+    """One event (or change) per id and day of a request: the earliest, of equally early ones the first in the payload."""
+    best: dict[tuple[str | None, int], _EventOrChange] = {}
+    for event in events:
+        time = event.event_time_msec or 0
+        key = event.event_id, time // DAY_MS
+        rival = best.get(key)
+        if rival is None or time < (rival.event_time_msec or 0):
+            best[key] = event
+    return list(best.values())
+
+
+class TaskDeduplicator:
+    """Remembers the best copy of each event and day that a task has met, by (event time, receive time, request id).
+
+    A task meets half a million events, and one in a hundred again: all are kept as columns in some 80 bytes each, and only
+    what comes again is compared one by one (as a dictionary they took 300 bytes each, which no other task could use).
+    """
+
+    def __init__(self) -> None:
+        self._hashes = np.empty(0, np.uint64)  # of all rows met, in ascending order
+        self._row_indexes = np.empty(0, np.int64)  # and for each hash the index of its row among all rows met
+        self._tables: list[pa.Table] = []
+        self._first_rows: list[int] = []  # the index of each table's first row
+        self._best: dict[_EventKey, _Precedence] = {}  # of the events that came again
+
+    def keep_mask(self, events: pa.Table, request_ids: Iterable[str]) -> RowMask:
+        """Per row, whether it precedes all its copies met before; the commit finds the ones written earlier that it beats.
+
+        ``events`` has the columns :data:`COMPARED`; ``request_ids`` are those of its rows.
+
+        1. Rows whose hash was met before, or occurs twice here, are suspects.
+        2. Suspects are compared by their keys with the best copy so far, in order.
+        3. All rows are remembered.
+        """
+        rows = _compact(events, request_ids)
+        hashes = _hash_keys(events)  # not of the compact rows: to unpack a dictionary takes 1.8 µs an event
+        suspect = isin_sorted(hashes, self._hashes) | isin_sorted(hashes, duplicates_in_sorted(np.sort(hashes)))
+        keep = np.ones(len(rows), bool)
+        if suspect.any():
+            earlier = self._rows_with_hashes(hashes[suspect])
+            for row in np.flatnonzero(suspect).tolist():
+                keep[row] = self._is_better(*_key_and_precedence(rows, row), earlier)
+        self._remember(rows, hashes)
+        return keep
+
+    def _is_better(self, key: _EventKey, precedence: _Precedence, earlier: dict[_EventKey, _Precedence]) -> bool:
+        best = self._best.get(key) or earlier.get(key)
+        if best is not None and precedence >= best:
+            return False
+        self._best[key] = precedence
+        return True
+
+    def _rows_with_hashes(self, hashes: IdHashes) -> dict[_EventKey, _Precedence]:
+        """The remembered rows that have one of these hashes."""
+        first, after = (np.searchsorted(self._hashes, np.unique(hashes), side) for side in ("left", "right"))
+        indexes = [self._row_indexes[each] for begin, end in zip(first, after, strict=True) for each in range(begin, end)]
+        tables = [bisect_right(self._first_rows, index) - 1 for index in indexes]
+        return dict(
+            _key_and_precedence(self._tables[table], index - self._first_rows[table])
+            for table, index in zip(tables, indexes, strict=True)
+        )
+
+    def _remember(self, rows: pa.Table, hashes: IdHashes) -> None:
+        start = self._first_rows[-1] + len(self._tables[-1]) if self._tables else 0
+        self._tables.append(rows)
+        self._first_rows.append(start)
+        order = np.argsort(hashes)
+        where = np.searchsorted(self._hashes, hashes[order])
+        self._hashes = np.insert(self._hashes, where, hashes[order])
+        self._row_indexes = np.insert(self._row_indexes, where, start + order)
+
+
+_KEY = ("app_id", "event_id")
+COMPARED = (*_KEY, "event_time_msec", "ingest_time_msec")
+"""The columns by which copies are found and compared, beside the request id."""
+
+
+def _compact(events: pa.Table, request_ids: Iterable[str]) -> pa.Table:
+    """The columns to remember, those with few distinct values dictionary-encoded."""
+    columns = {name: events[name] for name in (*_KEY, "event_time_msec")}
+    columns["ingest_time_msec"] = pc.fill_null(events["ingest_time_msec"], 0)
+    columns["request"] = pa.array(request_ids, pa.string()).dictionary_encode()
+    columns["app_id"] = events["app_id"].dictionary_encode()
+    return pa.table(columns)
+
+
+def _hash_keys(events: pa.Table) -> IdHashes:
+    days = (events["event_time_msec"].to_numpy() // DAY_MS).tolist()
+    keys = zip(*(events[name].to_pylist() for name in _KEY), days, strict=True)
+    return np.fromiter(map(hash, keys), np.int64, len(events)).view(np.uint64)
+
+
+def _key_and_precedence(rows: pa.Table, row: int) -> tuple[_EventKey, _Precedence]:
+    app_id, event_id, time, received, request = (column[row].as_py() for column in rows.columns)
+    return (app_id, event_id, time // DAY_MS), (time, received, request)
