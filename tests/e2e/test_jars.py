@@ -20,7 +20,7 @@ from tests.support.jar_mirror import JarMirror, jar_mirror
 
 NEEDS = """
 import logging, sys, msgspec
-from streaming_app.errors import EnvironmentProblem
+from streaming_app.errors import MissingDependencyError
 from streaming_app.spark.jars.folder import complete
 from streaming_app.spark.jars.lock import Jar
 logging.basicConfig(level=logging.INFO, format="%(message)s")
