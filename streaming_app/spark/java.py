@@ -20,7 +20,7 @@ def ensure_java() -> None:
     """Make ``JAVA_HOME`` (or ``java`` on the PATH) a Java that Spark runs on.
 
     Raises:
-        EnvironmentProblem: none is there and none can be fetched.
+        MissingDependencyError: none is there and none can be fetched.
     """
     found = found_java()
     if found and java_version(found) in SUPPORTED:

@@ -30,7 +30,7 @@ def require_classes(session: SparkSession, *, s3: bool, submitted: bool) -> None
     """Load the classes that the first write needs: one of Delta, and those of the file system for s3:// where that is used.
 
     Raises:
-        EnvironmentProblem: one cannot be loaded.
+        MissingDependencyError: one cannot be loaded.
     """
     names = [DELTA]
     if s3:

@@ -66,7 +66,7 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     """The session to run with: the one that spark-submit set up, or a local one.
 
     Raises:
-        EnvironmentProblem: Java, a jar or a class is missing.
+        MissingDependencyError: Java, a jar or a class is missing.
     """
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ  # spark-submit has started the JVM and knows the master and the jars
     builder = SparkSession.builder.appName(f"clickstream-{config.project_id}")

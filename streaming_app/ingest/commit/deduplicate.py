@@ -47,7 +47,8 @@ class DuplicateRows:
 
 @dataclass
 class DuplicateReport:
-    """The duplicates by file; ``changed_users`` have a committed row that a new one replaces; ``left_out`` is stored for later batches."""
+    """The duplicates by file; ``changed_users`` have a stored row that a new one replaces; ``left_out`` is kept for later
+    batches."""
 
     new: list[DuplicateRows] = field(default_factory=list)
     stored: list[DuplicateRows] = field(default_factory=list)

@@ -67,7 +67,7 @@ def known_keys(lake: Lake, stored: Iterable[DataFile], sources: pa.Array) -> pa.
 
 
 def keys(rows: pa.Table) -> pa.ChunkedArray:
-    """The key of each row as one text; the lengths of its parts are included, so that different parts never give the same text."""
+    """The key of each row as one text; the lengths of its parts are included, so that keys never collide."""
     parts = [pc.fill_null(rows[name].cast(pa.string()), "") for name in KEY]
     lengths = pc.binary_join_element_wise(*(pc.binary_length(part).cast(pa.string()) for part in parts), " ")
     return pc.binary_join_element_wise(lengths, *parts, " ")

@@ -31,7 +31,7 @@ def _intent_uri(config: Config) -> str:
 
 
 def write_intent(batch: Batch, lake: Lake) -> None:
-    """Store the intent of a batch before its commits. It is not deleted afterwards: ``event`` tells whether the batch is complete."""
+    """Store the intent of a batch before its commits. It is never deleted: ``event`` tells whether the batch is complete."""
     versions = {table.name: lake.open(table).version() for table in BEFORE_EVENT}
     intent = Intent(batch.stream_id, batch.batch_id, versions)
     lake.storage.write_text(_intent_uri(batch.config), msgspec.json.encode(intent).decode())

@@ -11,8 +11,8 @@ from streaming_app.plugins.payload import GZIP_MAGIC, IsalError
 
 _READ = 1 << 20
 _PIECE = 1 << 16
-"""Compressed bytes that are passed to the decompressor at once. It copies what follows the end of a member, so these pieces must be
-small for files of many tiny members."""
+"""Compressed bytes that are passed to the decompressor at once. It copies what follows the end of a member, so these pieces must
+be small for files of many tiny members."""
 _BLOCK = 1 << 22
 _SMALL = 1 << 18
 """Blocks smaller than this are joined: a file of tiny members would otherwise give a block for each."""

@@ -17,8 +17,8 @@ from streaming_app.storage.files import Storage
 
 _SHOWN_OF_A_LONG_LINE = 4_096
 _PADDING = b"\0"
-"""Bytes that are stripped from both ends of a line. Zero bytes are not text: a writer that crashed leaves blocks of them, and a log
-that was truncated while its writer went on begins with them."""
+"""Bytes that are stripped from both ends of a line. Zero bytes are not text: a writer that crashed leaves blocks of them, and a
+log that was truncated while its writer went on begins with them."""
 
 
 @dataclass(slots=True)

@@ -41,9 +41,9 @@ _LOCAL = {
 _ABOUT_THE_OBJECT = frozenset(
     ("AccessDenied", "InvalidObjectState", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "KeyTooLongError", "InvalidRequest")
 )
-"""Error codes of S3's GetObject that concern a single object: no permission, archived, deleted, a delete marker, or encrypted with
-a customer-provided key (InvalidRequest). So do all codes that begin with KMS. Expired or unknown credentials, a wrong signature, a
-missing bucket, throttling and 5xx have other codes."""
+"""Error codes of S3's GetObject that concern a single object: no permission, archived, deleted, a delete marker, or encrypted
+with a customer-provided key (InvalidRequest). So do all codes that begin with KMS. Expired or unknown credentials, a wrong
+signature, a missing bucket, throttling and 5xx have other codes."""
 # Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 _ASKED_AT_ONCE = 8

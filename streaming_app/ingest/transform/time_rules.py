@@ -52,7 +52,7 @@ class TimeRules:
         self._always_fresh_ms = rules.always_fresh_days * DAY_MS
 
     def ordinary_range(self, ingest_ms: int | None, upload_ms: int | None) -> tuple[int, int]:
-        """First and last event time (epoch ms) in this request that no rule changes or refuses; an empty range if there is none."""
+        """First and last event time (epoch ms) in this request that no rule changes or refuses; empty if there is none."""
         if ingest_ms is None:
             return 0, LATEST_MS
         skew = abs(ingest_ms - upload_ms) if upload_ms is not None else 0

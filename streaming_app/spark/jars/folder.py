@@ -43,7 +43,7 @@ def complete(jars: Collection[Jar], settings: Path | None = None, *, checksums: 
     name when its checksum is right, so no reader ever sees part of one. ``settings``: Ivy's, in place of our own.
 
     Raises:
-        EnvironmentProblem: a jar is missing and cannot be fetched, or the folder cannot be written, or is another user's.
+        MissingDependencyError: a jar is missing and cannot be fetched, or the folder cannot be written, or is another user's.
     """
     folder = jars_folder()
     checksums |= "CLICKSTREAM_JARS" not in os.environ and _was_open(folder)
@@ -62,7 +62,7 @@ def _was_open(folder: Path) -> bool:
     """Whether other users could write to our own folder, or a jar in it; from now on they cannot.
 
     Raises:
-        EnvironmentProblem: it belongs to one of them.
+        MissingDependencyError: it belongs to one of them.
     """
     if not folder.is_dir():
         return False

@@ -34,7 +34,7 @@ def retrieve(coordinates: Iterable[str], work: Path, settings: Path, *, transiti
 
     Raises:
         IvyError: something could not be had.
-        EnvironmentProblem: there is no Java.
+        MissingDependencyError: there is no Java.
     """
     ensure_java()
     module, files = work / "ivy.xml", work / "files"

@@ -29,7 +29,7 @@ def jar_settings(config: Config) -> dict[str, str]:
     """Spark's settings for these jars, which are fetched if they are missing, behind those that the configuration names.
 
     Raises:
-        EnvironmentProblem: a jar is missing and cannot be fetched.
+        MissingDependencyError: a jar is missing and cannot be fetched.
     """
     conf = config.spark.conf
     ivy_settings = conf.get(_IVY_SETTINGS)
