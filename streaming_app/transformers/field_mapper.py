@@ -1,7 +1,8 @@
 """From the keys of a client's JSON objects to the columns of an event: one mapper for all transformers.
 
-A transformer says in key tables which key fills which column; a :class:`FieldMapper` made of them fills an :class:`Event` from an
-object. An event is filled by name: an attribute of a struct costs no more than a position in a list, and a type checker reads it.
+A transformer says in key tables which key fills which column; a :class:`FieldMapper` made of them reads an
+object. It fills a row, a list of all fields of an event, as that is the fastest: positions are worked out once, in here, and the
+row becomes an :class:`Event` as soon as the keys are in their columns.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ UnreadableValues = dict[str, Any]
 PRESETS = {"page_view": "_page_view", "login": "_profile_set", "user_engagement": "_user_engagement", "click": "_click"}
 """Event names of other clients to the preset events of the Clickstream SDK (the reference system's mapping); others stay."""
 
+Row = list[Any]
+"""The fields of one event in the order of :class:`Event`: ``Event(*row)``."""
+
+_BLANK: Row = [None] * len(Event.__struct_fields__)
+_POSITIONS = {column: position for position, column in enumerate(Event.__struct_fields__)}
+
 _NO_KEYS: KeyTable = MappingProxyType({})
 
 
@@ -40,7 +47,7 @@ _COERCE = COERCE | {_CheckedInteger: as_int}
 
 
 class FieldMapper:
-    """Fills the columns of events from JSON objects of one kind."""
+    """Puts the values of JSON objects of one kind into the columns of events."""
 
     def __init__(
         self,
@@ -64,14 +71,14 @@ class FieldMapper:
         def column_type(kind: type) -> type:
             return _CheckedInteger if check_integers and kind is int else kind
 
-        self._targets: dict[str, tuple[str, type, bool]] = {
-            **{key: (column, column_type(kind), False) for key, (column, kind) in consumed.items()},
-            **{key: (column, column_type(kind), True) for key, (column, kind) in kept.items()},
-            **dict.fromkeys((*fallbacks, *postponed), ("", _Postponed, False)),
+        self._targets: dict[str, tuple[int, type, bool]] = {
+            **{key: (_POSITIONS[column], column_type(kind), False) for key, (column, kind) in consumed.items()},
+            **{key: (_POSITIONS[column], column_type(kind), True) for key, (column, kind) in kept.items()},
+            **dict.fromkeys((*fallbacks, *postponed), (-1, _Postponed, False)),
         }
-        self._fallbacks = dict(fallbacks)
+        self._fallbacks = {key: (_POSITIONS[column], kind) for key, (column, kind) in fallbacks.items()}
 
-    def fill(self, event: Event, source: dict[str, Any], custom: dict[str, Any], unreadable: UnreadableValues) -> dict[str, Any]:
+    def fill(self, row: Row, source: dict[str, Any], custom: dict[str, Any], unreadable: UnreadableValues) -> dict[str, Any]:
         """Put each known key of ``source`` into its column and each unknown one into ``custom``.
 
         Returns the fallbacks and the postponed keys, as they were sent. The first loop runs some forty times per event: one
@@ -84,20 +91,30 @@ class FieldMapper:
             if target is None:
                 custom[key] = value
                 continue
-            column, kind, is_kept = target
+            position, kind, is_kept = target
             if is_kept:
                 custom[key] = value
             if value.__class__ is kind:
-                setattr(event, column, value)
+                row[position] = value
             elif kind is _Postponed:
                 postponed[key] = value
             elif value is not None and (read := coerce_value(kind, key, value, unreadable)) is not None:
-                setattr(event, column, read)
+                row[position] = read
         for key, value in postponed.items():
             fallback = self._fallbacks.get(key)
-            if fallback is not None and value is not None and getattr(event, fallback[0]) is None:
-                setattr(event, fallback[0], coerce_value(fallback[1], key, value, unreadable))
+            if fallback is not None and value is not None and row[fallback[0]] is None:
+                row[fallback[0]] = coerce_value(fallback[1], key, value, unreadable)
         return postponed
+
+
+def new_row() -> Row:
+    """A row without any value."""
+    return _BLANK.copy()
+
+
+def find_missing(row: Row, required: Mapping[str, str]) -> list[str]:
+    """Those keys of ``required`` (key to column) whose column has no value."""
+    return [key for key, column in required.items() if row[_POSITIONS[column]] in (None, "")]
 
 
 def coerce_value(kind: type, key: str, value: Any, unreadable: UnreadableValues) -> Any:

@@ -19,12 +19,18 @@ from streaming_app.plugins.urls import split_url
 from streaming_app.transformers.clickstream_sdk import fields as keys
 from streaming_app.transformers.clickstream_sdk.items import items_of
 from streaming_app.transformers.clickstream_sdk.user import read_user
-from streaming_app.transformers.field_mapper import FieldMapper, UnreadableValues, coerce_value, read_object
+from streaming_app.transformers.field_mapper import (
+    FieldMapper,
+    UnreadableValues,
+    coerce_value,
+    find_missing,
+    new_row,
+    read_object,
+)
 
 _encode = msgspec.json.Encoder().encode
 _TOP = FieldMapper(keys.TOP, fallbacks=keys.TOP_ALIASES, postponed=("user", "attributes", "items"))
 _ATTRIBUTES = FieldMapper(keys.ATTRIBUTES, fallbacks=keys.ATTRIBUTE_FALLBACKS, postponed=keys.DEFERRED)
-_REQUIRED = tuple(keys.REQUIRED.items())
 
 
 class ClickstreamSdk:
@@ -55,15 +61,17 @@ class ClickstreamSdk:
             yield event
 
     def _event(self, element: dict[str, Any]) -> Event:
-        event = Event()
+        row = new_row()
         custom: dict[str, Any] = {}
         unreadable: UnreadableValues = {}
-        nested = _TOP.fill(event, element, custom, unreadable)
-        _check_required(event)
-        if attributes := read_object("attributes", nested, unreadable):
-            postponed = _ATTRIBUTES.fill(event, attributes, custom, unreadable)
-            if postponed:
-                _finish_attributes(event, postponed, unreadable)
+        nested = _TOP.fill(row, element, custom, unreadable)
+        if missing := find_missing(row, keys.REQUIRED):
+            raise InputError(f"{', '.join(missing)} missing or unreadable")
+        attributes = read_object("attributes", nested, unreadable)
+        postponed = _ATTRIBUTES.fill(row, attributes, custom, unreadable)
+        event = Event(*row)
+        if postponed:
+            _finish_attributes(event, postponed, unreadable)
         if (zone := event.device_time_zone_offset_seconds) is not None and zone in INT64:
             # sent as milliseconds; cut towards zero; a larger number does not fit its column
             event.device_time_zone_offset_seconds = int(zone / 1000)
@@ -85,12 +93,6 @@ class ClickstreamSdk:
             check_depth(unreadable, self._limits.max_depth)
             event.notes = {"unreadable": unreadable}
         return event
-
-
-def _check_required(event: Event) -> None:
-    missing = [key for key, column in _REQUIRED if getattr(event, column) in (None, "")]
-    if missing:
-        raise InputError(f"{', '.join(missing)} missing or unreadable")
 
 
 def _finish_attributes(event: Event, postponed: dict[str, Any], unreadable: UnreadableValues) -> None:

@@ -14,7 +14,7 @@ from streaming_app.model.request import Request
 from streaming_app.plugins.depth import check_depth
 from streaming_app.plugins.payload import elements, payload_bytes
 from streaming_app.plugins.transformer import Limits, Rejected
-from streaming_app.transformers.field_mapper import PRESETS, FieldMapper, UnreadableValues
+from streaming_app.transformers.field_mapper import PRESETS, FieldMapper, UnreadableValues, new_row
 from streaming_app.transformers.gtm_server import fields as keys
 from streaming_app.transformers.gtm_server.context import (
     encode_user_properties,
@@ -65,10 +65,11 @@ class GtmServer:
                 yield from derive_events(event, system)
 
     def _event(self, element: dict[str, Any], request: Request, position: int) -> Event:
-        event = Event()
+        row = new_row()
         custom: dict[str, Any] = {}
         unreadable: UnreadableValues = {}
-        _MAPPER.fill(event, element, custom, unreadable)
+        _MAPPER.fill(row, element, custom, unreadable)
+        event = Event(*row)
         server = as_object(element.get(keys.SERVER))
         read_time(event, server, request.ingest_time)
         _check_required(event)

@@ -7,7 +7,7 @@ from typing import Any
 from streaming_app.model.coerce import as_text
 from streaming_app.model.event import Event
 from streaming_app.plugins.urls import split_url
-from streaming_app.transformers.field_mapper import FieldMapper, KeyTable
+from streaming_app.transformers.field_mapper import FieldMapper, KeyTable, new_row
 from streaming_app.transformers.sensors_data import fields as keys
 from streaming_app.transformers.sensors_data.read import Message
 
@@ -17,17 +17,18 @@ _LATEST_UTM = tuple(f"$latest_utm_{name}" for name in keys.CAMPAIGN)
 _PROPERTIES, _LIB = FieldMapper(keys.PROPERTIES, kept={**keys.KEPT, **_UTM}), FieldMapper(keys.LIB)
 
 
-def fill(event: Event, message: Message) -> dict[str, Any]:
-    """Put each known key into its column; returns the custom parameters."""
+def fill(message: Message) -> tuple[Event, dict[str, Any]]:
+    """An event with each known key in its column, and the custom parameters."""
+    row = new_row()
     sent, unreadable = message.sent, message.unreadable
     custom = {key: value for key, value in sent.items() if key not in keys.CONSUMED}
-    _PROPERTIES.fill(event, message.properties, custom, unreadable)
-    _LIB.fill(event, message.lib, custom, unreadable)
+    _PROPERTIES.fill(row, message.properties, custom, unreadable)
+    _LIB.fill(row, message.lib, custom, unreadable)
     if message.identities:
         custom |= keys.IDENTITIES | message.identities
     custom["$time"] = message.time
     custom["$distinct_id"], custom["$anonymous_id"] = sent.get("distinct_id"), sent.get("anonymous_id")
-    return custom
+    return Event(*row), custom
 
 
 def fill_pages(event: Event, custom: dict[str, Any]) -> None:

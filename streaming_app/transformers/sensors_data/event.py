@@ -28,9 +28,8 @@ def event_of(message: Message, limits: Limits) -> Event:
     Raises:
         TooLarge: parameters nested too deep.
     """
-    event = Event()
     unreadable = message.unreadable
-    custom = fill(event, message)
+    event, custom = fill(message)
     event.event_name = PRESETS.get(message.name or "", message.name)
     event.event_time_msec = event.session_start_time_msec = message.time
     event.user_pseudo_id, event.user_id = message.sender.distinct, message.sender.login
