@@ -39,6 +39,10 @@ class _CheckedInteger:
     """Type of a column whose integers are compared with 64 bits: no JSON value has this class, so each is coerced."""
 
 
+class _Kept:
+    """Type of a key that stays a custom parameter: no JSON value has this class."""
+
+
 class _Postponed:
     """Type of a key that is read after the others: no JSON value has this class."""
 
@@ -64,18 +68,16 @@ class FieldMapper:
             consumed: keys that become a column and no custom parameter.
             kept: keys that become a column and stay custom parameters.
             fallbacks: keys that fill their column where no other key did.
-            postponed: keys that the caller reads himself, once the others are in their columns.
+            postponed: keys that are left to the caller, once the others are in their columns.
             check_integers: integers beyond 64 bits are unreadable; else they are left to whoever writes the column.
         """
 
-        def column_type(kind: type) -> type:
-            return _CheckedInteger if check_integers and kind is int else kind
+        def target(column: str, kind: type) -> tuple[int, type]:
+            return _POSITIONS[column], _CheckedInteger if check_integers and kind is int else kind
 
-        self._targets: dict[str, tuple[int, type, bool]] = {
-            **{key: (_POSITIONS[column], column_type(kind), False) for key, (column, kind) in consumed.items()},
-            **{key: (_POSITIONS[column], column_type(kind), True) for key, (column, kind) in kept.items()},
-            **dict.fromkeys((*fallbacks, *postponed), (-1, _Postponed, False)),
-        }
+        self._targets = {key: target(*table) for key, table in consumed.items()}
+        self._targets |= dict.fromkeys(kept, (-1, _Kept)) | dict.fromkeys((*fallbacks, *postponed), (-1, _Postponed))
+        self._kept = {key: target(*table) for key, table in kept.items()}
         self._fallbacks = {key: (_POSITIONS[column], kind) for key, (column, kind) in fallbacks.items()}
 
     def fill(self, row: Row, source: dict[str, Any], custom: dict[str, Any], unreadable: UnreadableValues) -> dict[str, Any]:
@@ -91,14 +93,20 @@ class FieldMapper:
             if target is None:
                 custom[key] = value
                 continue
-            position, kind, is_kept = target
-            if is_kept:
-                custom[key] = value
+            position, kind = target
             if value.__class__ is kind:
                 row[position] = value
-            elif kind is _Postponed:
+                continue
+            if kind is _Postponed:
                 postponed[key] = value
-            elif value is not None and (read := coerce_value(kind, key, value, unreadable)) is not None:
+                continue
+            if kind is _Kept:
+                custom[key] = value
+                position, kind = self._kept[key]
+                if value.__class__ is kind:
+                    row[position] = value
+                    continue
+            if value is not None and (read := coerce_value(kind, key, value, unreadable)) is not None:
                 row[position] = read
         for key, value in postponed.items():
             fallback = self._fallbacks.get(key)
@@ -112,9 +120,9 @@ def new_row() -> Row:
     return _BLANK.copy()
 
 
-def find_missing(row: Row, required: Mapping[str, str]) -> list[str]:
-    """Those keys of ``required`` (key to column) whose column has no value."""
-    return [key for key, column in required.items() if row[_POSITIONS[column]] in (None, "")]
+def key_positions(columns: Mapping[str, str]) -> list[tuple[str, int]]:
+    """Keys with the positions of their columns (key to column) in a row."""
+    return [(key, _POSITIONS[column]) for key, column in columns.items()]
 
 
 def coerce_value(kind: type, key: str, value: Any, unreadable: UnreadableValues) -> Any:

@@ -23,13 +23,14 @@ from streaming_app.transformers.field_mapper import (
     FieldMapper,
     UnreadableValues,
     coerce_value,
-    find_missing,
+    key_positions,
     new_row,
     read_object,
 )
 
 _encode = msgspec.json.Encoder().encode
 _TOP = FieldMapper(keys.TOP, fallbacks=keys.TOP_ALIASES, postponed=("user", "attributes", "items"))
+_REQUIRED = key_positions(keys.REQUIRED)
 _ATTRIBUTES = FieldMapper(keys.ATTRIBUTES, fallbacks=keys.ATTRIBUTE_FALLBACKS, postponed=keys.DEFERRED)
 
 
@@ -65,7 +66,7 @@ class ClickstreamSdk:
         custom: dict[str, Any] = {}
         unreadable: UnreadableValues = {}
         nested = _TOP.fill(row, element, custom, unreadable)
-        if missing := find_missing(row, keys.REQUIRED):
+        if missing := [key for key, position in _REQUIRED if row[position] is None or row[position] == ""]:
             raise InputError(f"{', '.join(missing)} missing or unreadable")
         attributes = read_object("attributes", nested, unreadable)
         postponed = _ATTRIBUTES.fill(row, attributes, custom, unreadable)
