@@ -1,4 +1,4 @@
-r"""For your own tests: ``process`` makes every table of raw requests, the contract kit checks what a plugin promises.
+r"""Tools for your own tests: ``process`` turns raw requests into all tables, the contract kit checks a plugin's contract.
 
 ```python
 def test_order():

@@ -16,7 +16,8 @@ import pytest
 
 from streaming_app.cli import _exit_code, _set_up_logging
 from streaming_app.commands.operation import operation
-from streaming_app.commands.replay.replay import QuarantineFilter, replay_into
+from streaming_app.commands.replay import QuarantineFilter
+from streaming_app.commands.replay.replay import replay_into
 from streaming_app.environment import open_lake
 from streaming_app.errors import ClickstreamError, ConfigError, QueryError
 from streaming_app.lake.query import query

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from streaming_app.backlog.stale_users import mark_stale
 from streaming_app.commands.operation import Operation
+from streaming_app.commands.replay.quarantine_filter import QuarantineFilter
 from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.isolate import ITEM, ids_by_app
@@ -19,9 +20,6 @@ from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import QUARANTINE
-
-if TYPE_CHECKING:
-    from streaming_app.commands.replay.replay import QuarantineFilter
 
 
 class FileWithWaitingKeys(NamedTuple):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +11,7 @@ import pyarrow as pa
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.commands.operation import Operation, operation
 from streaming_app.commands.replay.keys import find_waiting_files, replay_keys
+from streaming_app.commands.replay.quarantine_filter import QuarantineFilter
 from streaming_app.commands.replay.requests import RequestRebuilder
 from streaming_app.commands.replay.resolve import mark_resolved
 from streaming_app.commands.replay.unreadable_files import (
@@ -22,7 +21,6 @@ from streaming_app.commands.replay.unreadable_files import (
     replay_unreadable_files,
 )
 from streaming_app.config.model import Config
-from streaming_app.derive.set_aside import STAGE
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
 from streaming_app.ingest.batch import Batch
@@ -44,29 +42,6 @@ from streaming_app.storage.any_objects import AnyObjects
 PHASES = ("start", "replay", "derive")
 _ROW = ("reason", "stage", "raw", "envelope", "app_id", "source_file", "source_line", "elements")
 _COLUMNS = (*_ROW, "created_time", "resolved_time")
-
-
-@dataclass(frozen=True)
-class QuarantineFilter:
-    """Selects rows of ``quarantine``: of one of the reasons, of one app, quarantined since a moment; all where empty."""
-
-    reasons: tuple[str, ...] = ()
-    since: datetime | None = None
-    app_id: str | None = None
-
-    def includes(self, row: dict[str, Any]) -> bool:
-        return (
-            row["resolved_time"] is None
-            and row["stage"] != STAGE  # what derive set aside is no element of a request
-            and (not self.reasons or row["reason"] in self.reasons)
-            and (self.since is None or row["created_time"] >= self.since)
-            and (self.app_id is None or row["app_id"] == self.app_id)
-        )
-
-    def may_be_in(self, file: DataFile) -> bool:
-        """By the statistics in the log."""
-        latest = file.max_values.get("created_time")
-        return self.since is None or latest is None or latest >= self.since
 
 
 def plan(config: Config, row_filter: QuarantineFilter) -> dict[str, int]:

@@ -30,7 +30,8 @@ TOO_WIDE: dict[str, str | None] = {
     r"Notion\/": "^Notion/",  # Notion's desktop app, which shows embedded pages
     r"Code\/1\.": None,  # the editor Visual Studio Code, which shows pages
     r"PocketCasts\/": r"^PocketCasts/1\.0 \(",  # Pocket Casts' desktop app
-    "WhatsApp": r"^\w*WhatsApp",  # WhatsApp's desktop app
+    r"Overcast\/": "^Overcast/.*Podcast Sync",  # Overcast's app
+    "WhatsApp": r"^\w*WhatsApp(?:/[\d.]+[ /]?\w?)?$",  # WhatsApp's apps; those that fetch previews name no device
     "coccoc": "compatible; coccoc|coccocbot",  # Coc Coc's browser
     # Short words that are found in names of devices and apps.
     "Sonic": "RankSonic|compatible; Sonic/",  # ViewSonic
@@ -48,8 +49,9 @@ user agents of browsers, devices and apps. ``python -m benchmarks.bots`` shows w
 _APPS = re.compile(r"\bCFNetwork/\d|^Dalvik/\d", re.IGNORECASE)
 """Agents that iOS, macOS and Android make up for apps that give none: whatever the app is called, a person's device sent it."""
 
-_OLD_BROWSER = re.compile(r"\bMSIE \d|\bTrident/|^Opera/|Amiga", re.IGNORECASE)
-"""Here ua-parser's rules take for bots what only has "bot" in some word, as a bank's Internet Explorer (Caboto)."""
+_PROGRAMS = re.compile(r"\bMSIE \d|\bTrident/|^Opera/|Amiga|\bElectron/\d", re.IGNORECASE)
+"""Browsers and desktop apps in which ua-parser finds the name of a bot: "bot" in the name of a bank's Internet Explorer (Caboto),
+a messenger's app by the name of its link previews (WhatsApp). They are bots only where something else says so too."""
 
 
 @cache
@@ -78,6 +80,6 @@ def bot_source(
 def _public_sources(agent: str, parsed: DefaultedResult) -> list[str]:
     found = [UA_PARSER] if parsed.device.family == _SPIDER else []
     found += [CRAWLERS] if crawlers().found_in(agent) else []
-    if found and not (found == [UA_PARSER] and _OLD_BROWSER.search(agent)):
+    if found and not (found == [UA_PARSER] and _PROGRAMS.search(agent)):
         return found
     return [*found, SIGNALS][:1] if looks_automated(agent, parsed.os.family, parsed.device.family) else []

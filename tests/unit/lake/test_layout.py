@@ -14,7 +14,8 @@ from deltalake import DeltaTable
 
 from streaming_app.cli import _exit_code
 from streaming_app.commands.operation import operation
-from streaming_app.commands.replay.replay import QuarantineFilter, replay_into
+from streaming_app.commands.replay import QuarantineFilter
+from streaming_app.commands.replay.replay import replay_into
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
