@@ -5,6 +5,7 @@ def test_order():
     tables = process("apps: {shop: {transformer: my_package:Mine}}\nproject_id: test\n", [Path("requests.ndjson")])
     assert tables["event"]["event_name"].to_pylist() == ["purchase"]
 
+
 def test_contract():
     assert_transformer_contract(lambda: Mine(Limits()), [Path("requests.ndjson").read_bytes().splitlines()])
 ```
