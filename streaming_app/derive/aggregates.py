@@ -1,4 +1,4 @@
-"""Aggregates of users and sessions on their way between tasks and driver: their parts and their messages."""
+"""Messages with aggregates of users and sessions between tasks and driver, and their division into parts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from streaming_app.derive.isolate import SetAside
 from streaming_app.lake.duckdb import query
 
 EVENT_COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVENT_COLUMNS)))
-"""What is read of ``event`` to aggregate users and sessions, besides its app_id."""
+"""Columns of ``event`` that are read to aggregate users and sessions, in addition to app_id."""
 
 
 class NewAggregates(msgspec.Struct, frozen=True):
-    """What a task of DERIVE tells the driver about some events: Arrow streams of aggregates of users and of sessions, and the
-    users that were set aside."""
+    """The message of a DERIVE task to the driver: Arrow streams of aggregates of users and of sessions, and the users that were
+    set aside."""
 
     users: list[bytes]
     sessions: list[bytes]
@@ -26,7 +26,7 @@ class NewAggregates(msgspec.Struct, frozen=True):
 
 
 class UserPart(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a task of a full rebuild sends about some users: Arrow streams of aggregates and of changes, and those set aside."""
+    """The message of a full rebuild's task about some users: Arrow streams of aggregates and changes, and users set aside."""
 
     aggregates: list[bytes] = msgspec.field(default_factory=list)
     changes: list[bytes] = msgspec.field(default_factory=list)
@@ -34,13 +34,13 @@ class UserPart(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 PART_ROWS = 16_384
-"""Aggregates that are combined at a time: DuckDB needs some 10 kB for each."""
+"""Number of aggregates that are combined at a time: DuckDB needs about 10 kB for each."""
 PART_BYTES = 64 << 20
-"""Their bytes, for users with very large attributes."""
+"""Bytes of aggregates that are combined at a time, for users with very large attributes."""
 
 
 def split_into_parts(aggregates: pa.Table, stored: pa.Table) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """New and stored aggregates of so many users at a time that combining them takes little memory; of a user all."""
+    """Split new and stored aggregates into parts that take little memory to combine; a user's aggregates are in one part."""
     rows, size = len(aggregates) + len(stored), aggregates.nbytes + stored.nbytes
     parts = 1 + max(rows // PART_ROWS, size // PART_BYTES)
     known = dict(partition_by_user(stored, parts))
@@ -49,7 +49,7 @@ def split_into_parts(aggregates: pa.Table, stored: pa.Table) -> Iterator[tuple[p
 
 
 def partition_by_user(rows: pa.Table, parts: int) -> Iterator[tuple[int, pa.Table]]:
-    """Rows by the number of the part that their user belongs to; parts without rows are left out."""
+    """Divide rows into parts by user; yields the part's number and its rows, without empty parts."""
     if parts == 1:
         yield from [(0, rows)] if len(rows) else []
         return
@@ -64,7 +64,7 @@ _COMPRESSED = pa.ipc.IpcWriteOptions(compression="zstd")
 
 
 def to_ipc(table: pa.Table) -> bytes:
-    """A table as an Arrow stream, compressed: what tasks send goes through the JVM's heap, in several copies."""
+    """A table as a compressed Arrow stream: messages of tasks are copied several times in the JVM's heap."""
     buffer = pa.BufferOutputStream()
     with pa.ipc.new_stream(buffer, table.schema, options=_COMPRESSED) as writer:
         writer.write_table(table)

@@ -1,7 +1,7 @@
-"""Attributes of users and items after all of their changes, folded in the order of time, as Sensors Data defines its messages.
+"""Computes the attributes of users and items from all of their changes in order of time, by the rules of Sensors Data.
 
-The whole log of a user's or an item's changes is folded again whenever a new one came: an increment or a first value cannot
-be corrected later by what arrived too late.
+All changes of a user or an item are folded again whenever a new one arrives, since an increment or a first value cannot be
+corrected afterwards by a change that arrives late.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 
 ALL = "*"
-"""In place of a name: all attributes were deleted then."""
+"""Stands for a name: all attributes were deleted at that time."""
 
 LOG_COLUMNS = (
     "event_id",
@@ -27,10 +27,10 @@ LOG_COLUMNS = (
     "item_id",
     "properties_json_str",
 )
-"""What is read of ``change``, besides its app_id."""
+"""Columns of ``change`` that are read, in addition to app_id."""
 
 Attributes = dict[str, dict[str, Any]]
-"""Name to {value, set_time_msec}; the value is null where the attribute was unset or deleted."""
+"""Name to {value, set_time_msec}; the value is null if the attribute was unset or deleted."""
 
 
 class Folded(NamedTuple):
@@ -43,13 +43,13 @@ class Folded(NamedTuple):
 
 
 def fold(changes: pa.Table, *key: str) -> Iterator[Folded]:
-    """One result per distinct ``key`` of some changes, which must be all that there are of it."""
+    """Fold changes by ``key``, one result for each; ``changes`` must include all changes of each key."""
     rows = changes.sort_by([(name, "ascending") for name in (*key, "event_time_msec", "event_id")]).to_pylist()
     for found, group in groupby(rows, lambda row: tuple(row[name] for name in key)):
         count = 0
         last: dict[str, Any] = {}
         state = _AttributeState()
-        for count, last in enumerate(group, 1):  # noqa: B007 - both are of use after the loop
+        for count, last in enumerate(group, 1):  # noqa: B007 - both are used after the loop
             apply = _RULES[last["event_name"]]
             apply(state, _properties(last["properties_json_str"]), last["event_time_msec"])
         yield Folded(found, state.attributes(), f"{count:015d}\t{last['event_time_msec']:015d}", last)
@@ -64,10 +64,10 @@ AttributeValues = dict[str, Any]
 
 
 class _AttributeState:
-    """The attributes while they are folded: the cost of a change depends on the change, not on what is known.
+    """The attributes while they are folded: the cost of a change depends on its own size, not on the number of attributes.
 
-    Values are its own, so that a list grows in place. Names that were deleted, all at once, wait in a set until they are
-    given a value again: each is moved once for each time that it was put here.
+    Values are copies, so that lists can grow in place. When all attributes are deleted, their names are moved to a set and stay
+    there until they get a value again: each name is moved at most once for each time that it was set.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class _AttributeState:
         self._known[name] = {"value": value, "set_time_msec": time}
 
     def has(self, name: str) -> bool:
-        """Whether it is known, also as one that was deleted."""
+        """Whether the attribute was ever set, even if it is deleted now."""
         return name in self._known or name in self._deleted
 
     def delete_all(self, time: int) -> None:
@@ -108,7 +108,7 @@ def _set_once(state: _AttributeState, given: AttributeValues, time: int) -> None
 
 
 def _increment(state: _AttributeState, given: AttributeValues, time: int) -> None:
-    """Numbers only: an amount that is none changes nothing, a value that is none counts as 0."""
+    """Add amounts to values: an amount that is not a number is ignored, a value that is not a number counts as 0."""
     for name, amount in given.items():
         if _is_number(amount):
             known = state.value(name)
@@ -116,7 +116,7 @@ def _increment(state: _AttributeState, given: AttributeValues, time: int) -> Non
 
 
 def _append(state: _AttributeState, given: AttributeValues, time: int) -> None:
-    """Elements of a list, one after the other, equal ones too; a value that is no list gives way to one."""
+    """Append elements to lists, including equal ones; a value that is not a list is replaced by a list."""
     for name, value in given.items():
         known = state.value(name)
         elements = known if isinstance(known, list) else []
@@ -157,19 +157,19 @@ def _is_number(value: Any) -> bool:
 
 
 def _clamp_number(value: Any) -> Any:
-    """A number as whatever reads JSON holds it: an integer beyond 64 bits is a float, one beyond floats the largest."""
+    """A number that every JSON reader can represent: an integer beyond 64 bits as a float, at most the largest float."""
     if value.__class__ is int and value not in _INTEGERS:
         value = float(max(-int(_LARGEST), min(value, int(_LARGEST))))
     return max(-_LARGEST, min(value, _LARGEST)) if value.__class__ is float else value
 
 
 def remaining(attributes: Attributes) -> Attributes:
-    """Those that have a value."""
+    """The attributes that have a value."""
     return {name: each for name, each in sorted(attributes.items()) if each["value"] is not None}
 
 
 def merge_attributes(from_events: Attributes, from_changes: Attributes) -> Attributes:
-    """Attributes that events set and those that changes set: of each the newer, that of a change where both are equally new."""
+    """Merge attributes set by events with those set by changes: the newer of each, on a tie that of the change."""
     deleted = from_changes.get(ALL, {}).get("set_time_msec", -1)
     kept = {name: each for name, each in from_events.items() if _time(each) > max(deleted, _time(from_changes.get(name)))}
     return remaining({**from_changes, **kept})

@@ -1,4 +1,4 @@
-"""From new files of ``change`` to the users and items that they are about, all of whose changes are read again."""
+"""Finds the users and items of new files of ``change``, and reads all of their changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from streaming_app.spark.table_stream import TableFile
 
 Keys = dict[str, pa.Array]
-"""App id to the ids of its users, or of its items."""
+"""App id to the ids of users or items."""
 
 _MAX_BYTES = next(column.max_bytes or 0 for column in ITEM_ATTRIBUTES.columns if column.name == "attributes_json_str")
 
@@ -49,7 +49,7 @@ def read_changes(lake: Lake, keys: Keys, column: str) -> pa.Table:
 
 
 def upsert_items(lake: Lake, keys: Keys, created_ms: int, transaction: TransactionId) -> list[SetAside]:
-    """Update the attributes of some items; returns the items that were set aside, whose rows stay as they are."""
+    """Update the attributes of some items; returns the items that were set aside, whose rows are unchanged."""
     if not any(len(ids) for ids in keys.values()):
         return []
     changes = read_changes(lake, keys, ITEM)
@@ -77,7 +77,7 @@ _ITEM_SCHEMA = pa.schema(
 
 
 def _item_rows(changes: pa.Table) -> pa.Table:
-    """Rows of items, without their times, from all of their changes."""
+    """Rows of items, without the columns of time, from all of their changes."""
     return pa.Table.from_pylist([_item_row(each) for each in fold(changes, "app_id", "item_type", "item_id")], _ITEM_SCHEMA)
 
 

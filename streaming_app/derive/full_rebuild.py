@@ -1,7 +1,7 @@
-"""Rebuilding all rows of ``user`` or ``session`` from ``event`` and ``change``, in Spark's tasks.
+"""Rebuilds all rows of ``user`` or ``session`` from ``event`` and ``change``, in Spark's tasks.
 
-Events are aggregated where they are read; the aggregates of one user meet in one task, by a hash of the user. Nothing but
-aggregates travels, and no task holds more than its share of the users.
+Events are aggregated in the task that reads them; the aggregates are shuffled by a hash of the user, so that one task gets all of
+a user's. Only aggregates are shuffled, and no task holds more than its share of the users.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from streaming_app.spark.table_stream import TableFile
 from streaming_app.spark.tasks import group_by_size, parallelism
 
 EVENTS_PER_PART = 2_000_000
-"""About 150 MB of aggregates, which one task combines."""
+"""Aggregates that one task combines, about 150 MB."""
 
 
 class Rebuilt(msgspec.Struct):
-    """The files that a rebuild wrote, as a whole or of some users, and the users whose rows cannot be computed."""
+    """The files that a rebuild, or one of its tasks, wrote, and the users whose rows cannot be computed."""
 
     files: list[DataFile]
     failed: list[SetAside]
@@ -56,9 +56,9 @@ class Rebuilt(msgspec.Struct):
 def rebuild_table(spark: Session, table: Table, config: Config, lake: Lake, job_id: str) -> Rebuilt:
     """Recompute all rows of ``user`` or ``session`` and replace the table in one commit.
 
-    Users that are set aside have no rows then, until a replay has computed them.
+    Users that are set aside have no rows until a replay has computed them.
 
-    Call it only when derive has read all of ``event``: what it has not read yet would be counted twice.
+    Call it only when derive has read all of ``event``: events that it has not read yet would be counted twice.
     """
     rules = _UserRules(config, job_id) if table is USER else _SessionRules(config)
     sources = [EVENT, CHANGE] if table is USER else [EVENT]
@@ -115,7 +115,7 @@ class _SessionRules:
 def _read_aggregates(
     lake: Lake, rules: _UserRules | _SessionRules, parts: int, group: list[TableFile]
 ) -> Iterator[tuple[int, bytes]]:
-    """Run in each reading task: aggregates (and changes) of its files, by the part that their users belong to."""
+    """Run in each reading task: yield the aggregates (and changes) of its files by the part of their users."""
     for file in group:
         if file.table == EVENT.name:
             for events in _read_with_app(lake, EVENT, file, EVENT_COLUMNS):
@@ -156,7 +156,7 @@ _CHANGE_SCHEMA = pa.schema([CHANGE.schema.field(name) for name in (*LOG_COLUMNS,
 
 
 def _write_rows(lake: Lake, table: Table, rules: _UserRules | _SessionRules, messages: Iterable[bytes]) -> bytes:
-    """Run in each combining task: rows of its users, in new files."""
+    """Run in each combining task: write the rows of its users to new files."""
     aggregates, changes, failed = [rules.schema.empty_table()], [_CHANGE_SCHEMA.empty_table()], []
     for message in messages:
         part = msgspec.msgpack.decode(message, type=UserPart)

@@ -1,6 +1,6 @@
-"""Running hooks: the user's own functions over the new events of a micro-batch, for joins in Spark.
+"""Runs hooks: custom functions over the new events of a micro-batch, for joins in Spark.
 
-No event passes through the JVM otherwise: a pipeline without hooks pays nothing for them.
+Only hooks bring events into the JVM: a pipeline without hooks has no cost from them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from streaming_app.spark.session import Session
 from streaming_app.storage.uris import absolute
 
 Hook = Callable[[DataFrame], DataFrame]
-"""Takes new events with all columns of ``event``; what it returns is appended to the hook's table."""
+"""Gets new events with all columns of ``event``; its result is appended to the hook's table."""
 
 
 def run_hooks(spark: Session, uris: Sequence[str], config: Config, lake: Lake, transaction: TransactionId) -> None:
-    """Call every configured hook with the events of some new files, and append what it returns, once per micro-batch.
+    """Call every configured hook with the events of some new files, and append the results, once per micro-batch.
 
     Raises:
-        PluginError: a hook failed; nothing of this micro-batch is lost, the next run calls it again.
+        PluginError: a hook failed; the micro-batch is not lost, the next run calls the hook again.
     """
     if not config.derive.hooks or not uris:
         return

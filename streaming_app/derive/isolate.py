@@ -1,7 +1,7 @@
-"""Isolating failures in derive: a user or an item whose rows cannot be computed is set aside, alone; all others go on.
+"""Isolates failures in derive: a user or an item whose rows cannot be computed is set aside, and all others are processed.
 
-Values of clients are bounded on entry, so none of this is expected to happen. Where it does all the same, one user must not keep
-the tables of all apps from being updated.
+Values of clients are bounded on entry, so no failure is expected. If there is one nevertheless, a single user must not prevent
+the update of all apps' tables.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from streaming_app.errors import ClickstreamError
 log = logging.getLogger("clickstream")
 
 USER, ITEM = "user_pseudo_id", "item_id"
-"""Columns by whose values, within an app, rows are set aside."""
+"""Columns that identify the users or items of an app."""
 
 
 class SetAside(msgspec.Struct, frozen=True):
-    """A user or an item whose rows could not be computed; ``error`` is the error's class, ``message`` what it said."""
+    """A user or an item whose rows could not be computed; ``error`` is the class of the error, ``message`` its text."""
 
     app_id: str
     column: str
@@ -34,9 +34,10 @@ class SetAside(msgspec.Struct, frozen=True):
 def compute_isolated(
     compute: Callable[..., pa.Table], *inputs: pa.Table, column: str = USER
 ) -> tuple[list[pa.Table], list[SetAside]]:
-    """Compute a result of some tables; where that fails, of halves of their users (or items), until each that fails is alone.
+    """Compute a result from some tables; if that fails, from halves of their users (or items), until the failing ones are
+    isolated.
 
-    The inputs have the columns ``app_id`` and ``column``; rows without a value there go with the second half.
+    The inputs have the columns ``app_id`` and ``column``; rows without a value in ``column`` are in the second half.
     """
     try:
         return [compute(*inputs)], []
@@ -66,7 +67,7 @@ def drop_failed(rows: pa.Table, failed: Iterable[SetAside], column: str = USER) 
 
 
 def failed_by_app(failed: Iterable[SetAside]) -> dict[str, pa.Array]:
-    """The ids that were set aside, by app."""
+    """The failed ids by app."""
     return ids_by_app((each.app_id, each.id) for each in failed)
 
 

@@ -1,4 +1,4 @@
-"""Rebuilding ``user`` and ``session`` from ``event`` and ``change`` for some users."""
+"""Rebuilds the rows of some users in ``user`` and ``session`` from ``event`` and ``change``."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _KEY = "user_pseudo_id"
 
 
 MANY_USERS = 50_000
-"""Of more users than these the events may not fit the driver's memory: then all users are rebuilt, in tasks."""
+"""Maximum number of users whose events fit the driver's memory; for more, all users are rebuilt in tasks."""
 
 
 def rebuild_stale_users(config: Config, lake: Lake, job_id: str) -> Users:
-    """Rebuild the users noted as stale; the notes go only after that, so a crash repeats it. Returns those set aside."""
+    """Rebuild the users noted as stale, then delete the notes, so that a crash repeats it. Returns the users set aside."""
     users, notes = stale_users(config, lake.storage)
     failed: Users = set()
     if len(users) > MANY_USERS:
@@ -48,14 +48,14 @@ def rebuild_stale_users(config: Config, lake: Lake, job_id: str) -> Users:
 def rebuild_users(config: Config, lake: Lake, job_id: str, users: Users) -> Users:
     """Compute the rows of some users from all of their events; users and sessions without events disappear.
 
-    Call it only when derive has read all of ``event``: what it has not read yet would be counted twice. Returns the users that
-    were set aside, whose rows stay as they are.
+    Call it only when derive has read all of ``event``: events that it has not read yet would be counted twice. Returns the users
+    that were set aside, whose rows are unchanged.
     """
     rows, failed = compute_rows_of(config, lake, job_id, users)
     quarantine_keys(lake, failed, int(time.time() * 1_000))
     aside = {(each.app_id, each.id) for each in failed}
     values = ids_by_app(sorted(users - aside))
-    # Each rebuild is a transaction of its own: it may be repeated as often as needed.
+    # Each rebuild has a new transaction id, so that it can be repeated any number of times.
     for table, computed in rows.items():
         matched = find_matching_files(lake, TABLES[table], (_KEY,), rows_with_key_in(values))
         upsert(lake, TABLES[table], matched, drop_failed(computed, failed), TransactionId.unique("rebuild"))

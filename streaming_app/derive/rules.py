@@ -1,8 +1,8 @@
-"""The merge rules of user and session, as one table each, and the SQL generated from them.
+"""The merge rules of user and session, and the SQL that is generated from them.
 
-Every event is a small aggregate of its session and of its user; aggregates of one key are combined by rules that are commutative
-and associative, so any split, order or grouping of the events ends in the same rows. The SQL runs in DuckDB, inside Spark's
-tasks: it sees Arrow tables, never Spark.
+Every event is turned into an aggregate of its session and of its user. Aggregates of one key are combined by rules that are
+commutative and associative, so that any split, order or grouping of the events gives the same rows. The SQL runs in DuckDB over
+Arrow tables, inside Spark's tasks.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from streaming_app.model.times import DAY_MS, LATEST_MS
 
 @dataclass(frozen=True, slots=True)
 class FirstOrLast:
-    """Columns taken together from one event: the one with the smallest ("first") or largest ("last") ``as_of``.
+    """Rule for columns that are taken together from one event: that with the smallest ("first") or largest ("last") ``as_of``.
 
-    ``columns`` maps a column of the table to its expression over an event; only events for which ``where`` holds take
-    part; ``rank`` is an expression that sorts before the time.
+    ``columns`` maps a column of the table to its expression over an event; only events that satisfy ``where`` are considered;
+    ``rank`` is an expression that sorts before the time.
     """
 
     as_of: str
@@ -31,18 +31,18 @@ class FirstOrLast:
 
 
 Steps = dict[str, str]
-"""SQL queries by name, in their order; each may select from those before it."""
+"""SQL queries by name, in order; each may select from those before it (common table expressions)."""
 
 Fold = dict[str, tuple[str, str]]
 """Column to (min, max or sum; its expression over an event)."""
 
 
 def _if_time(column: str) -> str:
-    """The column where it is a time: older versions stored whatever a client sent."""
+    """The column if it is a valid time, else null: older versions stored whatever a client sent."""
     return f"CASE WHEN {column} BETWEEN 0 AND {LATEST_MS} THEN {column} END"
 
 
-# 15 digits hold every time up to the year 9999; text sorts like the number then. A tab sorts before all printable text.
+# With 15 digits (up to the year 9999 and beyond) the text sorts like the number. A tab sorts before all printable text.
 EVENT_ORDER = "printf('%015d', event_time_msec) || chr(9) || event_id || chr(9) || event_name"
 
 
@@ -120,7 +120,7 @@ _SUM = (
     f"CAST(CASE WHEN sum({{0}}) > {INT64[-1]} THEN {INT64[-1]} WHEN sum({{0}}) < {INT64[0]} THEN {INT64[0]} "
     "ELSE sum({0}) END AS BIGINT)"
 )
-"""Sums saturate: DuckDB adds in 128 bits, the columns have 64."""
+"""SQL aggregates of the columns. Sums saturate: DuckDB adds in 128 bits, the columns have 64."""
 _FOLDED = {"min": "min({0})", "max": "max({0})", "sum": _SUM}
 
 
@@ -146,6 +146,6 @@ def combine_steps(source: str, keys: str, folds: Fold, picks: tuple[FirstOrLast,
 
 
 def to_sql(steps: Steps) -> str:
-    """A query of several steps; its result is that of the last one."""
+    """A query with the steps as common table expressions; its result is that of the last step."""
     named = ", ".join(f"{name} AS NOT MATERIALIZED ({sql})" for name, sql in steps.items())
     return f"WITH {named} SELECT * FROM {[*steps][-1]}"

@@ -1,8 +1,8 @@
-"""Sessions: from events to aggregates, from aggregates to rows. Arrow in, Arrow out.
+"""Computes sessions: from events to aggregates, from aggregates to rows. Arrow in, Arrow out.
 
-A session is the events of one client session id, or, where the client sends none, of one user without a longer pause. Its
-aggregate has an interval of time; aggregates whose intervals lie within the allowed pause of each other are one session,
-whichever batch they came from.
+A session has the events of one client session id or, if the client sends none, the events of one user without a longer pause. An
+aggregate has a time interval; aggregates whose intervals are within the allowed pause of each other are one session, whichever
+batch they came from.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from streaming_app.model.times import LATEST_MS
 
 KEYS = "app_id, user_pseudo_id, session_id, is_inferred"
 BOUNCE_ENGAGEMENT_MS = 10_000
-"""A visit with this much engaged time is no bounce (Google Analytics' definition of an engaged session)."""
+"""Engaged time from which a session is not a bounce (Google Analytics' definition of an engaged session)."""
 
 EVENT_COLUMNS = (
     "event_id",
@@ -40,7 +40,7 @@ EVENT_COLUMNS = (
     *(f"traffic_source_{suffix}" for suffix in ("source", "medium", "campaign", "content", "term")),
     *(f"traffic_source_{suffix}" for suffix in ("campaign_id", "clid_platform", "clid", "channel_group", "category")),
 )
-"""What is read of ``event``, besides its app_id."""
+"""Columns of ``event`` that are read, in addition to app_id."""
 
 AGGREGATE_COLUMNS = (
     "app_id",
@@ -54,18 +54,18 @@ AGGREGATE_COLUMNS = (
 _STATE_TYPES = {"first_msec": pa.int64(), "last_msec": pa.int64(), "is_inferred": pa.bool_()}
 AGGREGATE_SCHEMA = pa.schema([(name, _STATE_TYPES.get(name) or SESSION.schema.field(name).type) for name in AGGREGATE_COLUMNS])
 STORED_SCHEMA = pa.schema([*AGGREGATE_SCHEMA, ("stored_id", pa.string()), ("stored_msec", pa.int64())])
-"""An aggregate and, if it is a row of ``session`` already, that row's session_id and first event (epoch ms)."""
+"""An aggregate and, if it was made from a stored row of ``session``, that row's session_id and first event (epoch ms)."""
 MERGE_SCHEMA = (
     SESSION.schema.append(pa.field("match_id", pa.string()))
     .append(pa.field("match_start", pa.timestamp("us", tz="UTC")))
     .append(pa.field("is_gone", pa.bool_()))
 )
-"""Rows for the upsert: the target row that each replaces, if any, and whether that row is only to be deleted."""
+"""Rows for the upsert, each with the stored row that it replaces, if any, and whether that row is only deleted."""
 
 
 def aggregate_events(events: pa.Table, sessions: SessionsSection) -> pa.Table:
-    """The aggregates of some events: one per session id and day, and one per stretch without a pause where there is no id."""
-    # Lineage says which event the traffic fields are from; its name is the last part of the order.
+    """Aggregate events: one aggregate per session id and day, and one per interval without a pause for events without an id."""
+    # The lineage names the event of the traffic fields; the event's name is the last part of the sort key.
     lineage = "'{\"event_name\":' || to_json(split_part(traffic_as_of, chr(9), 3)) || ',' || substr(process_info, 2)"
     steps = {
         "by_event": f"""
@@ -73,7 +73,7 @@ def aggregate_events(events: pa.Table, sessions: SessionsSection) -> pa.Table:
                 coalesce(session_id, '') = '' AS is_inferred,
                 {event_to_aggregate_sql(SESSION_FOLDS, SESSION_FIRST_OR_LAST)}
             FROM events WHERE coalesce(user_pseudo_id, '') <> ''""",
-        # A day is shorter than any allowed pause of a client's session, so this grouping never joins what is apart.
+        # A day is shorter than any allowed pause of a client's session, so this grouping never joins separate sessions.
         "with_id": "SELECT *, first_msec // 86400000 AS island FROM by_event WHERE NOT is_inferred",
         "inferred": "SELECT * FROM by_event WHERE is_inferred",
         **_island_steps("inferred", sessions),
@@ -85,7 +85,7 @@ def aggregate_events(events: pa.Table, sessions: SessionsSection) -> pa.Table:
 
 
 def mark_as_new(aggregates: pa.Table) -> pa.Table:
-    """New aggregates in the schema that stored ones share."""
+    """Add the columns of stored aggregates (:data:`STORED_SCHEMA`) to new ones, as null."""
     nothing = [pa.nulls(len(aggregates), pa.string()), pa.nulls(len(aggregates), pa.int64())]
     return pa.table([*aggregates.columns, *nothing], schema=STORED_SCHEMA)
 
@@ -98,7 +98,7 @@ def aggregates_of_rows(rows: pa.Table) -> pa.Table:
     columns |= {"stored_id": rows["session_id"], "stored_msec": first}
     start = columns["session_start_time_msec"]
     is_time = pc.and_(pc.greater_equal(start, 0), pc.less_equal(start, LATEST_MS))
-    columns["session_start_time_msec"] = pc.if_else(is_time, start, first)  # older versions stored whatever a client sent
+    columns["session_start_time_msec"] = pc.if_else(is_time, start, first)  # older versions stored any value that a client sent
     nothing = pa.scalar(None, pa.string())
     columns["session_id"] = pc.if_else(rows["is_inferred"], nothing, rows["session_id"])
     return pa.table([columns[name] for name in STORED_SCHEMA.names], schema=STORED_SCHEMA)
@@ -116,14 +116,14 @@ def rows_from_aggregates(aggregates: pa.Table, sessions: SessionsSection, create
     start = "strftime(make_timestamp(first_msec * 1000), '-%Y%m%d-%H%M%S%g')"
     name = f"CASE WHEN is_inferred THEN right(user_pseudo_id, 8) || {start} ELSE session_id END"
     steps = {
-        # 1. Aggregates of one session share a number.
+        # 1. Number the aggregates by session.
         **_island_steps("aggregates", sessions),
-        # 2. Each session is combined into one.
+        # 2. Combine the aggregates of each session.
         **combine_steps("islands", f"{KEYS}, island", SESSION_FOLDS, SESSION_FIRST_OR_LAST, extra),
-        # 3. Those with a new aggregate replace the first of their stored rows.
+        # 3. Let each session with a new aggregate replace its first stored row.
         "updated": f"SELECT * REPLACE ({name} AS session_id) FROM combined WHERE is_updated",
         "upserts": "SELECT *, stored[1].id AS match_id, stored[1].at AS match_msec, false AS is_gone FROM updated",
-        # 4. Their other stored rows were joined to it and go: all columns but the key and the match are of no importance.
+        # 4. Delete its other stored rows, which were joined to it: only the columns of the key and the match are used.
         "joined_rows": "SELECT *, unnest(stored[2:]) AS joined FROM upserts",
         "gone": """
             SELECT * EXCLUDE (joined) REPLACE (joined.id AS match_id, joined.at AS match_msec, true AS is_gone)

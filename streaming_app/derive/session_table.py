@@ -1,4 +1,4 @@
-"""Updating the ``session`` table with new aggregates."""
+"""Updates the ``session`` table with new aggregates."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def upsert_sessions(
     lake: Lake, aggregates: pa.Table, sessions: SessionsSection, created_ms: int, transaction: TransactionId
 ) -> list[SetAside]:
     """Combine new aggregates with the stored sessions that they extend or join, and upsert these; returns the users that were set
-    aside, whose sessions stay as they are."""
+    aside, whose sessions are unchanged."""
     if not len(aggregates):
         return []
     max_distance_ms = sessions.max_days * DAY_MS + sessions.timeout_minutes * 60_000
@@ -38,7 +38,7 @@ def upsert_sessions(
     latest = pc.max(aggregates["last_msec"]).as_py() + max_distance_ms
 
     def may_match(file: DataFile) -> bool:
-        """A session that ends before, or begins after, cannot be joined; the log's statistics say so file by file."""
+        """Whether a file may have sessions that can be joined, by the time range in its statistics in the log."""
         ends, begins = file.max_values.get("session_end"), file.min_values.get("event_timestamp")
         return (ends is None or _epoch_ms(ends) >= earliest) and (begins is None or _epoch_ms(begins) <= latest)
 
@@ -61,12 +61,12 @@ def upsert_sessions(
 
 
 def _epoch_ms(statistic: datetime) -> float:
-    """A time from the statistics of a table's log, which is UTC; epoch ms."""
+    """A time from the statistics in a table's log, which is UTC, as epoch ms."""
     return statistic.replace(tzinfo=UTC).timestamp() * 1_000
 
 
 def _may_join(aggregates: pa.Table) -> RowSelector:
-    """Rows that an aggregate can extend or join: of its session id, or inferred of its user."""
+    """Selects rows that an aggregate can extend or join: those with its session id, or inferred ones of its user."""
     users, ids = values_by_app(aggregates, _KEY), values_by_app(aggregates, "session_id")
 
     def select(app_id: str, rows: pa.Table) -> pa.ChunkedArray | None:
@@ -79,7 +79,7 @@ def _may_join(aggregates: pa.Table) -> RowSelector:
 
 
 def _replaced_rows(matched: list[MatchedFile], changes: pa.Table) -> list[MatchedFile]:
-    """The files with only those matching rows that a change replaces."""
+    """Narrow the matching rows of files to those that a change replaces."""
     replaced = changes.filter(pc.is_valid(changes["match_id"]))
     found = []
     for each in matched:
@@ -91,7 +91,7 @@ def _replaced_rows(matched: list[MatchedFile], changes: pa.Table) -> list[Matche
 
 
 def _row_key(rows: pa.Table, names: tuple[str, str, str]) -> pa.Array:
-    """One text per row; with the session id's length in it, no two rows' parts run into the same text."""
+    """The key of each row as one text; it includes the session id's length, so that keys never collide."""
     user, session, time = (rows[name] for name in names)
     length = pc.binary_length(session).cast(pa.string())
     return pc.binary_join_element_wise(as_epoch_ms(time).cast(pa.string()), length, session, user, " ").combine_chunks()

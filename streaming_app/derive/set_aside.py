@@ -1,4 +1,4 @@
-"""Users and items that were set aside, in ``quarantine``: a row for each, until a replay has computed their rows."""
+"""Stores users and items that were set aside in ``quarantine``, a row for each, until a replay has computed their rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from streaming_app.model.event import LONG
 from streaming_app.model.tables import QUARANTINE
 
 STAGE = "derive"
-"""What ``quarantine.stage`` says of a user or an item that was set aside; ``raw`` names it."""
+"""The value of ``quarantine.stage`` for a user or an item that was set aside; ``raw`` has its key."""
 
 
 class DerivedKey(NamedTuple):
@@ -34,7 +34,7 @@ class DerivedKey(NamedTuple):
 
 
 class UnresolvedKey(NamedTuple):
-    """A row of a file of ``quarantine`` whose key is still to be computed."""
+    """A row of ``quarantine`` whose user or item has not been computed yet, and its file."""
 
     position: int
     key: DerivedKey
@@ -55,7 +55,7 @@ def quarantine_keys(lake: Lake, failed: Iterable[SetAside], created_ms: int) -> 
 
 
 def unresolved_keys(lake: Lake, file: DataFile) -> list[UnresolvedKey]:
-    """The rows of a file of ``quarantine`` whose keys are still to be computed."""
+    """The rows of a file of ``quarantine`` whose users or items have not been computed yet."""
     columns = ["stage", "raw", "app_id", "created_time", "resolved_time"]
     rows = read_columns(f"{lake.uri(QUARANTINE)}/{file.path}", columns, lake.storage)
     waiting = pc.and_(pc.equal(rows["stage"], STAGE), pc.is_null(rows["resolved_time"]))

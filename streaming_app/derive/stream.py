@@ -35,11 +35,11 @@ from streaming_app.storage.files import Storage
 CHUNK_ROWS = 1 << 16
 CHUNK_BYTES = 64 << 20
 _READ_ROWS = 1 << 10
-"""Rows that are read at a time, to be joined to chunks: a thousand events with the longest texts take 200 MB."""
+"""Rows that are read at a time and joined to chunks: a thousand events with the longest possible texts take 200 MB."""
 
 
 def derive(spark: Session, config: Config, lake: Lake, summary: Summary) -> None:
-    """Run the query until the derived tables know every event and change that was there at its start."""
+    """Run the query until the derived tables include every event and change that existed at its start."""
 
     def process(batch: MicroBatch) -> None:
         with summary.measure_time("derive files"):
@@ -65,12 +65,12 @@ def merge_aggregates(
 ) -> None:
     """Merge aggregates of new events, and new changes, into ``user``, ``item_attributes`` and ``session``.
 
-    ``messages`` are :class:`NewAggregates`, encoded. Users and items whose rows cannot be computed are set aside: ``quarantine``
-    names them, their rows stay as they are.
+    ``messages`` are encoded :class:`NewAggregates`. Users and items whose rows cannot be computed are set aside: they are added
+    to ``quarantine``, and their rows are unchanged.
     """
     created_ms = int(time.time() * 1000)
     with summary.measure_time("derive user"):
-        # 1. What the tasks computed.
+        # 1. Decode the results of the tasks.
         users, sessions = [user_rows.AGGREGATE_SCHEMA.empty_table()], [session_rows.AGGREGATE_SCHEMA.empty_table()]
         failed: list[SetAside] = []
         for message in messages:
@@ -78,7 +78,7 @@ def merge_aggregates(
             users += map(from_ipc, new.users)
             sessions += map(from_ipc, new.sessions)
             failed += new.failed
-        # 2. Users, with all changes of those that new changes are about; then items.
+        # 2. Update the users, with all changes of those that have new ones; then the items.
         if changed := changed_keys(lake, files[CHANGE.name], "user_pseudo_id"):
             aggregates, aside = compute_isolated(user_rows.aggregate_changes, read_changes(lake, changed, "user_pseudo_id"))
             users += aggregates
@@ -87,14 +87,14 @@ def merge_aggregates(
         failed += upsert_users(lake, drop_failed(pa.concat_tables(users), failed), summary.job_id, created_ms, transaction)
         items = upsert_items(lake, changed_keys(lake, files[CHANGE.name], "item_id"), created_ms, transaction)
     with summary.measure_time("derive session"):
-        # 3. Sessions, of the users whose rows could be computed.
+        # 3. Update the sessions of the users whose rows could be computed.
         remaining = drop_failed(pa.concat_tables(sessions), failed)
         failed += upsert_sessions(lake, remaining, config.sessions, created_ms, transaction)
     summary.keys_set_aside += len({(each.app_id, each.id) for each in failed}) + len(items)
 
 
 def compute_aggregates(storage: Storage, config: Config, group: list[TableFile]) -> Iterator[bytes]:
-    """Run in each task: the aggregates of all events of its files, a message for each chunk."""
+    """Run in each task: aggregate the events of its files; yields a message for each chunk."""
     aggregate_users = partial(user_rows.aggregate_events, in_all_events=apps_with_profiles(config))
     aggregate_sessions = partial(session_rows.aggregate_events, sessions=config.sessions)
     encode = msgspec.msgpack.Encoder().encode
@@ -106,7 +106,7 @@ def compute_aggregates(storage: Storage, config: Config, group: list[TableFile])
 
 
 def _read_chunks(storage: Storage, file: TableFile) -> Iterator[pa.Table]:
-    """The events of one file, as many at a time as fit a worker's memory easily; columns that an older layout lacks are null."""
+    """Read the events of one file in chunks that fit a worker's memory; columns that an older layout lacks are null."""
     system, path = storage.filesystem(file.uri)
     schema = pa.schema([EVENT.schema.field(name) for name in EVENT_COLUMNS])
     with pq.ParquetFile(path, filesystem=system) as parquet:

@@ -1,4 +1,4 @@
-"""Users: from events to aggregates, from aggregates to rows. Arrow in, Arrow out."""
+"""Computes users: from events to aggregates, from aggregates to rows. Arrow in, Arrow out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from streaming_app.model.times import LATEST_MS, is_time, iso_time
 
 KEYS = "app_id, user_pseudo_id"
 PROFILE_EVENTS = ("_profile_set",)
-"""Events whose user attributes count; of some apps those of all events do."""
+"""Events whose user attributes are merged; in some apps these are all events."""
 
 EVENT_COLUMNS = (
     "event_id",
@@ -40,7 +40,7 @@ EVENT_COLUMNS = (
     "user_properties_json_str",
     *(f"traffic_source_{suffix}" for suffix in TRAFFIC),
 )
-"""What is read of ``event``, besides its app_id."""
+"""Columns of ``event`` that are read, in addition to app_id."""
 
 _PROPERTIES = ("user_properties_json_str", "user_properties_as_of", "changed_properties_json_str", "changed_as_of")
 AGGREGATE_COLUMNS = (
@@ -63,7 +63,7 @@ _COMBINED_PROPERTIES = {
 
 
 def aggregate_events(events: pa.Table, in_all_events: Collection[str] = ()) -> pa.Table:
-    """One aggregate per user of some events; ``user_properties_json_str`` of an aggregate is what events set.
+    """Aggregate events by user; ``user_properties_json_str`` of an aggregate has the attributes that events set.
 
     ``in_all_events`` are the apps in which every event may carry user attributes.
     """
@@ -73,7 +73,7 @@ def aggregate_events(events: pa.Table, in_all_events: Collection[str] = ()) -> p
     )
     events = events.append_column("carries_profile", pc.or_(of_name, of_app))
     profile = "carries_profile AND user_properties_json_str IS NOT NULL"
-    # The time stands before the properties: those without a set time of their own were set then.
+    # The time precedes the properties: it is the set time of those without one of their own.
     sent = "event_time_msec || ' ' || user_properties_json_str"
     by_event = f"""
         SELECT {KEYS},
@@ -87,7 +87,7 @@ def aggregate_events(events: pa.Table, in_all_events: Collection[str] = ()) -> p
 
 
 def aggregate_changes(changes: pa.Table) -> pa.Table:
-    """One aggregate per user of some changes, which must be all changes of these users."""
+    """Aggregate changes by user; ``changes`` must include all changes of these users."""
     of_users = changes.filter(pc.and_(pc.is_valid(changes["user_pseudo_id"]), pc.starts_with(changes["event_name"], "profile_")))
     missing = [name for name in EVENT_COLUMNS if name not in of_users.column_names]
     events = pa.table({name: of_users[name] for name in ("app_id", *EVENT_COLUMNS) if name not in missing})
@@ -101,7 +101,7 @@ def aggregate_changes(changes: pa.Table) -> pa.Table:
     columns = {
         "changed_properties_json_str": pa.array(texts, pa.string()),
         "changed_as_of": pa.array([each.as_of for each in of_users_in_order], pa.string()),
-        "first_touch_time_msec": pa.nulls(len(aggregates), pa.int64()),  # a change is no visit
+        "first_touch_time_msec": pa.nulls(len(aggregates), pa.int64()),  # a change is not a visit
     }
     for name, values in columns.items():
         aggregates = aggregates.set_column(aggregates.column_names.index(name), name, values)
@@ -109,7 +109,7 @@ def aggregate_changes(changes: pa.Table) -> pa.Table:
 
 
 def combine_aggregates(aggregates: pa.Table) -> pa.Table:
-    """One aggregate per user of many."""
+    """Combine aggregates into one per user."""
     return _combine({"by_part": "SELECT * FROM aggregates"}, aggregates=aggregates)
 
 
@@ -138,16 +138,16 @@ def aggregates_of_rows(rows: pa.Table) -> pa.Table:
 
 
 MAX_ATTRIBUTES = 256
-"""So many attributes of a user are kept, the first by their names; an attribute that is left out once is left out for good."""
+"""Maximum number of attributes of a user, the first by name; an attribute that is dropped once is dropped for good."""
 MAX_ATTRIBUTE_BYTES = 16_384
-"""A larger value of an attribute counts as not sent."""
+"""Maximum bytes of an attribute's value; a larger value is ignored."""
 
 
 def merge_properties(sent: list[str]) -> str:
-    """One JSON object {name: {value, set_time_msec}} of many, each maybe after the time it was sent (epoch ms).
+    """Merge JSON objects {name: {value, set_time_msec}}, each optionally preceded by the time it was sent (epoch ms).
 
-    Of each property the newest stays; of two that are equally new, the one whose JSON text is larger. The result is bounded by
-    rules that look at one value, or at names alone: whichever values are merged first, the same ones stay.
+    The newest value of each property is kept; on a tie, the one with the larger JSON text. The result is bounded by rules on
+    single values or on names only, so that it does not depend on the order of merging.
     """
     newest: dict[str, tuple[int, bytes]] = {}
     for text in sent:
@@ -163,7 +163,7 @@ def merge_properties(sent: list[str]) -> str:
 
 
 def _set_time(given: dict[str, Any], sent: int) -> int:
-    """When an attribute was set; when its event happened where that is missing, or is no time."""
+    """The set time of an attribute; if that is missing or invalid, the time of its event."""
     set_time = given.get("set_time_msec")
     return set_time if set_time.__class__ is int and is_time(set_time) else sent
 
@@ -196,7 +196,7 @@ def rows_from_aggregates(aggregates: pa.Table, job_id: str, created_ms: int) -> 
 
 
 def _merge_texts(from_events: str | None, from_changes: str | None) -> str | None:
-    """User attributes as JSON text, null where there are none."""
+    """Merge user attributes as JSON text; null if there are none."""
     if from_changes is None:
         return from_events and drop_largest(from_events, _MAX_BYTES)[0]
     merged = merge_attributes(_properties(from_events or "{}"), _properties(from_changes))

@@ -1,4 +1,4 @@
-"""Updating the ``user`` table with new aggregates."""
+"""Updates the ``user`` table with new aggregates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY = "user_pseudo_id"
 
 def upsert_users(lake: Lake, aggregates: pa.Table, job_id: str, created_ms: int, transaction: TransactionId) -> list[SetAside]:
     """Combine new aggregates with the stored rows of their users, and upsert these; returns the users that were set aside, whose
-    rows stay as they are."""
+    rows are unchanged."""
 
     def compute_rows(new: pa.Table, known: pa.Table) -> pa.Table:
         return user_rows.rows_from_aggregates(user_rows.combine_aggregates(pa.concat_tables([new, known])), job_id, created_ms)

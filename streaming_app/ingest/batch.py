@@ -1,4 +1,4 @@
-"""One micro-batch, as the driver and its tasks know it."""
+"""The identity and settings of one micro-batch, shared by the driver and its tasks."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Batch:
 
     @property
     def transaction(self) -> TransactionId:
-        """What its commits are known by, in every table."""
+        """The transaction id of its commits, the same in every table."""
         return TransactionId(self.stream_id, self.batch_id)
 
     @property
     def address_privacy(self) -> AddressPrivacy:
-        """What the configuration allows to be stored of client addresses."""
+        """How client addresses are treated before they are stored, from the configuration."""
         privacy = self.config.privacy
         return AddressPrivacy(privacy.ip, privacy.hash_key.get_secret_value() if privacy.hash_key else None)
 

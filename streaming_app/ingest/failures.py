@@ -1,4 +1,5 @@
-"""What an ingest that fails says: which micro-batch, which files, how often in a row. A note beside the checkpoints counts."""
+"""Error messages of a failed ingest: micro-batch, files, and the number of runs in a row that failed, which is stored beside the
+checkpoints."""
 
 from __future__ import annotations
 
@@ -13,18 +14,19 @@ from streaming_app.spark.streams import error_line
 from streaming_app.spark.tasks import SizedFile
 
 FAILED_RUNS = 2
-"""So many runs end with an error where not one file of a micro-batch can be read: that is rather a right, or the machine, than
-the files. After these they are set aside, lest two bad objects in a quiet hour stop everything."""
+"""Number of runs in a row that fail if no file of a micro-batch can be read: the cause is more likely a missing permission or the
+machine than the files. After these runs the files are set aside, so that two bad objects in a quiet hour do not stop the
+stream for good."""
 
 NOT_PLANNED = -1
-"""In place of the number of a micro-batch that Spark could not plan: runs in a row may find other numbers free."""
+"""Batch id of a micro-batch that Spark could not plan, whose number may differ from run to run."""
 
 _NAMED = 3
 _LONGEST = 1_000
 
 
 class FailedBatch(msgspec.Struct):
-    """The micro-batch that failed last, and how many runs in a row it did."""
+    """The micro-batch that failed last, and the number of runs in a row that it failed in."""
 
     stream: str
     batch: int
@@ -38,7 +40,7 @@ def _uri(batch: Batch) -> str:
 
 
 def times_failed(batch: Batch) -> int:
-    """How many runs in a row have failed at this micro-batch; the note of another one counts for nothing."""
+    """Number of runs in a row that have failed at this micro-batch; 0 if another one failed last."""
     try:
         note = msgspec.json.decode(batch.storage.read_text(_uri(batch)), type=FailedBatch)
     except (OSError, msgspec.MsgspecError):
@@ -55,10 +57,10 @@ def no_file_readable(files: int) -> SourceError:
 
 @contextmanager
 def name_failed_batch(batch: Batch, files: Sequence[SizedFile]) -> Iterator[None]:
-    """The pass and commit of a micro-batch: an error out of it names the batch and its files.
+    """Context of a micro-batch's processing and commit: adds the batch and its files to the message of any error.
 
     Raises:
-        ClickstreamError: what the block raised, with these words more; SinkError in place of other errors.
+        ClickstreamError: as the block raised it, with the longer message; SinkError in place of other errors.
     """
     try:
         yield
@@ -68,7 +70,7 @@ def name_failed_batch(batch: Batch, files: Sequence[SizedFile]) -> Iterator[None
         message = error_line(str(error))[:_LONGEST]
         times = times_failed(batch) + 1
         names = [file.uri for file in files[:_NAMED]]
-        with suppress(OSError):  # what went wrong matters more than the note about it
+        with suppress(OSError):  # the error itself matters more than a failure to count it
             note = FailedBatch(batch.stream_id, batch.batch_id, times, message, names)
             batch.storage.write_text(_uri(batch), msgspec.json.encode(note).decode())
         more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""

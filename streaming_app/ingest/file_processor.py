@@ -22,7 +22,7 @@ from streaming_app.model.request import Request, parse_request
 from streaming_app.plugins.transformer import Rejected
 
 _OPEN_FILES = 32
-"""Files read side by side; each holds a few MB of decompressed text."""
+"""Files of a directory that are read concurrently; each holds a few MB of decompressed text in memory."""
 
 _SORTED_TOGETHER = 1_000
 """Records of one file and second that are sorted at a time; more would only cost memory."""
@@ -41,7 +41,7 @@ class _Record(NamedTuple):
 
 _received = itemgetter(0)
 _order = itemgetter(0, 1)
-"""Receive time, then request id: the order in which duplicates win, so the first copy that is met is the one to keep."""
+"""Receive time, then request id: the precedence of duplicates, so that the first one read is the one to keep."""
 
 
 class FileProcessor:
@@ -54,7 +54,7 @@ class FileProcessor:
 
     def run(self, uris: Iterable[str]) -> IngestReport:
         """Process whole files; returns what was written and counted."""
-        gc.disable()  # rows make no cycles: the collector would only walk millions of live objects
+        gc.disable()  # rows have no reference cycles: the garbage collector would only walk millions of live objects
         began = time.process_time()
         try:
             for _, members in groupby(sorted(uris), key=lambda uri: uri.rpartition("/")[0]):
@@ -66,9 +66,9 @@ class FileProcessor:
         return report
 
     def _process_directory(self, uris: list[str]) -> None:
-        """Process the files of one directory side by side, in the order in which the server received their requests.
+        """Process the files of one directory concurrently, in the order in which the server received their requests.
 
-        The first copy of an event that is met is then the one to keep: the later ones are never written at all.
+        Of duplicates, the first one read is then the one to keep, and the others are never written.
         """
         for start in range(0, len(uris), _OPEN_FILES):
             streams = (_sort_within_second(self._read(uri)) for uri in uris[start : start + _OPEN_FILES])
@@ -111,7 +111,7 @@ class FileProcessor:
 
 
 def _sort_within_second(records: Iterable[_Record]) -> Iterator[_Record]:
-    """Records in the file's order, those received in the same second (most servers' resolution) sorted by request id."""
+    """Records in the order of the file; those received in the same second (the resolution of most servers) by request id."""
     for _, together in groupby(records, key=_received):
         while some := list(islice(together, _SORTED_TOGETHER)):
             yield from sorted(some, key=_order)

@@ -1,7 +1,7 @@
-"""Which of a micro-batch's files its tasks die of, so that the others come through.
+"""Isolates the files of a micro-batch that kill their tasks, so that the others are processed.
 
-A file can kill the process that reads it: a plugin that crashes the interpreter, a value that takes all memory, a fault of ours.
-Such a file would stop its stream for good, because the next run is given the same micro-batch.
+A file can kill the process that reads it: a plugin crashes the interpreter, a value takes all memory, this application has a bug.
+Such a file would stop its stream for good, because the next run gets the same micro-batch.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ R = TypeVar("R")
 
 @dataclass
 class Isolated(Generic[F, R]):
-    """What the good files made; and the others, each with the error of its last try."""
+    """The results of the good files, and the failed files, each with its last error."""
 
     results: list[R] = field(default_factory=list)
     failed: list[tuple[F, Exception]] = field(default_factory=list)
 
 
 def isolate(files: Sequence[F], run: Callable[[Sequence[F]], R]) -> Isolated[F, R]:
-    """Run all files together; after two failures by halves, down to single files, which fail for good when they do so twice.
+    """Run all files together; if that fails, find the files that cause it by bisection.
 
-    1. All together, and once more: most failures are of the moment.
-    2. No file at all: what fails without one is no file's fault, and is raised.
-    3. Halves (every second file, so that neighbours part), the halves of those that fail, and so on.
+    1. Run all files; if that fails, try once more, since most failures are transient.
+    2. Run without any file: if that fails too, the files are not the cause, and the error is raised.
+    3. Run the halves (every second file, which separates neighbours), then the halves of those that fail, and so on.
+       A single file that fails twice is given up.
 
-    ``run`` may be called with the same file any number of times: what a failed call left must not count.
+    ``run`` may be called with the same file any number of times: what a failed call leaves behind must have no effect.
 
     Raises:
-        ClickstreamError: as ``run`` raises it, such as a failing storage: that is no file's fault either.
-        Exception: the first error, where no file is to blame.
+        ClickstreamError: as ``run`` raises it, such as a storage failure: the files are not the cause.
+        Exception: the first error, if the files are not the cause.
     """
     if not files:
         return Isolated([run(files)])
@@ -66,12 +67,12 @@ def isolate(files: Sequence[F], run: Callable[[Sequence[F]], R]) -> Isolated[F, 
 
 
 def _halves(files: Sequence[F]) -> list[Sequence[F]]:
-    """The second one first: the list is worked through from its end."""
+    """The halves of a list, the second one first, because the caller takes them from the end."""
     return [files[1::2], files[::2]]
 
 
 def _error_of(part: Sequence[F], run: Callable[[Sequence[F]], R], found: Isolated[F, R]) -> Exception | None:
-    """Run it once more; its error, None where it came through."""
+    """Run a part once more; returns its error, or None if it succeeds."""
     try:
         found.results.append(run(part))
     except ClickstreamError:

@@ -1,7 +1,8 @@
-"""Objects that S3 refuses to Spark itself, which looks at each file that it is given by name, and at those of a planned batch.
+"""Takes objects that S3 refuses out of the way of Spark, which requests every file of a planned batch, and every single file
+that it is given as a source.
 
-Spark has no word for "all but this one": a refusal fails the query, and the next run is given the same. So the files are asked
-for one by one, the refused ones are known then, and Spark goes on without them.
+Spark cannot skip one of them: a refusal fails the query, and the next run gets the same batch. So the files are requested one by
+one here, which tells the refused ones from the others, and Spark continues without them.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ COMMIT = 'v1\n{"nextBatchWatermarkMs":0}'
 """What Spark 4.1 writes into ``commits/B`` of its checkpoint."""
 
 Process = Callable[[Callable[[], Iterable[SizedFile]], str, int], None]
-"""Takes what lists the files of a micro-batch, the id of its stream, and its number."""
+"""Processes a micro-batch, given a function that lists its files, the id of its stream, and its number."""
 
 
 def skip_refused_batch(
     source_partition: SourcePartition, reached: int, backlog: Backlog, objects: AnyObjects, process: Process, storage: Storage
 ) -> int | None:
-    """Bring a stream past the micro-batch whose objects S3 refuses to Spark.
+    """Bring a stream past the micro-batch with objects that S3 refuses to Spark.
 
-    1. The last one that was planned: Spark looks at its files when it plans them, and again when it begins the next time, even
-       where it has committed them.
-    2. Where it was not committed, its files are processed here; the refused ones are set aside.
-    3. The checkpoint is told that it is done, and that one without a file came after it, which Spark will look at in its place.
+    1. Find the last planned batch: Spark requests its files when it plans it, and again at its next start, even if the batch is
+       committed.
+    2. If it is not committed, process its files here; the refused ones are set aside.
+    3. Mark it as committed in the checkpoint, and add an empty batch after it, which Spark starts from instead.
 
-    ``reached`` is the last one that Spark handed out: what failed there was not Spark. Returns the number of the empty one; None
-    where S3 gives all files.
+    ``reached`` is the last batch that Spark handed out: a failure in it was not Spark's. Returns the number of the empty batch;
+    None if S3 refuses none of the files.
     """
     planned, done = (last_number(objects, f"{source_partition.checkpoint}/{log}") for log in ("offsets", "commits"))
     if planned is None or planned == reached:
@@ -50,7 +51,7 @@ def skip_refused_batch(
         process(lambda: [file for file in sized if file.size], stream_id(objects, source_partition.checkpoint), planned)
     offsets = "\n".join(objects.lines(f"{source_partition.checkpoint}/offsets/{planned}"))
     for name, content in (
-        (f"offsets/{planned + 1}", offsets),  # first: killed after it, Spark does the empty one, and never comes back to this
+        (f"offsets/{planned + 1}", offsets),  # first: if killed after it, Spark runs the empty batch only
         (f"commits/{planned}", COMMIT),
         (f"commits/{planned + 1}", COMMIT),
     ):
@@ -59,27 +60,27 @@ def skip_refused_batch(
 
 
 def find_refused_folders(backlog: Backlog, storage: Storage) -> frozenset[str]:
-    """Folders that Spark was sent to and may not ask for: Hadoop looks first for an object of that name.
+    """Source folders whose name S3 refuses to Spark: Hadoop first requests an object of that name.
 
-    Their files may be readable, or not, each as a place of its own.
+    Their files may be readable all the same, each as a source path of its own.
     """
     folders = [place for place in sorted(backlog.spark_paths) if is_s3(place) and key_of(place) not in backlog.unread]
     return frozenset(uri for uri, why in find_refusals(storage, folders).items() if why.forbidden)
 
 
 def find_refused_files(backlog: Backlog, storage: Storage) -> dict[str, str]:
-    """Files that are places of their own and may not be read, with the reason."""
+    """Files that are source paths of their own and that S3 refuses, with the reason."""
     single = [place for place in sorted(backlog.spark_paths) if is_s3(place) and key_of(place) in backlog.unread]
     return {uri: str(why) for uri, why in find_refusals(storage, single).items() if why.forbidden}
 
 
 def check_not_all(refused: Sequence[SizedFile], backlog: Backlog, batch: Batch) -> None:
-    """Refused places may be set aside, unless there are several and no other place: that is the role, not the files.
+    """Check that not all of several source paths are refused: then the role lacks a permission, and the files are not the cause.
 
-    ``batch`` stands for the one that Spark could not plan. After some runs in a row they may be all the same.
+    ``batch`` stands for the one that Spark could not plan. After some runs in a row they may be set aside even so.
 
     Raises:
-        SourceError: they are all.
+        SourceError: all are refused.
     """
     with name_failed_batch(batch, refused):
         if len(refused) == len(backlog.spark_paths) > 1 and times_failed(batch) < FAILED_RUNS:

@@ -14,9 +14,9 @@ from streaming_app.plugins.transformer import Rejected
 
 
 class RequestProcessor:
-    """Takes the requests of one task, then :meth:`close` once.
+    """Processes the requests of one task; call :meth:`close` once at its end.
 
-    ``counts`` are those so far; ``router`` says where the elements of a request would go, without writing them.
+    ``counts`` are those so far; ``router`` routes the elements of a request without writing them.
     """
 
     def __init__(self, batch: Batch, task: str) -> None:
@@ -27,10 +27,10 @@ class RequestProcessor:
         self.counts = IngestCounts()
 
     def process(self, request: Request) -> None:
-        """Route the elements of a request and write them; a request on which that fails is rejected as a whole."""
+        """Route the elements of a request and write them; if that fails, the request is rejected as a whole."""
         try:
             routed = self.router.route(request)
-        except Exception as error:  # no known error arrives here; one request must not take its file along
+        except Exception as error:  # no error is expected here; one request must not fail its whole file
             kind = type(error).__name__
             rejected = Rejected(Reason.TRANSFORMER_ERROR, f"{kind}: {error}", error_class=kind)
             routed = RoutedElements([], [], [(rejected, "request")])
@@ -49,12 +49,12 @@ class RequestProcessor:
             self._changes.add(request, changes)
 
     def reject(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
-        """Write what could not be read as a request to ``quarantine``; ``request`` has its file and line only."""
+        """Write a line that is not a readable request to ``quarantine``; ``request`` has its file and line only."""
         self.counts.received += 1
         self._quarantine.add_line(request, rejected, stage, raw)
 
     def close(self) -> IngestReport:
-        """Write what is buffered; returns the files and the counts."""
+        """Write the buffered rows; returns the files and the counts."""
         files = self._events.close() + self._changes.close() + self._quarantine.close()
         self.counts.duplicate = self._events.duplicate + self._changes.duplicate
         self.counts.filtered = self._events.filtered

@@ -1,4 +1,4 @@
-"""Reading and transforming the files of a micro-batch in Spark's tasks; files that a task dies of are set aside by name."""
+"""Processes the files of a micro-batch in Spark's tasks; a file that kills its task is set aside by name."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _DIED = re.compile(r"Python worker (exited unexpectedly|failed to connect)[^\n.:
 
 
 def read_files(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
-    """Process the files; a file that its task died of twice becomes a row of quarantine.
+    """Process the files; a file that kills its task twice becomes a row of quarantine.
 
     Raises:
-        StorageError: the storage fails, which is no file's fault.
+        StorageError: the storage fails; the files are not the cause.
         SourceError, SinkError: no file could be read.
     """
     found, report = _read_isolated(spark, batch, files)
@@ -39,7 +39,7 @@ def read_files(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> Inge
 
 
 def read_as_far_as_possible(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
-    """Process the files, also where none can be read.
+    """Process the files, even if none can be read.
 
     Raises:
         StorageError: as above.
@@ -67,7 +67,7 @@ def _run(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> list[Inges
         messages = run_tasks(spark, groups, partial(_process_group, batch))
     except Exception as error:
         cause = error_line(str(error))
-        if cause.startswith(_ERRORS):  # an error that this application raised in a worker: it is no fault of a file
+        if cause.startswith(_ERRORS):  # an error that this application raised in a worker: the files are not the cause
             raise StorageError(cause.partition(": ")[2] or cause, "the next run goes on where this one stopped") from error
         raise
     return [msgspec.json.decode(each, type=IngestReport) for each in messages]
@@ -79,7 +79,7 @@ def _process_group(batch: Batch, group: list[SizedFile]) -> Iterator[bytes]:
     task = f"part-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}"
     try:
         yield msgspec.json.encode(FileProcessor(batch, task).run(file.uri for file in group))
-    except OSError as error:  # of what is written, or of an enricher's files: those of raw files were handled before
+    except OSError as error:  # of the output or of an enricher's files: errors of raw files were handled before
         raise StorageError(f"{type(error).__name__}: {error}") from error
 
 
@@ -94,6 +94,6 @@ def _of_all(found: Isolated[SizedFile, list[IngestReport]], files: int) -> Excep
 
 
 def _cause(error: Exception) -> str:
-    """The cause in one line: Spark reports the death of a worker in a hundred."""
+    """The cause in one line: Spark reports the death of a worker with a hundred lines of stack trace."""
     died = _DIED.search(str(error))
     return died[0] if died else error_line(str(error)).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Raw files that are set aside: a row of quarantine each, by name; ``replay`` reads them once they can be read."""
+"""Sets raw files aside: each becomes a row of quarantine, by name; ``replay`` reads them once they are readable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STAGE = "file"
 
 
 def set_aside_report(batch: Batch, whys: Mapping[str, str]) -> IngestReport:
-    """A row of quarantine for each file, by its URI with the reason why."""
+    """Write a row of quarantine for each file; ``whys`` are the reasons by URI."""
     for uri, why in list(whys.items())[:_LOGGED]:
         log.warning("%s is set aside: %s", storable(uri), storable(why))
     rows = QuarantineRows(batch, f"set-aside-{batch.batch_id:05d}-{uuid.uuid4().hex[:8]}")
@@ -43,9 +43,9 @@ def set_aside_report(batch: Batch, whys: Mapping[str, str]) -> IngestReport:
 
 
 def set_aside(odd: Mapping[str, str], batch: Batch, source_partition: SourcePartition, lake: Lake) -> BatchMetrics:
-    """Commit them as a micro-batch of its own, then note that they need no more; returns its row of ``run_metrics``.
+    """Commit files as a micro-batch of their own, then record that they are done; returns its row of ``run_metrics``.
 
-    Killed between the two, the next run does both once more: their rows are in quarantine then, and count as duplicates.
+    If killed between the two steps, the next run repeats both: the rows in quarantine then count as duplicates.
     """
     metrics = commit_batch(batch, set_aside_report(batch, odd), Timing(0.0, 0), lake)
     before = set_aside_files(AnyObjects(batch.config.s3.endpoint, batch.config.s3.region), source_partition)
@@ -54,5 +54,5 @@ def set_aside(odd: Mapping[str, str], batch: Batch, source_partition: SourcePart
 
 
 def find_passed_over_files(backlog: Backlog, glob: str, objects: Objects) -> dict[str, str]:
-    """What the stream has left though it came to its end: a name that Spark passes over, or takes for another."""
+    """Files that the stream has not read although it is complete: Spark skips their names, or takes them for other names."""
     return dict.fromkeys(still_unread(backlog, glob, objects), "Spark passes over it: give it another name")

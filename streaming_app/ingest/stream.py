@@ -28,7 +28,7 @@ OnBatch = Callable[[BatchMetrics], None]
 
 
 def ingest(spark: Session, config: Config, lake: Lake, backlog: Backlog, job_id: str, on_batch: OnBatch) -> None:
-    """Run the query of one source partition until every file that was there at its start is processed, or set aside.
+    """Run the query of one source partition until every file that existed at its start is processed or set aside.
 
     ``on_batch`` is called after each commit.
     """
@@ -50,7 +50,7 @@ class _Ingest:
         self._failed: Exception | None = None  # what its processing raised, if it did
 
     def run(self, objects: AnyObjects) -> Backlog:
-        """Run the query; returns the backlog as it was found last."""
+        """Run the query; returns the backlog as it was last listed."""
         self._stream(objects)
         unreadable = self._backlog.unreadable | find_passed_over_files(self._backlog, self._config.source.glob, objects)
         if unreadable:
@@ -58,7 +58,7 @@ class _Ingest:
         return self._backlog
 
     def _stream(self, objects: AnyObjects) -> None:
-        """Run the query, and again where S3 refuses single objects to Spark itself."""
+        """Run the query, and restart it if S3 refuses single objects to Spark."""
         while self._backlog.directories or self._backlog.unfinished:
             before = set(self._backlog.directories), self._reached
             try:
@@ -78,7 +78,7 @@ class _Ingest:
                 return
 
     def _without_refused(self, objects: AnyObjects) -> bool:
-        """Whether S3 refused objects to Spark, and these are out of its way now."""
+        """Take objects that S3 refuses out of the way of Spark; returns whether there were any."""
         batch = skip_refused_batch(self._source_partition, self._reached, self._backlog, objects, self._files, self._lake.storage)
         if batch is not None:
             self._reached = batch

@@ -17,7 +17,7 @@ class IngestCounts(msgspec.Struct):
 
     files: int = 0
     forbidden: int = 0
-    """Files that the job has no right to read."""
+    """Files that the job has no permission to read."""
     decoded_bytes: int = 0
     lines: int = 0
     received: int = 0
@@ -31,7 +31,7 @@ class IngestCounts(msgspec.Struct):
     latency: LatencyHistogram = msgspec.field(default_factory=LatencyHistogram)
 
     def observe_ingest_time(self, ingest_ms: int | None) -> None:
-        """Widen the range of receive times; a value that is no time is ignored, as it must not fail the batch."""
+        """Widen the range of receive times; a value outside of the time bounds is ignored, since it must not fail the batch."""
         if ingest_ms is not None and is_time(ingest_ms):
             self.first_ingest_ms = ingest_ms if self.first_ingest_ms is None else min(self.first_ingest_ms, ingest_ms)
             self.last_ingest_ms = ingest_ms if self.last_ingest_ms is None else max(self.last_ingest_ms, ingest_ms)
@@ -48,7 +48,7 @@ class IngestCounts(msgspec.Struct):
 
 
 class IngestReport(msgspec.Struct):
-    """The result of one task, or by :func:`merge_reports` of a whole batch; ``enrichers`` by their names."""
+    """The result of one task or, from :func:`merge_reports`, of a whole batch; ``enrichers`` are by name."""
 
     files: list[DataFile]
     counts: IngestCounts
@@ -60,7 +60,7 @@ class IngestReport(msgspec.Struct):
 
 
 def merge_reports(reports: Iterable[IngestReport]) -> IngestReport:
-    """The reports of several tasks as one."""
+    """Merge the reports of several tasks into one."""
     whole = IngestReport([], IngestCounts())
     for report in reports:
         whole.files.extend(report.files)

@@ -1,7 +1,7 @@
-"""The one door for writes: every change of rows of a table is a commit made here.
+"""Commits changes to tables: every change of a table's rows is committed by this module.
 
-A commit checks that this process still holds the lock, skips what is committed already, and recognises its own commit where S3
-lost the answer to it.
+A commit checks that this process still holds the lock, skips a transaction that is committed already, and recognises its own
+commit if S3's response to it was lost.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class TransactionId(NamedTuple):
 
     @classmethod
     def unique(cls, name: str) -> TransactionId:
-        """Of what an operator's command does: given again, it is another transaction."""
+        """A new id for an operator's command, which is another transaction each time it runs."""
         return cls(f"{name}-{uuid.uuid4()}", 0)
 
 
 @dataclass(frozen=True)
 class TableChange:
-    """What one commit does to one table.
+    """The change of one table by one commit.
 
     ``added`` files hold new rows; ``removed`` files are replaced by ``rewritten`` ones, which hold the same rows without those
-    that a new row replaces. With ``data_change`` the removal counts as a change of the data: a stream that reads the table
-    skips the whole commit. Without it, the stream sees what was added.
+    that a new row replaces. With ``data_change`` the removal counts as a data change: a stream that reads the table skips the
+    whole commit. Without it, the stream gets the added files.
     """
 
     added: list[DataFile]
@@ -54,28 +54,28 @@ class TableChange:
 
 
 def is_committed(target: DeltaTable, transaction: TransactionId) -> bool:
-    """Whether the table has this transaction, or a later one of the same stream, already."""
+    """Whether the table already has this transaction, or a later one of the same stream."""
     version = target.transaction_version(transaction.stream_id)
     return version is not None and version >= transaction.batch_id
 
 
 def commit(lake: Lake, table: Table, change: TableChange, transaction: TransactionId, target: DeltaTable | None = None) -> bool:
-    """Commit a change; False if its transaction is in the table already.
+    """Commit a change; returns False if its transaction is committed already.
 
-    Delta records the transaction id but enforces nothing: it is compared here, which is safe because a pipeline has one writer
-    at a time. ``target`` is the table where the caller has opened it already.
+    Delta records the transaction id but does not enforce it. It is compared here, which is safe because a pipeline has one
+    writer at a time. ``target`` is the table, if the caller has opened it already.
 
     Raises:
         LockError: this process may no longer write.
         SinkError: it could not be written.
     """
-    # 1. Only the holder of the lock may write.
+    # 1. Check that this process still holds the lock.
     lake.guard()
-    # 2. What is committed is not committed twice.
+    # 2. Skip a transaction that is committed already.
     target = lake.open(table) if target is None else target
     if is_committed(target, transaction):
         return False
-    # 3. The commit. Rewritten rows are no change of the data.
+    # 3. Commit. Rewritten rows are not a data change.
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [
         *_add_actions(change.added, now, data_change=True),
@@ -109,7 +109,7 @@ def roll_back(lake: Lake, table: Table, transaction: TransactionId, version: int
         return
     lake.guard()
     target = lake.open(table)
-    # Of a stream's transactions the last one counts, so this one withdraws the transaction itself, too.
+    # A stream's last transaction counts, so that this one withdraws the transaction id as well.
     before = Transaction(transaction.stream_id, transaction.batch_id - 1)
     with _tolerate_own_commit(target, lambda: not is_committed(lake.open(table), transaction)):
         target.restore(version, commit_properties=CommitProperties(app_transactions=[before]))
@@ -117,13 +117,13 @@ def roll_back(lake: Lake, table: Table, transaction: TransactionId, version: int
 
 @contextmanager
 def _tolerate_own_commit(target: DeltaTable, is_done: Callable[[], bool]) -> Iterator[None]:
-    """Ignore the failure of a commit that was made all the same.
+    """Ignore the failure of a commit that was in fact made.
 
-    S3 may write an object and lose the answer: deltalake then tries again, meets its own commit and takes it for another
+    S3 may write an object and the response may be lost: deltalake then retries, finds its own commit and takes it for another
     writer's.
 
     Raises:
-        SinkError: it was not made.
+        SinkError: the commit was not made.
     """
     try:
         yield

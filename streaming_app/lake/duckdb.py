@@ -1,4 +1,4 @@
-"""Running SQL over Arrow tables, in DuckDB databases of this process without files and extensions."""
+"""Runs SQL over Arrow tables, in DuckDB databases in memory without access to files or extensions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def query(sql: str, **tables: pa.Table) -> pa.Table:
-    """The result of ``sql``, in which each keyword argument is a table; on one thread, as Spark runs a task a core."""
+    """Run ``sql``, in which each keyword argument is a table, on one thread, since Spark runs one task per core."""
     return _query(1, sql, tables)
 
 
 def query_on_all_cores(sql: str, **tables: pa.Table | ds.Dataset) -> pa.Table:
-    """The same on all cores, where no other task runs."""
+    """Run ``sql`` on all cores, where no other task runs."""
     return _query(os.cpu_count() or 1, sql, tables)
 
 
@@ -39,7 +39,7 @@ def _database(_process: int, threads: int) -> duckdb.DuckDBPyConnection:
             "threads": threads,
             "TimeZone": "UTC",
             "autoinstall_known_extensions": False,
-            "temp_directory": "",  # what does not fit the memory would go to the current one
+            "temp_directory": "",  # otherwise data that does not fit the memory would be written to the working directory
         }
     )
     atexit.register(_database.cache_clear)

@@ -16,19 +16,19 @@ class DataFile(msgspec.Struct, frozen=True, omit_defaults=True):
     size: int
     rows: int = 0
     table: str = ""
-    """The table's name, of a file that is not committed yet."""
+    """Name of the table, for a file that is not committed yet."""
     stats: str = ""
-    """Statistics as the log has them, Delta's JSON, of a file that is not committed yet."""
+    """Statistics in Delta's JSON format, for a file that is not committed yet."""
     min_values: dict[str, Any] = msgspec.field(default_factory=dict)
-    """Smallest value by column, from the log, of a committed file; columns without statistics are left out or None."""
+    """Minimum by column from the log, for a committed file; columns without statistics are missing or None."""
     max_values: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def app_id(self) -> str:
-        """Of tables that are partitioned by app."""
+        """The app, for tables that are partitioned by app."""
         return self.partition["app_id"]
 
     @property
     def day(self) -> date:
-        """Of tables that are partitioned by year, month and day."""
+        """The day, for tables that are partitioned by year, month and day."""
         return date(int(self.partition["year"]), int(self.partition["month"]), int(self.partition["day"]))

@@ -1,4 +1,4 @@
-"""The Delta tables of a pipeline, without the JVM: opening, creating and migrating them, and listing their files."""
+"""The Delta tables of a pipeline, without the JVM: opens, creates and migrates them, and lists their files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streaming_app.storage.files import Storage
 
 @dataclass(frozen=True)
 class Lake:
-    """The tables of one pipeline, below ``root``; ``guard`` raises once this process may no longer write to them."""
+    """The tables of one pipeline, below ``root``; ``guard`` raises an error if this process may no longer write to them."""
 
     root: str
     storage: Storage
@@ -28,7 +28,7 @@ class Lake:
 
     @property
     def for_workers(self) -> Lake:
-        """The same tables for tasks elsewhere, which write files but commit nothing."""
+        """The same tables for tasks in other processes, which write files but commit nothing."""
         return Lake(self.root, self.storage)
 
     def uri(self, table: Table) -> str:
@@ -38,7 +38,7 @@ class Lake:
         """The table at its newest version.
 
         Raises:
-            SinkError: it is not there or cannot be read.
+            SinkError: it does not exist or cannot be read.
         """
         found = self.find(table)
         if found is None:
@@ -46,7 +46,7 @@ class Lake:
         return found
 
     def find(self, table: Table) -> DeltaTable | None:
-        """The table at its newest version; None where there is none."""
+        """The table at its newest version; None if it does not exist."""
         try:
             found = DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
         except TableNotFoundError:
@@ -57,22 +57,22 @@ class Lake:
         return found
 
     def create_all(self) -> None:
-        """Create the tables that are missing, empty, so that every reader finds all of them from the first run on.
+        """Create missing tables, empty, so that every reader finds all tables from the first run on.
 
         Tables of an older layout are migrated.
 
         Raises:
-            SinkError: one of them has a newer layout, and none was changed; or one cannot be read or written.
+            SinkError: a table has a newer layout, in which case none was changed; or a table cannot be read or written.
         """
         for table, found in [(table, self.find(table)) for table in TABLES.values()]:
             self._create(table, found)
 
     def create(self, table: Table) -> None:
-        """Create one table where it is missing, migrate it where its layout is old."""
+        """Create one table if it is missing; migrate it if its layout is old."""
         self._create(table, self.find(table))
 
     def _create(self, table: Table, found: DeltaTable | None) -> None:
-        """No table feature beyond reader version 1: Athena must read every table."""
+        """Create or migrate a table, without any table feature beyond reader version 1, since Athena must read every table."""
         try:
             if found:
                 migrate(found, table)
@@ -94,11 +94,11 @@ class Lake:
 
 
 def live_files(table: DeltaTable) -> list[DataFile]:
-    """The data files of the table's version, in the order of its log, which is the order in which a compaction merges them."""
+    """The data files of the table's version, in the order of its log, which is also the order of compaction."""
     actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [
         DataFile(
-            unquote(action["path"]),  # encoded in the log, where a compaction named the folder after an app's id
+            unquote(action["path"]),  # encoded in the log if a compaction named the folder after an app id
             {name: str(value) for name, value in _under("partition.", action)},
             action["size_bytes"],
             action["num_records"],

@@ -1,7 +1,7 @@
-"""The layout of the tables across versions of this application: newer code migrates older tables, older code stops.
+"""Versions of the table layout: newer code migrates older tables, older code refuses newer ones.
 
-A version of the layout differs from the one before by added columns and changed properties only: readers of the old one go on,
-and old files need not be written again, as a column that a file does not have is null.
+A version of the layout differs from the previous one by added columns and changed properties only: existing readers keep working,
+and old files need not be rewritten, since a column that a file does not have is null.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ LAYOUT_VERSION = 2
 LAYOUT_KEY = "clickstream.formatVersion"
 
 RETENTION_DAYS = 7
-"""Replaced files are kept at least so long: a reader that began before may still need them."""
+"""Days for which replaced files are kept at least: readers that started before may still need them."""
 
 
 def properties_of(table: Table) -> dict[str, str]:
-    """Properties of the Delta table."""
+    """Properties of a Delta table."""
     return {
         "delta.dataSkippingStatsColumns": ",".join(table.stats_columns),
         # The log is read at every start: a checkpoint every 10 commits keeps that short.
@@ -31,12 +31,12 @@ def properties_of(table: Table) -> dict[str, str]:
 
 
 def layout_of(table: DeltaTable) -> int:
-    """Layout version of a table."""
+    """The layout version of a table."""
     return int(table.metadata().configuration.get(LAYOUT_KEY, "1"))
 
 
 def check_readable(table: DeltaTable) -> None:
-    """Refuse a table that newer code wrote.
+    """Check that this code can read and write the layout of a table.
 
     Raises:
         SinkError: its layout is newer than this code's.

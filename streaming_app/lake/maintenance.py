@@ -1,4 +1,4 @@
-"""Upkeep of Delta tables: compaction of small files, and deletion of files and log entries that no reader needs any more."""
+"""Maintenance of Delta tables: compaction of small files, and deletion of files and log entries that no reader needs any more."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from streaming_app.lake.parquet import COMPRESSION, COMPRESSION_LEVEL, ROW_GROUP
 from streaming_app.model.tables import ITEM_ATTRIBUTES, SESSION, USER, Table
 
 MIN_FILES_SAVED = 4
-"""Files that a compaction must save: for one or two, what is rewritten costs more than a reader's requests for them."""
+"""Minimum number of files that a compaction must save: for one or two, the rewrite costs more than readers' requests for them."""
 
 APPEND_TARGET_BYTES = 128 << 20
-"""Size of a file where rows are only added: what Athena recommends. One day of an app is rarely more than a few of them."""
+"""Target file size of append-only tables, as Athena recommends. A day of an app rarely has more than a few such files."""
 
 UPSERT_TARGET_BYTES = 32 << 20
-"""Size of a file where rows are replaced: a run holds each file in memory (about eight times its size) that has one of its
-users, and writes it again."""
+"""Target file size of tables whose rows are replaced: a run holds each file that has one of its users in memory (about eight
+times its size), and rewrites it."""
 
 LOG_RETENTION_DAYS = 30
-"""Delta's default of delta.logRetentionDuration, which our tables leave as it is."""
+"""Delta's default of delta.logRetentionDuration, which our tables do not change."""
 
 _LARGE_ROWS_PER_GROUP = 1_024
-"""Rows of a row group where each may have a megabyte of text: whoever rewrites the file holds a row group in memory."""
+"""Maximum rows of a row group if each may have a megabyte of text: a rewrite of the file holds a row group in memory."""
 
 _CONCURRENT_TASKS = 2
-"""Files that a compaction writes at a time: each takes some 400 MB of memory."""
+"""Number of files that a compaction writes concurrently: each takes about 400 MB of memory."""
 
 _UPSERTED = frozenset({USER.name, SESSION.name, ITEM_ATTRIBUTES.name})
 _LOG_ENTRY = re.compile(r"_delta_log/(\d{20})\.(json|checkpoint\.parquet)$")
 
 
 def table_exists(lake: Lake, table: Table) -> bool:
-    """Whether there is a Delta table, of whatever layout."""
+    """Whether the Delta table exists, in any layout."""
     return bool(DeltaTable.is_deltatable(lake.uri(table), lake.storage.delta_options()))
 
 
 @dataclass(frozen=True)
 class Compaction:
-    """A partition that is due: ``files`` of ``bytes`` would be read and merged into ``saved`` fewer ones."""
+    """A partition to be compacted: ``files`` with ``bytes`` in total would be merged into ``saved`` fewer ones."""
 
     table: Table
     partition: dict[str, str]
@@ -62,7 +62,7 @@ class Compaction:
 
 @dataclass(frozen=True)
 class CompactionResult:
-    """What a compaction of one partition did: files and bytes that it removed (before) and added (after)."""
+    """The result of the compaction of one partition: files and bytes that it removed (before) and added (after)."""
 
     partitions: int
     files_before: int
@@ -72,10 +72,10 @@ class CompactionResult:
 
 
 def plan_compactions(table: Table, files: Iterable[DataFile], target_bytes: int) -> Iterator[Compaction]:
-    """The partitions that are due: a compaction would leave them with at least :data:`MIN_FILES_SAVED` files fewer.
+    """The partitions in which a compaction would save at least :data:`MIN_FILES_SAVED` files.
 
-    ``files`` are all of the table in the order of its log. A partition whose small files lie apart, which no compaction can
-    merge, is never due, and one that was compacted is not due again.
+    ``files`` are all files of the table in the order of its log. A partition is not included if its small files are not
+    neighbours in the log, since a compaction cannot merge them, nor after it was compacted.
     """
     sizes: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for file in files:
@@ -89,10 +89,10 @@ def plan_compactions(table: Table, files: Iterable[DataFile], target_bytes: int)
 
 
 def _pack_neighbours(sizes: Iterable[int], target_bytes: int) -> list[list[int]]:
-    """The sizes of the files that deltalake merges into one each.
+    """Group the sizes of files by the file that deltalake would merge them into.
 
-    deltalake has no dry run for a compaction. It takes the files of a partition in the order of the log, passes over those
-    larger than the target, and merges neighbours for as long as they fit into it; a file alone stays as it is.
+    deltalake has no dry run for a compaction. It takes the files of a partition in the order of the log, skips those larger than
+    the target, and merges neighbours as long as they fit into it; a single file is unchanged.
     """
     bins: list[list[int]] = [[]]
     total = 0
@@ -107,25 +107,25 @@ def _pack_neighbours(sizes: Iterable[int], target_bytes: int) -> list[list[int]]
 
 
 def target_bytes_of(table: Table) -> int:
-    """Size that a compacted file of a table is to have at most."""
+    """Maximum size of a compacted file of a table."""
     return UPSERT_TARGET_BYTES if table.name in _UPSERTED else APPEND_TARGET_BYTES
 
 
 def find_compactions(lake: Lake, table: Table) -> list[Compaction]:
-    """The partitions of a table that are due now, from its log alone.
+    """The partitions of a table that should be compacted, from its log only.
 
     Raises:
-        SinkError: the table is not there.
+        SinkError: the table does not exist.
     """
     return list(plan_compactions(table, live_files(lake.open(table)), target_bytes_of(table)))
 
 
 def compact(lake: Lake, due: Compaction) -> CompactionResult:
-    """Merge the small files of one partition in a commit of its own that changes no data: streams do not see it.
+    """Merge the small files of one partition in a commit without data change, which streams skip.
 
     Raises:
         LockError: this process may no longer write.
-        SinkError: the files cannot be read or written; the table is as before.
+        SinkError: the files cannot be read or written; the table is unchanged.
     """
     table = lake.open(due.table)
     lake.guard()
@@ -147,7 +147,7 @@ def compact(lake: Lake, due: Compaction) -> CompactionResult:
 
 
 def writer_properties(table: Table) -> WriterProperties:
-    """Parquet as our own writer makes it, as far as deltalake offers."""
+    """Parquet settings like those of our own writer, as far as deltalake supports them."""
     columns = {
         name: _column_properties(dictionary=name not in UNIQUE, statistics=name in table.stats_columns)
         for name in table.file_schema.names
@@ -195,11 +195,11 @@ def find_expired(lake: Lake, table: Table, retention_hours: int, first_version_n
     """The files of a table that may be deleted: data files that no version of the last hours needs, orphans of that age, and
     expired entries of the log.
 
-    ``first_version_needed``: a stream has yet to read the table from this version on; None where there is none.
+    ``first_version_needed``: a stream still has to read the table from this version on; None if there is none.
     """
     opened = lake.open(table)
     stored = {file.path: file for file in list_table_files(lake, table)}
-    # The dry run also names files that were deleted before, for as long as the log has them.
+    # The dry run also lists files that were deleted before, for as long as they are in the log.
     unneeded = opened.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
     log = find_expired_log(stored.values(), opened.version(), datetime.now(UTC))
     stream_needs_log = first_version_needed is not None and any(_version(file) == first_version_needed for file in log)
@@ -215,8 +215,8 @@ def list_table_files(lake: Lake, table: Table) -> Iterable[StoredFile]:
 
 
 def find_expired_log(stored: Iterable[StoredFile], newest: int, now: datetime) -> list[StoredFile]:
-    """The log entries that deltalake's clean-up deletes, which has no dry run: old ones before a checkpoint from which all
-    younger versions can be read.
+    """The log entries that deltalake's clean-up would delete (it has no dry run): old ones before a checkpoint from which all
+    newer versions can be read.
 
     Source: cleanup_expired_logs_for of delta-rs.
     """

@@ -1,4 +1,4 @@
-"""Writing rows to Parquet files, a directory a partition; nothing is visible before the driver commits the files."""
+"""Writes rows to Parquet files, a directory per partition; readers see them once the driver has committed them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from streaming_app.storage.uris import is_s3
 ROW_GROUP_ROWS = 65_536
 _PENDING_ROWS = 2 * ROW_GROUP_ROWS
 _PENDING_BYTES = 256 << 20
-"""Bytes of rows that wait to be written; ordinary rows reach the number of rows first."""
+"""Maximum bytes of buffered rows; ordinary rows reach the maximum number of rows first."""
 _MAX_OPEN_FILES = 64
-"""Files of a table that a task writes to at a time, some 0.9 MB each; the least recently used one is finished for another."""
+"""Maximum number of open files of a table in a task, about 0.9 MB each; the least recently used one is closed for another."""
 COMPRESSION: Final = "ZSTD"
 COMPRESSION_LEVEL = 1
 UNIQUE = frozenset({"event_id", "raw"})
-"""Columns whose values hardly repeat within a file: a dictionary would be built and thrown away."""
+"""Columns whose values rarely repeat within a file: a dictionary would be built and discarded."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 Partition = tuple[tuple[str, str], ...]
@@ -54,7 +54,7 @@ class PartitionWriter:
         self._written: list[DataFile] = []
 
     def add(self, rows: pa.Table) -> None:
-        """Take rows with the table's whole schema."""
+        """Add rows with the table's whole schema."""
         for partition, part in split_by(rows, self._table.partition_by):
             self._pending.setdefault(partition, []).append(part)
             self._pending_rows[partition] = self._pending_rows.get(partition, 0) + part.num_rows
@@ -76,7 +76,7 @@ class PartitionWriter:
 
     def _flush(self, partition: Partition) -> None:
         del self._pending_rows[partition], self._pending_bytes[partition]
-        rows = pa.concat_tables(self._pending.pop(partition))  # in its chunks: as one, all would be there twice
+        rows = pa.concat_tables(self._pending.pop(partition))  # chunk by chunk: combining them would double the memory
         file = self._open.pop(partition, None) or self._create(partition)
         self._open[partition] = file
         file.writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
@@ -86,7 +86,7 @@ class PartitionWriter:
     def _create(self, partition: Partition) -> _OpenFile:
         if len(self._open) >= _MAX_OPEN_FILES:
             self._finish(next(iter(self._open)))
-        # Readers take partition values from the Delta log; the folder is for people, so it needs no escapes.
+        # Readers take partition values from the Delta log; the folder name is for people, so it needs no escapes.
         folders = "".join(f"{name}={_UNSAFE.sub('_', value)}/" for name, value in partition)
         path = f"{folders}{self._name}-{uuid.uuid4()}.zstd.parquet"
         full = f"{self._path}/{path}"
@@ -141,7 +141,7 @@ def _partition(row: pa.Table) -> Partition:
 
 
 def column_stats(rows: pa.Table, names: tuple[str, ...]) -> dict[str, Any]:
-    """Smallest, largest and null count of some columns."""
+    """Minimum, maximum and null count of some columns."""
     stats = {}
     for name in names:
         extremes = pc.min_max(rows[name])
@@ -150,7 +150,7 @@ def column_stats(rows: pa.Table, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def delta_stats(rows: int, parts: list[dict[str, Any]]) -> str:
-    """Statistics of a file as the Delta log has them, JSON, from those of its row groups."""
+    """Statistics of a file in Delta's JSON format, from those of its row groups."""
     min_values, max_values, nulls = {}, {}, {}
     for name in parts[0] if parts else ():
         known = [part[name] for part in parts if part[name][0] is not None]
@@ -164,7 +164,7 @@ def delta_stats(rows: int, parts: list[dict[str, Any]]) -> str:
 
 
 def _stat_value(value: Any, *, up: bool = False) -> Any:
-    """Timestamps in milliseconds as the protocol has them: downwards for a minimum, upwards for a maximum."""
+    """A value in Delta's statistics: timestamps are in milliseconds, rounded down for a minimum and up for a maximum."""
     if not hasattr(value, "isoformat"):
         return value
     if up and value.microsecond % 1000:

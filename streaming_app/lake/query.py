@@ -1,4 +1,4 @@
-"""Querying the tables without Spark: deltalake says which files, DuckDB reads them. Read-only by construction."""
+"""Queries the tables without Spark: deltalake lists the files, DuckDB reads them. Read-only by construction."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 Query = Callable[[str], pa.Table]
-"""Returns the result of a SELECT; raises QueryError where DuckDB refuses it: a mistake, or access to anything but the tables."""
+"""Returns the result of a SELECT; raises QueryError if DuckDB refuses it: a mistake, or access to anything but the tables."""
 Snapshot = Mapping[str, list[DataFile]]
 """Files of some tables, by the table's name."""
 
 
 def snapshot(lake: Lake, tables: Iterable[Table] = TABLES.values()) -> dict[str, list[DataFile]]:
-    """All files of the newest versions. A table that the lake's version of this application did not have yet has none.
+    """The files of the newest version of each table; none for a table that the version which created the lake did not have yet.
 
     Raises:
-        SinkError: none of the tables is there, or one cannot be read.
+        SinkError: none of the tables exists, or one cannot be read.
     """
     chosen = list(tables)
     found = {table.name: _files(lake, table) for table in chosen}
     if chosen and all(files is None for files in found.values()):
-        lake.open(chosen[0])  # which says so
+        lake.open(chosen[0])  # raises the error that there is no such table
     return {name: files or [] for name, files in found.items()}
 
 
 def _files(lake: Lake, table: Table) -> list[DataFile] | None:
-    """Files of a table, None where it is not there."""
+    """Files of a table; None if it does not exist."""
     found = lake.find(table)
     return None if found is None else live_files(found)
 
 
 def dataset(lake: Lake, table: Table, files: Iterable[DataFile] | None = None) -> ds.Dataset:
-    """Some files of a table, by default all of its newest version; partition columns come from the Delta log."""
+    """A dataset of some files of a table, by default all of its newest version; partition columns come from the Delta log."""
     import pyarrow.dataset as ds  # noqa: PLC0415 - it imports pandas, a second that commands without a look need not pay
 
     system, root = lake.storage.filesystem(lake.uri(table))
@@ -63,13 +63,13 @@ def dataset(lake: Lake, table: Table, files: Iterable[DataFile] | None = None) -
 
 @dataclass(frozen=True)
 class QueryLimits:
-    """What one statement of a user may take."""
+    """Limits on one statement of a user."""
 
     seconds: float = 300
     memory_mb: int = 4_000
-    """Of DuckDB; beyond it goes to a private directory, as much again ten times, and is deleted."""
+    """Memory of DuckDB; up to ten times as much is spilled to a private directory, which is deleted."""
     rows: int = 100_000
-    """Of the result."""
+    """Rows of the result."""
 
 
 @contextmanager
@@ -111,11 +111,11 @@ def _run_unbounded(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table 
 
 
 _ROWS_AT_ONCE = 2_048
-"""What DuckDB works on at once, too."""
+"""Rows that are read at a time: the size of DuckDB's vectors."""
 
 
 def _run_bounded(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> pa.Table | None:
-    """The result, read in parts, so that one that is too large never is in memory."""
+    """Run a statement and read its result in parts, so that a result that is too large is never in memory."""
     ends = time.monotonic() + limits.seconds
     timer = threading.Timer(limits.seconds, connection.interrupt)
     timer.daemon = True
@@ -143,7 +143,7 @@ def _run_bounded(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryL
 
 
 def _over_limit(what: str, option: str, limits: QueryLimits | None) -> tuple[str, str]:
-    """Message and hint of a statement that is too much."""
+    """Message and hint for a statement that exceeds a limit."""
     allowed = (
         {
             "--max-seconds": f" than {limits.seconds:,.0f} seconds",
@@ -157,7 +157,7 @@ def _over_limit(what: str, option: str, limits: QueryLimits | None) -> tuple[str
 
 
 def query(lake: Lake, sql: str, limits: QueryLimits | None = None) -> pa.Table:
-    """The result of a SELECT over the tables, each under its own name.
+    """Run a SELECT over the tables, each under its own name.
 
     Raises:
         QueryError: DuckDB refuses it: a mistake, an attempt to read or write anything but the tables, or more than ``limits``.

@@ -1,4 +1,4 @@
-"""Rewriting data files: the only way in which rows leave a file or change in it."""
+"""Rewrites data files, which is the only way to remove or change rows in a file."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from streaming_app.lake.rows import conform_to_schema, iter_row_groups
 from streaming_app.model.tables import Table
 
 RowTransform = Callable[[DataFile, int, pa.Table], pa.Table]
-"""Takes a file, the index of a row in it, and the rows of the file from that one on; returns what is written of these."""
+"""Gets a file, the index of a row in it, and rows of the file from that one on; returns the rows to be written in their place."""
 
 
 def rewrite(
     lake: Lake, table: Table, files: Iterable[DataFile], transform: RowTransform, name: str, new_rows: pa.Table | None = None
 ) -> list[DataFile]:
-    """Write some files again, a row group at a time, and new rows together with theirs; nothing is committed.
+    """Rewrite some files, one row group at a time, together with new rows; nothing is committed.
 
-    ``name`` is how the names of the new files begin. Files of one partition are merged.
+    ``name`` is the prefix of the new files' names. Files of one partition are merged.
     """
     writer = PartitionWriter(table, lake.uri(table), lake.storage, name)
     for file in files:
@@ -40,7 +40,7 @@ def read_row_groups(lake: Lake, table: Table, file: DataFile) -> Iterator[tuple[
 
 
 def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> list[DataFile]:
-    """The file's rows but for those where ``mask`` is true, in a new file; [] where nothing is left."""
+    """Write a file's rows to a new file, except those where ``mask`` is true; returns [] if no row is left."""
 
     def keep_others(_file: DataFile, first: int, rows: pa.Table) -> pa.Table:
         return rows.filter(pc.invert(mask.slice(first, len(rows))))
@@ -57,5 +57,5 @@ def add_partition_columns(rows: pa.Table, table: Table, partition: dict[str, str
 
 
 def row_mask(rows: int, indices: pa.Array) -> pa.Array:
-    """True at the given rows."""
+    """A mask that is true at the given row indices."""
     return pc.is_in(pa.array(range(rows), pa.int64()), indices.cast(pa.int64()))

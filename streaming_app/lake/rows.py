@@ -1,4 +1,4 @@
-"""Reading rows of data files of any layout."""
+"""Reads rows of data files of any layout."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ RowMask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 _BATCH_ROWS = 16_384
 _BATCH_ROWS_OF_LONG_TEXTS = 256
-"""Rows that are read at a time where one of the columns may hold a megabyte of text in each."""
+"""Rows that are read at a time if one of the columns may hold a megabyte of text in each row."""
 
 
 def read_batches(lake: Lake, table: Table, file: DataFile, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of a file, a batch at a time in the file's order; columns that it does not have are null."""
+    """Read some columns of a file in batches, in the file's order; columns that it does not have are null."""
     system, root = lake.storage.filesystem(lake.uri(table))
     schema = pa.schema([table.schema.field(name) for name in columns])
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
@@ -35,8 +35,8 @@ def read_batches(lake: Lake, table: Table, file: DataFile, columns: Sequence[str
 def iter_row_groups(
     lake: Lake, table: Table, file: DataFile, columns: Sequence[str] | None = None, mask: RowMask | None = None
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Row groups of a file as they are stored, each with the index of its first row; only those with a row where ``mask``, which
-    has a value for each row of the file, is true."""
+    """Read the row groups of a file, each with the index of its first row; only those with a row where ``mask``, which has a
+    value for each row of the file, is true."""
     system, root = lake.storage.filesystem(lake.uri(table))
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
         first = 0
@@ -48,7 +48,7 @@ def iter_row_groups(
 
 
 def in_chunks(batches: Iterable[pa.RecordBatch], max_rows: int, max_bytes: int) -> Iterator[pa.Table]:
-    """Batches concatenated to tables of about so many rows or bytes."""
+    """Concatenate batches to tables of about so many rows or bytes."""
     chunk: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
@@ -62,13 +62,13 @@ def in_chunks(batches: Iterable[pa.RecordBatch], max_rows: int, max_bytes: int) 
 
 
 def read_columns(uri: str, columns: Sequence[str] | None, storage: Storage) -> pa.Table:
-    """Some columns of a whole Parquet file, or all."""
+    """Read some or all columns of a whole Parquet file."""
     system, path = storage.filesystem(uri)
     return pq.read_table(path, columns=columns and list(columns), filesystem=system, partitioning=None)
 
 
 def conform_to_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Rows with the schema's columns, in its order; those they do not have are null."""
+    """Rows with the schema's columns, in its order; missing columns are null."""
     for field in schema:
         if field.name not in rows.column_names:
             rows = rows.append_column(field, pa.nulls(len(rows), field.type))

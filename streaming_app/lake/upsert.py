@@ -1,8 +1,7 @@
-"""Upsert by Arrow: rows that are replaced leave their files, new rows join them, in one Delta commit.
+"""Upserts rows by copy-on-write with Arrow, without a JVM, in one Delta commit.
 
-Delta calls this copy-on-write; here it needs no JVM. Only files that hold a replaced row are rewritten, and what is left of them
-is written together with the new rows, so that a table that changes often does not fall into ever smaller files. Of the rows that
-stay, no more than a row group is in memory at a time.
+Only files with a replaced row are rewritten, and their other rows are written together with the new rows, so that frequent
+changes do not split a table into ever smaller files. Of the rows that are kept, at most one row group is in memory at a time.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from streaming_app.lake.rows import read_columns
 from streaming_app.model.tables import Table
 
 RowSelector = Callable[[str, pa.Table], pa.ChunkedArray | None]
-"""Takes an app and some columns of rows of it; returns which rows match, or None where none of the app can."""
+"""Gets an app id and some columns of its rows; returns which rows match, or None if none of the app can match."""
 
 
 @dataclass(frozen=True)
 class MatchedFile:
-    """A file with rows that match: ``rows`` are these, ``mask`` says of each row of the file whether it is one."""
+    """A file with matching rows: ``rows`` are the matching ones, ``mask`` is true for them among all rows of the file."""
 
     file: DataFile
     rows: pa.Table
@@ -44,7 +43,7 @@ def find_matching_files(
     select: RowSelector,
     may_match: Callable[[DataFile], bool] = lambda _: True,
 ) -> list[MatchedFile]:
-    """The files with rows that ``select`` matches by some columns; ``may_match`` rules out files by their entry in the log."""
+    """Find the files with rows that ``select`` matches by some columns; ``may_match`` prunes files by their entry in the log."""
     found = []
     for file in live_files(lake.open(table)):
         if not may_match(file):
@@ -58,7 +57,7 @@ def find_matching_files(
 
 
 def rows_with_key_in(values: dict[str, pa.Array]) -> RowSelector:
-    """Rows whose first column is one of the values of their app."""
+    """Selects rows whose first column is one of the values of their app."""
 
     def select(app_id: str, rows: pa.Table) -> pa.ChunkedArray | None:
         return pc.is_in(rows[0], values[app_id]) if app_id in values else None
@@ -72,7 +71,7 @@ def matching_rows(table: Table, files: Iterable[MatchedFile]) -> pa.Table:
 
 
 def exclude(files: Iterable[MatchedFile], column: str, values: dict[str, pa.Array]) -> list[MatchedFile]:
-    """The files, in which rows with some values, by app, match no longer: these stay as they are."""
+    """Exclude rows with some values, by app, from the matching rows of files, so that these rows are not replaced."""
     return [_exclude(each, column, values.get(each.file.partition["app_id"])) for each in files]
 
 
@@ -84,7 +83,7 @@ def _exclude(matched: MatchedFile, column: str, values: pa.Array | None) -> Matc
 
 def upsert(lake: Lake, table: Table, to_replace: Sequence[MatchedFile], new: pa.Table, transaction: TransactionId) -> None:
     """Commit ``new`` in place of the matching rows of some files; nothing happens if the transaction is committed already."""
-    # 1. Nothing is written for what is committed already.
+    # 1. Skip a transaction that is committed already.
     target = lake.open(table)
     if is_committed(target, transaction):
         return
@@ -98,7 +97,7 @@ def upsert(lake: Lake, table: Table, to_replace: Sequence[MatchedFile], new: pa.
     if not removed and not len(new):
         return
     written = rewrite(lake, table, removed, keep_others, f"upsert-{transaction.batch_id}", new)
-    # 3. One commit, which counts as a change of the data: what readers know of the replaced rows is out of date.
+    # 3. Commit with a data change: readers' copies of the replaced rows are out of date.
     commit(lake, table, TableChange(written, removed, [], data_change=True), transaction, target)
 
 

@@ -1,4 +1,4 @@
-"""From typed rows to Arrow: one conversion per column, then the rules that hold for whole columns."""
+"""Converts typed rows to Arrow, column by column, and applies the rules for whole columns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def to_columns(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column], misfi
 
 def _array(values: Sequence[Any], column: Column, misfits: Misfits) -> pa.Array:
     if values[0] is None and values.count(None) == len(values):
-        return pa.nulls(len(values), column.arrow)  # as every second column is: a tenth of the time
+        return pa.nulls(len(values), column.arrow)  # true of every second column, and ten times as fast
     try:
         array = pa.array(values, column.arrow)
     except (pa.ArrowException, OverflowError, UnicodeError):
@@ -43,7 +43,7 @@ def _array(values: Sequence[Any], column: Column, misfits: Misfits) -> pa.Array:
 
 
 def _fit_value(value: Any, column: Column) -> Any:
-    """The value if it fits, read tolerantly if it can be, else None."""
+    """The value in the column's type, converted if possible, else None."""
     read = COERCE[_PYTHON_TYPES[column.type]](value)
     if isinstance(read, str):
         read = read.encode("utf-8", "replace").decode()
@@ -63,7 +63,7 @@ def shorten_text(array: pa.Array, max_bytes: int) -> pa.Array:
 
 
 def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """The values in one piece; a column of one chunk as it is, which ``combine_chunks`` would copy."""
+    """The values as one array; a single chunk is returned without the copy that ``combine_chunks`` makes."""
     if isinstance(column, pa.Array):
         return column
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
@@ -75,7 +75,7 @@ def as_timestamp(epoch_ms: pa.Array) -> pa.Array:
 
 
 def to_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows as Python values; a column with dates or times beyond Python's calendar, which older versions let in, as text."""
+    """The rows as Python values; dates and times beyond Python's calendar, which older versions accepted, as text."""
     readable = pa.table([_readable(column) for column in table.columns], names=table.column_names)
     rows: list[dict[str, Any]] = readable.to_pylist()
     return rows
@@ -97,9 +97,9 @@ def as_epoch_ms(time: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def drop_largest(text: str, max_bytes: int) -> tuple[str, list[str]]:
-    """A JSON object without its largest values, so that it fits; and the names of what was dropped.
+    """Drop the largest values of a JSON object until it fits ``max_bytes``; returns the text and the names of the dropped values.
 
-    Linear in the size of the text (but for one sort), however many small values have to go.
+    Linear in the size of the text, except for one sort, however many small values are dropped.
     """
     size = len(text.encode())
     if size <= max_bytes:

@@ -1,4 +1,4 @@
-"""Remembering what was made of clients' texts, in memory that is bounded whatever they send."""
+"""A cache for functions of clients' texts, whose memory is bounded whatever clients send."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar, cast
 R_co = TypeVar("R_co", covariant=True)
 
 LONGEST = 1_024
-"""Characters of the arguments of a call that is remembered; a real address or user agent has a few hundred."""
+"""Maximum characters of the arguments of a cached call; a real address or user agent has a few hundred."""
 
 
 class CachedFunction(Protocol[R_co]):
-    """A function that remembers, as ``functools.lru_cache`` makes them."""
+    """A cached function, with the interface of ``functools.lru_cache``."""
 
     def __call__(self, *args: Hashable) -> R_co: ...
     def cache_clear(self) -> None: ...
@@ -21,10 +21,9 @@ class CachedFunction(Protocol[R_co]):
 
 
 def bounded_cache(entries: int, longest: int = LONGEST) -> Callable[[Callable[..., R_co]], CachedFunction[R_co]]:
-    """A decorator: of a function's calls the latest ``entries`` are remembered, but none with more than ``longest`` characters.
+    """Decorator: cache a function's latest ``entries`` calls, except those with more than ``longest`` characters.
 
-    So a cache holds at most ``entries * longest`` characters, and what was made of them. Arguments are texts, tuples of
-    texts, or anything small.
+    So the keys of a cache have at most ``entries * longest`` characters. Arguments are texts, tuples of texts, or small values.
     """
 
     def decorate(function: Callable[..., R_co]) -> CachedFunction[R_co]:
@@ -42,7 +41,7 @@ def bounded_cache(entries: int, longest: int = LONGEST) -> Callable[[Callable[..
 
 
 def _characters(values: Iterable[Any]) -> int:
-    """Of all texts in a tuple; written for speed, as some functions are called for each event."""
+    """Number of characters of all texts in a tuple; optimised for speed, as some functions are called for each event."""
     count = 0
     for value in values:
         if value.__class__ is str:

@@ -1,7 +1,7 @@
-"""A change of a user's or an item's attributes that a client sent as a message of its own: no event, but not lost either.
+"""A change of a user's or an item's attributes that a client sent as a message of its own, which is not an event.
 
-Sensors Data's ``profile_*`` and ``item_*`` messages are such changes. They are kept as they were sent, so that ``user`` can be
-made from them at any time.
+Sensors Data's ``profile_*`` and ``item_*`` messages are such changes. They are stored as they were sent, so that ``user`` can be
+rebuilt from them at any time.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Change(msgspec.Struct, gc=False):
     position: int | None = None
     """Which element of the payload it came from, as in Event."""
     notes: dict[str, Any] | None = None
-    """What a transformer wants kept in ``process_info``, as in Event."""
+    """Notes of the transformer for ``process_info``, as in Event."""
     upload_time_msec: int | None = None
     """When the client sent it, as in Event."""
     is_derived: bool | None = None
-    """It follows from the event that its transformer yielded before it, as in Event."""
+    """Whether it is derived from the element that its transformer yielded before it, as in Event."""

@@ -1,7 +1,7 @@
-"""How client hints are written: what GTM's columns and the ``user_agent`` enricher read alike.
+"""Parsing of client hints, shared by GTM's columns and the ``user_agent`` enricher.
 
-In Google Tag Manager's spelling (``full_version_list``) and in that of ``navigator.userAgentData`` (``fullVersionList``,
-https://wicg.github.io/ua-client-hints/).
+Hints are read in Google Tag Manager's spelling (``full_version_list``) and in that of ``navigator.userAgentData``
+(``fullVersionList``, https://wicg.github.io/ua-client-hints/).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _PLACEHOLDER = re.compile(r"[^a-z]*not[^a-z]*a[^a-z]*brand[^a-z]*", re.IGNORECASE)
-"""``Not/A)Brand`` and all its spellings: browsers send one, with any character in between, so that no site relies on the list."""
+"""``Not/A)Brand`` in all its spellings: a placeholder that browsers send so that no site relies on the list."""
 
 
 class Brand(NamedTuple):
@@ -25,7 +25,7 @@ def by_name(hints: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_brands(sent: Any) -> list[Brand]:
-    """A list of brands in its order, without placeholders and what is no brand.
+    """A list of brands in its order, without placeholders and invalid entries.
 
     >>> read_brands([{"brand": "Not?A_Brand", "version": "24"}, {"brand": '"Chromium"', "version": "134"}, 5])
     [Brand(name='Chromium', version='134')]
@@ -36,5 +36,5 @@ def read_brands(sent: Any) -> list[Brand]:
 
 
 def unquote_value(value: Any) -> str | None:
-    """A text without the quotes that header values have around them; None of what is no text."""
+    """A text without the quotes around header values; None if the value is not a text."""
     return value.replace('"', "") if isinstance(value, str) else None

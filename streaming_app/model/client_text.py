@@ -1,7 +1,7 @@
-"""Text that clients sent: cut to a length, made valid UTF-8, and made harmless for a terminal, a log or the reader of a pipe.
+"""Text that clients sent: truncated, made valid UTF-8, and escaped for terminals, logs and pipes.
 
-Event names, ids, titles and agents are what any client has sent: a control character in one can move the cursor, set a title,
-write to the clipboard, or show text in another order than it has.
+Event names, ids, titles and user agents are untrusted: a control character in one can move the cursor, set a title, write to the
+clipboard, or show text in a different order.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import re
 from unicodedata import category
 
 _CONTROLS = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
-"""Categories of Unicode: controls (C0, C1), marks without a width (of direction, joiners), surrogates, ends of lines."""
+"""Unicode categories that are escaped: controls (C0, C1), marks without width (direction, joiners), surrogates, line ends."""
 
 _ODD = re.compile(r"[^ -~]")
 
 
 def escape(text: str, *, lines: bool = False) -> str:
-    r"""The text with an escape of Python's in the place of each character that is a command and not a letter.
+    r"""Replace control characters in a text by Python's escapes.
 
-    ``lines``: ends of lines stay, where the text has them for its readers.
+    ``lines``: line ends are kept, for text of several lines.
 
     >>> escape("\x1b[2J caf\u00e9 \u202e\n"), escape("a\nb\r", lines=True)
     ('\\x1b[2J café \\u202e\\n', 'a\nb\\r')
@@ -29,7 +29,7 @@ def escape(text: str, *, lines: bool = False) -> str:
 
 
 def escape_json(text: str) -> str:
-    r"""JSON that means the same, with JSON's own escapes of such characters.
+    r"""Replace control characters in JSON by JSON's escapes, which leave its meaning unchanged.
 
     >>> escape_json('{"a": "\x7f\u202e\U000e0041"}')
     '{"a": "\\u007f\\u202e\\udb40\\udc41"}'
@@ -46,7 +46,7 @@ def _escape_character(character: str, keep: str) -> str:
 
 
 def _json_escape(character: str) -> str:
-    if character == "\n":  # of JSON over several lines: in a text it is an escape already
+    if character == "\n":  # JSON may have several lines; inside a text a line end is escaped already
         return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
@@ -57,12 +57,12 @@ def _is_control(character: str) -> bool:
 
 
 def storable(text: str) -> str:
-    """Text that is valid UTF-8: a lone surrogate, as in the name of a file that is not UTF-8, is shown by its escape."""
+    """The text as valid UTF-8: a lone surrogate, as in a file name that is not UTF-8, is replaced by its escape."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def cut(text: str, max_bytes: int) -> str:
-    """The longest beginning of the text that has at most ``max_bytes`` of UTF-8.
+    """The longest prefix of the text with at most ``max_bytes`` of UTF-8.
 
     >>> cut("añb", 2)
     'a'

@@ -1,4 +1,4 @@
-"""Tolerant typing: what a JSON value means in a column of a given type; ``None`` where it cannot be read.
+"""Converts JSON values tolerantly to the type of a column; ``None`` if a value cannot be converted.
 
 Pure functions of one value. Integers stay inside 64 bits and floats finite, so that every result fits its column.
 """
@@ -25,7 +25,7 @@ def as_text(value: Any) -> str | None:
 
 
 def as_int(value: Any) -> int | None:
-    """Integers, integral or fractional numbers (cut towards zero), and their decimal text; a boolean is no number."""
+    """Numbers as integers (truncated towards zero), also from decimal text; a boolean is not a number."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -44,7 +44,7 @@ def as_float(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and (len(value) > _LONGEST_NUMBER or "_" in value):
-        return None  # Python alone reads 1_000 as a number
+        return None  # only Python reads 1_000 as a number
     try:
         number = float(value)
     except (ValueError, OverflowError):
@@ -52,7 +52,7 @@ def as_float(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-# No number worth reading is longer, and Python refuses integer text beyond 4,300 digits.
+# No meaningful number is longer, and Python refuses integer text beyond 4,300 digits.
 _LONGEST_NUMBER = 400
 
 
@@ -74,4 +74,4 @@ def as_object(value: Any) -> dict[str, Any]:
 
 
 COERCE: dict[type, Callable[[Any], Any]] = {str: as_text, int: as_int, float: as_float, bool: as_bool}
-"""The reader of each Python type that a column can have."""
+"""The conversion to each Python type that a column can have."""

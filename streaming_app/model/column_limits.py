@@ -1,5 +1,5 @@
-"""Limits of whole columns: numbers outside of their bounds, JSON text that is too long. What was changed is noted in the row's
-``process_info``.
+"""Applies limits to whole columns: numbers outside of their bounds, JSON text that is too long. Every change is noted in the
+row's ``process_info``.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from streaming_app.model.client_text import cut
 from streaming_app.model.columns import Column
 
 Notes = dict[int, dict[str, Any]]
-"""Row to what is to be noted there, by column."""
+"""Row number to the notes for that row, by column."""
 
 _NAMED = 20
-"""So many of the dropped values are named; a hostile event may have thousands."""
+"""Maximum number of dropped values that are named; a hostile event may have thousands."""
 
 _SHOWN = 64
 """Characters of a value that is noted."""
 
 
 def limit_columns(table: dict[str, pa.Array], columns: Sequence[Column]) -> None:
-    """Bring the columns within their limits, in place."""
+    """Apply the limits of all columns, in place."""
     bound_numbers(table, columns)
     fit_json(table, columns)
 
 
 def bound_numbers(table: dict[str, pa.Array], columns: Sequence[Column]) -> None:
-    """Numbers outside of their column's bounds become null, or the nearer bound where the column is clamped."""
+    """Replace numbers outside of their column's bounds by null, or by the nearer bound if the column is clamped."""
     for column in columns:
         if column.bounds is None:
             continue

@@ -1,4 +1,4 @@
-"""One column of a table: its type, its meaning, its limits. Everything else about a schema is derived from these."""
+"""The definition of a table's column: type, meaning and limits, from which schemas and documentation are derived."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "double": pa.float64(),
     "boolean": pa.bool_(),
     "date": pa.date32(),
-    # UTC and zone-aware, in microseconds: a naive timestamp would switch on a table feature that Athena may not read.
+    # UTC and zone-aware, in microseconds: a naive timestamp would enable a table feature that Athena may not read.
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
 
@@ -61,7 +61,7 @@ def bigint(meaning: str, *, stats: bool = False) -> Column:
 
 
 def time_ms(meaning: str) -> Column:
-    """A time by any clock, epoch ms; null where it lies outside of 1970 to 2199."""
+    """A time by any clock, epoch ms; null if it is outside of 1970 to 2199."""
     return Column("bigint", meaning, bounds=(0, LATEST_MS))
 
 

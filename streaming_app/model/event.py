@@ -19,8 +19,8 @@ URL = 65_535
 class Event(msgspec.Struct, gc=False):
     """One event in the client's own time; ``app_id``, ``event_id``, ``event_name`` and ``event_time_msec`` are required.
 
-    Times are epoch milliseconds, sizes pixels. Fields without a column are transient: read by the pass and the
-    enrichers, never written.
+    Times are epoch milliseconds, sizes pixels. Fields without a column are transient: read by ingest and the enrichers, never
+    written.
     """
 
     event_id: Annotated[str | None, text("id of the event, unique in its app")] = None
@@ -143,14 +143,15 @@ class Event(msgspec.Struct, gc=False):
     """The browser's own hints (Sec-CH-UA, navigator.userAgentData), JSON object."""
     items: list[Item] | None = None
     position: int | None = None
-    """Which element of the payload it came from: tells quarantine which raw text to keep; the whole payload if unknown."""
+    """Position of its element in the payload, by which quarantine keeps the raw text; the whole payload is kept if unknown."""
     notes: dict[str, Any] | None = None
-    """What a transformer wants kept in ``process_info``, for example values that it could not read."""
+    """Notes of the transformer for ``process_info``, for example values that it could not read."""
     upload_time_msec: int | None = None
-    """When the client sent it, by the client's own clock (epoch ms), where the payload tells and not the request."""
+    """When the client sent it, by the client's clock (epoch ms), if the payload has this time for each element."""
     is_derived: bool | None = None
-    """It follows from the event that its transformer yielded before it: where the rules refuse that one, it is refused too."""
+    """Whether it is derived from the element that its transformer yielded before it: if the rules refuse that one, this one is
+refused too."""
 
 
 REQUIRED = ("app_id", "event_id", "event_name", "event_time_msec")
-"""Without these an element is no event."""
+"""Fields that every event must have."""

@@ -1,4 +1,4 @@
-"""JSON of clients whose text is damaged: what can be repaired is, and it is said what was."""
+"""Reads damaged JSON text of clients: repairs what can be repaired, and reports the repairs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ _decode = msgspec.json.Decoder().decode
 
 
 def decode_repaired(text: bytes) -> tuple[Any, list[str]]:
-    """The value of a JSON text, and what had to be repaired; the slow way, for text that strict JSON refuses.
+    """Decode JSON text that a strict parser refuses; returns the value and the kinds of repairs. Slow.
 
-    ``byte_order_mark``: marks around the text are left out. ``invalid_utf8``, ``lone_surrogate``: U+FFFD stands for them.
-    ``control_character``: kept as it is in its string. ``number``: one that is none (NaN, Infinity) or has no end in 64 bits is
-    null.
+    ``byte_order_mark``: marks around the text are removed. ``invalid_utf8``, ``lone_surrogate``: replaced by U+FFFD.
+    ``control_character``: kept in its string. ``number``: NaN, Infinity, and numbers that do not fit 64 bits are null.
 
     Raises:
-        ValueError: no JSON all the same, or nested too deeply.
+        ValueError: it is not JSON even so, or nested too deeply.
     """
     repairs: list[str] = []
     try:
@@ -50,7 +49,7 @@ def strip_marks(text: str) -> str:
 
 
 def strip_mark(text: bytes) -> bytes:
-    """The same of bytes, at the beginning only."""
+    """Remove a byte order mark at the beginning of bytes."""
     return text.removeprefix(BYTE_ORDER_MARK).lstrip() if text[:1] == BYTE_ORDER_MARK[:1] else text
 
 
@@ -83,4 +82,4 @@ def _parse(text: str) -> tuple[Any, list[str]]:
 
 
 _LONG_INTEGER = 20
-"""Characters of an integer that 64 bits may not hold."""
+"""Number of characters from which an integer may not fit 64 bits."""

@@ -1,9 +1,9 @@
-"""Lineage of stored rows: which request, raw file and line each came from, what was corrected, which job wrote it.
+"""Lineage of stored rows: the request, raw file and line of each, corrections, and the job that wrote it.
 
-The one module that knows how lineage is stored: as JSON text in the column ``process_info``. :class:`LineageWriter` writes it;
-the readers below take single values out of the text of many rows at once. They search the text instead of parsing it, and rely on
-two properties of what the writer (and every step that adds to it later) keeps: ``rid`` is the first key, and
-``input_file_line`` follows ``input_file_name``.
+This is the only module that knows how lineage is stored: as JSON text in the column ``process_info``. :class:`LineageWriter`
+writes it; the readers below extract single values from the text of many rows at once. They search the text instead of parsing
+it, and rely on two properties that the writer and all later steps preserve: ``rid`` is the first key, and ``input_file_line``
+follows ``input_file_name``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from streaming_app.model.request import Request
 from streaming_app.model.times import iso_time
 
 ID_BYTES = 255
-"""Most bytes of a request id and of an address in the lineage."""
+"""Maximum bytes of a request id and of an address in the lineage."""
 
 _SOURCE_FILE = r'"input_file_name":"(?P<found>(?:[^"\\]|\\.)*)"'
 _SOURCE_POSITION = r'"input_file_name":"(?P<found>(?:[^"\\]|\\.)*","input_file_line":\d+)'
@@ -28,9 +28,9 @@ _REQUEST_ID = r'^\{"rid":(?P<found>"(?:[^"\\]|\\.)*")'
 
 
 class LineageWriter:
-    """Makes the lineage of requests for one job.
+    """Writes the lineage of requests for one job.
 
-    ``created_ms`` is when the job began to write, epoch ms; ``private_address`` returns what may be stored of a client's address.
+    ``created_ms`` is when the job began to write, epoch ms; ``private_address`` returns the storable form of a client's address.
     """
 
     def __init__(self, job_id: str, created_ms: int, private_address: Callable[[str | None], str | None]) -> None:
@@ -38,9 +38,9 @@ class LineageWriter:
         self._job = {"process_job_id": job_id, "process_time": iso_time(created_ms)}
 
     def of(self, request: Request) -> dict[str, Any]:
-        """The reference system's keys of ``process_info``, and the line in the file; what is not known is left out."""
+        """The lineage of a request: the reference system's keys of ``process_info``, and the line, without unknown values."""
         address = self._private_address(request.ip)
-        info: dict[str, Any] = {}  # key by key: at a few events a request a comprehension costs 2 µs more, of 60
+        info: dict[str, Any] = {}  # key by key: with a few events a request, a comprehension costs 2 µs more, of 60
         if request.rid is not None:
             info["rid"] = cut(request.rid, ID_BYTES)
         if request.ingest_time is not None:
@@ -48,7 +48,7 @@ class LineageWriter:
         if request.upload_time is not None:
             info["upload_time"] = iso_time(request.upload_time)
         if address is not None:
-            info["source_ip"] = address[-ID_BYTES:]  # clients can fill this header, from its beginning
+            info["source_ip"] = address[-ID_BYTES:]  # clients control the beginning of this header
         if request.source_file is not None:
             info["input_file_name"], info["input_file_line"] = request.source_file, request.source_line
         if request.unreadable:
@@ -65,7 +65,7 @@ def request_id_of(info: dict[str, Any]) -> str:
 
 
 def source_files(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The raw file of each row; "" where its lineage has none."""
+    """The raw file of each row; "" if its lineage has none."""
     found = _extract(process_info, _SOURCE_FILE)
     if not pc.any(pc.match_substring(found, "\\")).as_py():
         return found
@@ -75,12 +75,12 @@ def source_files(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def source_positions(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Raw file and line of each row as one text, to be compared only: within one line an event id occurs once."""
+    """Raw file and line of each row as one text, for comparison only: within one line an event id occurs once."""
     return _extract(process_info, _SOURCE_POSITION)
 
 
 def request_ids(process_info: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The id of each row's request as JSON text, quotes included; "" where there was none."""
+    """The request id of each row as JSON text, quotes included; "" if it has none."""
     return _extract(process_info, _REQUEST_ID)
 
 

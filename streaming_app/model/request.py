@@ -28,17 +28,17 @@ class Request(msgspec.Struct, gc=False):
     source_file: str = ""
     source_line: int = 0
     first_position: int = 0
-    """Position of the payload's first element, other than 0 where the pass hands a payload over in parts."""
+    """Position of the payload's first element; not 0 if a payload is passed to the transformer in parts."""
     unreadable: dict[str, str] | None = None
-    """Times of the envelope that are none between 1970 and 2199: their names, and what was there."""
+    """Times of the envelope that are unreadable or outside of 1970 to 2199: their names and what was sent."""
     repaired: list[str] | None = None
-    """What had to be repaired in the line's text, see :func:`~streaming_app.model.json_repair.decode_repaired`."""
+    """Repairs of the line's text, see :func:`~streaming_app.model.json_repair.decode_repaired`."""
     cut: bool = False
-    """In an envelope of ``quarantine``: a text in it is not whole, the raw line has it."""
+    """In an envelope of ``quarantine``: a text in it was truncated, and is complete in the raw line only."""
 
     @property
     def upload_time(self) -> int | None:
-        """When the client sent it, by the client's clock; from the URI where the endpoint did not note it."""
+        """When the client sent it, by the client's clock; from the URI if the endpoint did not record it."""
         if self.client_timestamp is not None:
             return self.client_timestamp
         if self.upload_timestamp is None and self.uri:
@@ -51,7 +51,7 @@ _ENVELOPE = {"app_id": "appId", "ip": "ip", "ua": "ua", "uri": "uri", "rid": "ri
 _TIMES = ("ingest_time", "client_timestamp", "upload_timestamp")
 _BOOLEAN = (0, 1)
 _SHOWN = 64
-"""Characters of an unreadable time that are kept."""
+"""Maximum characters that are kept of an unreadable time."""
 # "lax": numeric text is accepted for numbers, as real endpoints send client_timestamp as a string of digits.
 _decoder = msgspec.json.Decoder(Request, strict=False)
 
@@ -59,8 +59,8 @@ _decoder = msgspec.json.Decoder(Request, strict=False)
 def parse_request(line: bytes) -> Request:
     """Read one raw line.
 
-    Unknown keys are ignored, numbers are accepted as text and the other way round, what cannot be read is null, damaged text
-    is repaired.
+    Unknown keys are ignored, numbers are accepted as text and the other way round, unreadable values are null, damaged text is
+    repaired.
 
     Raises:
         MalformedLine: the line is not a JSON object.
@@ -72,7 +72,11 @@ def parse_request(line: bytes) -> Request:
         request.repaired = None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         request = _parse_leniently(line)
-    request.first_position, request.unreadable, request.cut = 0, None, False  # ours alone, whatever the line says
+    request.first_position, request.unreadable, request.cut = (
+        0,
+        None,
+        False,
+    )  # set by this application only, whatever the line has
     for name in _TIMES:
         if (sent := getattr(request, name)) is not None and not is_time(sent):
             request.unreadable = {**(request.unreadable or {}), name: str(sent)[:_SHOWN]}
@@ -87,7 +91,7 @@ def _has_boolean_time(request: Request) -> bool:
 
 
 def _parse_leniently(line: bytes) -> Request:
-    """The slow way, for lines in which some value has a type of its own, or whose text is damaged."""
+    """Read a line in which a value has an unexpected type, or whose text is damaged. Slow."""
     raw, repairs = decode_line(line)
     fields: dict[str, Any] = {name: as_text(raw.get(key)) for name, key in _ENVELOPE.items()}
     fields |= {name: as_int(raw.get(name)) for name in _TIMES}
@@ -95,7 +99,7 @@ def _parse_leniently(line: bytes) -> Request:
 
 
 def decode_line(line: bytes) -> tuple[dict[str, Any], list[str]]:
-    """All keys of one raw line, and what had to be repaired in its text.
+    """All keys of one raw line, and the repairs of its text.
 
     Raises:
         MalformedLine: the line is not a JSON object.

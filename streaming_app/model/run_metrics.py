@@ -1,4 +1,4 @@
-"""The row of ``run_metrics`` that a micro-batch leaves, typed: the one form in which its counts travel."""
+"""The metrics of a micro-batch: a row of ``run_metrics``, typed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 
 class BatchMetrics(msgspec.Struct, kw_only=True, frozen=True):
-    """What one micro-batch did; each field is the column of that name (:data:`streaming_app.model.tables.RUN_METRICS`)."""
+    """The metrics of one micro-batch; each field is the column of that name (:data:`streaming_app.model.tables.RUN_METRICS`)."""
 
     job_id: str
     window: str
@@ -44,16 +44,16 @@ class BatchMetrics(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def accounted_for(self) -> int:
-        """Elements whose fate is known; equal to ``received`` unless something is wrong."""
+        """Number of elements that were written, left out or rejected; equal to ``received`` unless there is a bug."""
         return self.written + self.duplicate + self.filtered + self.quarantined
 
     def to_row(self) -> dict[str, Any]:
-        """Values as the table stores them: mappings are JSON, their keys in order."""
+        """The values of the table's columns; mappings are JSON text with sorted keys."""
         row = msgspec.structs.asdict(self)
         return row | {name: _to_json(row[name]) for name in ("quarantined_by_reason", "enrichers", "files_by_table")}
 
     def describe(self) -> str:
-        """One line for people."""
+        """A summary in one line."""
         return (
             f"batch {self.batch_id}: {self.files:,} files, {self.received:,} received, {self.written:,} written, "
             f"{self.duplicate:,} duplicate, {self.quarantined:,} quarantined, {self.pass_seconds + self.commit_seconds:.1f} s"

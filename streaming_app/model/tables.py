@@ -36,7 +36,7 @@ class Table:
 
     @cached_property
     def stats_columns(self) -> tuple[str, ...]:
-        """Columns with min and max in the Delta log: those people filter by, because statistics cost."""
+        """Columns with min and max in the Delta log: only those that queries filter by, because statistics have a cost."""
         return tuple(column.name for column in self.columns if column.stats)
 
     @cached_property
@@ -137,7 +137,7 @@ SESSION_TRAFFIC = _traffic(
     "session_", {"category": "source_category"}, "the earliest event with a source that is not Direct, else of the earliest"
 )
 MERGED_BYTES = 4 << 20
-"""Of the attributes of a user that are kept to be merged with later ones: more than the rules of merging let through."""
+"""Maximum bytes of a user's attributes that are kept for later merges: more than the merge rules ever produce."""
 _AS_OF = "which event supplied it: event time (15 digits, epoch ms), event_id and event name; decides which of two wins"
 
 USER = Table(

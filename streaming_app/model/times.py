@@ -1,7 +1,7 @@
 """Times as epoch milliseconds and as text, and the bounds of times and durations.
 
-What lies outside of the bounds is null, clamped or refused where it enters, so that no later step and no reader of the tables
-meets a time or a duration that it cannot hold.
+Values outside of the bounds are set to null, clamped or refused on entry, so that no later step and no reader of the tables gets
+a time or a duration that it cannot represent.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from functools import lru_cache
 from typing import Any
 
 LATEST_MS = 7_258_118_399_999
-"""2199-12-31, the last millisecond that is taken for a time; the first is 0, 1970-01-01 (epoch ms, UTC)."""
+"""The last valid time: the end of 2199-12-31 (epoch ms, UTC); the first is 0, 1970-01-01."""
 
 DAY_MS = 86_400_000
-"""A day, and the longest duration or engaged time that one event can tell of."""
+"""A day in ms, which is also the longest duration or engaged time of one event."""
 
 
 def is_time(epoch_ms: int) -> bool:
-    """Whether a number is taken for a time: between 1970 and 2199."""
+    """Whether a number is a valid time: between 1970 and 2199."""
     return 0 <= epoch_ms <= LATEST_MS
 
 
 def iso_time(epoch_ms: int | None) -> str | None:
-    """An instant as ISO 8601 in UTC; the fraction is shown only where there is one."""
+    """An instant as ISO 8601 in UTC; with a fraction only if it is not zero."""
     if epoch_ms is None:
         return None
     seconds, fraction = divmod(epoch_ms, 1000)
@@ -33,7 +33,7 @@ def iso_time(epoch_ms: int | None) -> str | None:
     return f"{moment}.{fraction:03d}Z" if fraction else f"{moment}Z"
 
 
-@lru_cache(maxsize=1_024)  # what is received in one second is read together: this is 3 of the 60 µs of a request
+@lru_cache(maxsize=1_024)  # requests of the same second are read together: the cache saves 3 of 60 µs a request
 def _to_the_second(seconds: int) -> str | None:
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -42,7 +42,7 @@ def _to_the_second(seconds: int) -> str | None:
 
 
 def epoch_ms(sent: Any) -> int | None:
-    """Epoch milliseconds of an instant in ISO 8601, in UTC where it names no zone; None where it cannot be read.
+    """Epoch milliseconds of an instant in ISO 8601, in UTC if it has no zone; None if it cannot be read.
 
     >>> epoch_ms("2026-05-28T22:26:40.5+02:00"), epoch_ms("yesterday")
     (1780000000500, None)

@@ -1,6 +1,6 @@
-"""URLs of pages and requests: parsed by the WHATWG rules, and single parameters found without parsing.
+"""Parses URLs of pages and requests by the WHATWG rules, and finds single parameters without parsing.
 
-The one reader of URLs for the columns of a page, the traffic source and the envelope of a request.
+Used for all URLs: the columns of a page, the traffic source and the envelope of a request.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import can_ada
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|https?:", re.IGNORECASE)
 _RELATIVE = re.compile(r"(?:[?#]|\.{0,2}/(?!/)|\.{1,2}$)")
-"""An address that begins with a path, a query or a fragment. A word alone may be a host: it counts as one."""
+"""A relative address: it begins with a path, a query or a fragment. A single word is taken for a host."""
 
 
 class WebAddress(NamedTuple):
-    """``query`` and ``fragment`` without their marks, not decoded; ``host`` in lower case, "" where there is none."""
+    """A parsed URL: ``query`` and ``fragment`` without ``?`` and ``#``, not decoded; ``host`` in lower case, "" if none."""
 
     host: str
     path: str
     query: str
     fragment: str
     is_relative: bool = False
-    """It belongs to a page whose host it does not name."""
+    """Whether the address is relative to a page, whose host is not known."""
 
 
 def read_address(url: str) -> WebAddress | None:
-    """A missing scheme counts as https, unless the address is relative. None if it is broken, or if the host is longer than any.
+    """Parse a URL; a missing scheme counts as https, unless the address is relative. None if it is invalid or its host too long.
 
     >>> read_address("WWW.Example.com/a?b=1#c")
     WebAddress(host='www.example.com', path='/a', query='b=1', fragment='c', is_relative=False)
@@ -47,25 +47,25 @@ def read_address(url: str) -> WebAddress | None:
         parsed = can_ada.parse(url)
         host = parsed.hostname.lower().rstrip(".")
         return WebAddress(host, parsed.pathname, parsed.search[1:], parsed.hash[1:], is_relative)
-    except (ValueError, TypeError):  # can_ada refuses it, or a lone surrogate
+    except (ValueError, TypeError):  # can_ada refuses it, or it has a lone surrogate
         return None
 
 
 def _from_root(url: str) -> str:
-    """``./cart`` and ``../cart`` as ``/cart``: which page they are relative to is not known."""
+    """``./cart`` and ``../cart`` as ``/cart``, since the page that they are relative to is not known."""
     return url.lstrip(".") if url.startswith(".") else url
 
 
 LONGEST_HOST = 512
-"""Characters of an address from its scheme to its path: twice a name of the DNS (RFC 1035), as escapes are longer."""
-# Parsers leave out tabs and newlines wherever they are, and take any number of slashes of both kinds.
+"""Maximum characters of an authority: twice the length of a DNS name (RFC 1035), since escapes are longer."""
+# Parsers remove tabs and newlines anywhere, and accept any number of slashes and backslashes.
 _HOST = re.compile(r"[^:]*+:[/\\\t\r\n]*+([^/\\?#]*+)")
 
 
 def has_long_host(url: str) -> bool:
-    """Whether what stands for the host in an address with a scheme is longer than a host can be.
+    """Whether the host of an address with a scheme is longer than any valid host.
 
-    Asked before the address is parsed: the time that the rules of international names take grows with the square of it.
+    Checked before parsing, since the rules for international names take time quadratic in its length.
     """
     if len(url) <= LONGEST_HOST:
         return False
@@ -79,9 +79,9 @@ def _parameter_pattern(name: str) -> re.Pattern[str]:
 
 
 def query_value(uri: str | None, name: str) -> str | None:
-    """The first value of a parameter in the query string of a URI, decoded; None where there is none.
+    """The first value of a parameter in the query string of a URI, decoded; None if there is none.
 
-    This runs for each request: to parse all of a query string takes ten times as long.
+    This runs for each request: parsing the whole query string would take ten times as long.
 
     >>> query_value("/collect?a=&n=1%2B1&n=2", "n")
     '1+1'

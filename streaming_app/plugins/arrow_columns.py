@@ -1,6 +1,6 @@
-"""Columns of the Arrow tables that enrichers get: read and replaced by name, and their distinct values.
+"""Helpers for the Arrow tables of enrichers: columns are read and replaced by name, and reduced to their distinct values.
 
-An enricher looks each distinct value up once, then takes the results row by row.
+An enricher looks up each distinct value once, then takes the results row by row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LARGEST_KEY = 2**62
 
 
 def column(events: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
-    """A column in a type; nulls where there is none."""
+    """A column in the given type; all null if the table does not have it."""
     if name in events.column_names:
         return events.column(name).cast(kind)
     return pa.chunked_array([pa.nulls(events.num_rows, kind)])
@@ -31,7 +31,7 @@ def with_column(events: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Tabl
 
 
 def distinct(column: pa.ChunkedArray) -> tuple[list[Any], pa.Array]:
-    """The distinct values of a column, null being one, and for each row the place of its value among them.
+    """The distinct values of a column, including null, and for each row the index of its value among them.
 
     >>> distinct(pa.chunked_array([["a", None, "a"]]))[0]
     ['a', None]
@@ -41,7 +41,7 @@ def distinct(column: pa.ChunkedArray) -> tuple[list[Any], pa.Array]:
 
 
 def distinct_rows(columns: Sequence[pa.ChunkedArray]) -> tuple[list[tuple[Any, ...]], pa.Array]:
-    """The same for combinations of the values of several columns.
+    """The distinct combinations of the values of several columns, and for each row the index of its combination.
 
     >>> rows, which = distinct_rows([pa.chunked_array([["a", "b", "a"]]), pa.chunked_array([[1, 1, 1]])])
     >>> rows, which.to_pylist()

@@ -1,4 +1,4 @@
-"""The nesting limit, checked without recursion."""
+"""Checks the nesting limit of JSON values, without recursion."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _NESTED = frozenset({dict, list})
 
 
 def check_depth(value: Any, max_depth: int) -> None:
-    """Refuse objects and arrays nested deeper than ``max_depth``; plain values cost one look.
+    """Check that objects and arrays are not nested deeper than ``max_depth``.
 
     Raises:
-        TooLarge: nested too deep.
+        TooLarge: nested too deeply.
     """
     if isinstance(value, dict) and _NESTED.isdisjoint(map(type, value.values())):
-        return  # as most are
+        return  # the most common case
     level = [value]
     for _ in range(max_depth):
         level = [

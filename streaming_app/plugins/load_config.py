@@ -1,4 +1,4 @@
-"""Reading the configuration with every problem at once: those of its model and those of the plugins that it names."""
+"""Reads the configuration, and reports all problems at once: those of its model and those of the plugins that it names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streaming_app.storage.files import read_text
 
 
 def load_config(uri: str) -> Config:
-    """Read and check the configuration at a local path or an s3:// URI, and make every plugin that it names: their code runs.
+    """Read and check the configuration at a local path or an s3:// URI, and create its plugins, which runs their code.
 
     Raises:
         ConfigError: it cannot be read, or has problems; the message lists all of them.
@@ -19,19 +19,19 @@ def load_config(uri: str) -> Config:
 
 
 def load_settings(uri: str) -> Config:
-    """The same without any plugin, for commands that only look: no code runs but ours.
+    """Read and check the configuration without its plugins, for commands that only read: no plugin code runs.
 
     Raises:
-        ConfigError: as above, but for problems that only plugins know of.
+        ConfigError: as above, except for problems that only plugins can find.
     """
     return read_config(_text(uri), uri)
 
 
 def load_with_built_ins(uri: str) -> Config:
-    """The same with the plugins that are part of this application, and no others.
+    """Read and check the configuration with built-in plugins only.
 
     Raises:
-        ConfigError: as above, but for problems that only other plugins know of.
+        ConfigError: as above, except for problems that only other plugins can find.
     """
     return read_config(_text(uri), uri, built_in_problems)
 
@@ -44,9 +44,9 @@ def _text(uri: str) -> str:
 
 
 def parse_config(text: str, name: str = "configuration") -> Config:
-    """Check the text of a configuration and make every plugin once; ``name`` is used in messages.
+    """Check the text of a configuration and create every plugin once; ``name`` is used in messages.
 
     Raises:
-        ConfigError: with every problem that was found, one a line.
+        ConfigError: the message has a line for each problem.
     """
     return read_config(text, name, plugin_problems)

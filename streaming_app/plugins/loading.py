@@ -1,4 +1,4 @@
-"""The configured enrichers, opened: in the driver to find what is wrong before any data is touched, in workers to work."""
+"""Creates and opens the configured enrichers: in the driver to find problems before any data is read, in workers to use them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger("clickstream.plugins")
 
 @dataclass(frozen=True)
 class ConfiguredEnricher:
-    """One entry of ``enrichers`` in the configuration; it does not serve the apps in ``excluded_apps``."""
+    """One entry of ``enrichers`` in the configuration; it is disabled for the apps in ``excluded_apps``."""
 
     name: str
     enricher: Enricher
@@ -23,10 +23,10 @@ class ConfiguredEnricher:
 
 
 def open_enrichers(config: Config, files: Files) -> list[ConfiguredEnricher]:
-    """Every configured enricher in its order, opened.
+    """Open every configured enricher, in order.
 
     Raises:
-        ConfigError: some cannot be; the message lists all their problems.
+        ConfigError: some cannot be opened; the message lists all their problems.
     """
     steps, problems = [], []
     for position, entry in enumerate(config.enrichers):
@@ -45,7 +45,7 @@ def open_enrichers(config: Config, files: Files) -> list[ConfiguredEnricher]:
 
 
 def _error_lines(error: Exception) -> list[str]:
-    """An error line by line; one that was not meant for users' eyes with its class."""
+    """The lines of an error's message; with its class, unless it was written for users."""
     meant = isinstance(error, ClickstreamError | OSError) and str(error)
     return str(error).splitlines() if meant else [f"{type(error).__name__}: {error}"]
 
@@ -58,7 +58,7 @@ _OPEN: dict[str, list[ConfiguredEnricher]] = {}
 
 
 def open_worker_enrichers(config: Config, files: Files, run_id: str) -> list[ConfiguredEnricher]:
-    """The same, opened once per worker process and run: the next run sees a database that was replaced."""
+    """Open every configured enricher once per worker process and run, so that the next run uses a database that was replaced."""
     key = f"{run_id} {files!r} {config.enrichers!r} {config.apps!r}"
     if key not in _OPEN:
         _OPEN.clear()

@@ -1,4 +1,4 @@
-"""The payload of a request: from the text in ``data`` (or in the URI) to JSON elements, one bad one at a time."""
+"""Decodes the payload of a request: from the text in ``data`` (or in the URI) to JSON elements, where a bad one fails alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IsalError = cast("type[Exception]", isal_zlib.error)
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_OR_ZLIB = 15 + 32
-"""zlib's window bits: the largest window, format told from the header."""
+"""zlib's window bits: the largest window, and the format detected from the header."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -32,7 +32,7 @@ def payload_bytes(data: str | None, uri: str | None, limits: Limits | int) -> by
     """The JSON text of a request: plain, base64(gzip(…)), or the ``data`` or ``data_list`` of a form, which may also be
     base64 of plain JSON. Of a request without a body the form is the query string of its URI.
 
-    ``limits`` as a number are bytes, whatever the ratio of packed to decoded ones.
+    ``limits`` as a number is the maximum size in bytes, regardless of the compression ratio.
 
     Raises:
         MalformedPayload: empty, or none of these.
@@ -46,7 +46,7 @@ def payload_bytes(data: str | None, uri: str | None, limits: Limits | int) -> by
 
 
 def stored_payload(data: str | None, uri: str | None) -> tuple[bytes, bool]:
-    """The payload as it was sent, and whether it is to be decompressed.
+    """The payload as it was sent, without base64, and whether it is compressed.
 
     Raises:
         MalformedPayload: empty, or neither JSON nor base64.
@@ -69,9 +69,9 @@ _FORM_PAIR = re.compile(r"(?:^|&)data(?:_list)?=([^&]+)")
 
 
 def form_value(text: str) -> str | None:
-    """The first ``data`` or ``data_list`` that has a value, decoded once; None where there is none.
+    """The first ``data`` or ``data_list`` of a form that has a value, decoded once; None if there is none.
 
-    A ``+`` stays one in base64 and is a space in JSON. This runs for each request: to parse the whole query string would take ten
+    A ``+`` is kept in base64 and is a space in JSON. This runs for each request: parsing the whole query string would take ten
     times as long.
 
     >>> form_value("crc=1&gzip=1&data_list=YSti%2BQ%3D%3D&ext=crc%3D2")
@@ -82,7 +82,7 @@ def form_value(text: str) -> str | None:
     pair = _FORM_PAIR.search(text)
     if pair is None:
         return None
-    value = unquote_to_bytes(pair[1]).decode("utf-8", "replace").strip()  # half the cost of unquote
+    value = unquote_to_bytes(pair[1]).decode("utf-8", "replace").strip()  # half the time of unquote
     return unquote_plus(pair[1]).strip() if strip_marks(value)[:1] in ("[", "{") else value
 
 
@@ -93,12 +93,12 @@ def _within(plain: bytes, max_bytes: int) -> bytes:
 
 
 def gunzip(packed: bytes, max_bytes: int) -> bytes:
-    """Decompress a gzip (or zlib) stream, never making more than ``max_bytes`` of it; several members, with zero bytes between
-    them or not, are one content.
+    """Decompress a gzip (or zlib) stream to at most ``max_bytes``; several members, also with zero bytes between them, are one
+    content.
 
     Raises:
-        MalformedPayload: not such a stream, cut short, or of more members than a client makes.
-        TooLarge: it would become larger.
+        MalformedPayload: it is not such a stream, is truncated, or has more members than any client writes.
+        TooLarge: the result would be larger.
     """
     plain, rest = _first_member(packed, max_bytes)
     if not rest:
@@ -113,11 +113,11 @@ def gunzip(packed: bytes, max_bytes: int) -> bytes:
 
 
 _MOST_MEMBERS = 64
-"""What follows a member is copied, so the number of members must be bounded."""
+"""Maximum number of gzip members: the data after each member is copied, so their number must be bounded."""
 
 
 def _first_member(packed: bytes, max_bytes: int, before: int = 0) -> tuple[bytes, bytes]:
-    """What the first member holds, and the bytes that follow it; ``before`` bytes came out of others."""
+    """The content of the first member, and the bytes after it; ``before`` is the size of the earlier members' content."""
     stream = isal_zlib.decompressobj(GZIP_OR_ZLIB)
     try:
         plain = stream.decompress(packed, max_bytes - before + 1)
@@ -131,10 +131,10 @@ def _first_member(packed: bytes, max_bytes: int, before: int = 0) -> tuple[bytes
 
 
 def elements(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:
-    """The elements of a JSON array, or the one of a single object; what is wrong with an element in its place.
+    """Yield the elements of a JSON array, or a single object; in place of a bad element, its error.
 
     Raises:
-        MalformedPayload: neither an array nor an object.
+        MalformedPayload: it is neither an array nor an object.
         TooLarge: more than ``limits.max_events_per_request`` elements.
     """
     if len(payload) > limits.max_event_bytes:
@@ -154,7 +154,7 @@ def elements(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputE
 
 
 def _one_by_one(payload: bytes, limits: Limits) -> Iterator[dict[str, Any] | InputError]:
-    """The same, element by element: where at least one is broken, and where all at once would take much memory."""
+    """Yield the elements one by one: for payloads with a bad element, or that would take too much memory at once."""
     parts = _split_payload(payload, limits.max_events_per_request)
     if not parts:
         raise MalformedPayload("neither a JSON array nor a JSON object")
@@ -175,19 +175,19 @@ def _split_payload(payload: bytes, most: int) -> list[bytes]:
         TooLarge: more than ``most`` elements.
     """
     if payload[:1] == b"[" and payload.count(b",") < _FEW_VALUES:
-        with suppress(msgspec.MsgspecError, RecursionError):  # broken: to be told apart by its brackets
+        with suppress(msgspec.MsgspecError, RecursionError):  # not valid JSON: split at its brackets
             raw = _split(payload)
             _check_count(len(raw), most)
             return [bytes(each) for each in raw]
     parts = list(islice(iterate_elements(payload), most + 1))
-    if len(parts) > most:  # how many millions is not worth the time
+    if len(parts) > most:  # counting all of millions would take too long
         raise TooLarge(f"more than {most} events in one request")
     return parts
 
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _FEW_VALUES = 5_000_000
-"""Commas up to which the elements of a payload are told apart all at once, which takes 100 bytes of memory for each."""
+"""Maximum number of commas of a payload that is split at once, which takes 100 bytes of memory for each."""
 
 
 def _check_count(count: int, most: int) -> None:
@@ -196,10 +196,10 @@ def _check_count(count: int, most: int) -> None:
 
 
 def decode_tolerantly(part: bytes) -> dict[str, Any]:
-    """One JSON object, repaired where its text is damaged.
+    """Decode one JSON object, and repair its text if it is damaged.
 
     Raises:
-        InputError: not a JSON object all the same.
+        InputError: it is not a JSON object even so.
     """
     try:
         value, _ = decode_repaired(part)

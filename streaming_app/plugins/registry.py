@@ -1,4 +1,4 @@
-"""Where transformers and enrichers come from: built-ins and users' own classes enter by the same door."""
+"""Finds and creates transformers and enrichers, built-in and custom ones alike, by name."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.plugins.enricher import Enricher, Files
 from streaming_app.plugins.transformer import Limits, Transformer
 
-if TYPE_CHECKING:  # the configuration checks its plugins by this module
+if TYPE_CHECKING:  # the configuration uses this module to check its plugins
     from streaming_app.config.model import AppSection, Config, LimitsSection
 
 TRANSFORMERS, ENRICHERS = "clickstream.transformers", "clickstream.enrichers"
-"""Entry point groups of installed packages, this one included."""
+"""Entry point groups of installed packages, including this one."""
 
 
 def make_transformer(app: AppSection, limits: LimitsSection) -> Transformer:
-    """An app's transformer, made from the class that its configuration names.
+    """Create an app's transformer from the class that its configuration names.
 
     Raises:
-        ConfigError: no such class, it cannot be imported, or it refuses its options.
+        ConfigError: there is no such class, it cannot be imported, or it refuses its options.
     """
     made: Transformer = _make(TRANSFORMERS, app.transformer, app.options, "transform", limits=make_limits(limits))
     return made
 
 
 def make_limits(limits: LimitsSection) -> Limits:
-    """What a transformer is told of the limits."""
+    """The limits that transformers get, from the configuration's."""
     return Limits(
         max_payload_bytes=limits.max_payload_bytes,
         max_payload_ratio=limits.max_payload_ratio,
@@ -46,23 +46,23 @@ def make_limits(limits: LimitsSection) -> Limits:
 
 
 def apps_with_profiles(config: Config) -> frozenset[str]:
-    """Apps whose transformer says that the user attributes of all its events count."""
+    """Apps whose transformer declares that all of its events may carry user attributes."""
     classes = {app_id: _load(TRANSFORMERS, app.transformer) for app_id, app in config.apps.items()}
     return frozenset(app_id for app_id, cls in classes.items() if getattr(cls, "PROFILES_IN_ALL_EVENTS", False))
 
 
 def make_enricher(name: str, options: Mapping[str, Any], files: Files) -> Enricher:
-    """An enricher from its name and options, not yet opened.
+    """Create an enricher from its name and options, without opening it.
 
     Raises:
-        ConfigError: no such class, it cannot be imported, or it refuses its options.
+        ConfigError: there is no such class, it cannot be imported, or it refuses its options.
     """
     made: Enricher = _make(ENRICHERS, name, options, "enrich", files=files)
     return made
 
 
 class OptionsError(ConfigError):
-    """A plugin's own model refuses its options; ``problems`` has the path of each in them."""
+    """The options of a plugin do not fit its model; ``problems`` has the path of each problem."""
 
     def __init__(self, name: str, problems: list[Problem]) -> None:
         super().__init__(f"{name} refuses its options: " + "; ".join(_format_path(*problem) for problem in problems))
@@ -74,9 +74,9 @@ def _format_path(path: KeyPath, message: str) -> str:
 
 
 def _make(group: str, name: str, options: Mapping[str, Any], method: str, **offered: Any) -> Any:
-    """An instance; of what is offered its constructor gets what it asks for by name.
+    """Create a plugin; of the ``offered`` arguments its constructor gets those that it has as parameters.
 
-    Only a class that has the contract's method is called at all: a name may mean any function there is.
+    Only a class with the contract's method is called, since a configured name may be that of any function.
     """
     cls = _load(group, name)
     if not isinstance(cls, type):
@@ -106,7 +106,7 @@ def _options(name: str, model: type[BaseModel], options: Mapping[str, Any]) -> B
 
 
 def is_built_in(group: str, name: str) -> bool:
-    """Whether the name is that of a transformer or an enricher of this application; nothing is loaded."""
+    """Whether the name is that of a built-in transformer or enricher; nothing is imported."""
     found = {each.name: each for each in entry_points(group=group)}
     return name in found and found[name].module.partition(".")[0] == _OWN
 
@@ -115,10 +115,10 @@ _OWN = __name__.partition(".")[0]
 
 
 def load_function(name: str) -> Any:
-    """A user's function by ``package.module:function``.
+    """Import a user's function by ``package.module:function``.
 
     Raises:
-        ConfigError: it cannot be imported, or is nothing that can be called.
+        ConfigError: it cannot be imported, or is not callable.
     """
     function = _import_object(name)
     if not callable(function):
@@ -149,6 +149,6 @@ def _import_object(name: str) -> Any:
 
 
 def _not_imported(name: str, error: Exception) -> ConfigError:
-    """Whatever a user's module raises while it is imported, named: the run stops before any data is touched."""
+    """The error of a module that cannot be imported, whatever it raised; the run stops before any data is read."""
     kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
     return ConfigError(f"cannot import {name}: {kind}{error}")

@@ -1,4 +1,4 @@
-"""Telling the elements of a broken JSON array apart, so that one bad element never takes its siblings along."""
+"""Splits an invalid JSON array into its elements, so that a bad element fails alone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from streaming_app.model.json_repair import strip_mark
 
-# What matters for the nesting: whole strings (their content does not), an opening, a closing, a comma. Nothing that was taken is
-# given back, or a text of nothing but escapes would be read again from each of them.
+# The tokens that matter for the nesting: whole strings, opening and closing brackets, commas. The quantifiers are possessive:
+# with backtracking, a text of escapes only would be read again from each of them.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|(?P<open>))|[\[{]|[\]}]|,', re.DOTALL)
 _MARK = re.compile(rb"[\[{]|[\]}]|,")
 
@@ -16,14 +16,14 @@ _MARK = re.compile(rb"[\[{]|[\]}]|,")
 def split_elements(payload: bytes) -> list[bytes]:
     """The raw text of each element of a JSON array; of anything else that starts like an object, the whole.
 
-    Only brackets, commas and strings are looked at, so elements may be malformed inside. Where brackets do not balance,
-    the rest of the text is one more element, so that nothing is lost. Returns [] for text that is neither.
+    Only brackets, commas and strings are read, so elements may be malformed inside. If brackets do not balance, the rest of the
+    text is one more element, so that nothing is lost. Returns [] for text that is neither an array nor an object.
     """
     return list(iterate_elements(payload))
 
 
 def iterate_elements(payload: bytes) -> Iterator[bytes]:
-    """The same one by one. Linear in the size of the text, whatever is in it."""
+    """Yield the elements one by one, in time linear in the size of the text."""
     text = strip_mark(payload.strip())
     if text[:1] == b"{":
         yield text
@@ -35,7 +35,7 @@ def iterate_elements(payload: bytes) -> Iterator[bytes]:
 
 
 def _parts(text: bytes) -> Iterator[bytes]:
-    """What is between the brackets and commas of the outermost array, in which the text starts."""
+    """Yield the text between the brackets and commas of the outermost array, with which the text starts."""
     depth, start = 0, 1
     for token in _tokens(text):
         mark = token.group()
@@ -54,7 +54,7 @@ def _parts(text: bytes) -> Iterator[bytes]:
 
 
 def _tokens(text: bytes) -> Iterator[re.Match[bytes]]:
-    """Each token in order; a string that is not closed, and so the last one, is none, but the marks in it are."""
+    """Yield the tokens in order; inside a last string that is not closed, brackets and commas count as tokens."""
     for token in _TOKEN.finditer(text):
         if token["open"] is not None:
             yield from _MARK.finditer(text, token.start())

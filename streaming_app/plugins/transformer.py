@@ -1,4 +1,4 @@
-"""The transformer contract: what a built-in and a user's own class alike must offer."""
+"""The transformer contract: the interface of built-in and custom transformers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from streaming_app.model.request import Request
 
 
 class Rejected(msgspec.Struct):
-    """An element that is no event: it goes to ``quarantine`` alone, its siblings go on."""
+    """An element that cannot be used: it alone is stored in ``quarantine``, the other elements are processed."""
 
     reason: Reason
     message: str
     position: int | None = None
-    """Which element of the payload; the payload as a whole where absent."""
+    """Position of the element in the payload; None for the payload as a whole."""
     error_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds a transformer must respect while it reads (bytes, counts)."""
+    """Limits on the payloads that a transformer reads (bytes, counts)."""
 
     max_payload_bytes: int = 40_000_000
     max_payload_ratio: float = 200
@@ -36,25 +36,25 @@ class Limits:
     max_items_per_event: int = 1_000
 
     def decoded_bytes(self, packed_bytes: int) -> int:
-        """What so many packed bytes may become: a bomb stands out by its ratio as well as by its size."""
+        """Maximum decompressed size of so many bytes: a decompression bomb is recognised by ratio as well as by size."""
         return min(self.max_payload_bytes, max(self.max_event_bytes, int(packed_bytes * self.max_payload_ratio)))
 
 
 @runtime_checkable
 class Transformer(Protocol):
-    """Plain Python, made once per worker as ``Class(limits)``.
+    """Turns requests into events. Plain Python, created once per worker as ``Class(limits)``.
 
-    ``transform`` yields events and changes of attributes in the client's own time and raises
-    :class:`~streaming_app.errors.InputError` for a payload that cannot be read at all. The pass corrects clocks and applies
-    the freshness and app rules. After any other exception it calls again, element by element with ``first_position`` set,
-    and quarantines only the element that raises.
+    ``transform`` yields events and changes of attributes in the client's own time, and raises
+    :class:`~streaming_app.errors.InputError` for a payload that cannot be read at all. Clocks are corrected, and the time and
+    app rules applied, by ingest. After any other exception, ingest calls ``transform`` again for each element, with
+    ``first_position`` set, and quarantines only the element that raises.
 
-    A class with ``PROFILES_IN_ALL_EVENTS = True`` says that the user attributes of each of its events count for ``user``;
-    otherwise those of ``_profile_set`` events do.
+    With ``PROFILES_IN_ALL_EVENTS = True`` the user attributes of all of its events are merged into ``user``; otherwise only
+    those of ``_profile_set`` events.
     """
 
     def transform(self, request: Request) -> Iterable[Event | Change | Rejected]:
-        """What the elements of one request are, in payload order.
+        """Transform the elements of one request, in payload order.
 
         Raises:
             InputError: the payload as a whole cannot be read.

@@ -1,4 +1,4 @@
-"""What a URL column is made of: host, path and query parameters, by the WHATWG rules, each value decoded once."""
+"""Splits URLs into the columns host, path and query parameters, by the WHATWG rules; each value is decoded once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streaming_app.model.web_address import read_address
 
 
 class UrlParts(NamedTuple):
-    """``params`` is a JSON object of text; repeated names are joined by a comma, no parameters are null."""
+    """``params`` is a JSON object of text; values of repeated names are joined by a comma; null without parameters."""
 
     host: str | None = None
     path: str | None = None
@@ -21,15 +21,15 @@ class UrlParts(NamedTuple):
 
 
 _NOTHING = UrlParts()
-# A page is seen by several events in a row; the bound keeps a worker's memory flat.
+# Several events in a row are from the same page; the bound limits a worker's memory.
 _CACHED = 8_192
 
 
 @bounded_cache(_CACHED)
 def split_url(url: str) -> UrlParts:
-    """Host, path and parameters of a URL; a missing scheme counts as https; all null when it cannot be parsed.
+    """Host, path and parameters of a URL; a missing scheme counts as https; all null if it cannot be parsed.
 
-    It cannot where the host is longer than any: its rules take the square of its length. A relative address has no host.
+    A host that is too long is not parsed, since that takes time quadratic in its length. A relative address has no host.
 
     >>> split_url("https://shop.example/p%20q?utm_source=a&x=1&x=2")
     UrlParts(host='shop.example', path='/p q', params='{"utm_source":"a","x":"1,2"}')
@@ -47,7 +47,7 @@ _ROOT = re.compile(r"\s*+(?:[a-z][a-z0-9+.-]*+:)?+(?://)?+[^/?#]*+/", re.IGNOREC
 
 
 def _has_path(url: str) -> bool:
-    """Whether anything follows the authority: the URL rules themselves show an absent path as a slash."""
+    """Whether a URL has a path: parsers return "/" for a missing one."""
     return _ROOT.match(url) is not None
 
 

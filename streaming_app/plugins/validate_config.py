@@ -1,4 +1,4 @@
-"""Checking, before any data is touched, that every transformer and enricher named in the configuration can be made."""
+"""Checks, before any data is read, that every transformer and enricher in the configuration can be created."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from streaming_app.storage.files import Storage
 
 
 def built_in_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """The same as :func:`plugin_problems` for plugins that are part of this application; no others are loaded."""
+    """Like :func:`plugin_problems`, for built-in plugins only; no others are imported."""
     known: dict[str, Any] = dict(document)
     apps, enrichers = document.get("apps"), document.get("enrichers")
     if isinstance(apps, Mapping):
@@ -36,7 +36,7 @@ def built_in_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
             if (app := _read(AppSection, section)) and is_built_in(TRANSFORMERS, app.transformer)
         }
     if isinstance(enrichers, list):
-        # What is left out keeps its place: paths are those of the file.
+        # Entries that are left out keep their index, so that paths are those of the file.
         known["enrichers"] = [
             {name: options for name, options in section.items() if is_built_in(ENRICHERS, str(name))}
             if isinstance(section, Mapping)
@@ -47,16 +47,16 @@ def built_in_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def plugin_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """Path in the configuration and what is wrong there, for each plugin that cannot be made.
+    """Path and problem of each plugin in the configuration that cannot be created.
 
-    Looks at the document as it was read, so that these problems show together with those of the model; a section that
-    does not fit the model is the model's business.
+    This checks the raw document, so that these problems are reported together with those of the model; a section that does not
+    fit the model is skipped, since the model reports it.
     """
     return _problems_of_plugins(document, is_whole=True, hooks=True)
 
 
 def _problems_of_plugins(document: Mapping[str, Any], *, is_whole: bool, hooks: bool) -> Iterator[Problem]:
-    """``is_whole``: no enricher is left out that might fill what another needs."""
+    """``is_whole``: no enricher was left out, so the columns that enrichers need can be checked."""
     limits = _read(LimitsSection, document.get("limits", {})) or LimitsSection()
     apps = document.get("apps")
     for app_id, section in apps.items() if isinstance(apps, Mapping) else ():
@@ -101,7 +101,7 @@ def _problems(make: Callable[[], object], place: KeyPath, options: KeyPath) -> I
 
 
 def _order_problems(made: Mapping[KeyPath, Enricher]) -> Iterator[Problem]:
-    """Enrichers that build on columns which only an enricher further down, or none, fills."""
+    """Problems of enrichers that need columns which only a later enricher, or none, fills."""
     filled: set[str] = set()
     for place, enricher in made.items():
         for column in getattr(enricher, "NEEDS", ()):

@@ -1,4 +1,4 @@
-"""Looking at what a user's own plugin makes before it meets the columns: a wrong type is one element's problem."""
+"""Validates the results of custom transformers, so that a wrong type fails one element only."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ _JSON_COLUMNS = {kind: tuple(each.name for each in columns_of(kind) if each.is_j
 
 
 MAX_NOTES_DEPTH = 64
-"""Levels of objects and arrays in notes, which are read again whenever something is added to them."""
+"""Maximum nesting of notes, which are parsed again whenever a note is added."""
 
 
 class _Attribute(msgspec.Struct):
-    """What ``user`` is made of: an attribute without a set time counts as set when its event happened."""
+    """A user attribute; without a set time, it counts as set at the time of its event."""
 
     value: Any
     set_time_msec: int | None = None
 
 
 _SHAPES: dict[str, tuple[Any, str]] = {"user_properties_json_str": (dict[str, _Attribute], "{name: {value, set_time_msec}}")}
-"""JSON columns that have to be more than an object, and how that is written."""
+"""JSON columns with a structure of their own: its type, and its description in messages."""
 
 
 def validate_result(result: Any, plugin: str) -> Event | Change | Rejected:
-    """The result itself where it keeps the contract, else why it is rejected; the message names the ``plugin``.
+    """Return the result if it keeps the contract, else a rejection whose message names the ``plugin``.
 
-    Costs some 20 µs, so built-ins are trusted.
+    This takes about 20 µs, so it is skipped for built-in plugins.
     """
     if isinstance(result, Rejected):
         return _clean_rejected(result, plugin)
-    # A subclass may have further fields, which no column is made for.
+    # A subclass may have further fields, which have no column.
     if not isinstance(result, Event | Change) or type(result) not in (Event, Change):
         return _wrong(f"{plugin} yielded {_a(result)}, not an Event, a Change or a Rejected", None)
     result.position = _position(result.position)
     try:
         problem = _problem(result)
-    except Exception as error:  # whatever a value does when it is looked at
+    except Exception as error:  # a plugin's value may raise anything when it is read
         problem = f"with a wrong value: {error}"
     if problem:
         return _wrong(f"{plugin} yielded {_a(result)} {problem}", result.position)
@@ -55,7 +55,7 @@ def validate_result(result: Any, plugin: str) -> Event | Change | Rejected:
 
 
 def json_problem(name: str, text: str) -> str | None:
-    """What is wrong with a text for a JSON column, None where nothing is."""
+    """The problem of a text for a JSON column, None if there is none."""
     shape, meaning = _SHAPES.get(name, (dict[str, Any], "JSON object"))
     try:
         msgspec.json.decode(text, type=shape)
@@ -78,14 +78,14 @@ def _problem(result: Event | Change) -> str | None:
 
 
 def _required_fields(result: Event | Change) -> tuple[str, ...]:
-    """What it must have: a change also whose attributes it changes."""
+    """The required fields; for a change this includes the id of the user or item."""
     if isinstance(result, Event):
         return REQUIRED
     return (*REQUIRED, "item_id" if str(result.event_name).startswith("item") else "user_pseudo_id")
 
 
 def _clean_rejected(rejected: Rejected, plugin: str) -> Rejected:
-    """The same with values that fit ``quarantine``."""
+    """The rejection with values that fit the columns of ``quarantine``."""
     known = isinstance(rejected.reason, str) and rejected.reason in set(Reason)
     reason = Reason(rejected.reason) if known else Reason.TRANSFORMER_ERROR
     position = _position(rejected.position)

@@ -1,4 +1,4 @@
-"""Looking at what an enricher returned before it meets the columns: a wrong one costs the values of its rows only."""
+"""Validates the results of enrichers, so that a wrong one loses the enriched values of its rows only."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from streaming_app.plugins.validate_elements import json_problem
 _KNOWN = {column.name: column for column in EVENT.columns}
 _JSON = tuple(column.name for column in EVENT.columns if column.is_json)
 KEYS = ("app_id", "event_id", "event_time_msec")
-"""What rows are told apart and stored by: an enricher may fill and change all other columns."""
+"""Columns that identify and place a row, which an enricher must not change; it may fill and change all others."""
 
 
 def conform_to_schema(made: Any, given: pa.Table, *, trusted: bool) -> pa.Table:
-    """What an enricher returned for a table, in the types of the contract; columns that it left out as they were.
+    """Cast an enricher's result to the types of the contract; columns that it dropped are restored.
 
-    A built-in is ``trusted`` to keep keys, order and JSON as they have to be.
+    The result of a built-in enricher is ``trusted``: keys, order and JSON are not checked.
 
     Raises:
-        TypeError, ValueError: it is no table of the same rows, or has text for JSON that is none.
+        TypeError, ValueError: it is not a table of the same rows, or a JSON column has invalid text.
         pa.ArrowException: a column does not fit its type.
     """
     if not isinstance(made, pa.Table):

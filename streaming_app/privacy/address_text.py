@@ -1,4 +1,4 @@
-"""Finding addresses in any text: URLs, agents, titles, JSON; by their shape, or because they are known to be a client's."""
+"""Finds IP addresses in free text (URLs, user agents, titles, JSON), by their form or because they are known to be a client's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(
     rf"|(?:{_AFTER_ESCAPE}|(?<![\w:.%]))(?P<v6>{_V6})(?![\w:]|\.[0-9])"
 )
 MAYBE = rf"[0-9]\.[0-9]{{1,3}}\.(?:[1-9][0-9]{{0,2}}\.[0-9]|0{{1,3}}\.[1-9])|{_HEX}{_COLON}{_HEX}{{0,4}}{_COLON}"
-"""RE2 for a text in which there may be one; most versions in agents, such as 124.0.0.0, do not match."""
+"""RE2 pattern of a text that may contain an address; most versions in user agents, such as 124.0.0.0, do not match."""
 _NAMES = "|".join(re.escape(key).replace(r"\$", r"(?:\$|%24)") for key in KEYS)
 _PARAMETER = re.compile(rf"""(?P<name>(?<![\w$])(?:{_NAMES})=)(?P<value>[^&#\s"'\\<>]*)""")
 _VERSION = re.compile(r"""(?:[vV]er(?:sion)?["\\:=\s]{0,12}|(?<![A-Za-z])[vV])$""")
@@ -26,18 +26,18 @@ _PRODUCT = re.compile(r"(?:^|[\s\"(;])[A-Za-z][\w.-]*/$")
 _HOST = re.compile(r"//\[?$")
 _CONTEXT = 32
 _LARGEST_MAJOR_VERSION, _LARGEST_OF_A_PRODUCT = 99, 31
-"""Where a version may stand, what is larger is an address: of four parts, hardly any version is."""
+"""Largest first part of a version number, and largest part of a product's version: anything larger is an address."""
 VERSION, HOST = "version:", "//"
 _FEWEST_GROUPS = 3
-"""Of an address of version 6; a shorter one is no client's, but maybe a name with two colons."""
+"""Minimum number of groups of an IPv6 address in a text; anything shorter is more likely a name with two colons."""
 
 
 def replace_any_address(text: str, replace: Callable[[str], str], known: Collection[str] = (), lead: str = "") -> str:
-    """The text with each address in it replaced, and the values of parameters of URLs that have one of
-    :data:`~streaming_app.privacy.scrub.KEYS` as their name.
+    """Replace each address in a text, and the values of URL parameters named like one of
+    :data:`~streaming_app.privacy.scrub.KEYS`.
 
-    What looks like an address and is a version or the host of a URL stays, unless it is ``known`` (canonical texts). ``lead`` is
-    what stands before the text: a version by :data:`VERSION`, a host by :data:`HOST`.
+    Version numbers and hosts of URLs are kept, unless they are ``known`` client addresses (in canonical form). ``lead`` is the
+    context before the text: :data:`VERSION` if it may be a version, :data:`HOST` if it may be a host.
 
     >>> replace_any_address("/?ip=x&q=203.0.113.7 Chrome/124.0.0.0 //192.0.2.1/ v1.2.3.4", lambda value: "*")
     '/?ip=*&q=* Chrome/124.0.0.0 //192.0.2.1/ v1.2.3.4'
@@ -69,7 +69,7 @@ def _canonical(sent: str) -> str | None:
 
 
 def _is_no_client(address: str, before: str) -> bool:
-    """By its own shape, and by what stands before it."""
+    """Whether an address is not a client's, by its own form and by the text before it."""
     if ":" in address:
         return len(list(filter(None, address.split(":")))) < _FEWEST_GROUPS or bool(_HOST.search(before))
     if address.endswith(".0.0") or _HOST.search(before):

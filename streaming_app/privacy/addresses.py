@@ -1,6 +1,6 @@
-"""Addresses of clients: read from headers like X-Forwarded-For, and made to tell less before they are stored.
+"""Reads client addresses from headers like X-Forwarded-For, and truncates, hashes or drops them before they are stored.
 
-Text in, text out; a name is never resolved, nothing raises for what a client sent.
+Text in, text out; names are never resolved, and nothing that a client sends raises an exception.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from streaming_app.privacy.scrub import replace_addresses
 
 _CACHED = 16_384
 _LONGEST = 100
-"""Characters of an entry; the longest address with zone, brackets, port and quotes has fewer. Keeps the caches small."""
+"""Maximum characters of an entry, to keep the caches small; the longest address with zone, brackets and port has fewer."""
 _MOST = 64
-"""Entries of a list that are kept when it is stored, the last ones: a client can send more than any chain of proxies has."""
+"""Number of entries of a list that are stored, from its end: a client can send more than any chain of proxies has."""
 # 192.0.2.1:443, [2001:db8::1], [2001:db8::1]:443; a v6 address without brackets has no port.
 _WITH_PORT = re.compile(r"(?:\[([^\[\]]*)\]|([0-9.]+))(?::[0-9]{1,5})?")
 _HASH_DIGITS = 32
@@ -32,15 +32,15 @@ TrustedProxies = int | Literal["auto"]
 
 
 def client_address(header: str | None, trusted_proxies: TrustedProxies = "auto") -> str | None:
-    """The client's address in a list, in its canonical form; None where there is none that can be read.
+    """The client's address in a list, in canonical form; None if it cannot be read.
 
-    The last entry is what the pipeline's own load balancer saw, each one before it what a proxy said that it saw, and further
-    left stand the client's own words, which can be anything.
+    The last entry was added by the pipeline's own load balancer, the ones before it by proxies, and the first ones may have been
+    sent by the client and cannot be trusted.
 
-    ``auto`` passes over entries from the right that are proxies by their address: private ones, and those in the networks of
-    CDNs (:mod:`streaming_app.privacy.proxies`). The first other entry is the client, also if it cannot be read. Where
-    all are proxies, the first of the list counts, as nginx, Express and Rails have it. A number passes over so many entries,
-    whatever they are; a shorter list gives its first entry.
+    ``auto`` skips entries from the right whose address is that of a proxy: private ones, and those in the networks of CDNs
+    (:mod:`streaming_app.privacy.proxies`). The next entry is the client, even if it cannot be read. If all are proxies, it is
+    the first of the list, as in nginx, Express and Rails. A number skips so many entries, whatever they are; if the list is
+    shorter, its first entry is taken.
 
     >>> client_address("10.9.9.9, 192.0.2.1:5000"), client_address("10.9.9.9, 2001:DB8::1, 130.176.1.9, 10.0.0.7")
     ('192.0.2.1', '2001:db8::1')
@@ -75,7 +75,7 @@ def is_cdn(entry: str) -> bool:
 def _with_kind(entry: str) -> tuple[str | None, ProxyKind | None]:
     """An entry's address in its canonical form, and what kind of proxy it is, if any."""
     try:
-        packed = inet_pton(AF_INET, entry)  # which most entries are, in their canonical form: in a tenth of the time
+        packed = inet_pton(AF_INET, entry)  # most entries are in canonical form, for which this takes a tenth of the time
     except (OSError, ValueError):
         address = _address(entry)
         return (None, None) if address is None else (str(address), proxy_kind(address.version, int(address)))
@@ -84,11 +84,11 @@ def _with_kind(entry: str) -> tuple[str | None, ProxyKind | None]:
 
 @dataclass(frozen=True, slots=True)
 class AddressPrivacy:
-    """What may be stored of addresses.
+    """How addresses are treated before they are stored.
 
-    ``keep``: all, as it came. ``truncate``: of each its network of 256 (v4, /24) or the /48 of its site (v6). ``hash``: 32
-    hex digits of each, the same for the same address and ``key``. ``drop``: nothing. What is no address is not kept either,
-    but for ``keep``, and for hashes: a replay must not lose them.
+    ``keep``: unchanged. ``truncate``: reduced to the network, /24 (v4) or /48 (v6). ``hash``: replaced by 32 hex digits, the
+    same for the same address and ``key``. ``drop``: removed. Entries that are not addresses are removed too, except with
+    ``keep``, and except for hashes, which a replay must not lose.
     """
 
     mode: Literal["keep", "truncate", "hash", "drop"] = "keep"
@@ -99,7 +99,7 @@ class AddressPrivacy:
             raise ValueError("hash needs a key")
 
     def apply(self, header: str | None) -> str | None:
-        """What may be stored of a header with one address or a list; None where nothing is. Applied twice it changes no more."""
+        """Treat a header with one address or a list; None if nothing is left. Idempotent."""
         if self.mode == "keep" or header is None:
             return header
         if self.mode == "drop":
@@ -108,12 +108,12 @@ class AddressPrivacy:
         return ", ".join(each for each in kept if each) or None
 
     def scrub(self, raw: str) -> str:
-        """Raw text, JSON or what is left of it, with the addresses in it treated alike ("" where nothing may be kept)."""
+        """Treat the addresses in raw text, which may be incomplete JSON; "" if nothing may be kept."""
         return raw if self.mode == "keep" else replace_addresses(raw, lambda value: self.apply(value) or "")
 
     def clean(self, text: str, header: str | None = None, lead: str = "") -> str:
-        """Any text with each address in it treated alike, whatever key it has, or none; ``header`` are addresses that are known
-        to be the client's, ``lead`` is what stands before the text. Applied twice it changes no more."""
+        """Treat every address in any text, whatever its key; ``header`` has addresses known to be the client's, ``lead`` is the
+        context before the text. Idempotent."""
         if self.mode == "keep":
             return text
         known = {found for entry in _entries(header or "") if (found := canonical(entry))}
@@ -124,7 +124,7 @@ class AddressPrivacy:
 
 
 def _entries(header: str) -> list[str]:
-    """Entries of a list, without the empty ones that RFC 9110 (5.6.1) has ignored; ``?`` for one too long for an address."""
+    """Entries of a list, without empty ones, which RFC 9110 (5.6.1) ignores; ``?`` for one that is too long for an address."""
     return [entry if len(entry) <= _LONGEST else "?" for each in header.split(",") if (entry := each.strip())]
 
 
@@ -138,7 +138,7 @@ def _address(entry: str) -> IPv4Address | IPv6Address | None:
         return None
     if isinstance(address, IPv4Address):
         return address
-    return address.ipv4_mapped or IPv6Address(int(address))  # without its zone
+    return address.ipv4_mapped or IPv6Address(int(address))  # without the zone
 
 
 @lru_cache(_CACHED)
@@ -148,7 +148,7 @@ def _network(entry: str) -> str | None:
         return None
     if isinstance(address, IPv4Address):
         return str(IPv4Address(int(address) >> 8 << 8))
-    bits = 40 if address.sixtofour else 48  # the v4 address in a 6to4 one (RFC 3056) is to lose its last 8 bits too
+    bits = 40 if address.sixtofour else 48  # the v4 address inside a 6to4 address (RFC 3056) loses its last 8 bits too
     return str(IPv6Address(int(address) >> (128 - bits) << (128 - bits)))
 
 

@@ -1,4 +1,4 @@
-"""What is stored of addresses that clients send elsewhere than in the address itself: in payloads, URIs, agents and columns."""
+"""Treats addresses that clients send outside of the address header: in payloads, URIs, user agents and columns."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from streaming_app.privacy.addresses import AddressPrivacy
 _PAYLOAD = re.compile(r"((?:^|[?&])data(?:_list)?=)[^&]*")
 _GZIP = re.compile(r"H4sI[A-Za-z0-9+/=%]{8,}")
 _PACKED = re.compile(r"(?:H4sI|e[AFJN])[A-Za-z0-9+/=%]{8,}|[A-Za-z0-9+/=%]{33,}")
-"""Base64 of gzip or zlib by its first bytes, and any run longer than a request's id."""
+"""Text that may be compressed: base64 of gzip or zlib by its first bytes, and any run longer than a request id."""
 _AS_SENT = frozenset({"process_info", "event_id", "app_id", "project_id", "user_pseudo_id", "user_id", "session_id"})
-"""Columns that are no free text: the lineage, whose parts are private already, and ids."""
+"""Columns that are not treated as free text: the lineage, whose addresses are treated already, and ids."""
 
 _HOSTS = frozenset({"page_view_hostname", "page_view_latest_referrer_host", "outbound_link_domain"})
 
 
 def clean_payload(request: Request, privacy: AddressPrivacy, limits: Limits) -> tuple[str, bool]:
-    """The payload as quarantine may keep it, and whether that is all of it: unpacked, with its addresses treated.
+    """The payload as quarantine may store it, decompressed and with its addresses treated, and whether it is complete.
 
-    What cannot be unpacked is left out where it may be packed.
+    Text that may be compressed but cannot be decompressed is left out.
     """
     text = request.data or ""
     if privacy.mode == "keep":
@@ -45,7 +45,7 @@ def clean_payload(request: Request, privacy: AddressPrivacy, limits: Limits) -> 
 
 
 def clean_json(text: str, privacy: AddressPrivacy, known: str | None) -> tuple[str, bool]:
-    """An element, or several, without what is packed in it once more; and whether that is all of it."""
+    """Treat the JSON of one or several elements, without compressed text inside it; returns whether the result is complete."""
     if privacy.mode == "keep":
         return text, True
     left = _GZIP.sub("", text)
@@ -53,7 +53,7 @@ def clean_json(text: str, privacy: AddressPrivacy, known: str | None) -> tuple[s
 
 
 def clean_text(text: str, privacy: AddressPrivacy, known: str | None = None) -> tuple[str, bool]:
-    """A text of any kind, maybe JSON in part, without what may be packed in it; and whether that is all of it."""
+    """Treat any text, which may be JSON in part, without compressed text inside it; returns whether the result is complete."""
     if privacy.mode == "keep":
         return text, True
     left = _PACKED.sub("", text)
@@ -73,7 +73,7 @@ def clean_result(result: Event | Change, privacy: AddressPrivacy, known: str | N
         notes = privacy.clean(msgspec.json.encode(result.notes).decode(), known)
         try:
             result.notes = msgspec.json.decode(notes)
-        except (msgspec.MsgspecError, RecursionError):  # rather no notes than an address
+        except (msgspec.MsgspecError, RecursionError):  # lose the notes rather than store an address
             result.notes = None
     if isinstance(result, Change):
         if result.properties_json_str:
@@ -83,7 +83,7 @@ def clean_result(result: Event | Change, privacy: AddressPrivacy, known: str | N
 
 
 def clean_columns(rows: pa.Table, privacy: AddressPrivacy) -> pa.Table:
-    """Rows with the addresses in their free text treated; their ``ip``, where they have one, is known to be the client's."""
+    """Treat the addresses in the free text of rows; a row's ``ip`` is known to be the client's."""
     if privacy.mode == "keep":
         return rows
     for place, field in enumerate(rows.schema):

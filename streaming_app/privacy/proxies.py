@@ -1,6 +1,6 @@
-"""Addresses of proxies: private ones, and those of CDNs. No visitor has one of them.
+"""Recognises addresses of proxies, which are never those of a visitor: private ones, and those of CDNs.
 
-The networks of CDNs are facts that these publish, in ``conf/geo/cdn_networks.toml`` with the day on which they were read;
+The networks that CDNs publish are in ``conf/geo/cdn_networks.toml``, with the day on which they were read;
 :mod:`streaming_app.privacy.renew_cdn_networks` writes that file.
 """
 
@@ -36,9 +36,9 @@ class Cdn(msgspec.Struct, frozen=True):
 
     name: str
     sources: tuple[str, ...]
-    """URLs of documents that say so."""
+    """URLs of the documents that list its networks."""
     read: date
-    """When they said so."""
+    """Day on which they were read."""
     networks: tuple[str, ...]
     """In CIDR notation."""
 
@@ -49,7 +49,7 @@ class _File(msgspec.Struct):
 
 @cache
 def cdns() -> tuple[Cdn, ...]:
-    """What the file has."""
+    """The CDNs in the file."""
     return msgspec.toml.decode(conf_file(FILE).read_bytes(), type=_File).cdn
 
 
@@ -59,7 +59,7 @@ def networks_read() -> date:
 
 
 def proxy_kind(version: Literal[4, 6], number: int) -> ProxyKind | None:
-    """What kind of proxy has an address, given as a number; None where it may be a visitor's.
+    """The kind of proxy that has an address, which is given as a number; None if it may be a visitor's.
 
     10.1.2.3, 130.176.1.9 and 192.0.2.1:
 
@@ -72,7 +72,7 @@ def proxy_kind(version: Literal[4, 6], number: int) -> ProxyKind | None:
 
 
 def merge(networks: Iterable[str]) -> list[Network]:
-    """The same addresses in as few networks as there can be, in ascending order, those of version 4 first."""
+    """Merge networks into as few as possible, in ascending order, those of version 4 first."""
     parsed = [ip_network(each) for each in networks]
     v4 = collapse_addresses(each for each in parsed if isinstance(each, IPv4Network))
     v6 = collapse_addresses(each for each in parsed if isinstance(each, IPv6Network))
@@ -80,7 +80,7 @@ def merge(networks: Iterable[str]) -> list[Network]:
 
 
 class _Ranges(NamedTuple):
-    """Networks of one version in ascending order: the first and the last address of each, and whose they are."""
+    """Networks of one version in ascending order: the first and last address and the kind of proxy of each."""
 
     starts: list[int]
     ends: list[int]
@@ -89,7 +89,7 @@ class _Ranges(NamedTuple):
 
 @cache
 def _ranges() -> dict[int, _Ranges]:
-    """By version."""
+    """Networks of proxies, by IP version."""
     published = merge(network for cdn in cdns() for network in cdn.networks)
     known: list[tuple[Network, ProxyKind]] = [(each, "private") for each in merge(_PRIVATE)]
     known += [(each, "cdn") for each in published]

@@ -1,7 +1,7 @@
-"""``python -m streaming_app.privacy.renew_cdn_networks``: writes ``conf/geo/cdn_networks.toml`` again, from what CDNs publish.
+"""``python -m streaming_app.privacy.renew_cdn_networks``: updates ``conf/geo/cdn_networks.toml`` from what CDNs publish.
 
-Reads four small documents from the CDNs' own addresses. The file changes only if all four could be read and none of them has
-become much shorter: a page that says something else must not make proxies of a CDN into visitors.
+Reads four small documents from the CDNs' websites. The file is written only if all four could be read and none has become much
+shorter: if a list is incomplete, proxies of the CDN would be taken for visitors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from streaming_app.privacy.proxies import FILE, Cdn, cdns, merge
 
 _TIMEOUT_SECONDS = 30
 _LEAST_PART = 0.5
-"""Of the addresses that the file has, per CDN: a renewed list that has fewer is refused."""
+"""Minimum share of a CDN's known addresses that a new list must have; a shorter list is refused."""
 _HEAD = """# Networks of CDNs: proxies, in which no visitor is. `trusted_proxies: auto` of the ip enricher passes over them.
 # Facts that the CDNs publish; `read` is the day on which their list said so.
 # Written by: python -m streaming_app.privacy.renew_cdn_networks
@@ -30,9 +30,12 @@ _IN_A_LINE = 5
 _GOOGLE_PROXIES = "https://cloud.google.com/load-balancing/docs/firewall-rules"
 _GOOGLE_FRONT_ENDS = (
     *("35.191.0.0/16", "130.211.0.0/22", "2600:2d00:1:b029::/64", "2600:2d00:1:1::/64"),
-    *("34.96.0.0/20", "34.127.192.0/18"),  # to servers outside of Google: TXT record of _cloud-eoips.googleusercontent.com
+    *(
+        "34.96.0.0/20",
+        "34.127.192.0/18",
+    ),  # connections to servers outside of Google: TXT record of _cloud-eoips.googleusercontent.com
 )
-"""Where Google's load balancers connect from, by the page above, which no program can read."""
+"""Networks of Google's load balancers, from the page above, which is not machine-readable."""
 
 
 class Source(NamedTuple):
@@ -41,12 +44,12 @@ class Source(NamedTuple):
     url: str
     networks: Callable[[Any], Iterable[str]]
     further: tuple[str, ...] = ()
-    """Networks beside those, from ``page``."""
+    """Additional networks, from ``page``."""
     page: str | None = None
 
 
 def _cloudfront(document: Any) -> Iterable[str]:
-    """Those that visitors meet, and those that connect to origins."""
+    """Networks that visitors connect to, and networks that connect to origins."""
     for key, name in (("prefixes", "ip_prefix"), ("ipv6_prefixes", "ipv6_prefix")):
         yield from (each[name] for each in document[key] if each["service"].startswith("CLOUDFRONT"))
 
@@ -60,7 +63,7 @@ def _fastly(document: Any) -> Iterable[str]:
 
 
 def _google(document: Any) -> Iterable[str]:
-    """Those of load balancers, which are in all regions; what has a region is a customer's machine, and may be a visitor."""
+    """Networks of load balancers, which have no region; those with a region are customers' machines, and may be visitors."""
     anywhere = [each for each in document["prefixes"] if each["scope"] == "global"]
     return [each.get("ipv4Prefix") or each["ipv6Prefix"] for each in anywhere]
 
@@ -74,10 +77,10 @@ SOURCES = {
 
 
 def renew(target: Path, sources: Mapping[str, Source], known: Iterable[Cdn], today: date) -> None:
-    """Write the file ``target`` from what the sources say.
+    """Write the file ``target`` from the sources.
 
     Raises:
-        EnvironmentProblem: some could not be read, or say something else; the message has a line for each.
+        MissingDependencyError: some could not be read or are not as expected; the message has a line for each.
     """
     before = {cdn.name: cdn for cdn in known}
     found, problems = [], []
@@ -102,7 +105,7 @@ def _read(name: str, source: Source, before: Cdn | None, today: date) -> Cdn:
 
 
 def _size(networks: Iterable[str]) -> int:
-    """Addresses of version 4: those of version 6 are given away by the billion."""
+    """Number of version 4 addresses; version 6 networks are too large for their sizes to be compared."""
     return sum(each.num_addresses for each in merge(networks) if each.version == 4)
 
 

@@ -1,4 +1,4 @@
-"""Two rounds of tasks with Spark's shuffle between them: what is read of groups of files is combined by part."""
+"""Runs two rounds of tasks with Spark's shuffle between them: files are read in groups, and the results combined by part."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def exchange(
     read: Callable[[list[F]], Iterable[tuple[int, bytes]]],
     combine: Callable[[Iterable[bytes]], bytes],
 ) -> list[bytes]:
-    """Run ``read`` on each group, which yields messages by part, and ``combine`` on all messages of each part.
+    """Run ``read`` on each group, which yields messages by part, then ``combine`` on all messages of each part.
 
-    Returns what ``combine`` returned, in no order; parts without a message are not combined.
+    Returns the results of ``combine``, in no order; it is not called for parts without a message.
     """
     if not groups:
         return []

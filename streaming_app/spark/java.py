@@ -1,4 +1,4 @@
-"""Java for a developer's machine: an installed one, else one downloaded by cjdk."""
+"""Provides Java on a developer's machine: an installed one, else one downloaded by cjdk."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ SUPPORTED = (17, 21)
 
 
 def ensure_java() -> None:
-    """Make ``JAVA_HOME`` (or ``java`` on the PATH) a Java that Spark runs on.
+    """Ensure that ``JAVA_HOME`` (or ``java`` on the PATH) is a Java that Spark runs on.
 
     Raises:
-        EnvironmentProblem: none is there and none can be fetched.
+        MissingDependencyError: there is none and none can be downloaded.
     """
     found = found_java()
     if found and java_version(found) in SUPPORTED:
         return
     try:
         os.environ["JAVA_HOME"] = str(cjdk.java_home(vendor="temurin", version=str(SUPPORTED[0])))
-    except Exception as error:  # whatever keeps it from being fetched, the remedy is the same
+    except Exception as error:  # whatever the reason of the failed download, the remedy is the same
         there = f"Java {java_version(found)} is there" if found else "no Java is there"
         raise MissingDependencyError(
             f"{there} and none could be fetched ({error})",
@@ -36,13 +36,13 @@ def ensure_java() -> None:
 
 
 def found_java() -> str | None:
-    """The java executable that is there: that of ``JAVA_HOME``, else the one on the PATH."""
+    """The installed java executable: that of ``JAVA_HOME``, else the one on the PATH."""
     home = os.environ.get("JAVA_HOME")
     return str(Path(home) / "bin" / "java") if home else shutil.which("java")
 
 
 def java_version(executable: str) -> int | None:
-    """Feature version of a java executable, None if it does not run.
+    """Feature version of a java executable; None if it does not run.
 
     >>> java_version("/nowhere/java") is None
     True

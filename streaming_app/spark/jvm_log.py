@@ -1,4 +1,4 @@
-"""The output of the JVM: in a private file, which is kept where the run fails."""
+"""Redirects the output of the JVM to a private log file, which is kept if the run fails."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _current: list[Path] = []
 
 @contextmanager
 def jvm_output_to_log() -> Iterator[None]:
-    """What a JVM started inside prints, then and later, goes to a file: our output is for people and for pipes.
+    """Redirect all output of a JVM that is started inside the block to a file, to keep our own output clean.
 
-    On a cluster the JVM is there already and keeps its own logs. Shown on the terminal with ``--debug``.
+    On a cluster the JVM runs already and has its own logs. With ``--debug`` the output is shown on the terminal.
     """
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         yield

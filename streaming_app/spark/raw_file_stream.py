@@ -1,4 +1,4 @@
-"""The raw files as a stream of their names: which of them are unprocessed is known from the checkpoint alone."""
+"""Streams the names of raw files: Spark's checkpoint keeps track of the processed ones."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def raw_files(spark: SparkSession, source: SourceSection, paths: Collection[str]
 
 
 def files_of(spark: SparkSession, batch: MicroBatch) -> list[SizedFile]:
-    """The files of a micro-batch that have at least a byte, as the plan of the query names them.
+    """The files of a micro-batch that are not empty, from the plan of the query.
 
-    Spark has no public API for that. Where the plan is not one of open source Spark, the rows are read instead; but for these
-    Spark looks up each file once more, and fails where one is not there any more.
+    Spark has no public API for that. If the plan is not one of open source Spark, the rows are read instead; for these, Spark
+    requests each file once more, and fails if one does not exist any more.
     """
     try:
         return files_from_plan(spark, batch)
@@ -64,10 +64,10 @@ def files_from_plan(spark: SparkSession, batch: MicroBatch) -> list[SizedFile]:
 
 
 def _hadoop_glob(root: str, paths: Collection[str]) -> str:
-    """The paths as one Hadoop glob: Spark asks S3 once a folder, and a month has 700 of them.
+    """The paths as one Hadoop glob, since Spark makes a request for each path that it is given, and a month has 700 folders.
 
-    Each alternative in the braces has a slash in it: Hadoop then takes the braces apart and looks each of them up. Without one
-    it would list the root and compare, which fails where any name in it has a colon.
+    Each alternative in the braces contains a slash: Hadoop then expands the braces and looks up each alternative. Without a slash
+    it would list the root and compare names, which fails if any name has a colon.
     """
     if root in paths:
         return _escape_glob(root)
@@ -80,7 +80,7 @@ _NOWHERE = "_/_"
 
 
 def _escape_glob(path: str) -> str:
-    r"""A path as a glob of nothing but itself.
+    r"""A glob that matches exactly this path.
 
     >>> print(_escape_glob("a{1}"), _escape_in_braces("a{1}"))
     a\{1\} a\\\{1\\\}
@@ -89,5 +89,5 @@ def _escape_glob(path: str) -> str:
 
 
 def _escape_in_braces(path: str) -> str:
-    """The same for a place inside braces: Hadoop takes one level of backslashes away when it takes these apart."""
+    """A path as an alternative inside braces: Hadoop removes one level of backslashes when it expands the braces."""
     return re.sub(r"[\\{},]", r"\\\g<0>", _escape_glob(path))

@@ -1,4 +1,4 @@
-"""Classes that the JVM needs: what is missing, in one line with the remedy."""
+"""Checks that the JVM has the required classes; the error for a missing one is a single line with the remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DELTA = "org.apache.spark.sql.delta.DeltaLog"
 _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 _AWS_SDK = "software.amazon.awssdk.services.s3.S3Client"
-"""What S3A calls: its own classes load without it, and fail with the first object."""
+"""A class that S3A needs: its own classes load without it, but fail at the first object."""
 
 _MISSING = re.compile(r"(?:ClassNotFoundException|NoClassDefFoundError): (?:Class |Could not initialize class )?([\w./$]*[\w$])")
 
@@ -27,10 +27,10 @@ ON_A_CLUSTER = "what spark-submit gives as spark.jars (on EMR: emr.delta_jars) a
 
 
 def require_classes(session: SparkSession, *, s3: bool, submitted: bool) -> None:
-    """Load the classes that the first write needs: one of Delta, and those of the file system for s3:// where that is used.
+    """Load the classes that the first write needs: one of Delta, and those of the file system for s3:// if that is used.
 
     Raises:
-        EnvironmentProblem: one cannot be loaded.
+        MissingDependencyError: one cannot be loaded.
     """
     names = [DELTA]
     if s3:
@@ -51,7 +51,7 @@ def _load(session: SparkSession, name: str, remedy: str) -> None:
 
 
 def missing_class(said: str) -> MissingDependencyError | None:
-    """What an error of the JVM, with its causes, says of a class that is missing; None where that is not what it is about.
+    """The error for a missing class that is named in an error of the JVM or its causes; None if it names none.
 
     >>> str(missing_class("Caused by: java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found"))
     'the class org.apache.hadoop.fs.s3a.S3AFileSystem cannot be loaded: the jars for S3 are missing, damaged or of other versions'

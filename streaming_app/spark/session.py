@@ -19,7 +19,7 @@ from streaming_app.storage.files import Storage
 from streaming_app.storage.private_files import private_directory
 
 Session: TypeAlias = SparkSession
-"""What the rest of the application passes on; only this package calls Spark."""
+"""Type for modules that only pass the session on; only this package calls Spark."""
 
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -31,9 +31,9 @@ SETTINGS = {
     # Delta reads its log with this many tasks (50 by default): tables of this job have few files per version.
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "64",
-    # A worker that is reused has its libraries imported already.
+    # A reused worker has already imported its libraries.
     "spark.python.worker.reuse": "true",
-    # One checkpoint file per batch is kept long enough to look at what happened.
+    # One checkpoint file per batch is kept long enough to investigate problems.
     "spark.sql.streaming.minBatchesToRetain": "20",
     "spark.sql.streaming.stopActiveRunOnRestart": "true",
 }
@@ -44,7 +44,7 @@ INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
-"""Where no hook is configured: a hook's joins are what compiled plans are for."""
+"""Settings if no hook is configured: only the joins of hooks benefit from compiled plans."""
 
 LOCAL_SETTINGS = {
     # Few and small shuffles on one machine: 200 partitions would be 200 tasks of a few rows.
@@ -66,7 +66,7 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     """The session to run with: the one that spark-submit set up, or a local one.
 
     Raises:
-        EnvironmentProblem: Java, a jar or a class is missing.
+        MissingDependencyError: Java, a jar or a class is missing.
     """
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ  # spark-submit has started the JVM and knows the master and the jars
     builder = SparkSession.builder.appName(f"clickstream-{config.project_id}")

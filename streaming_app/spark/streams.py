@@ -1,4 +1,4 @@
-"""Running a streaming query over everything that is available now, and raising the error that stopped it."""
+"""Runs a streaming query over everything that is available now, and raises the error that stopped it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streaming_app.storage.uris import absolute
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """A micro-batch that Spark hands out: its frame, its number, and the id of its stream, which belongs to the checkpoint: a new
+    """A micro-batch from Spark: its frame, its number, and the id of its stream. The id belongs to the checkpoint: a new
     checkpoint counts its batches from 0."""
 
     frame: DataFrame
@@ -30,10 +30,11 @@ class MicroBatch:
 
 
 def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Callable[[MicroBatch], None]) -> None:
-    """Process what was there at the start in micro-batches; each is recorded in the checkpoint when ``process`` returns.
+    """Process the data that is available at the start in micro-batches; each is committed in the checkpoint when ``process``
+    returns.
 
     Raises:
-        ClickstreamError: what ``process`` raised, or what went wrong around it.
+        ClickstreamError: the error that ``process`` raised, or an error of the query.
     """
     failures: list[Exception] = []
 
@@ -63,7 +64,7 @@ def run_available_now(frame: DataFrame, checkpoint_uri: str, process: Callable[[
 
 
 def error_line(message: str) -> str:
-    """The line of an error that says what went wrong: of a worker's error, the one below its traceback, and its origin."""
+    """The relevant line of an error's message: for a worker's error, the line below its traceback, and its origin."""
     _, begin, traceback = message.rpartition("Traceback (most recent call last):\n")
     lines = [line.strip() for line in traceback.splitlines() if line[:1].strip()]
     if not lines:
@@ -87,7 +88,7 @@ def leaves_of(spark: SparkSession, stream_id: str) -> Iterator[Any]:
 
 
 def scala_list(values: Any) -> Iterator[Any]:
-    """The elements of one of Scala's collections."""
+    """The elements of a Scala collection."""
     iterator = values.iterator()
     while iterator.hasNext():
         yield iterator.next()

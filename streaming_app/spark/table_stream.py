@@ -1,4 +1,4 @@
-"""New data files of Delta tables as a stream: Delta's source says which are new, the tasks read them."""
+"""Streams new data files of Delta tables: Delta's source finds the new files, the tasks read them."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def new_files(spark: SparkSession, lake: Lake, tables: Iterable[Table]) -> DataF
 def _new_rows(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
     return (
         spark.readStream.format("delta")
-        # A commit that removes rows (an erasure, a rebuild) updates user and session itself.
+        # The command that removes rows (erase, rebuild) updates user and session itself.
         .option("skipChangeCommits", "true")
         .option("maxBytesPerTrigger", BATCH_BYTES)
         .load(absolute(lake.uri(table)))
-        # Spark says which files are new, the workers read them. Selected here, no other column is read by the JVM.
+        # Spark finds the new files, the workers read them. With this selection the JVM reads no other column.
         .select(F.input_file_name().alias("path"), "app_id", F.lit(table.name).alias("table"))
     )
 
 
 def files_of(spark: SparkSession, batch: MicroBatch) -> NewFiles:
-    """The files of a micro-batch, as the plan of the query that ``spark`` runs names them.
+    """The files of a micro-batch, from the plan of the query that ``spark`` runs.
 
-    Spark has no public API for that. Where the plan is not one of open source Spark and Delta, the rows are read instead: one
-    for each event, 1.8 CPU-microseconds.
+    Spark has no public API for that. If the plan is not one of open source Spark and Delta, the rows are read instead, which
+    takes 1.8 CPU-microseconds an event.
     """
     try:
         return files_from_plan(spark, batch)
@@ -68,7 +68,7 @@ def files_of(spark: SparkSession, batch: MicroBatch) -> NewFiles:
 
 
 def files_from_plan(spark: SparkSession, batch: MicroBatch) -> NewFiles:
-    """The files by the plan of the micro-batch that runs.
+    """The files from the plan of the running micro-batch.
 
     Raises:
         Py4JError, AttributeError, LookupError: it is another kind of plan.
@@ -88,7 +88,7 @@ def files_from_plan(spark: SparkSession, batch: MicroBatch) -> NewFiles:
 
 
 def files_from_rows(batch: MicroBatch) -> NewFiles:
-    """The files by the rows of the micro-batch; their sizes are not known, and 1."""
+    """The files from the rows of the micro-batch; their sizes are unknown and set to 1."""
     found: NewFiles = {name: [] for name in TABLES}
     for row in batch.frame.distinct().collect():
         found[row["table"]].append(TableFile(from_spark_url(row["path"]), 1, row["table"], row["app_id"]))

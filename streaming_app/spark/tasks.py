@@ -1,4 +1,4 @@
-"""Work for Spark's tasks: groups of files, one group a task, and a Python function that returns messages (bytes) for each."""
+"""Runs a Python function in Spark's tasks, one group of files a task; it returns messages (bytes)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 TASK_BYTES = 64 << 20
-"""Stored bytes that one task should read: half a minute of work for a core."""
+"""Stored bytes that one task should read: about half a minute of a core."""
 
 _SLACK = 0.25
 
@@ -38,15 +38,15 @@ F = TypeVar("F", bound=SizedFile)
 
 
 def group_by_size(files: Iterable[F], cores: int) -> list[list[F]]:
-    """Files in groups of about equal size, neighbours together, cut between folders where that is near enough.
+    """Group files by about equal size, neighbours together, and split between folders where possible.
 
-    What was sent at one time lies in one folder: duplicates of an event then meet in one task, where they cost least.
+    Requests of the same time are in one folder: duplicates of an event are then read by one task, where they cost least.
     """
     ordered = sorted(files, key=lambda file: file.uri)
     folders: Counter[str] = Counter()
     for file in ordered:
         folders[file.folder] += file.size
-    left = folders.total()  # bytes of the group at hand and of those to come
+    left = folders.total()  # bytes of the current group and of those to come
     count = min(len(ordered), max(cores, math.ceil(left / TASK_BYTES)))
     groups: list[list[F]] = []
     taken = 0
@@ -61,26 +61,27 @@ def group_by_size(files: Iterable[F], cores: int) -> list[list[F]]:
 
 
 def _is_full(last: SizedFile, taken: int, file: SizedFile, folder: int, fair: float) -> bool:
-    """Whether a group of ``taken`` bytes that ends with ``last`` is better left without ``file``, whose folder has ``folder``
-    bytes; ``fair`` would be an equal part."""
+    """Whether a group of ``taken`` bytes that ends with ``last`` is complete without ``file``, whose folder has ``folder`` bytes;
+    ``fair`` is an equal share."""
     if last.folder != file.folder:
-        return taken + folder / 2 >= fair  # nearer to its part without the folder than with all of it
+        return taken + folder / 2 >= fair  # closer to its share without the folder than with all of it
     return taken >= fair / 2 and taken + file.size > (1 + _SLACK) * fair
 
 
 def release_memory() -> None:
-    """Return to the system what Arrow and the C library keep in reserve.
+    """Return unused memory of Arrow and the C library to the operating system.
 
-    They keep as much as the largest piece of work took: half of a worker, and of the driver, which others could use.
+    They keep as much as their peak: half of the memory of a worker, and of the driver.
     """
     pa.default_memory_pool().release_unused()
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's; others have nothing like it
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc only
         trim(0)
 
 
 def forget_zips() -> None:
-    """Spare a worker's next task 0.3 s: PySpark begins each with ``importlib.invalidate_caches()``, which reads the directory of
-    every zip that was imported from again, of thousands of files in ``pyspark.zip``. An import that needs one finds it as before.
+    """Forget imported zip files, which saves a worker's next task 0.3 s: PySpark begins each task with
+    ``importlib.invalidate_caches()``, which reads the directory of every such zip again, such as the thousands of files in
+    ``pyspark.zip``. Later imports from them still work.
     """
     for path, finder in list(sys.path_importer_cache.items()):
         if isinstance(finder, zipimporter):
@@ -88,12 +89,12 @@ def forget_zips() -> None:
 
 
 def parallelism(spark: SparkSession) -> int:
-    """Tasks that the session can run at a time."""
+    """Number of tasks that the session can run concurrently."""
     return int(spark.sparkContext.defaultParallelism)
 
 
 def run_tasks(spark: SparkSession, groups: Sequence[list[F]], work: Callable[[list[F]], Iterable[bytes]]) -> list[bytes]:
-    """Run ``work`` on each group, a task each; all messages that it yields, in no order."""
+    """Run ``work`` on each group in a task of its own; returns all messages that it yields, in no order."""
     if not groups:
         return []
 
@@ -102,7 +103,7 @@ def run_tasks(spark: SparkSession, groups: Sequence[list[F]], work: Callable[[li
             for number in batch["id"].to_pylist():
                 for message in work(groups[number]):
                     yield pa.RecordBatch.from_pydict({"message": [message]}, schema=_SCHEMA)
-        release_memory()  # else a worker that waits for its next task keeps 300 MB that it does not need
+        release_memory()  # otherwise a worker that waits for its next task keeps 300 MB that it does not need
         forget_zips()
 
     # A range of n numbers in n partitions: one task for each group, whatever their number.

@@ -1,1 +1,1 @@
-"""Files, objects and their URIs, on this machine and on S3. Knows no table."""
+"""Access to files and objects, on this machine and on S3, and their URIs. Knows nothing of tables."""

@@ -13,7 +13,7 @@ from streaming_app.storage.uris import is_s3
 
 @dataclass(frozen=True)
 class AnyObjects:
-    """Local folders and S3, by the URI; ``endpoint`` and ``region`` are S3's, the environment's where None."""
+    """Local folders or S3, by the URI; ``endpoint`` and ``region`` are for S3, from the environment if None."""
 
     endpoint: str | None = None
     region: str | None = None

@@ -22,10 +22,10 @@ ObjectVersion = str
 
 
 class ConditionalObject(Protocol):
-    """A text that is only replaced if nothing else has replaced it meanwhile."""
+    """A text that is replaced only if no other process has replaced it in the meantime."""
 
     def read(self) -> tuple[str, ObjectVersion] | None:
-        """The text and its version; None where there is none yet."""
+        """The text and its version; None if there is none yet."""
 
     def compare_and_swap(self, text: str, expected: ObjectVersion | None) -> ObjectVersion | None:
         """Write the text if the version is still the expected one (None: if there is none yet).
@@ -45,7 +45,7 @@ def conditional_object_at(uri: str, storage: Storage) -> ConditionalObject:
 
 @dataclass(frozen=True)
 class LocalConditionalObject:
-    """A file; a lock of the operating system keeps two processes from swapping at once."""
+    """A conditional object in a local file, guarded by a file lock."""
 
     path: Path
 
@@ -80,7 +80,7 @@ def _version(text: str) -> ObjectVersion:
 
 @dataclass(frozen=True)
 class S3ConditionalObject:
-    """An object; S3 itself refuses a write on another version than the expected one."""
+    """A conditional object on S3, which itself refuses a write if the version is not the expected one."""
 
     client: Any
     bucket: str
@@ -100,7 +100,7 @@ class S3ConditionalObject:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _LOST:
                 raise
-            # botocore may have repeated a write that S3 had done: then it is ours all the same.
+            # botocore may have retried a write that had succeeded: then the new version is ours.
             found = self.read()
             return found[1] if found and found[0] == text else None
         return str(answer["ETag"])

@@ -16,8 +16,8 @@ from streaming_app.storage.private_files import private_directory
 from streaming_app.storage.uris import absolute, is_s3
 
 _RETRIES = fs.AwsStandardS3RetryStrategy(max_attempts=10)
-"""As many attempts as the other clients of S3 make. The default is 3: of a run's 10,000 calls one would fail for good where S3
-refuses one in twenty."""
+"""Maximum attempts of a request to S3, as in the other S3 clients. With the default of 3, one of a run's 10,000 calls would fail
+for good if S3 throttles one in twenty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Storage:
     endpoint: str | None = None
     region: str | None = None
     source: str | None = None
-    """The folder of raw files where it is a local one: links in it must not lead out of it."""
+    """The folder of raw files, if it is local: links in it must not lead out of it."""
 
     def filesystem(self, uri: str) -> tuple[fs.FileSystem, str]:
-        """The file system of a URI and the path in it."""
+        """The file system of a URI, and the path in it."""
         if not is_s3(uri):
             return fs.LocalFileSystem(), absolute(uri)
         scheme, _, host = (self.endpoint or "").rpartition("://")
@@ -41,7 +41,7 @@ class Storage:
 
     def delta_options(self) -> dict[str, str]:
         """Options for deltalake; its S3 store commits by conditional put, so two writers cannot both win."""
-        # AWS's own chain of credentials, a container's role among them; without this, not with an endpoint of one's own.
+        # AWS's credential chain, including a container's role; without this, it is not used with a custom endpoint.
         options = {"AWS_FORCE_CREDENTIAL_LOAD": "true"}
         if self.region:
             options["AWS_REGION"] = self.region
@@ -67,10 +67,10 @@ class Storage:
             return bytes(stream.read()).decode()
 
     def local_copy(self, uri: str) -> Path:
-        """A local file with the object's content: fetched once per machine and version of the object, gunzipped if *.gz.
+        """A local copy of an object, downloaded once per machine and version of the object, and decompressed if *.gz.
 
         Raises:
-            OSError: there is none, or it cannot be read.
+            OSError: it does not exist or cannot be read.
         """
         system, path = self.filesystem(uri)
         found = system.get_file_info(path)
@@ -83,7 +83,7 @@ class Storage:
         copy = copies / _digest(f"{found.size} {found.mtime_ns}") / name
         if not copy.is_file():
             copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Several workers may fetch it at once: each writes its own and moves it into place as a whole.
+            # Several workers may download it at once: each writes its own file and renames it atomically.
             with tempfile.NamedTemporaryFile(dir=copy.parent, delete=False) as out, system.open_input_stream(path) as stream:
                 shutil.copyfileobj(stream, out)
             Path(out.name).replace(copy)
@@ -91,7 +91,7 @@ class Storage:
         return copy
 
     def write_text(self, uri: str, text: str) -> None:
-        """Write a small file so that a reader sees all of it or nothing."""
+        """Write a small file atomically."""
         system, path = self.filesystem(uri)
         if is_s3(uri):
             with system.open_output_stream(path) as stream:
@@ -111,7 +111,7 @@ class Storage:
         return self._list(uri, fs.FileType.File)
 
     def list_folders(self, uri: str) -> list[str]:
-        """The same of the folders in it."""
+        """URIs of the folders directly in a folder, sorted; [] if there is no such folder."""
         return self._list(uri, fs.FileType.Directory)
 
     def _list(self, uri: str, kind: fs.FileType) -> list[str]:
@@ -121,13 +121,13 @@ class Storage:
         return sorted(prefix + info.path for info in found if info.type == kind)
 
     def delete(self, uri: str) -> None:
-        """Delete a file; one that is gone already is no error."""
+        """Delete a file, if it exists."""
         system, path = self.filesystem(uri)
         if system.get_file_info(path).type == fs.FileType.File:
             system.delete_file(path)
 
     def delete_folder(self, uri: str) -> None:
-        """Delete a folder and all that is in it; one that is gone already is no error."""
+        """Delete a folder with its content, if it exists."""
         system, path = self.filesystem(uri)
         if self.is_folder(uri):
             system.delete_dir(path.rstrip("/"))
@@ -139,12 +139,12 @@ class Storage:
 
 
 def read_text(uri: str) -> str:
-    """A text file by path or URI, reached with the environment's own settings."""
+    """Read a text file by path or URI, with the settings of the environment."""
     return Storage(endpoint=os.environ.get("AWS_ENDPOINT_URL")).read_text(uri)
 
 
 _KEEP_SECONDS = 7 * 86_400
-"""How long copies of older versions are kept: a process that opened one a moment ago must find it."""
+"""How long copies of older versions are kept, for processes that still use them."""
 
 
 def _digest(text: str) -> str:

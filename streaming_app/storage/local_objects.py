@@ -1,4 +1,4 @@
-"""Local files and folders by the interface of objects."""
+"""Local files and folders behind the interface :class:`~streaming_app.storage.objects.Objects`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LocalObjects:
                     yield found
 
     def files(self, folder: str) -> Iterator[ObjectInfo]:
-        """See there. A link to a folder outside of this one is not followed: it would name what others keep on this machine."""
+        """See there. A link to a folder outside of this one is not followed: it could expose other files of this machine."""
         return _files(folder, frozenset())
 
     def lines(self, uri: str) -> Iterator[str]:
@@ -42,9 +42,10 @@ def leads_out(path: str, folder: str) -> bool:
 
 
 def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[ObjectInfo]:
-    """``above`` are the folders that it lies in, by device and inode: a link to one of them would never come to an end.
+    """All files below a folder; ``above`` are its parent folders by device and inode, since a link to one of them would be a
+    cycle.
 
-    A list in place of recursion: folders may be nested more deeply than Python's calls.
+    Uses a list instead of recursion: folders may be nested more deeply than Python's recursion limit.
     """
     waiting = [(ObjectInfo(folder, is_folder=True), above)]
     while waiting:
@@ -60,7 +61,7 @@ def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[ObjectInf
             own = status.st_dev, status.st_ino
             children = [] if own in above else list(LocalObjects().list_directory(found.uri))
         except FileNotFoundError:
-            continue  # deleted meanwhile
+            continue  # deleted in the meantime
         except OSError as error:
             yield ObjectInfo(found.uri, is_folder=True, problem=f"cannot be listed: {error.strerror}")
             continue
@@ -70,7 +71,7 @@ def _files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[ObjectInf
 
 
 def _object_info(entry: os.DirEntry[str]) -> ObjectInfo | None:
-    """An entry of a folder; None where it was deleted meanwhile."""
+    """Information on an entry of a folder; None if it was deleted in the meantime."""
     try:
         if entry.is_dir():
             return ObjectInfo(entry.path, is_folder=True)

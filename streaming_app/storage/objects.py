@@ -13,7 +13,7 @@ class ObjectInfo:
 
     ``modified`` is in epoch seconds, for people and metrics: no decision depends on it.
 
-    ``problem`` says why a local file cannot be looked at, or a local folder not be listed.
+    ``problem`` says why a local file cannot be examined, or a local folder cannot be listed.
     """
 
     uri: str
@@ -28,7 +28,7 @@ class ObjectInfo:
 
 
 class Objects(Protocol):
-    """Where files are looked up. Folders are URIs without a slash at the end; what is not there is empty, not an error."""
+    """Lists and reads files. Folders are URIs without a slash at the end; a missing folder is empty, not an error."""
 
     def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
         """Files and folders directly in a folder."""
@@ -40,5 +40,5 @@ class Objects(Protocol):
         """Lines of a text file, a chunk at a time.
 
         Raises:
-            OSError: it is not there or cannot be read.
+            OSError: it does not exist or cannot be read.
         """

@@ -1,4 +1,4 @@
-"""Directories that only this user can read, for files that one process leaves for the next: never a predictable name in /tmp."""
+"""Directories that only this user can read, for files that are shared between processes: never a predictable name in /tmp."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from platformdirs import user_cache_path
 log = logging.getLogger("clickstream")
 
 _temporary: dict[tuple[int, int, str], Path] = {}
-"""Directories of this process, by its id (a fork is another process), its user and their name."""
+"""Temporary directories of this process, by process id (a fork is another process), user and name."""
 
 
 def private_directory(name: str) -> Path:
-    """A directory below the user's cache that belongs to this user, mode 0700; it is created where it is missing.
+    """A directory below the user's cache that belongs to this user, mode 0700; it is created if it is missing.
 
-    Where there can be none, or where other users could exchange it, it is a temporary one of this process, deleted at its end.
+    If it cannot be created, or other users could replace it, a temporary one is used, which is deleted when the process ends.
     """
     wanted = user_cache_path("clickstream") / name
     try:
@@ -29,29 +29,29 @@ def private_directory(name: str) -> Path:
         if not (problem := _problem(wanted)):
             return wanted
         log.warning("%s is not used: %s", wanted, problem)
-    except OSError as error:  # no home directory, or one that cannot be written: a container, say
+    except OSError as error:  # no home directory, or a read-only one, as in a container
         log.info("%s is not used: %s", wanted, error)
     return _temporary_directory(name)
 
 
 def create_private_file(path: Path) -> int:
-    """Create a file, mode 0600, and open it for writing; the file descriptor.
+    """Create a file, mode 0600, and open it for writing; returns the file descriptor.
 
     Raises:
-        FileExistsError: there is one already, be it a link.
+        FileExistsError: the file, or a link of that name, exists.
     """
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _create(directory: Path) -> None:
-    """With all that is missing above it. Path.mkdir would leave the modes of these to the umask."""
+    """Create a directory and its missing parents, whose modes Path.mkdir would leave to the umask."""
     for each in (*reversed(directory.parents), directory):
         if not each.exists():
             each.mkdir(mode=0o700, exist_ok=True)
 
 
 def _problem(directory: Path) -> str:
-    """Why other users can reach a directory, "" where they cannot; rights to read it are taken from them."""
+    """Why other users could replace a directory, "" if they cannot; their permission to read it is removed."""
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode):
         return "it is no directory"

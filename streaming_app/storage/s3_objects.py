@@ -15,17 +15,17 @@ from streaming_app.storage.objects import ObjectInfo
 from streaming_app.storage.uris import bucket_and_key
 
 PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 10})
-"""Throttled calls (503 SlowDown) are repeated by botocore, slower each time."""
+"""botocore retries throttled calls (503 SlowDown) with backoff."""
 
 MAX_READS = 5
-"""Attempts to read one object to its end."""
+"""Maximum attempts to read an object to its end."""
 
 _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
 class S3Objects:
-    """See :class:`streaming_app.storage.objects.Objects`; ``client`` is boto3's of S3."""
+    """See :class:`streaming_app.storage.objects.Objects`; ``client`` is boto3's S3 client."""
 
     client: Any
 
@@ -66,7 +66,7 @@ class S3Objects:
             raise OSError(f"{uri}: {error}") from error
 
     def refusal(self, uri: str) -> tuple[str, str] | None:
-        """Code and message with which S3 refuses to give the object; None where it gives it, or does not answer."""
+        """Code and message with which S3 refuses the object; None if it does not, or does not respond."""
         bucket, key = bucket_and_key(uri)
         try:
             self.client.get_object(Bucket=bucket, Key=key)["Body"].close()
@@ -78,7 +78,8 @@ class S3Objects:
         return None
 
     def _chunks(self, uri: str) -> Iterator[bytes]:
-        """An object's content. botocore repeats a call, not the reading of its body: that goes on where it broke off."""
+        """Read an object's content. botocore retries calls but not the reading of a body, which is resumed here where it broke
+        off."""
         begin = 0
         same_object: dict[str, str] = {}
         for attempt in range(1, MAX_READS + 1):
@@ -111,12 +112,12 @@ class S3Objects:
 
 
 def _bucket_and_prefix(folder: str) -> tuple[str, str]:
-    bucket, path = bucket_and_key(folder)  # one that ends in a slash has no name
+    bucket, path = bucket_and_key(folder)  # a key that ends in a slash has no name
     return bucket, f"{path}/" if path else ""
 
 
 def _files(bucket: str, page: dict[str, Any]) -> Iterator[ObjectInfo]:
-    """The objects of a page; a key that ends in a slash stands for a folder that a console made."""
+    """The objects of a page, without keys that end in a slash, which are folders created in the console."""
     for each in page.get("Contents", ()):
         if not each["Key"].endswith("/"):
             yield ObjectInfo(f"s3://{bucket}/{each['Key']}", each["Size"], each["LastModified"].timestamp())

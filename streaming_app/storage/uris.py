@@ -1,4 +1,4 @@
-"""Local paths and s3:// URIs, as text: what they mean, without touching what they name."""
+"""Parses and converts local paths and s3:// URIs, without accessing them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def from_spark_url(url: str) -> str:
 
 
 def from_hadoop_path(path: str) -> str:
-    """The same from the form in which columns of paths have it, which is not encoded.
+    """A path or s3:// URI from the form in Spark's path columns, which is not encoded.
 
     >>> from_hadoop_path("file:/data/50%20?.gz"), from_hadoop_path("s3a://bucket/a.gz")
     ('/data/50%20?.gz', 's3://bucket/a.gz')

@@ -1,9 +1,10 @@
-r"""For your own tests: ``process`` makes every table of raw requests, the contract kit checks what a plugin promises.
+r"""Tools for your own tests: ``process`` turns raw requests into all tables, the contract kit checks a plugin's contract.
 
 ```python
 def test_order():
     tables = process("apps: {shop: {transformer: my_package:Mine}}\nproject_id: test\n", [Path("requests.ndjson")])
     assert tables["event"]["event_name"].to_pylist() == ["purchase"]
+
 
 def test_contract():
     assert_transformer_contract(lambda: Mine(Limits()), [Path("requests.ndjson").read_bytes().splitlines()])

@@ -1,4 +1,4 @@
-"""One promise of a contract: what it says, how it is checked, what to do where it is broken."""
+"""A check of one rule of a plugin's contract, with the remedy if the rule is broken."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from streaming_app.ingest.transform.run_plugin import plugin_name
 
 
 class Broken(AssertionError):
-    """A promise is broken. Raised, not asserted: the kit is of use where Python runs with -O too."""
+    """A rule of the contract is broken. Raised explicitly, so that the kit also works if Python runs with -O."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """``run`` returns where the promise holds and raises where it is broken."""
+    """``run`` returns if the rule holds and raises if it is broken."""
 
     plugin: str
     promise: str
@@ -24,7 +24,7 @@ class Check:
     run: Callable[[], None]
 
     def assert_holds(self) -> None:
-        """Nothing where the promise holds.
+        """Check that the rule holds.
 
         Raises:
             Broken: the message names the plugin and what to do.
@@ -33,7 +33,7 @@ class Check:
             raise Broken(f"{self.plugin} breaks its contract ({self.promise}): {problem}\nwhat to do: {self.remedy}")
 
     def problem(self) -> str | None:
-        """How the promise is broken, None where it holds."""
+        """How the rule is broken; None if it holds."""
         try:
             self.run()
         except Broken as error:
@@ -49,7 +49,7 @@ def assert_all(checks: Iterable[Check]) -> None:
 
 
 class Subject:
-    """A plugin under test, and how another one like it is made, as in another worker."""
+    """A plugin under test, with a way to create another instance, as in another worker."""
 
     def __init__(self, plugin: Any, method: str) -> None:
         is_made = not isinstance(plugin, type) and callable(getattr(plugin, method, None))
@@ -58,10 +58,10 @@ class Subject:
         self.name = plugin_name(self.plugin)
 
     def another(self) -> Any:
-        """One more of the kind.
+        """Create another instance.
 
         Raises:
-            Broken: there is no way to make one.
+            Broken: it cannot be created.
         """
         if self._make is not None:
             return self._make()

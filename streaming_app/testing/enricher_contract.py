@@ -1,4 +1,4 @@
-"""What an enricher promises."""
+"""The contract of enrichers, as a list of checks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def assert_enricher_contract(
     ``idempotent`` is false for one that builds on columns which it fills itself.
 
     Raises:
-        AssertionError: it breaks a promise; the message names it, the promise and what to do.
+        AssertionError: it breaks its contract; the message names the enricher, the rule and the remedy.
     """
     assert_all(enricher_checks(enricher, events, idempotent=idempotent))
 
@@ -35,7 +35,7 @@ def assert_enricher_contract(
 def enricher_checks(
     enricher: Enricher | Callable[[], Enricher], events: pa.Table | None = None, *, idempotent: bool = True
 ) -> list[Check]:
-    """Every promise of an enricher; the first check opens it."""
+    """The checks of an enricher's contract; the first one opens it."""
     subject = Subject(enricher, "enrich")
     trials = EnricherTrials(subject, sample_events() if events is None else events)
     rows = [

@@ -1,4 +1,4 @@
-"""What an enricher is put through."""
+"""Trials of an enricher, one for each rule of its contract."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _COLUMNS = {column.name for column in EVENT.columns} | set(TRANSIENT)
 
 
 class EnricherTrials:
-    """Each method returns where the enricher stands the trial.
+    """Trials of one enricher; each method returns if it passes.
 
     Raises:
-        Broken: it does not; the message says what happened.
+        Broken: it fails; the message says what happened.
     """
 
     def __init__(self, subject: Subject, events: pa.Table) -> None:

@@ -1,4 +1,4 @@
-"""Installed transformers and enrichers, and the checks of one of them by its name and options."""
+"""Lists installed transformers and enrichers, and checks one of them by its name and options."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def list_installed() -> list[dict[str, str]]:
 
 
 def checks_of(plugin: str, options: dict[str, Any], storage: Storage, requests: Sequence[Request] | None) -> list[Check]:
-    """What a plugin promises, to be checked; of the requests an enricher is given what clickstream_sdk makes of them.
+    """The checks of a plugin's contract; an enricher gets the events that clickstream_sdk makes of the requests.
 
     Raises:
-        ConfigError: no such plugin, it cannot be made, or no event can be made of the requests for an enricher.
+        ConfigError: there is no such plugin, it cannot be created, or an enricher's requests contain no event.
     """
     try:
         if _is_transformer(plugin):
@@ -48,7 +48,7 @@ def read_requests(uri: str, storage: Storage) -> Iterator[Request]:
     """The requests of a raw file.
 
     Raises:
-        SourceError: it cannot be read, or one of its lines is no request.
+        SourceError: it cannot be read, or one of its lines is not a request.
     """
     for number, line in LineReader(storage, uri, LimitsSection().max_line_bytes):
         if isinstance(line, BadPart):
@@ -87,7 +87,7 @@ def _entries(group: str) -> list[EntryPoint]:
 def _describe_plugin(plugin: EntryPoint, kind: str) -> dict[str, str]:
     try:
         says = (inspect.getdoc(plugin.load()) or "").partition("\n")[0]
-    except Exception as error:  # one that is broken is shown among the others
+    except Exception as error:  # a plugin that cannot be imported is listed too
         says = f"cannot be imported: {type(error).__name__}: {error}"
     distribution = f"{plugin.dist.name} {plugin.dist.version}" if plugin.dist else ""
     return {"kind": kind, "name": plugin.name, "class": plugin.value, "distribution": distribution, "says": says}

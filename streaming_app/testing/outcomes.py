@@ -1,4 +1,4 @@
-"""Comparing what a transformer made."""
+"""Compares the results of a transformer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def assert_same_ids(whole: set[str], other: set[str], how: str) -> None:
 
 
 def difference(before: Result, after: Result) -> str:
-    """What tells two results apart, for people."""
+    """Describe the difference between two results."""
     if type(before) is not type(after):
         return f"{before!r:.200} became {after!r:.200}"
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in before.__struct_fields__)

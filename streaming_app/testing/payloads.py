@@ -1,4 +1,4 @@
-"""Payloads that a transformer meets sooner or later: none at all, no JSON, and good elements among which one is bad."""
+"""Bad payloads for tests of transformers: empty, not JSON, and good elements with a bad one among them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNREADABLE: dict[str, str | None] = {
     "100,000 brackets": "[" * 100_000,
     "an array nested 100,000 levels deep": "[" * 100_000 + "]" * 100_000,
 }
-"""What no event can be made of: a transformer raises InputError, or yields rejections, or nothing."""
+"""Payloads without any event: a transformer raises InputError, or yields rejections or nothing."""
 
 _VALUES: dict[str, Any] = {
     "null": None,
@@ -53,16 +53,16 @@ _VALUES: dict[str, Any] = {
     "an object nested 400 levels deep": _DEEP,
 }
 _FIELDS = 60
-"""So many fields of an element are tried with every value."""
+"""Maximum number of fields of an element that are tried with every value."""
 
 
 def bad_values() -> Iterable[tuple[str, Any]]:
-    """A value of every type, with what it is."""
+    """A value of every type, with its description."""
     return _VALUES.items()
 
 
 def bad_elements(good: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """A value of every type, then a good element with such a value in the place of each of its fields."""
+    """A value of every type, then a good element in which one field at a time has such a value."""
     yield from bad_values()
     for path in islice(_paths(good), _FIELDS):
         for what, value in bad_values():
@@ -79,7 +79,8 @@ def _paths(element: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 
 
 class Payload:
-    """The payload of a request that is JSON: :attr:`lists` are its lists of objects, by key; by None where it is one itself."""
+    """The JSON payload of a request: :attr:`lists` are its lists of objects by key; the key is None if the payload itself is
+    one."""
 
     def __init__(self, request: Request) -> None:
         self.request = request

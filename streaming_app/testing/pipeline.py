@@ -36,9 +36,9 @@ TABLE_NAMES = ("event", "item", "change", "user", "session", "item_attributes", 
 
 
 class InProcessPipeline:
-    """A pipeline whose micro-batches are whatever files it is given. Hooks, which are Spark's, are not called.
+    """A pipeline whose micro-batches are the files that it is given. Hooks are not called, since they need Spark.
 
-    ``created_ms`` is the time of the run in epoch milliseconds, now where absent.
+    ``created_ms`` is the time of the run in epoch milliseconds; by default the current time.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class InProcessPipeline:
         return self.retry(files, tasks)
 
     def retry(self, files: Sequence[str], tasks: int = 1) -> BatchMetrics | None:
-        """Process files as the last micro-batch again, as after a crash; None where it is committed already."""
+        """Process files as the last micro-batch again, as after a crash; returns None if it is committed already."""
         batch = Batch(self.config, self.lake.storage, self.stream_id, self._batch_id, self.job_id, self.created_ms, "all")
         roll_back_incomplete_batch(self.config, self.lake)
         if passed_commit_point(batch, self.lake):
@@ -70,7 +70,7 @@ class InProcessPipeline:
         return commit_batch(batch, report, Timing(0.0, stored_bytes), self.lake)
 
     def derive(self) -> Summary:
-        """Merge what is new in ``event`` and ``change`` into the derived tables; then rebuild the users of replaced events."""
+        """Merge new rows of ``event`` and ``change`` into the derived tables; then rebuild the users of replaced events."""
         files = self._new_files()
         summary = Summary(self.job_id)
         messages = list(compute_aggregates(self.lake.storage, self.config, files[EVENT.name]))
@@ -98,7 +98,7 @@ class InProcessPipeline:
 
 @cache
 def _empty_tables() -> Path:
-    """The tables as a first run makes them: copying takes a tenth of the time of making."""
+    """A directory with empty tables, as a first run creates them: copying it takes a tenth of the time of creating them."""
     folder = Path(tempfile.mkdtemp(prefix="clickstream-empty-tables-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     Lake(str(folder), Storage()).create_all()

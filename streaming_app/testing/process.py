@@ -1,4 +1,4 @@
-"""``process``: raw requests in, every table out. A door for tests that stays the same when the code behind it changes."""
+"""``process``: raw requests in, all tables out. A stable interface for tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Raw = str | bytes | Path
 
 
 def process(config: Config | Path | str, raw: Iterable[Raw], *, created_ms: int | None = None) -> dict[str, pa.Table]:
-    """Process raw requests as one run of the job would, and return every table as it would write it.
+    """Process raw requests as one run of the job would, and return all tables as it would write them.
 
     The same code as the job's runs in this process, without Spark and without a JVM, on tables in a temporary folder: some
     0.1 s for a few requests. Hooks are not called.
@@ -59,7 +59,7 @@ def _load(config: Config | Path | str) -> Config:
 
 
 def _with_places(text: str) -> str:
-    """The text with a source and a sink where it names none; what is no YAML mapping is left to the reader of configurations."""
+    """Add a source and a sink to a configuration that has none; text that is not a YAML mapping is returned unchanged."""
     yaml = YAML(typ="safe", pure=True)
     try:
         document = yaml.load(text)
@@ -77,7 +77,7 @@ def _with_places(text: str) -> str:
 
 
 def _files(raw: Iterable[Raw], folder: Path) -> list[str]:
-    """The raw files; lines go to one of their own."""
+    """The paths of the raw files; lines are written to a file of their own."""
     lines: list[bytes] = []
     files: list[str] = []
     for each in raw:

@@ -1,4 +1,4 @@
-"""Requests and events to check plugins with: the real stages of the pass make the events of real requests."""
+"""Sample requests and events for checks of plugins; the events are made by the pipeline's own stages."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def sample_requests() -> list[Request]:
 
 
 def sample_events(requests: Iterable[Request | bytes] | None = None, transformer: str = "clickstream_sdk") -> pa.Table:
-    """Events as an enricher is given them: every column of ``event`` that transformers fill, and the transient ones.
+    """Events as enrichers get them: every column of ``event`` that transformers fill, and the transient ones.
 
-    ``requests`` are parsed ones or raw lines, each with its appId; those of :func:`sample_requests` where absent.
+    ``requests`` are parsed ones or raw lines, each with its appId; by default those of :func:`sample_requests`.
 
     Raises:
-        ValueError: no event can be made of them.
+        ValueError: the requests contain no event.
     """
     given = sample_requests() if requests is None else as_requests(requests)
     apps = {request.app_id or "": {"transformer": transformer} for request in given}
@@ -54,10 +54,10 @@ def sample_events(requests: Iterable[Request | bytes] | None = None, transformer
 
 
 def as_requests(requests: Iterable[Request | bytes]) -> list[Request]:
-    """Requests of which some are raw lines.
+    """Parse the raw lines among requests.
 
     Raises:
-        MalformedLine: one of them is no JSON object.
+        MalformedLine: one of them is not a JSON object.
     """
     return [parse_request(each) if isinstance(each, bytes) else each for each in requests]
 

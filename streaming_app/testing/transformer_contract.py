@@ -1,4 +1,4 @@
-"""What a transformer promises."""
+"""The contract of transformers, as a list of checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def assert_transformer_contract(
     """Check a transformer, or what makes one, with real requests for it: parsed ones, or raw lines.
 
     Raises:
-        AssertionError: it breaks a promise; the message names it, the promise and what to do.
+        AssertionError: it breaks its contract; the message names the transformer, the rule and the remedy.
     """
     assert_all(transformer_checks(transformer, requests))
 
@@ -32,7 +32,7 @@ def assert_transformer_contract(
 def transformer_checks(
     transformer: Transformer | Callable[[], Transformer], requests: Iterable[Request | bytes] | None = None
 ) -> list[Check]:
-    """Every promise of a transformer; without requests it is given bad input and requests of another client only."""
+    """The checks of a transformer's contract; without requests it gets bad input and requests of another client only."""
     subject = Subject(transformer, "transform")
     trials = TransformerTrials(subject, sample_requests() if requests is None else as_requests(requests))
     rows = [

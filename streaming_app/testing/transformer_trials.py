@@ -1,4 +1,4 @@
-"""What a transformer is put through."""
+"""Trials of a transformer, one or more for each rule of its contract."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from streaming_app.testing.payloads import UNREADABLE, Payload, bad_elements, ba
 _MAX_BYTES = Limits().max_payload_bytes
 _BOUNDS = Bounds(_MAX_BYTES, Limits().max_events_per_request, LimitsSection().max_plugin_seconds)
 _WITH_BAD_ELEMENTS = 3
-"""So many requests are tried with all kinds of bad elements, some thousand times each."""
+"""Maximum number of requests that are tried with all kinds of bad elements, a few thousand times each."""
 
 
 class TransformerTrials:
-    """Each method returns where the transformer stands the trial.
+    """Trials of one transformer; each method returns if it passes.
 
     Raises:
-        Broken: it does not; the message says what happened.
+        Broken: it fails; the message says what happened.
     """
 
     def __init__(self, subject: Subject, requests: Sequence[Request]) -> None:
@@ -67,7 +67,7 @@ class TransformerTrials:
             ids = self._ids(payload.request)
             for key, elements in payload.lists.items():
                 if self._ids(payload.with_elements(key, elements)) != ids:
-                    continue  # a client whose payloads are more than JSON: nothing can be put in
+                    continue  # the client's payloads are not plain JSON: elements cannot be inserted
                 for what, bad in bad_elements(next(each for each in elements if isinstance(each, dict))):
                     self._assert_made(ids, payload.with_elements(key, [*elements, bad]), f"after {what}")
             if None in payload.lists:

@@ -1,4 +1,4 @@
-"""What is unprocessed on S3 where very much is there: which objects, how often S3 is asked, and in how much memory."""
+"""The backlog of buckets with very many objects: its objects, the number of requests, and the memory."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def buckets(endpoint: str) -> Iterator[None]:
         yield
 
 
-def test_few_of_very_many(buckets: None) -> None:
+def test_a_few_unprocessed_objects_among_very_many_are_found(buckets: None) -> None:
     work = measured(config("big", "lake"))
     assert (work["files"], work["bytes"], work["complete"], work["unfinished"]) == (7, sum(LATE.values()), True, False)
     assert work["lists"][MONTH] == MANY // PAGE + 1
@@ -77,7 +77,7 @@ def test_memory_does_not_grow_with_what_is_listed(buckets: None) -> None:
     assert found["middle"]["mb"] - found["small"]["mb"] < ANY_MB
 
 
-def test_enough_is_not_counted_further(buckets: None) -> None:
+def test_counting_stops_at_the_limit(buckets: None) -> None:
     work = measured(config("big", "new-lake"), enough_bytes=1_500_000)
     assert (work["files"], work["bytes"], work["complete"]) == (1_500, 1_500_000, False)
     assert work["lists"][MONTH] == 2

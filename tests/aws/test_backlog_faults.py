@@ -1,4 +1,4 @@
-"""What is unprocessed on S3 while S3 fails: the same as on a good day, or an error that says where and what to do."""
+"""The backlog while S3 fails: the same as without failures, or an error with the location and the remedy."""
 
 from __future__ import annotations
 

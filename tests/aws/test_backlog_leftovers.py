@@ -1,4 +1,4 @@
-"""What is unprocessed on S3 after all that a killed run leaves behind in its checkpoint."""
+"""The backlog on S3 with everything that a killed run may leave in its checkpoint."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def objects(endpoint: str) -> S3Objects:
 
 
 @pytest.mark.parametrize(("told", "logs", "size", "unfinished"), [row[1:] for row in CASES], ids=[row[0] for row in CASES])
-def test_left_behind(
+def test_backlog_is_right_after_a_killed_run(
     told: dict[str, bytes],
     logs: dict[str, bytes],
     size: int,

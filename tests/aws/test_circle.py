@@ -106,7 +106,7 @@ def circle(endpoint: str, here: Package, tmp_path_factory: pytest.TempPathFactor
         yield Circle(s3, emr, endpoint, folder)
 
 
-def test_the_circle(circle: Circle) -> None:
+def test_raw_files_become_tables_by_way_of_the_lambda(circle: Circle) -> None:
     circle.s3.put_object(Bucket=BUCKET, Key="raw/", Body=b"")  # as a console makes folders
     assert circle.trigger()["decision"] == "nothing is unprocessed"
 

@@ -1,4 +1,4 @@
-"""Credentials are the role's, and refreshed while a run goes on: nobody freezes those that were there at its start."""
+"""Credentials are the role's, and every library refreshes them during a run."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _done(command: list[str], environment: dict[str, str]) -> subprocess.Complet
         ),
     ],
 )
-def test_a_class_that_is_missing(run: Any, purpose: Any, name: str, whose: str, pipeline: Path) -> None:
+def test_a_missing_class_is_a_clear_error(run: Any, purpose: Any, name: str, whose: str, pipeline: Path) -> None:
     jars = ",".join(map(str, complete(locked_jars(purpose)))) if purpose else ""
     done = run(pipeline, jars)
     assert done.returncode == 5, done.stderr[-3_000:]

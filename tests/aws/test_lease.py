@@ -1,4 +1,4 @@
-"""The lease on S3: conditional writes of a real protocol, also where their answers are lost on the way."""
+"""The lease on S3: conditional writes over HTTP, including lost responses."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_one_of_many_wins(before: Callable[[ConditionalObject], None], uri: str)
         assert all(answer.startswith("the tables are in use: test-holder since") for answer in others)
 
 
-def test_held_killed_and_free(slot: ConditionalObject, uri: str) -> None:
+def test_the_lease_of_a_killed_process_is_free(slot: ConditionalObject, uri: str) -> None:
     with holder(uri) as process:
         with pytest.raises(LockError, match=rf"in use: test-holder since .* \(process {process.pid} on"):
             taken(slot)
@@ -81,7 +81,7 @@ def test_held_killed_and_free(slot: ConditionalObject, uri: str) -> None:
         taken(slot)
 
 
-def test_of_another_machine(slot: ConditionalObject, uri: str) -> None:
+def test_the_lease_of_another_machine_expires(slot: ConditionalObject, uri: str) -> None:
     with holder(uri, AWAKE, ELSEWHERE) as process:
         with pytest.raises(LockError, match=f"process {process.pid} on {ELSEWHERE}"):
             taken(slot)
@@ -96,8 +96,8 @@ NOT_DONE = {"503": SLOW_DOWN, "500": INTERNAL_ERROR, "cut off": reset, "409": CO
 
 
 @pytest.mark.parametrize("answer", [*LOST.values(), *NOT_DONE.values()], ids=[*LOST, *NOT_DONE])
-def test_writes_that_seem_to_fail(answer: Answer, slot: ConditionalObject, faults: Faults) -> None:
-    """When it is taken, when it is renewed, and when it is given back."""
+def test_the_lease_survives_failed_and_lost_writes(answer: Answer, slot: ConditionalObject, faults: Faults) -> None:
+    """At acquisition, at renewal and at release."""
     faults.faults = [Fault(answer, PUT, times=1)]
     with acquire_lock(slot, "me", AWAKE) as lease:
         assert faults.struck == 1
@@ -122,7 +122,7 @@ def test_a_renewal_that_was_given_up(name: str, slot: ConditionalObject, faults:
     taken(slot)
 
 
-def test_no_right_to_write_it(slot: ConditionalObject, faults: Faults) -> None:
+def test_a_missing_permission_is_a_clear_error(slot: ConditionalObject, faults: Faults) -> None:
     faults.faults = [Fault(ACCESS_DENIED, PUT)]
     with pytest.raises(SinkError, match=r"the lease on the tables cannot be taken: .*AccessDenied") as error:
         taken(slot)

@@ -56,7 +56,7 @@ def put(s3: Any, path: Path, root: Path) -> None:
     s3.put_object(Bucket=BUCKET, Key=f"raw/{path.relative_to(root)}", Body=path.read_bytes())
 
 
-def test_everything_on_s3(s3: Any, cli: Cli, endpoint: str, tmp_path: Path) -> None:
+def test_the_job_and_its_readers_work_on_s3(s3: Any, cli: Cli, endpoint: str, tmp_path: Path) -> None:
     def clickstream(*arguments: str) -> str:
         done = cli(*arguments, "--config", f"s3://{BUCKET}/pipeline.yaml")
         assert done.code == 0, done.err

@@ -1,4 +1,4 @@
-"""What S3 says of one object, told apart from a storage that fails: the first is set aside, the second ends the run."""
+"""An error of a single object sets it aside; a failure of the storage ends the run."""
 
 from __future__ import annotations
 

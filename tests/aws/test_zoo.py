@@ -127,7 +127,7 @@ def zoo(tmp_path: Path, cli: Cli, service: tuple[Faults, str], endpoint: str) ->
     return Zoo(bucket, tmp_path, cli, service[0], endpoint, service[1])
 
 
-def test_zoo_of_objects(zoo: Zoo) -> None:
+def test_odd_objects_are_quarantined_by_name(zoo: Zoo) -> None:
     zoo.put(*GOOD, *UNNAMEABLE, *BOTH, *DENIED)
     s3 = boto3.client("s3", region_name=REGION, endpoint_url=zoo.straight)
     archived = gzip.compress(line(event(ARCHIVED), rid=ARCHIVED))

@@ -1,4 +1,4 @@
-"""Processing again: backfill, replay and rebuild end in the tables of one clean run."""
+"""Backfill, replay, reprocess and rebuild give the same tables as one clean run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_backfill_before_between_and_after_ordinary_runs(clean: Job, spark: Spar
     assert [(row["operation"], row["status"]) for row in operations] == [("backfill", "started"), ("backfill", "done")] * 2
 
 
-def test_rebuild_is_what_derive_has_made(clean: Job) -> None:
+def test_rebuild_gives_the_rows_of_derive(clean: Job) -> None:
     before = clean.derived_tables()
     made = rebuild.run(clean.config, ("user", "session"), LogProgress())
     assert made == {name: len(before[name]) for name in ("user", "session")}
@@ -72,7 +72,7 @@ def mixed(raw: Path) -> None:
     write(raw, "c.gz", line(event("f", app_id="blog"), event("g", app_id="blog"), appId="blog", rid="r-5", ip="198.51.100.9"))
 
 
-def test_replay_lands_once_what_passes_now(spark: SparkSession, tmp_path: Path) -> None:
+def test_replay_stores_each_accepted_element_once(spark: SparkSession, tmp_path: Path) -> None:
     strict, lenient = Job(tmp_path / "strict"), Job(tmp_path / "lenient", f"{BLOG}rules: {{freshness_hours: 240}}\n")
     for job in (strict, lenient):
         mixed(job.folder / "raw")
@@ -93,7 +93,7 @@ def test_replay_lands_once_what_passes_now(spark: SparkSession, tmp_path: Path) 
     assert strict.derived_tables() == lenient.derived_tables()
 
 
-def test_replay_takes_only_what_is_asked_for(spark: SparkSession, tmp_path: Path) -> None:
+def test_replay_takes_only_the_selected_rows(spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path)
     mixed(tmp_path / "raw")
     job.run()
@@ -156,7 +156,7 @@ RULES_BEFORE = [
 
 
 @pytest.mark.parametrize(("before", "days"), RULES_BEFORE, ids=str)
-def test_reprocess_is_a_clean_run_with_todays_rules(
+def test_reprocess_equals_a_clean_run_with_the_current_rules(
     before: dict[str, Any], days: Days, by_todays_rules: tuple[Job, list[dict[str, list[Any]]]], tmp_path: Path
 ) -> None:
     """Of one day, too: whatever the rules move over midnight is there once."""
@@ -203,7 +203,7 @@ def test_reprocess_leaves_other_raw_files_alone(spark: SparkSession, tmp_path: P
     assert {row["event_id"] for row in projects if row["project_id"] == "test"} == {"first", "own"}
 
 
-def test_events_whose_raw_file_is_gone_stay(spark: SparkSession, tmp_path: Path) -> None:
+def test_reprocess_keeps_events_whose_raw_file_is_missing(spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path, APPS)
     rule_cases(tmp_path / "raw")
     job.run()

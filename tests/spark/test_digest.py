@@ -1,4 +1,4 @@
-"""The tables of a fixed input, row for row, whatever is done at a time."""
+"""The tables of a fixed input are the recorded ones, row by row, for any size of batches and buffers."""
 
 from __future__ import annotations
 

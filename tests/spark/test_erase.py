@@ -1,4 +1,4 @@
-"""A person leaves all tables, quarantine and raw files; everybody else's rows are as if nothing had happened."""
+"""Erasure removes a person from all tables, quarantine and raw files, and leaves all other rows unchanged."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def others_rows(job: Job) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("mode", ["delete", "anonymise"])
-def test_by_pseudonymous_id(mode: Any, job: Job) -> None:
+def test_erase_by_pseudonymous_id_removes_the_person_only(mode: Any, job: Job) -> None:
     before, kept = job.derived_tables(), others_rows(job)
     person = Person("shop", user_pseudo_id=X)
     told = erase.plan(job.config, person, raw=True)
@@ -94,7 +94,7 @@ def test_by_pseudonymous_id(mode: Any, job: Job) -> None:
     )
 
 
-def test_raw_files_can_be_read_again(job: Job, tmp_path: Path) -> None:
+def test_erased_raw_files_are_readable(job: Job, tmp_path: Path) -> None:
     """What is left of them makes the tables that are left; a run does not take them for new files."""
     erase.run(job.config, Person("shop", user_pseudo_id=X), "delete", LogProgress(), raw=True)
     assert job.run().counts.files == 0
@@ -106,7 +106,7 @@ def test_raw_files_can_be_read_again(job: Job, tmp_path: Path) -> None:
     assert fresh.query(unresolved) == job.query(unresolved)
 
 
-def test_by_login_id_other_people_of_a_shared_device_stay(job: Job) -> None:
+def test_erase_by_login_id_keeps_others_on_a_shared_device(job: Job) -> None:
     links = erase.find_linked_ids(job.config, Person("shop", user_id=Y))
     assert {link.user_pseudo_id: (link.with_login, link.anonymous, link.other_logins) for link in links} == {
         X: (1, 2, 0),
@@ -122,7 +122,7 @@ def test_by_login_id_other_people_of_a_shared_device_stay(job: Job) -> None:
     assert {row["user_id"] for row in job.rows("user", "user_pseudo_id = 'u-shared'")} == {"bob"}
 
 
-def test_by_login_id_alone(job: Job) -> None:
+def test_erase_by_login_id(job: Job) -> None:
     """A login that was linked to the id of another person takes no rows of theirs along."""
     person = Person("shop", user_id=Y)
     assert erase.plan(job.config, person, raw=True, linked="none")["event"] == 2
@@ -135,7 +135,7 @@ def test_by_login_id_alone(job: Job) -> None:
     assert json.loads(row["arguments"])["linked"] == "none"
 
 
-def test_another_app_is_another_person(job: Job) -> None:
+def test_erase_keeps_the_same_id_in_another_app(job: Job) -> None:
     assert X in everything(job, "sensors")
     done = erase.run(job.config, Person("sensors", user_pseudo_id=X), "anonymise", LogProgress())
     assert (done["event"], done["change"]) == (0, 1)

@@ -1,4 +1,4 @@
-"""What once stopped the pipeline for all apps, through the whole job and the commands that look at its tables."""
+"""Extreme values, which once stopped the pipeline for all apps, pass the whole job and the commands that read its tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.raw import event, line, write
 from tests.support.sources import APPS
 
 
-def test_runs_looks_and_erasure_go_on(spark: SparkSession, tmp_path: Path) -> None:
+def test_extreme_values_stop_neither_runs_nor_commands(spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path, APPS)
     for number, lines in enumerate(STOPPED_ONCE.values()):
         write(tmp_path / "raw", f"{number:02}.gz", *lines)

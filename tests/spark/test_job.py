@@ -33,7 +33,7 @@ ENRICHERS = """enrichers:
 TABLES = ("event", "item", "user", "session", "quarantine", "run_metrics")
 
 
-def test_runs_one_after_the_other(spark: SparkSession, tmp_path: Path) -> None:
+def test_consecutive_runs_give_the_expected_tables(spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path)
     login = {"_user_id": {"value": "me"}}
     write(tmp_path / "raw", "a.gz", line(event("a"), event("b", timestamp=NOW - 5 * MINUTE)), b"broken")
@@ -76,7 +76,7 @@ def test_a_session_that_starts_on_another_day_moves(spark: SparkSession, tmp_pat
     assert (session["event_count"], session["start_date"].day) == (2, 27)
 
 
-def test_inferred_sessions_that_a_later_run_joins(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_later_run_joins_inferred_sessions(spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path)
     moments = {"a": 0, "b": 50, "late": 25}
     sent = {
@@ -108,7 +108,7 @@ def test_bounded_batches_give_the_same_tables(spark: SparkSession, tmp_path: Pat
     assert [row["event_count"] for row in bounded.rows("session")] == [6]
 
 
-def test_a_batch_that_replaces_a_copy_still_brings_its_news(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_batch_that_replaces_a_duplicate_also_adds_its_new_events(spark: SparkSession, tmp_path: Path) -> None:
     wrong = NOW + 40 * 24 * 60 * MINUTE
     copies = [line(event("moved", timestamp=wrong), ingest_time=NOW - late, client_timestamp=wrong) for late in (0, 1_000)]
     job = Job(tmp_path)

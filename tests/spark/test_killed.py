@@ -150,7 +150,9 @@ def test_sigkill(name: str, moment: str, expected: dict[bool, tuple[Any, ...]], 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_dead_after_each_change(name: str, expected: dict[bool, tuple[Any, ...]], spark: SparkSession, tmp_path: Path) -> None:
+def test_a_command_killed_after_any_change_can_be_repeated(
+    name: str, expected: dict[bool, tuple[Any, ...]], spark: SparkSession, tmp_path: Path
+) -> None:
     command = COMMANDS[name]
     calm = ready(command, tmp_path / "calm")
     with life_of() as life:

@@ -1,4 +1,4 @@
-"""Runs go on with the tables and the checkpoints of an older version, though it knew fewer columns."""
+"""Runs continue with the tables and checkpoints of an older version that had fewer columns."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def once_run(before: Job) -> Iterator[Job]:
         yield job
 
 
-def test_a_lake_of_layout_1_goes_on(once_run: Job, always_new: Job) -> None:
+def test_tables_of_layout_1_are_migrated_and_updated(once_run: Job, always_new: Job) -> None:
     as_layout_1(once_run.folder / "lake")
     before = once_run.derived_tables()
     assert once_run.run().batches == 0
@@ -67,7 +67,7 @@ def test_a_lake_of_layout_1_goes_on(once_run: Job, always_new: Job) -> None:
     assert once_run.derived_tables() == always_new.derived_tables()
 
 
-def test_columns_that_event_and_change_get_while_derive_goes_on(once_run: Job, always_new: Job) -> None:
+def test_derive_continues_when_event_and_change_get_columns(once_run: Job, always_new: Job) -> None:
     """The stream of derive has read both tables without them; what it reads next has them."""
     without(once_run.folder / "lake", FEWER)
     write_second(once_run.folder / "raw")
@@ -81,7 +81,7 @@ def test_columns_that_event_and_change_get_while_derive_goes_on(once_run: Job, a
 
 
 @pytest.mark.parametrize("moment", ["before commit user", pytest.param("after write windows", marks=pytest.mark.exhaustive)])
-def test_an_older_version_died_before_derive_had_read_its_files(moment: str, spark: SparkSession, tmp_path: Path) -> None:
+def test_derive_reads_files_left_by_a_crashed_older_version(moment: str, spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path, APPS)
     write_first(tmp_path / "raw")
     with life_of(moment) as life:

@@ -1,4 +1,4 @@
-"""The files of a micro-batch: by its plan as by its rows."""
+"""The files of a micro-batch are the same from its plan and from its rows."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def by_path(files: table_stream.NewFiles) -> dict[str, list[tuple[str, str]]]:
     return {table: sorted((file.uri, file.app_id) for file in found) for table, found in files.items()}
 
 
-def test_the_plan_names_what_the_rows_tell(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a first run, and of a second whose ``change`` has no news."""
+def test_plan_and_rows_name_the_same_files(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a first run, and in a second one without new rows of ``change``."""
     told: list[tuple[table_stream.NewFiles, table_stream.NewFiles]] = []
 
     def both(spark: SparkSession, batch: MicroBatch) -> table_stream.NewFiles:
@@ -47,8 +47,10 @@ def test_the_plan_names_what_the_rows_tell(spark: SparkSession, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("error", [Py4JError("no such method"), AttributeError("None has no streamingQuery"), KeyError("other")])
-def test_another_kind_of_plan(error: Exception, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rows tell: the tables are the same."""
+def test_an_unknown_plan_falls_back_to_rows(
+    error: Exception, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files are taken from the rows, and the tables are the same."""
 
     def refuse(*_: Any) -> None:
         raise error

@@ -17,7 +17,7 @@ SEED = 3
 
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize(("runs", "upkeep"), [(4, 2), pytest.param(60, 10, marks=pytest.mark.exhaustive)])
-def test_many_runs_are_one(runs: int, upkeep: int, spark: SparkSession, tmp_path: Path) -> None:
+def test_many_small_runs_equal_one_large_run(runs: int, upkeep: int, spark: SparkSession, tmp_path: Path) -> None:
     soak, at_once = soaked(tmp_path, runs, SEED, upkeep)
     assert soak.deaths >= min(2, runs // 6)
     check(soak, at_once)

@@ -1,4 +1,4 @@
-"""The job between optimize and vacuum: its tables are those of a job that nobody tidied up."""
+"""The job gives the same tables with and without optimize and vacuum between its runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def everything_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maintenance, "MIN_FILES_SAVED", 1)
 
 
-def test_the_job_goes_on(spark: SparkSession, tmp_path: Path, everything_is_due: None) -> None:
+def test_the_job_continues_after_optimize_and_vacuum(spark: SparkSession, tmp_path: Path, everything_is_due: None) -> None:
     tidied, plain = Job(tmp_path / "tidied", APPS_HERE), Job(tmp_path / "plain", APPS_HERE)
     for number, hour in enumerate((write_first, write_second, write_third)):
         for job in (tidied, plain):

@@ -1,4 +1,4 @@
-"""What the backlog says and what Spark's file source reads is the same, in every layout; late files are found, old ones left."""
+"""The backlog and Spark's file source agree on the unprocessed files in every folder layout; late files are found, old ones skipped."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_late_files_are_found_as_far_back_as_is_configured(spark: SparkSession, 
     assert summary.counts.files == 2
 
 
-def test_nothing_new_starts_nothing(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_new_files_starts_no_query(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = Job(tmp_path)
     put(job, NAMES[0])
     job.run()

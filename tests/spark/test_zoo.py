@@ -65,7 +65,7 @@ def read(job: Job) -> set[str]:
     return {row["event_id"] for row in job.query("SELECT event_id FROM event")}
 
 
-def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
+def test_odd_files_are_quarantined_by_name(spark: SparkSession, tmp_path: Path) -> None:
     job = Job(tmp_path, FAST)
     for name in (*GOOD, *ODD):
         put(tmp_path, name)
@@ -107,7 +107,7 @@ def test_a_zoo_of_files(spark: SparkSession, tmp_path: Path) -> None:
     assert (later.counts.written, later.counts.files, later.set_aside) == (1, 1, 0)
 
 
-def test_the_plan_names_what_the_rows_tell(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_and_rows_name_the_same_raw_files(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[list[SizedFile], list[SizedFile]]] = []
 
     def both(spark: SparkSession, batch: MicroBatch) -> list[SizedFile]:
@@ -157,7 +157,7 @@ def killing(tmp_path: Path) -> Job:
     return job
 
 
-def test_a_file_that_kills_its_task(spark: SparkSession, killing: Job, tmp_path: Path) -> None:
+def test_a_file_that_kills_its_task_is_set_aside(spark: SparkSession, killing: Job, tmp_path: Path) -> None:
     first, bad, last = names = [f"year=2026/month=05/{number}.gz" for number in range(3)]
     for name in names:
         put(tmp_path, name)

@@ -1,4 +1,4 @@
-"""Countries by their code: what a database that has nothing but codes leaves to be known."""
+"""Countries by their code, for databases that have codes only."""
 
 from __future__ import annotations
 

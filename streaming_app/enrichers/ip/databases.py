@@ -1,4 +1,4 @@
-"""Opening databases in MaxMind's format."""
+"""Opens databases in MaxMind's format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.plugins.enricher import EnricherInfo, Files
 
 _PROBED = 1_000
-"""Networks in which a database of use has something that was asked for."""
+"""Number of networks that are searched for a wanted value when a database is opened."""
 
 _UNREADABLE = "fetch one, from MaxMind or DB-IP for example, or leave it out: the columns then keep what clients sent"
 _MALFORMED = "give a .mmdb file itself, not the archive it came in"
@@ -76,7 +76,7 @@ def _open(options: DatabaseOptions, columns: Sequence[str], language: str, files
 
 
 class _PathReader:
-    """A database by the places of values in its records, whatever its layout."""
+    """Reads a database of any layout by the paths of values in its records."""
 
     def __init__(self, path: Path, wanted: FieldPaths) -> None:
         self.reader, self._wanted = maxminddb.open_database(path), wanted
@@ -86,7 +86,7 @@ class _PathReader:
         return read_record(self.reader.get(address), self._wanted)
 
     def first_useful_address(self) -> str | None:
-        """An address of the first network that has something; None where none of the first ones has."""
+        """An address of the first network with a wanted value; None if none of the first networks has one."""
         first = islice(self.reader, _PROBED)
         return next((str(network[0]) for network, record in first if read_record(record, self._wanted)), None)
 

@@ -1,4 +1,4 @@
-"""Where databases keep what the columns are filled with: one table for all layouts, and how its values are read.
+"""Paths of the columns' values in database records: one table for all layouts, and the conversion of the values.
 
 Sources: DB-IP's, IPinfo's and ip-location-db's files (flat: a name for each value); MaxMind's documentation (nested), which
 databases of others follow, too. MaxMind's own editions are read by its library (:mod:`streaming_app.enrichers.ip.editions`).
@@ -66,7 +66,7 @@ def read_record(record: Any, field_paths: FieldPaths) -> dict[str, Any]:
 
 
 def reader_of(column: str) -> Callable[[Any], Any]:
-    """Makes a column's value of what a database has; None where it cannot be one."""
+    """The function that converts a database's value to a column's; it returns None if that is impossible."""
     return _READERS.get(column, _text)
 
 

@@ -20,7 +20,7 @@ _LONGEST = 2_048
 
 
 class Channels:
-    """The channel file, ready to be asked."""
+    """The rules of the channel file, compiled."""
 
     def __init__(self, rules: Iterable[ChannelRule]) -> None:
         rules = tuple(rules)
@@ -29,7 +29,7 @@ class Channels:
         """Whether a rule needs the whole address of a referrer, not only whether there is one."""
 
     def first(self, fields: ChannelFields) -> str | None:
-        """The channel of the first rule that holds; None where none does."""
+        """The channel of the first rule that matches; None if none does."""
         lowered = {name: value and value.lower() for name, value in fields.items()}
         return next((channel for holds, channel in self._rules if holds(lowered)), None)
 

@@ -1,4 +1,4 @@
-"""From options to rules: which files serve an app, each read once."""
+"""Loads the rules of all apps from the files in the options; each file is read once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which source a referrer is, of which category, and what was searched for there: by the category file."""
+"""Finds the source, category and search terms of a referrer by the category file."""
 
 from __future__ import annotations
 

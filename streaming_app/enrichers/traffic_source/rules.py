@@ -1,4 +1,4 @@
-"""Everything that the inference goes by, for one app: the rule files, and which referrers are no sources."""
+"""The rules of the inference for one app: the rule files, and the referrers that are not sources."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TrafficRules:
         self.read_page = bounded_cache(_CACHED)(self._read_page)
 
     def _read_page(self, url: str) -> PageInfo | None:
-        """What matters of the address of a page or a referrer; None where it is broken."""
+        """The relevant parts of the address of a page or a referrer; None if it is invalid."""
         address = parse_page_url(url)
         if address is None:
             return None

@@ -20,7 +20,7 @@ class Traffic(NamedTuple):
     category: str | None = None
 
     def or_else(self, other: Traffic) -> Traffic:
-        """Each field, the other's where there is none."""
+        """Fill missing fields from another instance."""
         return Traffic(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
 
 
@@ -54,7 +54,7 @@ class Click(NamedTuple):
 
 
 class Campaign(NamedTuple):
-    """What the address of a page tells of the campaign that led to it."""
+    """The campaign in the address of a page."""
 
     utm: Traffic = Traffic()
     click: Click | None = None

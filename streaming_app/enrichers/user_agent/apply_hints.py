@@ -1,6 +1,6 @@
-"""Client hints are stronger than a frozen user agent, which says Chrome, Android 10 and K of thousands of phones.
+"""Merges client hints into a parsed user agent, which is frozen: thousands of phones send Chrome, Android 10 and model K.
 
-Versions and names are put as ua-parser puts them, so that one browser has one name whether it sends hints or not.
+Names and versions are in ua-parser's form, so that one browser has one name whether it sends hints or not.
 """
 
 from __future__ import annotations

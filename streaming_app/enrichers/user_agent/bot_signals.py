@@ -1,4 +1,4 @@
-"""Signs of a bot that no list knows yet: what it says of itself, and what it lacks that the clients of people have.
+"""Recognises bots that are on no list yet, by words in their user agent, and by missing parts that people's clients have.
 
 Found by halves of the public collections of crawlers' and people's agents, and measured on the other halves
 (``python -m benchmarks.bots``).

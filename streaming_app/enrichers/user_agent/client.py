@@ -1,4 +1,4 @@
-"""What a user agent's text says: browser, operating system and device, by ua-parser's rules."""
+"""Parses a user agent into browser, operating system and device, by ua-parser's rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a browser says of itself beside its user agent, as ua-parser would put it."""
+"""Reads client hints, with names and versions in ua-parser's form."""
 
 from __future__ import annotations
 

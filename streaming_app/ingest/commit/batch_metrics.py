@@ -18,7 +18,7 @@ from streaming_app.model.tables import CHANGE
 
 @dataclass(frozen=True)
 class Timing:
-    """Of the batch so far, wall seconds; ``stored_bytes`` is the size of its raw files."""
+    """Wall seconds that the batch has taken so far; ``stored_bytes`` is the size of its raw files."""
 
     pass_seconds: float
     stored_bytes: int
@@ -96,15 +96,15 @@ def measure_batch(batch: Batch, report: IngestReport, timing: Timing, changes: B
 
 
 def _seconds_to_table(age_seconds: float | None, since: float) -> float | None:
-    """Ages were taken when the batch began; the events are in the table ``since`` seconds later."""
+    """The age of an event at its commit: ages were measured at the start of the batch, ``since`` seconds before."""
     return None if age_seconds is None else age_seconds + since
 
 
 def check_balance(metrics: BatchMetrics) -> None:
-    """Check that every received element is accounted for.
+    """Check that every received element is accounted for: written, duplicate, filtered or quarantined.
 
     Raises:
-        BalanceError: one is not; nothing was committed yet.
+        BalanceError: the counts differ; nothing has been committed yet.
     """
     if metrics.received != metrics.accounted_for:
         raise BalanceError(

@@ -1,4 +1,4 @@
-"""What a batch changes in the tables whose rows are unique: new files, and stored files rewritten without their duplicates."""
+"""Changes of a batch to the tables with unique rows: new files, and stored files rewritten without duplicates."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeduplicatedChange:
-    """What a batch changes in a table whose rows are unique, and the duplicates that it does without.
+    """The changes of a batch to a table with unique rows, and the duplicates that are left out.
 
-    ``target`` is the table as it was opened to find them.
+    ``target`` is the table in the version in which duplicates were searched for.
     """
 
     table: Table
@@ -44,7 +44,7 @@ class DeduplicatedChange:
 
     @property
     def written(self) -> int:
-        """Rows more than before: a new row that replaces a stored one adds none."""
+        """Number of rows by which the table grows: a new row that replaces a stored one does not count."""
         return sum(file.rows for file in self.change.added) - self.replaced
 
     @property
@@ -65,7 +65,7 @@ def deduplicate(table: Table, batch: Batch, report: IngestReport, lake: Lake) ->
 def _rewrite(
     table: Table, new: list[DataFile], new_duplicates: list[DuplicateRows], stored_duplicates: list[DuplicateRows], lake: Lake
 ) -> TableChange:
-    """Files that hold a duplicate are rewritten without it; all others are taken as they are."""
+    """Rewrite the files that hold duplicates without them; keep all others as they are."""
     rows_by_path = {each.file.path: each.rows["row"] for each in new_duplicates}
     added: list[DataFile] = []
     for file in new:
@@ -88,7 +88,7 @@ def _rewrite_new(table: Table, file: DataFile, rows_by_path: Mapping[str, pa.Chu
 
 
 def item_change(new: list[DataFile], events: DeduplicatedChange, stored: list[DataFile], lake: Lake) -> TableChange:
-    """What a batch changes in ``item``: the items of a duplicate go with their event."""
+    """The changes of a batch to ``item``: the items of a duplicate are removed with their event."""
     partitions = [each.file.partition for each in events.duplicates.stored]
     candidates = [file for file in stored if file.partition in partitions] if partitions else []
     new_duplicates = [rows for file in new if (rows := _items_of(file, events.duplicates.new, lake))]
@@ -109,5 +109,5 @@ def _items_of(file: DataFile, duplicates: list[DuplicateRows], lake: Lake) -> Du
 
 
 def row_keys(event_id: pa.ChunkedArray, source_position: pa.ChunkedArray) -> pa.ChunkedArray:
-    """What identifies a row of ``event``, and its items: event id and raw file with line."""
+    """The key of a row of ``event`` and of its items: event id, raw file and line."""
     return pc.binary_join_element_wise(event_id, source_position, "\n")

@@ -1,7 +1,7 @@
 """Committing a micro-batch, in the driver: from written files to committed tables.
 
-Order: quarantine, item, change, run_metrics, and ``event`` last. Its commit is the batch's commit point: what a batch committed
-that did not get there is rolled back before the next write (:mod:`.recovery`).
+Order: quarantine, item, change, run_metrics, and ``event`` last. The commit to ``event`` is the batch's commit point: if a batch
+fails before it, its other commits are rolled back before the next write (:mod:`.recovery`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METR
 
 
 def passed_commit_point(batch: Batch, lake: Lake) -> bool:
-    """Whether the batch reached its commit point in an earlier try."""
+    """Whether an earlier attempt of the batch reached the commit point."""
     return is_committed(lake.open(EVENT), batch.transaction)
 
 
 def commit_batch(batch: Batch, report: IngestReport, timing: Timing, lake: Lake) -> BatchMetrics:
-    """Deduplicate and commit; returns what the batch did.
+    """Deduplicate a batch and commit it; returns its metrics.
 
     Raises:
         BalanceError: the counts do not add up; nothing was committed.

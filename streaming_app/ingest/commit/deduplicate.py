@@ -1,4 +1,4 @@
-"""Deduplication: finding the duplicates of a batch's events before the commit, so that each event is stored exactly once.
+"""Finds the duplicates of a batch's events before the commit, so that each event is stored exactly once.
 
 An event is ``(app_id, event_id)``. Rows of one event whose days are no further apart than ``dedupe.neighbour_days`` are
 duplicates, and so is each that is linked to them by others: a chain of neighbouring days. Of a chain the row with the smallest
@@ -33,21 +33,22 @@ from streaming_app.model.times import DAY_MS
 _ORDER = ("event_time_msec", "ingest_time_msec", "request", "preferred_first", "source_position")
 _DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id"]
 _LEFT_OUT = -1
-"""In place of a file's number: a duplicate that is not stored."""
+"""File number of a duplicate that is not stored in any file."""
 
 
 @dataclass
 class DuplicateRows:
-    """Rows of ``file`` that do not stay."""
+    """Rows of ``file`` that are removed as duplicates."""
 
     file: DataFile
     rows: pa.Table
-    """Among others event_id and source_position (raw file and line), which together identify a row; and row, its index."""
+    """Columns include event_id and source_position (raw file and line), which together identify a row, and row, its index."""
 
 
 @dataclass
 class DuplicateReport:
-    """The duplicates, file by file; ``changed_users`` lost a committed row to a new one; ``left_out`` is to be remembered."""
+    """The duplicates by file; ``changed_users`` have a stored row that a new one replaces; ``left_out`` is kept for later
+    batches."""
 
     new: list[DuplicateRows] = field(default_factory=list)
     stored: list[DuplicateRows] = field(default_factory=list)
@@ -65,10 +66,10 @@ def find_duplicates(
     *,
     prefer_new: bool = False,
 ) -> DuplicateReport:
-    """Compare the rows of all apps; ``stored`` are all committed files, of which those of the days in question are read.
+    """Compare the rows of all apps; ``stored`` are all committed files, of which only those of the affected days are read.
 
-    Both kinds of files lie in the table's directory. Of one and the same request, the stored row stays, or with ``prefer_new``
-    the new one.
+    New and stored files are both in the table's directory. Where the same request was read twice, the stored row stays, or
+    with ``prefer_new`` the new one.
     """
     report = DuplicateReport()
     for app_id in sorted({file.app_id for file in new}):
@@ -109,18 +110,18 @@ class _AppFiles:
 
     def compare(self, report: DuplicateReport) -> None:
         """Add the app's duplicates to the report."""
-        # 1. The days in question: those of the new events, their neighbours, and what earlier duplicates link to them.
+        # 1. Find the affected days: those of the new events, their neighbours, and those linked to them by earlier duplicates.
         days = set().union(*(_around(file.day, self._neighbour_days) for file in self._new))
         linked, days = self._follow_links(days)
-        # 2. Candidates: rows whose id may occur more than once, by hashes, which need 8 bytes an id.
+        # 2. Find candidates: rows whose id may occur more than once, by hashes of 8 bytes an id.
         candidates = self._find_candidates([file for day in sorted(days) for file in self._stored.get(day, ())])
-        # 3. Compare these by their ids.
+        # 3. Compare the candidates by their ids.
         if candidates:
             rows = pa.concat_tables([linked, *self._read_candidates(candidates)])
             _compare(candidates, rows, self._neighbour_days, report)
 
     def _follow_links(self, days: set[date]) -> tuple[pa.Table, set[date]]:
-        """Duplicates of the new events that were left out before, and the days with all that these lead to."""
+        """Duplicates of the new events that earlier batches left out; and ``days`` with all days that these are linked to."""
         links = [_link_rows(pa.array([], pa.string()), date(1970, 1, 1))]
         ids: pa.ChunkedArray | None = None
         seen: set[date] = set()
@@ -217,14 +218,14 @@ def _link_rows(ids: pa.Array, day: date) -> pa.Table:
 def _compare(candidates: list[_Candidate], rows: pa.Table, neighbour_days: int, report: DuplicateReport) -> None:
     """Find the chains of each event; of each chain, all rows but the first are duplicates."""
     app_id = candidates[0].file.app_id
-    # 1. All rows in their order.
+    # 1. Sort all rows by precedence.
     rows = rows.sort_by([("event_id", "ascending"), *((name, "ascending") for name in _ORDER)])
-    # 2. A chain ends where the id changes, or where the next row is too many days later.
+    # 2. Number the chains: one ends where the id changes, or where the next row is too many days later.
     days = rows["event_time_msec"].to_numpy() // DAY_MS
     same_id = pc.equal(rows["event_id"][1:], rows["event_id"][:-1]).to_numpy()
     begins = np.concatenate([[True], ~same_id | (np.diff(days) > neighbour_days)])
     chains = np.cumsum(begins) - 1
-    # 3. The first stored or new row of each chain stays.
+    # 3. Keep the first stored or new row of each chain.
     numbers = rows["file"].to_numpy()
     real = np.flatnonzero(numbers != _LEFT_OUT)
     _, first = np.unique(chains[real], return_index=True)
@@ -234,11 +235,11 @@ def _compare(candidates: list[_Candidate], rows: pa.Table, neighbour_days: int, 
     for number in np.unique(numbers[lost]):
         duplicates = DuplicateRows(candidates[number].file, rows.take(pa.array(lost[numbers[lost] == number])))
         (report.new if candidates[number].is_new else report.stored).append(duplicates)
-    # 4. Users whose stored row is a duplicate now, and those of the rows that stay in its place.
+    # 4. Collect the users of stored rows that are now duplicates, and of the rows that replace them.
     replaced = [row for row in lost if not candidates[numbers[row]].is_new]
     for chosen in (replaced, winners[chains[replaced]]):
         report.changed_users |= _users(app_id, rows.take(pa.array(chosen, pa.int64())))
-    # 5. What is not stored on its own day is remembered.
+    # 5. Remember the duplicates on whose day no row is stored.
     apart = lost[days[lost] != days[winners[chains[lost]]]]
     hashes = stable_hashes(rows["event_id"].take(pa.array(apart))).tolist() if len(apart) else []
     for row, hashed in zip(apart, hashes, strict=True):

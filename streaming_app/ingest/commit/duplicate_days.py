@@ -1,9 +1,9 @@
 """The days on which duplicates were received of events that are stored on another day.
 
-Duplicates of an event are a chain of neighbouring days, of which only the first row is stored. So that a later duplicate is
-linked to the same chain in whatever order they come, the days of those that were left out are stored here: eight bytes each, in
-one small file a batch and day, and none for days on which nothing was left out. A file is written before its batch is committed:
-one whose batch never is does no harm, as the duplicate was received all the same.
+Duplicates of an event are a chain of neighbouring days, of which only the first row is stored. To link a later duplicate to the
+same chain whatever the order of arrival, the days of the duplicates that were left out are stored here: eight bytes each, in one
+small file per batch and day. A file is written before its batch is committed. If the batch never is, the file does no harm: the
+duplicate was received all the same.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class DuplicateDays:
         return self._known[day].get(app_id, np.empty(0, np.uint64))
 
     def _read(self, day: date) -> ByApp:
-        if self._folders is None:  # asked once: most days have nothing to read
+        if self._folders is None:  # listed once: most days have no file
             self._folders = {uri.rpartition("/")[2] for uri in self.storage.list_folders(_root(self.config, self.table))}
         found: dict[str, list[int]] = {}
         for uri in self.storage.list_files(f"{_root(self.config, self.table)}/{day}") if str(day) in self._folders else ():
@@ -70,7 +70,7 @@ def remember_days(config: Config, storage: Storage, table: Table, name: str, lef
 
 
 def join_days(config: Config, other: Config, storage: Storage, table: Table) -> None:
-    """Copy the days of another pipeline: of a shadow whose rows come into these tables."""
+    """Copy the days of another pipeline whose rows are moved into these tables."""
     for folder in storage.list_folders(_root(other, table)):
         for uri in storage.list_files(folder):
             day, name = uri.rsplit("/", 2)[1:]

@@ -12,7 +12,7 @@ IdHashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 
 
 def isin_sorted(hashes: IdHashes, known: IdHashes) -> RowMask:
-    """Which of the hashes are in ``known``, which is in ascending order."""
+    """Per hash, whether it is in ``known``, which is in ascending order."""
     if not len(known):
         return np.zeros(len(hashes), bool)
     positions = np.searchsorted(known, hashes)
@@ -20,5 +20,5 @@ def isin_sorted(hashes: IdHashes, known: IdHashes) -> RowMask:
 
 
 def duplicates_in_sorted(hashes: IdHashes) -> IdHashes:
-    """Those that occur more than once, in ascending order; ``hashes`` are in ascending order."""
+    """The hashes that occur more than once; input and result are in ascending order."""
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])

@@ -1,4 +1,4 @@
-"""Deduplication of ``quarantine``: an element is there once, also if its file is read again and it fails again."""
+"""Deduplication of ``quarantine``: an element is stored once, even if its file is read again and it fails again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streaming_app.lake.rows import read_columns
 from streaming_app.model.tables import QUARANTINE
 
 KEY = ("source_file", "source_line", "envelope", "raw")
-"""The envelope knows the element's position in its request."""
+"""The envelope is part of the key because it has the element's position in its request."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class QuarantineChange:
 
 
 def deduplicate_quarantine(files: list[DataFile], lake: Lake) -> QuarantineChange:
-    """The files of a batch without the elements that the table has already."""
+    """Remove from a batch's files the elements that the table has already."""
     if not files:
         return QuarantineChange(TableChange([], [], []), 0, {})
     stored = live_files(lake.open(QUARANTINE))
@@ -53,7 +53,7 @@ def deduplicate_quarantine(files: list[DataFile], lake: Lake) -> QuarantineChang
 
 
 def known_keys(lake: Lake, stored: Iterable[DataFile], sources: pa.Array) -> pa.Array:
-    """Keys of the stored rows that come from some raw files."""
+    """Keys of the stored rows that come from the raw files ``sources``."""
     first, last = pc.min_max(sources).as_py().values()
     found = [pa.array([], pa.string())]
     for file in stored:
@@ -67,7 +67,7 @@ def known_keys(lake: Lake, stored: Iterable[DataFile], sources: pa.Array) -> pa.
 
 
 def keys(rows: pa.Table) -> pa.ChunkedArray:
-    """One text per row; with the lengths in it, no two rows' parts join to the same text."""
+    """The key of each row as one text; the lengths of its parts are included, so that keys never collide."""
     parts = [pc.fill_null(rows[name].cast(pa.string()), "") for name in KEY]
     lengths = pc.binary_join_element_wise(*(pc.binary_length(part).cast(pa.string()) for part in parts), " ")
     return pc.binary_join_element_wise(lengths, *parts, " ")

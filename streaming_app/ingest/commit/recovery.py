@@ -1,7 +1,7 @@
-"""Rolling back a micro-batch that was killed between its commits.
+"""Rolls back a micro-batch that was killed between its commits.
 
-The same stream would go on where the batch broke off. But the next writer may be another one, say a backfill of the same files:
-to it, the rows that are there already would be duplicates of its own. So each writer begins by rolling them back.
+The same stream would run the batch again and complete it. But the next writer may be another one, such as a backfill of the same
+files, which would take the committed rows for duplicates of its own. So every writer first rolls back an incomplete batch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _intent_uri(config: Config) -> str:
 
 
 def write_intent(batch: Batch, lake: Lake) -> None:
-    """Write down what is about to be committed. The note stays: whether the batch was committed is known from ``event``."""
+    """Store the intent of a batch before its commits. It is never deleted: ``event`` tells whether the batch is complete."""
     versions = {table.name: lake.open(table).version() for table in BEFORE_EVENT}
     intent = Intent(batch.stream_id, batch.batch_id, versions)
     lake.storage.write_text(_intent_uri(batch.config), msgspec.json.encode(intent).decode())
@@ -40,19 +40,19 @@ def write_intent(batch: Batch, lake: Lake) -> None:
 def roll_back_incomplete_batch(config: Config, lake: Lake) -> None:
     """Restore the tables as they were before the last batch, if it did not reach its commit point.
 
-    Call it while the lock is held, and before anything else is committed. The batch's stream, run again, commits all of it.
+    Call it while the lock is held, before any other commit. The batch's stream, when it runs again, commits the whole batch.
     """
-    # 1. Read what the last batch was about to do.
+    # 1. Read the intent of the last batch.
     if not lake.storage.exists(_intent_uri(config)):
         return
     intent = msgspec.json.decode(lake.storage.read_text(_intent_uri(config)), type=Intent)
     transaction = TransactionId(intent.stream, intent.batch)
-    # 2. Its commit to ``event`` is the last one: with it, the batch is complete.
+    # 2. The batch is complete if its last commit, the one to ``event``, was made.
     if is_committed(lake.open(EVENT), transaction):
         return
-    # 3. Open all tables first: one of a newer layout is refused before any is changed.
+    # 3. Open all tables first, so that a newer layout is refused before any table is changed.
     for table in BEFORE_EVENT:
         lake.open(table)
-    # 4. Restore those that have the batch. Killed in between, the next writer does the others.
+    # 4. Restore the tables that have the batch. If this is killed, the next writer restores the others.
     for table in BEFORE_EVENT:
         roll_back(lake, table, transaction, intent.versions[table.name])

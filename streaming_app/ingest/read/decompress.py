@@ -1,4 +1,4 @@
-"""The bytes of a raw file in blocks, gunzipped where its first bytes say gzip (whatever the file is called)."""
+"""Reads a raw file as blocks of bytes; gzip is recognised by its first bytes, not by the file's name, and decompressed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from streaming_app.plugins.payload import GZIP_MAGIC, IsalError
 
 _READ = 1 << 20
 _PIECE = 1 << 16
-"""Compressed bytes that a gzip member is given at once. What follows its end is copied, so pieces of a file of tiny members
-must be small."""
+"""Compressed bytes that are passed to the decompressor at once. It copies what follows the end of a member, so these pieces must
+be small for files of many tiny members."""
 _BLOCK = 1 << 22
 _SMALL = 1 << 18
-"""Blocks below this are joined: a file of tiny members would make a block of each."""
+"""Blocks smaller than this are joined: a file of tiny members would otherwise give a block for each."""
 _GZIP = 15 + 16  # zlib's window bits for gzip
 
 
@@ -24,14 +24,14 @@ class BrokenFile(Exception):
 
 
 def blocks_of(raw: Any) -> Iterator[bytes]:
-    """Content of a readable stream in blocks of at most some 4 MiB; several gzip members in a row are one content, and zero
-    bytes before, between and after them are none.
+    """Yield the content of a readable stream in blocks of about 4 MiB at most. Several gzip members are read as one content;
+    zero bytes before, between and after them are skipped.
 
     Raises:
-        BrokenFile: after the last block that could be read.
+        BrokenFile: the stream is damaged; raised after the last block that could be read.
     """
     head = raw.read(_READ)
-    while head[:1] == b"\0":  # a writer that died leaves zero bytes, as many as there may be
+    while head[:1] == b"\0":  # a writer that crashed may leave any number of zero bytes
         head = head.lstrip(b"\0") or raw.read(_READ)
     if len(head) == 1:
         head += raw.read(_READ)
@@ -55,7 +55,7 @@ def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
         packed = piece
         while packed:
             if member is None:
-                packed = packed.lstrip(b"\0")  # zero padding is allowed after a member, as much as there may be
+                packed = packed.lstrip(b"\0")  # any amount of zero padding is allowed after a member
                 if not packed:
                     break
                 member = isal_zlib.decompressobj(_GZIP)
@@ -73,7 +73,7 @@ def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _join_blocks(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same content in blocks of a useful size; what came before an error is delivered first."""
+    """Join small blocks into blocks of a useful size; what was read before an error is yielded before it is raised."""
     small: list[bytes] = []
     size = 0
     try:

@@ -17,15 +17,15 @@ from streaming_app.storage.files import Storage
 
 _SHOWN_OF_A_LONG_LINE = 4_096
 _PADDING = b"\0"
-"""Zero bytes before and after a line belong to no text: a writer that died leaves blocks of them, a log that was cut while its
-writer went on begins with them."""
+"""Bytes that are stripped from both ends of a line. Zero bytes are not text: a writer that crashed leaves blocks of them, and a
+log that was truncated while its writer went on begins with them."""
 
 
 @dataclass(slots=True)
 class BadPart:
-    """A part of a file that is no line to be parsed: why, and what it starts with.
+    """A part of a file that cannot be parsed as a line: the reason, and its beginning.
 
-    ``forbidden``: the file cannot be read for lack of a right on it.
+    ``forbidden``: the file cannot be read because a permission is missing.
     """
 
     reason: Reason
@@ -46,14 +46,14 @@ Line = tuple[int, bytes | BadPart]
 
 @dataclass(slots=True)
 class LineReader:
-    """Iterates over ``(number, line)``, numbers from 1; blank lines are passed over.
+    """Iterates over ``(number, line)``, numbers from 1; blank lines are skipped.
 
     A line longer than ``max_line_bytes`` and a file that cannot be read (to its end) come as :class:`BadPart`;
     :meth:`with_long_lines` has the whole of such a line.
 
     Raises:
-        StorageError: the storage fails in a way that says nothing about the file itself (throttling, a lost connection,
-            expired credentials): the task is tried again.
+        StorageError: the storage fails for a reason other than the file itself (throttling, a lost connection, expired
+            credentials): the task is retried.
     """
 
     storage: Storage
@@ -66,7 +66,7 @@ class LineReader:
         return cast("Iterator[Line]", self._read(keep_long=False))
 
     def with_long_lines(self) -> Iterator[tuple[int, bytes | BadPart | LongLine]]:
-        """The same, but for lines that are too long: each comes as a :class:`LongLine`."""
+        """The same, except that each line that is too long comes as a :class:`LongLine`."""
         return self._read(keep_long=True)
 
     def _read(self, *, keep_long: bool) -> Iterator[tuple[int, bytes | BadPart | LongLine]]:
@@ -86,7 +86,7 @@ class LineReader:
             yield block
 
     def _lines(self, blocks: Iterator[bytes], *, keep_long: bool) -> Iterator[tuple[int, bytes | BadPart | LongLine]]:
-        rest: list[bytes] = []  # the line at hand in parts, joined once: a long one may come in many
+        rest: list[bytes] = []  # the parts of the current line, joined once at its end: a long line may span many blocks
         size, broken = 0, None
         try:
             for block in blocks:
@@ -139,7 +139,7 @@ def _is_blank(text: bytes) -> bool:
 
 
 def _after_this_line(blocks: Iterator[bytes], keep: IO[bytes] | None = None) -> Iterator[bytes]:
-    """Read on to the end of a line that is too long, which is written to ``keep``; what follows it in the same block."""
+    """Read to the end of a line that is too long, writing it to ``keep``; returns what follows it in the same block."""
     for block in blocks:
         line, newline, after = block.partition(b"\n")
         if keep:

@@ -1,6 +1,6 @@
-"""Opening a raw file, and what an error says of it: whether this one file cannot be read for good, or the storage fails.
+"""Opens raw files, and classifies errors: either this one file can never be read, or the storage fails.
 
-An error of the storage must end the run: taken for the file's own, an outage would set every file aside.
+A storage failure must end the run: if it were blamed on the file, an outage would set every file aside.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _LOCAL = {
     errno.ENXIO: "is no ordinary file",
     errno.EXDEV: LEADS_OUT,
 }
-"""Errors of the system that concern the file alone. EIO is none: a disk that fails does so for all."""
+"""Operating system errors that concern a single file. EIO is not among them: a failing disk affects all files."""
 
 _ABOUT_THE_OBJECT = frozenset(
     ("AccessDenied", "InvalidObjectState", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "KeyTooLongError", "InvalidRequest")
 )
-"""Codes with which S3 refuses GetObject of this object: no right on it, archived, gone, a delete marker, or encrypted with a key
-of the customer (InvalidRequest). So do all codes that begin with KMS. Expired or unknown credentials, a wrong signature, a
-bucket that is not there, throttling and 5xx have others."""
+"""Error codes of S3's GetObject that concern a single object: no permission, archived, deleted, a delete marker, or encrypted
+with a customer-provided key (InvalidRequest). So do all codes that begin with KMS. Expired or unknown credentials, a wrong
+signature, a missing bucket, throttling and 5xx have other codes."""
 # Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 _ASKED_AT_ONCE = 8
@@ -52,7 +52,7 @@ _FORBIDDEN = frozenset((errno.EACCES, errno.EPERM))
 
 
 class UnreadableFile(NamedTuple):
-    """Why a file cannot be read for good; ``forbidden`` for lack of a right."""
+    """Why a file can never be read; ``forbidden`` if a permission is missing."""
 
     why: str
     forbidden: bool = False
@@ -70,7 +70,7 @@ def open_raw(storage: Storage, uri: str) -> Iterator[Any]:
     """
     if is_s3(uri) and not set(NO_NAMES).isdisjoint(_parts(uri)):
         with closing(_s3(storage).open(uri)) as stream:
-            yield stream  # Arrow refuses a key with an empty part, and asks for another where one is a dot or two
+            yield stream  # Arrow refuses a key with an empty part, and requests a different key if a part is "." or ".."
         return
     system, path = storage.filesystem(uri)
     if "\0" in path:
@@ -84,19 +84,22 @@ def open_raw(storage: Storage, uri: str) -> Iterator[Any]:
 
 
 def open_local(path: str, source: str | None) -> FileIO:
-    """An ordinary file of this machine; of one in ``source``, no link on the way may lead out of it.
+    """Open a regular file of this machine; for a file below ``source``, no symbolic link may lead out of ``source``.
 
-    The path without links is walked from ``source`` on, part by part: whatever becomes a link meanwhile is not followed.
+    The resolved path is opened part by part from ``source`` on, without following links: a part that is replaced by a link in
+    the meantime is refused.
 
     Raises:
-        OSError: it cannot be opened, or is no ordinary file; EXDEV where a link leads out.
-        UnicodeError: its name is no UTF-8.
+        OSError: it cannot be opened, or is not a regular file; EXDEV if a link leads out of ``source``.
+        UnicodeError: its name is not UTF-8.
     """
     path.encode()
     found = (
         _open_beneath(path, source)
         if source is not None and _is_below(path, source)
-        else os.open(path, _READ)  # named by a stored row of before, when the source was another, or by the user
+        else os.open(
+            path, _READ
+        )  # outside of the source: named by a row that was stored when the source was another, or by the user
     )
     kind = os.fstat(found).st_mode
     if not stat.S_ISREG(kind):
@@ -105,7 +108,7 @@ def open_local(path: str, source: str | None) -> FileIO:
     return FileIO(found, "rb")
 
 
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # or opening a pipe would wait for its writer
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # without it, opening a pipe would wait for its writer
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -130,7 +133,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def explain_unreadable(storage: Storage, uri: str, error: Exception) -> UnreadableFile | None:
-    """Why the file cannot be read for good; None where the error says nothing of it."""
+    """Why the file can never be read; None if the error does not concern the file."""
     if isinstance(error, (pa.ArrowInvalid, UnicodeError)):
         return UnreadableFile(f"a name that cannot be opened: {error}")
     if not is_s3(uri):
@@ -140,9 +143,9 @@ def explain_unreadable(storage: Storage, uri: str, error: Exception) -> Unreadab
 
 
 def find_refusals(storage: Storage, uris: Sequence[str]) -> dict[str, UnreadableFile]:
-    """The objects that S3 refuses to give for good, and why, in its own words.
+    """Find the objects that S3 refuses for good, with the error that S3 returns.
 
-    Arrow's errors hide the code where the answer has no body (HEAD), and where it does not know it.
+    Arrow's errors do not contain the code if the response has no body (HEAD), or if Arrow does not know the code.
     """
     if not uris:
         return {}

@@ -1,4 +1,4 @@
-"""What becomes of each element of a request: an accepted event, or a rejection with the stage that refused it."""
+"""Routes the elements of a request: each becomes an accepted event, or a rejection with the stage that refused it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ElementRouter:
         return self._transformers.get(request.app_id or "", self._fallback)
 
     def route(self, request: Request) -> RoutedElements:
-        """Every element of the request, in payload order; clock-corrected where its clock was wrong."""
+        """Route every element of the request, in payload order; times are corrected where the client's clock was wrong."""
         transformer = self.transformer_of(request)
         if transformer is None:
             return RoutedElements([], [], [(_reject_unknown_app(request.app_id, None), "request")])
@@ -54,7 +54,7 @@ class ElementRouter:
         ingest, upload = request.ingest_time, request.upload_time
         earliest, latest = self._rules.ordinary_range(ingest, upload)
         without_time = _unreadable_time(request)
-        base_refused: Rejected | None = None  # whether the last event was that is derived from no other
+        base_refused: Rejected | None = None  # the refusal of the last element that is not derived, if any
         for result in transform(transformer, request, self._bounds):
             if isinstance(result, Rejected):
                 rejected.append((result, "transform"))
@@ -79,12 +79,12 @@ class ElementRouter:
     def _find_refusal(
         self, result: Event | Change, ingest: int | None, upload: int | None, earliest: int, latest: int
     ) -> Rejected | None:
-        """Why the rules refuse it, or None; its times are corrected in place where its clock was wrong."""
+        """The reason for which the rules refuse an element, or None; its times are corrected in place if its clock was wrong."""
         if result.app_id not in self._transformers:
             return _reject_unknown_app(result.app_id, result.position)
         sent = result.upload_time_msec
         if sent is not None and sent != upload and is_time(sent):
-            upload = sent  # what the element itself tells of its upload wins over the request
+            upload = sent  # an element's own upload time takes precedence over that of the request
             earliest, latest = self._rules.ordinary_range(ingest, upload)
         if earliest <= (result.event_time_msec or -1) <= latest:
             return None
@@ -93,14 +93,14 @@ class ElementRouter:
 
 
 def _unreadable_time(request: Request) -> Rejected | None:
-    """Why no event of a request can be judged by its receive time."""
+    """The rejection of a request whose receive time is out of bounds, so that the time rules cannot be applied; else None."""
     sent = (request.unreadable or {}).get("ingest_time")
     message = f"ingest_time {sent} of the request is no time between 1970 and 2199"
     return Rejected(Reason.MALFORMED_EVENT, message) if sent else None
 
 
 def _fill_currency(event: Event, default: str | None) -> None:
-    """Its amount and the prices of its items that come without a currency are in the app's; prices rather in the event's."""
+    """Fill in missing currencies: an event's is the app's default, an item's is that of its event, else the app's."""
     if default is None:
         return
     if event.event_value is not None and not event.event_value_currency:
@@ -111,7 +111,7 @@ def _fill_currency(event: Event, default: str | None) -> None:
 
 
 def _limit_days(routed: RoutedElements, max_days: int) -> RoutedElements:
-    """The same with what lies on older days than the ``max_days`` newest ones rejected: each day is a file of its own."""
+    """Reject elements on days before the newest ``max_days`` ones of the request: each day needs a file of its own."""
     accepted: list[Event | Change] = [*routed.events, *routed.changes]
     days = sorted({_day(each) for each in accepted})
     if len(days) <= max_days:

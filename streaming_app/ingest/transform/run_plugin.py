@@ -1,4 +1,4 @@
-"""Calling a transformer so that nothing it does can take a sibling of a bad element along."""
+"""Calls transformers so that a failure at one element never loses the other elements of its request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Result = Event | Change | Rejected
 
 
 class Bounds(NamedTuple):
-    """Of the call of a transformer; ``max_seconds`` holds for those that are not ours."""
+    """Limits on a call of a transformer; ``max_seconds`` applies to custom transformers only, not to built-in ones."""
 
     payload: Limits | int
     max_events: int
@@ -30,9 +30,9 @@ class Bounds(NamedTuple):
 
 
 def transform(transformer: Transformer, request: Request, bounds: Bounds) -> list[Result]:
-    """Everything the transformer makes of a request; an exception becomes a :class:`Rejected` in its element's place.
+    """Transform a request; an exception becomes a :class:`Rejected` in the position of its element.
 
-    So does taking too long, if the transformer is not one of ours.
+    So does exceeding the time limit, unless the transformer is built in.
     """
     if type(transformer).__module__.startswith(_OWN):
         return _results(transformer, request, bounds, _no_limit)
@@ -41,14 +41,14 @@ def transform(transformer: Transformer, request: Request, bounds: Bounds) -> lis
 
 
 def plugin_name(plugin: object) -> str:
-    """What messages call a plugin."""
+    """The name of a plugin in messages."""
     return type(plugin).__qualname__
 
 
 _OWN = "streaming_app.transformers."
 
 Limit = Callable[[int], AbstractContextManager[None]]
-"""From the number of parts that a request is taken in to what each may take."""
+"""Returns the time limit of each call, given the number of calls for a request."""
 
 
 _UNLIMITED = nullcontext()
@@ -92,7 +92,7 @@ def _reject_failure(transformer: Transformer, error: Exception, position: int | 
 
 
 def raw_elements(request: Request, limits: Limits | int) -> list[str]:
-    """The raw text of each element of a request's payload, with U+FFFD for what is not UTF-8; [] where it cannot be told."""
+    """The raw text of each element of a request's payload, with U+FFFD for invalid UTF-8; [] if the payload cannot be split."""
     try:
         payload = payload_bytes(request.data, request.uri, limits)
     except InputError:

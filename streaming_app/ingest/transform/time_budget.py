@@ -1,7 +1,7 @@
 """Time limits for calls of plugins: a call that takes too long is interrupted.
 
-By an alarm of the operating system (SIGALRM), the only one that interrupts a call which hangs. It reaches Python in the main
-thread only: there Spark's workers run their tasks.
+This uses an alarm of the operating system (SIGALRM), the only means to interrupt a call that hangs. Python handles it in the main
+thread only, which is where Spark's workers run their tasks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class TooSlowError(Exception):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooSlowError inside the block once it has taken that long, and every second after, in case it is caught there."""
+    """Raise TooSlowError inside the block after so many seconds, and again every second in case the block catches it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -39,9 +39,9 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @dataclass
 class TimeBudget:
-    """The time for calls on parts of a table: each may take its rows' share of ``seconds``.
+    """The time limit for calls on parts of a table: each call gets a share of ``seconds`` in proportion to its rows.
 
-    Interrupted calls may take three times ``seconds`` in all; then the budget is exhausted.
+    The budget is exhausted when interrupted calls have taken three times ``seconds`` in total.
     """
 
     seconds: float
@@ -50,7 +50,7 @@ class TimeBudget:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether interrupted calls have used it up: then the plugin is not called again."""
+        """Whether interrupted calls have used up the budget; the plugin is not called again then."""
         return self.spent_seconds > 3 * self.seconds
 
     @contextmanager
@@ -66,4 +66,4 @@ class TimeBudget:
 
 
 _LEAST_SECONDS = 0.05
-"""What a call may take on a busy machine though it does next to nothing."""
+"""Smallest time limit of a call, seconds: on a busy machine even a trivial call may take that long."""

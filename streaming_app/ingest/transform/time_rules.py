@@ -1,6 +1,7 @@
-"""When an event happened: clock correction, and the freshness and future rules, by the server's receive time alone.
+"""Time rules for events: clock correction, the freshness limit and the limit on future events, all relative to the server's
+receive time.
 
-No clock is read: the same request gives the same answer today and in a replay next year.
+The machine's clock is never read, so that the same request gives the same result today and in a replay next year.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from streaming_app.model.event import Event
 from streaming_app.model.times import DAY_MS, LATEST_MS, is_time
 
 INGEST_RESOLUTION_MS = 1_000
-"""The server cuts its time to whole seconds, so an event may seem to be up to this much later than its receipt."""
+"""The server truncates its receive time to whole seconds, so an event may appear to be up to this much later (ms)."""
 
 SHIFTED = (
     "event_time_msec",
@@ -25,7 +26,7 @@ SHIFTED = (
     "screen_view_previous_time_msec",
     "user_first_touch_time_msec",
 )
-"""Times of the client's clock; durations and the set times of user properties are left as they are."""
+"""Fields that hold times of the client's clock, which are corrected; durations and set times of user properties are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Refusal:
 class TimeRules:
     """The time rules of one pipeline.
 
-    Source of the correction: the reference system's (ingest time minus upload time, beyond a threshold or when the event
-    would lie in the future); here it also serves ordinary events.
+    The correction is that of the reference system: ingest time minus upload time is added if it exceeds a threshold, or if the
+    event would be in the future.
     """
 
     def __init__(self, rules: RulesSection) -> None:
@@ -51,7 +52,7 @@ class TimeRules:
         self._always_fresh_ms = rules.always_fresh_days * DAY_MS
 
     def ordinary_range(self, ingest_ms: int | None, upload_ms: int | None) -> tuple[int, int]:
-        """First and last event time (epoch ms) that need no further look in this request; an empty range if all do."""
+        """First and last event time (epoch ms) in this request that no rule changes or refuses; empty if there is none."""
         if ingest_ms is None:
             return 0, LATEST_MS
         skew = abs(ingest_ms - upload_ms) if upload_ms is not None else 0
@@ -60,7 +61,7 @@ class TimeRules:
         return max(0, ingest_ms - self._freshness_ms), ingest_ms + INGEST_RESOLUTION_MS - 1
 
     def apply(self, event: Event | Change, ingest_ms: int | None, upload_ms: int | None) -> Refusal | None:
-        """Correct the event's times in place where its clock was wrong; returns why it is refused, or None."""
+        """Correct the event's times in place if its clock was wrong; returns the reason for which it is refused, or None."""
         sent = event.event_time_msec or 0
         if ingest_ms is not None and self._correct and sent in INT64:
             self._correct_clock(event, ingest_ms, upload_ms)
@@ -82,7 +83,7 @@ class TimeRules:
         return Refusal(Reason.TOO_LATE, f"event time {time} is {ingest_ms - time} ms before ingest time {ingest_ms}")
 
     def _is_always_fresh(self, event: Event | Change) -> bool:
-        """Changes are, like the events that carry attributes."""
+        """Whether the freshness limit does not apply: to changes, and to events that carry attributes."""
         return isinstance(event, Change) or event.event_name in self._always_fresh
 
     def _correct_clock(self, event: Event | Change, ingest_ms: int, upload_ms: int | None) -> None:
@@ -95,7 +96,7 @@ class TimeRules:
                 shift = skew
                 reasons.append(f"ingestTimestamp is {skew} millis ahead of uploadTimestamp, isFutureEvent: {str(ahead).lower()}")
         beyond = sent + shift - ingest_ms
-        # What was hardly ahead before its correction is not taken for ahead because of it.
+        # An event that was within the tolerance before the correction is not treated as a future event because of it.
         made_so = shift != 0 and sent - ingest_ms <= self._threshold_ms
         small = beyond <= self._threshold_ms or self._is_always_fresh(event)
         if beyond >= INGEST_RESOLUTION_MS and small and not made_so:
@@ -106,7 +107,7 @@ class TimeRules:
 
 
 def _ahead(time_ms: int, ingest_ms: int) -> bool:
-    """Later than the server could have received it."""
+    """Whether an event is later than its receipt, beyond the server's resolution."""
     return time_ms >= ingest_ms + INGEST_RESOLUTION_MS
 
 

@@ -57,7 +57,7 @@ class ChangeRows:
             self._flush()
 
     def close(self) -> list[DataFile]:
-        """Write what is buffered; returns every file."""
+        """Write the buffered rows; returns all files."""
         self._flush()
         return self._writer.close()
 

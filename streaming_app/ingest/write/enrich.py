@@ -1,4 +1,4 @@
-"""Calls the enrichers so that none of them can lose a row: values of calls that fail are null and counted."""
+"""Calls the enrichers so that a failing one never loses a row: its values are null and counted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BUILT_IN = "streaming_app.enrichers."
 class EnricherStats(msgspec.Struct):
     """What one enricher did in a task or a batch.
 
-    ``failed`` counts values, ``error`` is the message of the first failure; ``info`` and ``counts`` are the enricher's own.
+    ``failed`` counts values, ``error`` is the message of the first failure; ``info`` and ``counts`` come from the enricher.
     """
 
     cpu_seconds: float = 0.0
@@ -52,13 +52,13 @@ class Enrichment:
 
     def __init__(self, enrichers: Sequence[ConfiguredEnricher], max_seconds: float) -> None:
         self._enrichers, self._max_seconds = enrichers, max_seconds
-        # Enrichers live longer than a task: what they have counted before it is subtracted at its end.
+        # Enrichers outlive a task: what they had counted before it is subtracted at its end.
         self._before = [(_failures_of(each), _counts_of(each)) for each in enrichers]
         self.stats: dict[str, EnricherStats] = {}
         self._budgets: dict[str, TimeBudget] = {}
 
     def apply(self, events: pa.Table) -> pa.Table:
-        """The same rows with what the enrichers add, every column of the contract in its type and size."""
+        """Enrich a table: the same rows with the enrichers' columns, conformed to the types and limits of the contract."""
         if not self._enrichers:
             return events
         for each in self._enrichers:
@@ -92,7 +92,7 @@ def _info_of(configured: ConfiguredEnricher) -> dict[str, Any]:
     info = getattr(configured.enricher, "info", None)
     try:
         facts: dict[str, Any] = msgspec.to_builtins(info()) if callable(info) else {}
-    except Exception as error:  # information that is missing is no reason to fail
+    except Exception as error:  # missing information must not fail the task
         return {"error": f"{type(error).__name__}: {error}"}
     return facts
 
@@ -122,7 +122,7 @@ def _apply_to_enabled_apps(
 
 
 def _enrich_or_halve(configured: ConfiguredEnricher, events: pa.Table, stats: EnricherStats, budget: TimeBudget) -> pa.Table:
-    """Call an enricher; a table that it fails on is halved until the failing rows are alone: these stay as they are."""
+    """Call an enricher; a table that it fails on is halved until the failing rows are isolated, which stay unchanged."""
     trusted = type(configured.enricher).__module__.startswith(_BUILT_IN)
     try:
         with nullcontext() if trusted else budget.limit_call(len(events)):

@@ -82,7 +82,7 @@ class EventRows:
             self._flush()
 
     def close(self) -> list[DataFile]:
-        """Write what is buffered; returns every file."""
+        """Write the buffered rows; returns all files."""
         self._flush()
         return [file for writer in self._writers.values() for file in writer.close()]
 
@@ -127,7 +127,7 @@ class EventRows:
 
 
 def _by_items(events: list[Event]) -> Iterator[list[Event]]:
-    """The events in parts of a bounded size, with a bounded number of items: a payload can hold a million of them."""
+    """Split events into groups with a bounded number of events and items: a payload can hold a million items."""
     part: list[Event] = []
     items = 0
     for event in events:
@@ -141,5 +141,5 @@ def _by_items(events: list[Event]) -> Iterator[list[Event]]:
 
 
 def _filter(rows: pa.Table, keep: RowMask) -> pa.Table:
-    """The rows to keep. Mostly all of them: then without a copy, as one of 100 columns takes 1 µs an event."""
+    """The rows to keep. Usually these are all rows: then nothing is copied, which would take 1 µs an event for 100 columns."""
     return rows if keep.all() else rows.filter(pa.array(keep))

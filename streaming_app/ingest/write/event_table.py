@@ -33,7 +33,7 @@ _TRANSIENT = {"ua": _AGENT, "ip": _ADDRESS, "client_hints": json_text("client hi
 
 
 _LARGE_REQUEST = 1_000_000
-"""Bytes of a request's events from which on their texts are looked at one by one."""
+"""Size of a request's events (bytes) above which the length of each of their texts is checked."""
 _TEXTS = [(column.name, column.max_bytes) for column in _EVENT_COLUMNS if column.max_bytes and not column.is_json]
 
 
@@ -46,7 +46,7 @@ def cut_texts(event: Event) -> None:
 
 
 class EventTable:
-    """Buffers events request by request; what the events of a request share is kept once until :meth:`make`."""
+    """Buffers events request by request; values that the events of a request share are kept once until :meth:`make`."""
 
     def __init__(self, project_id: str, privacy: AddressPrivacy | None = None) -> None:
         self._project_id, self._privacy = project_id, privacy or AddressPrivacy()
@@ -55,7 +55,7 @@ class EventTable:
         self._sizes: list[int] = []
         self._infos: dict[int, str] = {}
         self.bytes = 0
-        """About how much memory the events so far take."""
+        """Approximate memory of the buffered events, bytes."""
         self.request_ids: list[str] = []
         """The request id of each event in the form of the lineage's readers; duplicates are ordered by it."""
 
@@ -65,8 +65,8 @@ class EventTable:
     def add(self, request: Request, events: list[Event], info: dict[str, Any]) -> list[str]:
         """Add the events of one request; ``info`` is its lineage. Returns each event's ``process_info``.
 
-        Events that have an agent or address of their own, "" for none known, came by way of a server: the request's, which
-        that server sent, are not the user's, and its ``source_ip`` is left out.
+        Events with a user agent or address of their own ("" if unknown) were forwarded by a server: the request's agent and
+        address are that server's, not the user's, so ``source_ip`` is left out.
         """
         if events and events[0].ip is not None:
             info = {key: value for key, value in info.items() if key != "source_ip"}
@@ -81,10 +81,10 @@ class EventTable:
                 infos[position] = drop_largest(_encode({**info, **event.notes}).decode(), URL)[0]
                 self._infos[len(self._rows) + position] = infos[position]
         self._rows += rows
-        # What all events of a request share is repeated in each of them, so its length is bounded first.
+        # Values of the request are repeated in each of its events, so their length is bounded first.
         ua = request.ua and request.ua[:_LONGEST_HEADER]
         agent = _encode({"string": ua}).decode() if ua else None
-        # The end of a list of addresses is what our own proxies wrote; its beginning is the client's, of any length.
+        # The end of the address list was written by our own proxies; the client can make its beginning arbitrarily long.
         address = request.ip and request.ip[-_LONGEST_HEADER:]
         self._requests.append((request.ingest_time, agent, shared, ua, address))
         self.bytes += len(events) * (len(shared) + len(agent or "") + len(ua or "") + len(address or ""))
@@ -122,7 +122,7 @@ class EventTable:
         return pa.table(table)
 
     def _with_own_infos(self, infos: pa.Array) -> pa.Array:
-        """The lineage of each event: its request's, unless notes of its own were added to it."""
+        """The lineage of each event: that of its request, with the event's own notes if it has any."""
         if not self._infos:
             return infos
         mask = np.zeros(len(infos), dtype=bool)

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 STEP = 1.05
-"""Each step of the histogram is 5 % longer than the one before: that is how exact a quantile is."""
+"""Ratio of neighbouring steps of the histogram: quantiles are exact within 5 %."""
 
 LATE_MS = 3_600_000
-"""An event that takes longer than this to the server is late: queries may have looked at its hour already."""
+"""Time from event to server, above which an event is late: its hour may already have been queried."""
 
 
 class LatencyHistogram(msgspec.Struct):

@@ -24,11 +24,11 @@ from streaming_app.privacy.columns import clean_json, clean_payload, clean_text,
 if TYPE_CHECKING:
     from streaming_app.ingest.batch import Batch
 
-_COLUMNS = QUARANTINE.columns[:-4]  # created_time is the same for all, nothing is resolved yet, and elements are counted
+_COLUMNS = QUARANTINE.columns[:-4]  # created_time is the same for all rows, no row is resolved yet, and elements are counted
 _LISTED = 100
-"""Elements of a request that get rows of their own if they were rejected for the same reason; one more row counts the others."""
+"""Maximum number of rows for elements of one request rejected for the same reason; one more row counts the others."""
 _ENVELOPE_BYTES = 2_048
-"""What is kept of each text of the envelope; where one is longer, the raw line has it."""
+"""Maximum length of each text in the envelope; longer texts are complete in the raw line only."""
 _ENVELOPE_TEXTS = ("uri", "ua", "rid", "app_id")
 
 _Row = tuple[Any, ...]
@@ -50,7 +50,7 @@ class QuarantineRows:
     def add_rejected(self, request: Request, rejected: Sequence[tuple[Rejected, str]]) -> None:
         """Add the rejected elements of a request, each with the stage that refused it.
 
-        Of more than :data:`_LISTED` for the same reason, the others share a row: it has the whole payload, and their number.
+        If there are more than :data:`_LISTED` for one reason, the others share a row with the whole payload and their number.
         """
         groups: dict[tuple[str, ...], list[Rejected]] = {}
         for each, stage in rejected:
@@ -67,7 +67,7 @@ class QuarantineRows:
                 self._add(request, common, stage, raw, self._envelope(request, None, is_whole=is_whole), len(others))
 
     def add_line(self, request: Request, rejected: Rejected, stage: str, raw: str) -> None:
-        """Add what could not be read as a request; ``request`` has its file and line only."""
+        """Add a line that is not a readable request; ``request`` has its file and line only."""
         self._add(request, rejected, stage, clean_text(raw, self._privacy)[0], None)
 
     def _add(
@@ -129,7 +129,7 @@ class QuarantineRows:
         for name in _ENVELOPE_TEXTS:
             fields[_WIRE_NAMES[name]] = text = self._private(request, name)
             if text is not None and len(text) > _ENVELOPE_BYTES:
-                # What is read of a URI must not depend on where it was cut.
+                # What is read from a URI must not depend on where it was truncated.
                 fields |= {_WIRE_NAMES[name]: cut(text, _ENVELOPE_BYTES), "cut": True, "upload_timestamp": request.upload_time}
         if not is_whole:
             fields["cut"] = True
@@ -154,5 +154,5 @@ class QuarantineRows:
 
 
 _ROW_BYTES = 500
-"""About the bytes of a buffered row without its text."""
+"""Approximate size of a buffered row without its text, bytes."""
 _WIRE_NAMES = dict(zip(Request.__struct_fields__, Request.__struct_encode_fields__, strict=True))

@@ -1,4 +1,4 @@
-"""What the writers of all tables share: the bound on buffered rows, and the columns that every row gets before it is written.
+"""Shared by the writers of all tables: the limit on buffered rows, and the columns that are added to each row.
 
 Buffers are bounded by bytes as well as by rows, since one event can be as large as thousands of others.
 """
@@ -23,10 +23,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def estimate_bytes(rows: Sequence[tuple[Any, ...]]) -> int:
-    """About how many bytes rows take, mostly those of their text: their size as MessagePack, a microsecond an event."""
+    """Approximate size of rows in bytes, mostly that of their text: their size as MessagePack, which takes 1 µs an event."""
     try:
         return len(_encode(rows))
-    except Exception:  # integers beyond 64 bits, lone surrogates: rare, and not worth a rule for each
+    except Exception:  # integers beyond 64 bits, lone surrogates: too rare to handle separately
         return sum(_length(value) for row in rows for value in row)
 
 
@@ -35,7 +35,7 @@ def _length(value: Any) -> int:
 
 
 def add_partition_columns(table: Table, rows: pa.Table, created_ms: int) -> pa.Table:
-    """Rows with an ``event_time_msec`` as complete rows of a table that is partitioned by day.
+    """Complete rows that have an ``event_time_msec`` for a table that is partitioned by day.
 
     Columns are brought within their limits and into the table's order; timestamp, year, month, day and ``created_time`` (from
     ``created_ms``, epoch ms) are added.

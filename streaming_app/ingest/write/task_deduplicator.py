@@ -1,6 +1,6 @@
-"""Deduplicates events within a task: of the copies of one event that it meets, it writes none that an earlier copy beats.
+"""Deduplicates events within a task: a duplicate is not written if one read earlier takes precedence.
 
-Copies that tasks cannot see (of other tasks, of other batches) are found by the commit, see ``ingest/commit``.
+Duplicates across tasks and batches are found before the commit, see ``ingest/commit``.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from streaming_app.model.event import Event
 from streaming_app.model.times import DAY_MS
 
 _EventKey = tuple[str, str, int]
-"""App, event id and day. Which copies of other days are duplicates depends on all of them: the commit decides that."""
+"""App, event id and day. Which rows of other days are duplicates depends on all of them, so that is decided at the commit."""
 _Precedence = tuple[int, int, str]
-"""Event time, receive time (both epoch ms) and request id: the smallest wins."""
+"""Event time, receive time (both epoch ms) and request id: the smallest takes precedence."""
 
 
 _EventOrChange = TypeVar("_EventOrChange", Event, Change)
 
 
 def drop_repeats_in_request(events: list[_EventOrChange]) -> list[_EventOrChange]:
-    """One event (or change) per id and day of a request: the earliest, of equally early ones the first in the payload."""
+    """Keep one event (or change) per id and day of a request: the earliest; on a tie, the first in the payload."""
     best: dict[tuple[str | None, int], _EventOrChange] = {}
     for event in events:
         time = event.event_time_msec or 0
@@ -41,10 +41,10 @@ def drop_repeats_in_request(events: list[_EventOrChange]) -> list[_EventOrChange
 
 
 class TaskDeduplicator:
-    """Remembers the best copy of each event and day that a task has met, by (event time, receive time, request id).
+    """Remembers, for each event and day in a task, the duplicate that takes precedence: by event time, receive time, request id.
 
-    A task meets half a million events, and one in a hundred again: all are kept as columns in some 80 bytes each, and only
-    what comes again is compared one by one (as a dictionary they took 300 bytes each, which no other task could use).
+    A task reads about half a million events, of which one in a hundred is a duplicate. All are kept as columns of some 80 bytes
+    each, and only duplicates are compared one by one (a dictionary took 300 bytes each).
     """
 
     def __init__(self) -> None:
@@ -55,16 +55,16 @@ class TaskDeduplicator:
         self._best: dict[_EventKey, _Precedence] = {}  # of the events that came again
 
     def keep_mask(self, events: pa.Table, request_ids: Iterable[str]) -> RowMask:
-        """Per row, whether it precedes all its copies met before; the commit finds the ones written earlier that it beats.
+        """Per row, whether it takes precedence over all its duplicates so far; those written before it are removed at the commit.
 
         ``events`` has the columns :data:`COMPARED`; ``request_ids`` are those of its rows.
 
-        1. Rows whose hash was met before, or occurs twice here, are suspects.
-        2. Suspects are compared by their keys with the best copy so far, in order.
-        3. All rows are remembered.
+        1. Find suspects: rows whose hash was seen before, or occurs twice here.
+        2. Compare the suspects by their keys with the best duplicate so far, in order.
+        3. Remember all rows.
         """
         rows = _compact(events, request_ids)
-        hashes = _hash_keys(events)  # not of the compact rows: to unpack a dictionary takes 1.8 µs an event
+        hashes = _hash_keys(events)  # not taken from the compact rows: decoding a dictionary takes 1.8 µs an event
         suspect = isin_sorted(hashes, self._hashes) | isin_sorted(hashes, duplicates_in_sorted(np.sort(hashes)))
         keep = np.ones(len(rows), bool)
         if suspect.any():
@@ -103,7 +103,7 @@ class TaskDeduplicator:
 
 _KEY = ("app_id", "event_id")
 COMPARED = (*_KEY, "event_time_msec", "ingest_time_msec")
-"""The columns by which copies are found and compared, beside the request id."""
+"""The columns by which duplicates are found and compared, in addition to the request id."""
 
 
 def _compact(events: pa.Table, request_ids: Iterable[str]) -> pa.Table:

@@ -13,11 +13,11 @@ import psutil
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """The content of a lock. ``renewals`` shows that the holder is alive: no clock of another machine is trusted for that."""
+    """The content of a lock. A growing ``renewals`` shows that the holder is alive, without trusting another machine's clock."""
 
     id: str
     purpose: str = msgspec.field(name="what")
-    """What it holds the lock for, as people are shown it."""
+    """Why it holds the lock, for messages."""
     since: str
     host: str
     process: int
@@ -30,17 +30,17 @@ class Holder(msgspec.Struct, frozen=True):
 
     @classmethod
     def me(cls, purpose: str, since: str, ttl_seconds: float) -> Holder:
-        """This process, for one use of the lock."""
+        """This process as the holder, for one use of the lock."""
         return cls(uuid.uuid4().hex, purpose, since, _machine(), os.getpid(), psutil.Process().create_time(), ttl_seconds)
 
     @property
     def is_here(self) -> bool:
-        """The holder is, or was, a process of this machine."""
+        """Whether the holder is or was a process of this machine."""
         return self.host == _machine()
 
     @property
     def is_alive_here(self) -> bool:
-        """That very process of this machine still runs; another one may have got its number."""
+        """Whether that same process still runs on this machine; another one may have its process id now."""
         try:
             return abs(psutil.Process(self.process).create_time() - self.process_started) < 1
         except psutil.NoSuchProcess:
@@ -51,15 +51,15 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 def _machine() -> str:
-    """The machine, or the container: where process numbers mean the same."""
+    """The machine or container in which process ids are unique."""
     numbers = Path("/proc/self/ns/pid")
     return f"{socket.gethostname()} {numbers.readlink()}" if numbers.is_symlink() else socket.gethostname()
 
 
 def actor() -> str:
-    """Who runs this, for the audit: user and machine."""
+    """The user and machine that run this, for the audit log."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # a container's user may have no name
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"

@@ -1,4 +1,4 @@
-"""As whom AWS knows this process."""
+"""The AWS identity of this process."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import boto3
 from botocore.config import Config
 
 _IMPATIENT = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "max_attempts": 1})
-"""It is asked by people who wait for the answer, and nothing depends on it."""
+"""Short timeouts: people wait for the answer, and nothing depends on it."""
 
 
 def identity(region: str | None) -> str:
-    """The ARN of the role or user. Needs no right.
+    """The ARN of the role or user. Needs no permission.
 
     Raises:
         botocore.exceptions.BotoCoreError: no credentials, no region, no network.

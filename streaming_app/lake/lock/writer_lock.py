@@ -1,7 +1,8 @@
-"""The writer lock: acquired before the first write, renewed by a thread while the work goes on, released at its end.
+"""The writer lock (a lease): acquired before the first write, renewed by a thread during the work, released at its end.
 
-A holder that is killed leaves it behind. On the same machine its process is looked up, and the lock is free at once. Elsewhere
-the waiting process watches: a lock that is not renewed for as long as it lasts has expired. No two clocks are compared.
+A holder that is killed does not release it. On the same machine, its process is looked up and the lock is free at once. On
+another machine, the waiting process watches it: a lock that is not renewed within its time to live has expired. Clocks of
+different machines are never compared.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from streaming_app.storage.conditional_object import ConditionalObject, ObjectVe
 log = logging.getLogger("clickstream")
 
 TTL_SECONDS = 60.0
-"""So long the lock lasts without being renewed."""
+"""Time to live of the lock without renewal."""
 _RENEWALS_PER_TTL = 4
 _POLLS_PER_TTL = 60
 _ABANDONED_TTLS = 60
-"""After so many times its length a lock is free without watching it: an hour, which no clock is wrong by."""
+"""Number of times to live after which a lock is free without watching it: an hour, which is more than any clock is off."""
 
 
 _NOT_WRITTEN = (OSError, BotoCoreError, ClientError, msgspec.MsgspecError)
@@ -54,7 +55,7 @@ class WriterLock:
             raise LockError("the lease on the tables was lost to another process", "nothing more was committed; run it again")
 
     def release(self) -> None:
-        """Release it, unless another process holds it by now. Where that fails it expires by itself."""
+        """Release the lock, unless another process holds it by now. If that fails, it expires by itself."""
         self._over.set()
         self._thread.join()
         if self._lost:
@@ -70,7 +71,7 @@ class WriterLock:
             try:
                 self._swap(renewed)
             except _NOT_WRITTEN as error:
-                log.warning("the lease could not be renewed: %s", error)  # there is time for another try
+                log.warning("the lease could not be renewed: %s", error)  # there is time for another attempt
 
     def _swap(self, holder: Holder) -> None:
         began = time.monotonic()
@@ -81,7 +82,7 @@ class WriterLock:
         self._holder, self._version, self._renewed_at = holder, version, began
 
     def _swap_own(self, holder: Holder) -> ObjectVersion | None:
-        """An earlier write whose answer was lost may have been done: then the text is not as expected, but ours."""
+        """Swap again if the stored lock is ours: an earlier write may have succeeded although its response was lost."""
         seen = self._object.read()
         if seen is None or msgspec.json.decode(seen[0], type=Holder).id != holder.id:
             return None
@@ -133,7 +134,8 @@ def _take(lock_object: ConditionalObject, me: Holder) -> WriterLock:
 
 
 def is_free(other: Holder) -> bool:
-    """Released, or its process is known to be gone. False does not prove that it is alive, if it ran on another machine."""
+    """Whether a lock was released or its process has ended. If it ran on another machine, False does not prove that it is
+    alive."""
     if other.released or (other.is_here and not other.is_alive_here):
         return True
     return time.time() - other.renewed > _ABANDONED_TTLS * other.ttl_seconds

@@ -1,1 +1,1 @@
-"""The jars of Delta and S3A where no cluster brings them: listed with checksums, made complete once, used by all processes."""
+"""The jars of Delta and S3A for machines without a cluster's: locked by checksum, downloaded once, shared by all processes."""

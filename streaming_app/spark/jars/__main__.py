@@ -1,7 +1,7 @@
-"""``python -m streaming_app.spark.jars``: makes the folder of jars complete, before anything needs it.
+"""``python -m streaming_app.spark.jars``: downloads missing jars in advance.
 
-``--checksums`` reads every byte of what is there already. ``--renew`` writes the list of the locked versions again: after
-pyspark or delta-spark was changed in pyproject.toml.
+``--checksums`` also verifies the content of the jars that are there already. ``--renew`` updates the list of locked jars, after a
+change of pyspark or delta-spark in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         if "--renew" in arguments:
-            from streaming_app.spark.jars.renew import renew  # noqa: PLC0415 - of no use to all others
+            from streaming_app.spark.jars.renew import renew  # noqa: PLC0415 - used by this option only
 
             renew()
         else:
-            from streaming_app.spark.jars.folder import complete  # noqa: PLC0415 - its imports are most of the time this takes
+            from streaming_app.spark.jars.folder import complete  # noqa: PLC0415 - its imports take most of the run's time
             from streaming_app.spark.jars.lock import locked_jars  # noqa: PLC0415
 
             complete(locked_jars(), checksums="--checksums" in arguments)

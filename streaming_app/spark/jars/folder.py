@@ -1,4 +1,4 @@
-"""The folder of jars: where it is, and making it complete, one process at a time."""
+"""Finds the folder of jars and downloads missing ones, one process at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from streaming_app.spark.jars.lock import Jar, fault_of, faults
 log = logging.getLogger("clickstream")
 
 _WORK = ".fetching-"
-"""Prefix of the folders in which jars arrive; whoever holds the lock may delete what a killed process left."""
+"""Prefix of temporary download folders; the holder of the lock may delete those that a killed process left."""
 
 HINT = (
     "check the network, or name a mirror in an Ivy settings file by CLICKSTREAM_IVY_SETTINGS, or put the jars there; "
@@ -31,38 +31,39 @@ HINT = (
 
 
 def jars_folder() -> Path:
-    """``CLICKSTREAM_JARS``, else one in the user's cache. File names hold versions, so all versions of ours share it."""
+    """``CLICKSTREAM_JARS``, else a folder in the user's cache. File names have versions, so all versions of this application
+    share it."""
     named = os.environ.get("CLICKSTREAM_JARS")
     return Path(named).absolute() if named else user_cache_path("clickstream") / "jars"
 
 
 def complete(jars: Collection[Jar], settings: Path | None = None, *, checksums: bool = False) -> list[Path]:
-    """Paths of the jars, in their order, after fetching those that are missing or damaged.
+    """Download missing or damaged jars; returns the paths of all jars, in order.
 
-    Processes that find something missing at the same time wait for one another; the first one fetches for all. A jar gets its
-    name when its checksum is right, so no reader ever sees part of one. ``settings``: Ivy's, in place of our own.
+    If several processes need jars at the same time, the first one downloads them and the others wait. A jar gets its final name
+    once its checksum is verified, so that no reader sees an incomplete one. ``settings`` are for Ivy, in place of our own.
 
     Raises:
-        EnvironmentProblem: a jar is missing and cannot be fetched, or the folder cannot be written, or is another user's.
+        MissingDependencyError: a jar is missing and cannot be downloaded, or the folder cannot be written, or is another user's.
     """
     folder = jars_folder()
     checksums |= "CLICKSTREAM_JARS" not in os.environ and _was_open(folder)
     if faults(jars, folder, checksums=checksums):
         try:
             with _alone_in(folder):
-                lacking = faults(jars, folder, checksums=checksums)  # another process may have fetched them meanwhile
+                lacking = faults(jars, folder, checksums=checksums)  # another process may have downloaded them in the meantime
                 if lacking:
                     _fetch(list(lacking), folder, settings or _own_settings())
-        except (IvyError, OSError, NotImplementedError) as error:  # the last where a file system knows no locks
+        except (IvyError, OSError, NotImplementedError) as error:  # the last one if a file system does not support locks
             raise _problem(faults(jars, folder, checksums=checksums), folder, error) from error
     return [folder / jar.file_name for jar in jars]
 
 
 def _was_open(folder: Path) -> bool:
-    """Whether other users could write to our own folder, or a jar in it; from now on they cannot.
+    """Remove other users' permission to write to our own folder and the jars in it; returns whether they had it.
 
     Raises:
-        EnvironmentProblem: it belongs to one of them.
+        MissingDependencyError: the folder belongs to another user.
     """
     if not folder.is_dir():
         return False
@@ -115,7 +116,7 @@ def _put(arrived: Path | None, jar: Jar, folder: Path) -> None:
     if arrived is None or fault:
         raise IvyError(f"what was fetched as {jar.coordinates} {fault}")
     with arrived.open("rb") as file:
-        os.fsync(file.fileno())  # a machine that stops now must not leave the name with the size and without the content
+        os.fsync(file.fileno())  # if the machine stops now, the final name must not exist with the size but without the content
     arrived.chmod(0o644)
     arrived.replace(folder / jar.file_name)
 

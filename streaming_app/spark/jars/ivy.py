@@ -1,4 +1,4 @@
-"""Ivy, Spark's own resolver of Maven artifacts, as a process of its own with a cache of its own."""
+"""Runs Ivy, Spark's resolver of Maven artifacts, in a separate process with a separate cache."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ _REASON = re.compile(r"^\s*(?::: )?(\S.*(?:[Ee]rror|[Ee]xception|FAILED|failed|n
 
 
 class IvyError(MissingDependencyError):
-    """Ivy could not resolve or download something; the message is the line in which it says so."""
+    """Ivy could not resolve or download an artifact; the message is the relevant line of its output."""
 
 
 def retrieve(coordinates: Iterable[str], work: Path, settings: Path, *, transitive: bool = False) -> dict[str, Path]:
-    """Download artifacts, and where asked for what they depend on, into a folder below ``work``: coordinates to files.
+    """Download artifacts, with their dependencies if ``transitive``, into a folder below ``work``; returns files by coordinates.
 
-    Nothing outside ``work`` is read or written but the settings: neither the user's Ivy cache nor his Maven repository, which
-    other programs fill at the same time.
+    Apart from the settings, nothing outside of ``work`` is read or written: neither the user's Ivy cache nor the local Maven
+    repository, to which other programs may write at the same time.
 
     Raises:
-        IvyError: something could not be had.
-        EnvironmentProblem: there is no Java.
+        IvyError: an artifact could not be downloaded.
+        MissingDependencyError: there is no Java.
     """
     ensure_java()
     module, files = work / "ivy.xml", work / "files"
     module.write_text(_MODULE.format("".join(_dependency(each, transitive=transitive) for each in coordinates)))
-    # What Spark's own resolver would be started with: a proxy, say.
+    # The options that Spark's own resolver would be started with, such as a proxy.
     options = shlex.split(os.environ.get("SPARK_SUBMIT_OPTS", ""))
     command = [found_java() or "java", *options, "-jar", str(_ivy_jar()), "-settings", str(settings), "-ivy", str(module)]
     command += ["-cache", str(work / "cache"), "-confs", "default"]
     command += [
         "-retrieve",
         "files/[organisation]/[artifact]/[revision].[ext]",
-    ]  # brackets of a user's folder would mean something
+    ]  # brackets in the name of a user's folder would be interpreted
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=work)  # noqa: S603 - java
     if done.returncode:
         raise IvyError(_reason(f"{done.stdout}\n{done.stderr}") or f"exit code {done.returncode}")
@@ -54,7 +54,7 @@ def retrieve(coordinates: Iterable[str], work: Path, settings: Path, *, transiti
 
 
 def _reason(said: str) -> str:
-    """The line that tells most: what a server answered stands behind the list of what was not found.
+    """The most informative line of Ivy's output: a server's response comes after the list of artifacts that were not found.
 
     >>> _reason("x\\n\\t:: a#b;1: not found\\n:::: ERRORS\\n\\tServer access error at url u (Connection refused)\\n")
     'Server access error at url u (Connection refused)'
@@ -66,7 +66,7 @@ def _reason(said: str) -> str:
 
 def _dependency(coordinates: str, *, transitive: bool) -> str:
     organisation, artifact, version = map(quoteattr, coordinates.split(":"))
-    # Of a Maven module, "master" is its jar alone, "default" that and what it needs to run; a jar without a POM has the second.
+    # In a Maven module, "master" is the jar only, "default" includes its dependencies; a jar without a POM has only "default".
     wanted = f'conf="default->{"default" if transitive else "master(default)"}" transitive="{str(transitive).lower()}"'
     return f"<dependency org={organisation} name={artifact} rev={version} {wanted}/>"
 

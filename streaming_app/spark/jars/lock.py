@@ -1,4 +1,4 @@
-"""Which jars belong to the locked versions, and how a folder compares with the list. Reads, and changes nothing."""
+"""The list of locked jars, and the comparison of a folder with it. Read-only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from streaming_app.config.shipped_files import conf_file
 
 Purpose = Literal["delta", "s3"]
-"""What a jar is for: every session needs Delta's, only one that reaches S3 needs those of S3A."""
+"""Purpose of a jar: every session needs Delta's, only a session that uses S3 needs those of S3A."""
 
 LOCK = "spark/jars.toml"
 
@@ -22,14 +22,14 @@ class Jar(msgspec.Struct, frozen=True):
 
     purpose: Purpose
     coordinates: str
-    """As Maven has them: organisation, artifact and version, with colons between."""
+    """Maven coordinates: organisation, artifact and version, separated by colons."""
     size: int
     """In bytes."""
     sha256: str
 
     @property
     def file_name(self) -> str:
-        """With its organisation, as Spark's own resolver names it: artifacts of two organisations never collide.
+        """File name with the organisation, as Spark's resolver names it, so that artifacts of two organisations never collide.
 
         >>> Jar("delta", "io.delta:delta-storage:4.2.0", 76477, "").file_name
         'io.delta_delta-storage-4.2.0.jar'
@@ -43,22 +43,22 @@ class _Lock(msgspec.Struct):
 
 
 def locked_jars(*purposes: Purpose) -> tuple[Jar, ...]:
-    """The jars of these purposes; all where none is given."""
+    """The jars for these purposes; all jars if none is given."""
     lock = msgspec.toml.decode(conf_file(LOCK).read_bytes(), type=_Lock)
     return tuple(jar for jar in lock.jar if not purposes or jar.purpose in purposes)
 
 
 def faults(jars: Iterable[Jar], folder: Path, *, checksums: bool = False) -> dict[Jar, str]:
-    """The jars that the folder does not hold as they should be, with what is wrong; {} where it is complete.
+    """Missing and damaged jars of a folder, with the problem of each; {} if it is complete.
 
-    By name and size, which takes microseconds; with ``checksums`` every byte is read, some seconds for all.
+    Compares name and size, which takes microseconds; with ``checksums`` also the content, which takes some seconds.
     """
     found = ((jar, fault_of(jar, folder / jar.file_name, checksums=checksums)) for jar in jars)
     return {jar: fault for jar, fault in found if fault}
 
 
 def fault_of(jar: Jar, path: Path, *, checksums: bool) -> str:
-    """What is wrong with the file of a jar, "" where nothing is."""
+    """The problem of a jar's file; "" if there is none."""
     if not path.is_file():
         return "is not there"
     size = path.stat().st_size

@@ -1,4 +1,4 @@
-"""Which jars a configuration needs, and the settings that name them to Spark."""
+"""The jars that a configuration needs, and the Spark settings for them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def uses_s3(config: Config) -> bool:
 
 
 def needed_jars(config: Config) -> tuple[Jar, ...]:
-    """The locked jars that a session of its own needs; none where the configuration has Spark's resolver bring all."""
+    """The locked jars that a local session needs; none if the configuration lets Spark's resolver fetch them."""
     if PACKAGES in config.spark.conf:
         return ()
     return locked_jars("delta", "s3") if uses_s3(config) else locked_jars("delta")
 
 
 def jar_settings(config: Config) -> dict[str, str]:
-    """Spark's settings for these jars, which are fetched if they are missing, behind those that the configuration names.
+    """Spark settings for the needed jars, which are downloaded if they are missing, after those that the configuration names.
 
     Raises:
-        EnvironmentProblem: a jar is missing and cannot be fetched.
+        MissingDependencyError: a jar is missing and cannot be fetched.
     """
     conf = config.spark.conf
     ivy_settings = conf.get(_IVY_SETTINGS)
@@ -41,8 +41,8 @@ def jar_settings(config: Config) -> dict[str, str]:
 
 
 def packages_of_own(config: Config) -> list[str]:
-    """Packages that the configuration has Spark's resolver bring, to which Delta's is to be added; [] where there are none, or
-    Delta is among them or among the jars, of whichever version.
+    """Packages that the configuration lets Spark's resolver fetch, to which Delta's must be added; [] if there are none, or if
+    Delta is among them or among the jars, in any version.
     """
     conf = config.spark.conf
     named = [each.strip() for each in conf.get(PACKAGES, "").split(",") if each.strip()]
@@ -51,5 +51,5 @@ def packages_of_own(config: Config) -> list[str]:
 
 def _uri(jar: Path, *, local: bool) -> str:
     uri = jar.as_uri()
-    # Said to be at hand, or each session would copy 700 MB first: 2 s of a core. Such a path, Spark does not decode.
+    # "local:" keeps each session from copying 700 MB first, which takes 2 s of a core. Spark does not decode such a path.
     return f"local:{jar}" if local and uri == f"file://{jar}" else uri

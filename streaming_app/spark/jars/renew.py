@@ -1,4 +1,4 @@
-"""Writing the list of jars: what the packages of Delta and S3A need, less what comes with Spark."""
+"""Writes the list of locked jars: the dependencies of Delta and S3A, except those that come with Spark."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def packages(bundled: list[str]) -> dict[Purpose, str]:
 
 
 def renew() -> None:
-    """Write the list, from what the registry has.
+    """Resolve the packages and write the list.
 
     Raises:
-        IvyError: a package cannot be had.
+        IvyError: a package cannot be downloaded.
     """
     bundled = spark_jars()
     listed: dict[str, str] = {}
@@ -53,6 +53,6 @@ def _entry(purpose: Purpose, coordinates: str, path: Path) -> str:
 
 
 def _version_of(artifact: str, bundled: list[str]) -> str:
-    """The version in which Spark brings an artifact, "" where it does not."""
+    """The version of an artifact that comes with Spark; "" if it does not come with it."""
     names = (re.fullmatch(rf"{re.escape(artifact)}-(\d.*)\.jar", name) for name in bundled)
     return next((found[1] for found in names if found), "")

@@ -6,12 +6,12 @@ these tables is a custom parameter.
 
 from __future__ import annotations
 
-Field = tuple[str, type]
+from streaming_app.transformers.field_mapper import KeyTable
 
 REQUIRED = {"event_id": "event_id", "app_id": "app_id", "timestamp": "event_time_msec", "event_type": "event_name"}
 """Keys without which an element is no event, and their columns."""
 
-TOP: dict[str, Field] = {
+TOP: KeyTable = {
     "event_id": ("event_id", str),
     "app_id": ("app_id", str),
     "timestamp": ("event_time_msec", int),
@@ -46,7 +46,7 @@ TOP: dict[str, Field] = {
 IN_USD = "event_value_in_usd"
 """An amount whose key says what it is in."""
 
-TOP_ALIASES: dict[str, Field] = {
+TOP_ALIASES: KeyTable = {
     "event_name": ("event_name", str),
     "user_pseudo_id": ("user_pseudo_id", str),
     "advertising_id": ("device_advertising_id", str),
@@ -55,7 +55,7 @@ TOP_ALIASES: dict[str, Field] = {
 }
 """Read where the key of the same column is absent."""
 
-ATTRIBUTES: dict[str, Field] = {
+ATTRIBUTES: KeyTable = {
     "_session_id": ("session_id", str),
     "_session_start_timestamp": ("session_start_time_msec", int),
     "_session_duration": ("session_duration", int),
@@ -101,7 +101,7 @@ ATTRIBUTES: dict[str, Field] = {
     "_traffic_source_category": ("traffic_source_category", str),
 }
 
-ATTRIBUTE_FALLBACKS: dict[str, Field] = {
+ATTRIBUTE_FALLBACKS: KeyTable = {
     "_session_start_time_msec": ("session_start_time_msec", int),
     "_app_install_source": ("app_install_source", str),
     "_install_channel": ("app_install_source", str),

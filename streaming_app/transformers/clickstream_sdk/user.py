@@ -10,29 +10,26 @@ from streaming_app.model.coerce import as_int, as_text
 from streaming_app.model.event import Event
 
 _encode = msgspec.json.Encoder().encode
-_FIELDS = Event.__struct_fields__
-_USER_ID, _FIRST_TOUCH = _FIELDS.index("user_id"), _FIELDS.index("user_first_touch_time_msec")
-_PROPERTIES = _FIELDS.index("user_properties_json_str")
 
 
-def read_user(row: list[Any], user: dict[str, Any], unreadable: dict[str, Any]) -> None:
+def read_user(event: Event, user: dict[str, Any], unreadable: dict[str, Any]) -> None:
     """Fill user id, first touch and the properties as sent: name to value and set time (epoch ms, null if unknown)."""
     properties = {name: _property(value) for name, value in user.items() if value is not None}
     if "_user_id" in properties:
         login = properties["_user_id"]["value"]
         if not isinstance(login, dict | list):  # no id then: it stays in the properties as it was sent
-            row[_USER_ID] = as_text(login)
+            event.user_id = as_text(login)
     if "_user_first_touch_timestamp" in properties:
         sent = properties["_user_first_touch_timestamp"]["value"]
-        row[_FIRST_TOUCH] = as_int(sent)
-        if row[_FIRST_TOUCH] is None and sent is not None:
+        event.user_first_touch_time_msec = as_int(sent)
+        if event.user_first_touch_time_msec is None and sent is not None:
             unreadable["_user_first_touch_timestamp"] = sent
     for name in TYPED & properties.keys():
         number = as_int(properties[name]["value"])
         if number is not None:
             properties[name]["value"] = number
     if properties:
-        row[_PROPERTIES] = _encode(properties).decode()
+        event.user_properties_json_str = _encode(properties).decode()
 
 
 TYPED = frozenset({"_user_age", "_user_first_touch_timestamp"})

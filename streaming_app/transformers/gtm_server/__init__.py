@@ -8,27 +8,27 @@ from typing import Any
 import msgspec
 
 from streaming_app.errors import InputError, Reason
-from streaming_app.model.coerce import COERCE, as_text
+from streaming_app.model.coerce import as_object
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.plugins.depth import check_depth
 from streaming_app.plugins.payload import elements, payload_bytes
 from streaming_app.plugins.transformer import Limits, Rejected
+from streaming_app.transformers.field_mapper import PRESETS, FieldMapper, UnreadableValues, new_row
 from streaming_app.transformers.gtm_server import fields as keys
-from streaming_app.transformers.gtm_server.context import read_client, read_page, read_place, read_screen, read_time
-from streaming_app.transformers.gtm_server.fields import AT
+from streaming_app.transformers.gtm_server.context import (
+    encode_user_properties,
+    read_client,
+    read_location,
+    read_page,
+    read_screen,
+    read_time,
+)
 from streaming_app.transformers.gtm_server.ids import derive_events, event_id
 from streaming_app.transformers.gtm_server.items import read_items
-from streaming_app.transformers.gtm_server.user import properties_of
-from streaming_app.transformers.presets import PRESETS
 
 _encode = msgspec.json.Encoder().encode
-_BLANK: list[Any] = [None] * len(AT)
-_ID, _NAME, _TIME, _APP, _POSITION = (AT[name] for name in ("event_id", "event_name", "event_time_msec", "app_id", "position"))
-_SESSION, _NUMBER = AT["session_id"], AT["session_number"]
-_USER, _CUSTOM, _NOTES = AT["user_properties_json_str"], AT["custom_parameters_json_str"], AT["notes"]
-_CONSUMED = {key: (AT[column], kind) for key, (column, kind) in keys.CONSUMED.items()}
-_KEPT = {key: AT[column] for key, column in keys.KEPT.items()}
+_MAPPER = FieldMapper(keys.CONSUMED, kept=keys.KEPT, check_integers=True)  # JSON has larger integers than columns have
 
 
 class GtmServer:
@@ -61,32 +61,33 @@ class GtmServer:
                 yield Rejected(reason, str(error), position, type(error).__name__)
                 continue
             yield event
-            if system := _object(element, keys.SYSTEM):
+            if system := as_object(element.get(keys.SYSTEM)):
                 yield from derive_events(event, system)
 
     def _event(self, element: dict[str, Any], request: Request, position: int) -> Event:
-        row = _BLANK.copy()
+        row = new_row()
         custom: dict[str, Any] = {}
-        unreadable: dict[str, Any] = {}
-        _fill(row, element, custom, unreadable)
-        server = _object(element, keys.SERVER)
-        read_time(row, server, request.ingest_time)
-        _check_required(row)
-        read_place(row, custom, server)
-        read_screen(row, custom.get("screen_resolution"))
-        read_page(row)
-        read_items(row, custom, self._limits, unreadable)
-        if user := _object(custom, keys.USER_PROPERTIES):
-            row[_USER] = properties_of(user)
-        read_client(row, custom)
+        unreadable: UnreadableValues = {}
+        _MAPPER.fill(row, element, custom, unreadable)
+        event = Event(*row)
+        server = as_object(element.get(keys.SERVER))
+        read_time(event, server, request.ingest_time)
+        _check_required(event)
+        read_location(event, custom, server)
+        read_screen(event, custom.get("screen_resolution"))
+        read_page(event)
+        read_items(event, custom, self._limits, unreadable)
+        if user := as_object(custom.get(keys.USER_PROPERTIES)):
+            event.user_properties_json_str = encode_user_properties(user)
+        read_client(event, custom)
         if custom:
-            row[_CUSTOM] = self._encode(custom, element)
+            event.custom_parameters_json_str = self._encode(custom, element)
         if unreadable:
             check_depth(unreadable, self._limits.max_depth)
-            row[_NOTES] = {"unreadable": unreadable}
-        row[_APP], row[_POSITION] = request.app_id, position
-        row[_ID] = event_id(request, element, position, row[_SESSION], row[_NUMBER])
-        return Event(*row)
+            event.notes = {"unreadable": unreadable}
+        event.app_id, event.position = request.app_id, position
+        event.event_id = event_id(request, element, position, event.session_id, event.session_number)
+        return event
 
     def _encode(self, custom: dict[str, Any], element: dict[str, Any]) -> str:
         text = _encode(custom)
@@ -96,34 +97,10 @@ class GtmServer:
         return text.decode()
 
 
-def _fill(row: list[Any], element: dict[str, Any], custom: dict[str, Any], unreadable: dict[str, Any]) -> None:
-    """Put each key of :data:`keys.CONSUMED` into its column and all others into ``custom``."""
-    for key, value in element.items():
-        slot = _CONSUMED.get(key)
-        if slot is None:
-            custom[key] = value
-            continue
-        position, kind = slot
-        if value.__class__ is kind and kind is not int:  # JSON has larger integers than columns have
-            row[position] = value
-        elif value is not None:
-            row[position] = read = COERCE[kind](value)
-            if read is None and value not in ("", "null"):
-                unreadable[key] = value
-    for key, position in _KEPT.items():
-        row[position] = as_text(custom.get(key))
-
-
-def _check_required(row: list[Any]) -> None:
-    name = row[_NAME]
+def _check_required(event: Event) -> None:
+    name = event.event_name
     if not name:
         raise InputError("event_name missing")
-    if row[_TIME] is None:
+    if event.event_time_msec is None:
         raise InputError(f"no time: neither {keys.SERVER}.request_start_time_ms nor the request's ingest_time")
-    row[_NAME] = PRESETS.get(name, name)
-
-
-def _object(source: dict[str, Any], key: str) -> dict[str, Any]:
-    """{} where it is none; it stays a custom parameter then."""
-    value = source.get(key)
-    return value if isinstance(value, dict) else {}
+    event.event_name = PRESETS.get(name, name)

@@ -7,14 +7,9 @@ parameter.
 
 from __future__ import annotations
 
-from streaming_app.model.event import Event
+from streaming_app.transformers.field_mapper import KeyTable
 
-AT = {name: position for position, name in enumerate(Event.__struct_fields__)}
-"""Field of an event to its place in a row, which is a list of all of them."""
-
-Field = tuple[str, type]
-
-CONSUMED: dict[str, Field] = {
+CONSUMED: KeyTable = {
     "event_name": ("event_name", str),
     "user_id": ("user_id", str),
     "ga_session_id": ("session_id", str),
@@ -29,13 +24,13 @@ CONSUMED: dict[str, Field] = {
 }
 """Keys that become a column and no custom parameter."""
 
-KEPT: dict[str, str] = {"client_id": "user_pseudo_id", "user_agent": "ua", "ip_override": "ip"}
+KEPT: KeyTable = {"client_id": ("user_pseudo_id", str), "user_agent": ("ua", str), "ip_override": ("ip", str)}
 """Keys that are custom parameters too, as all that is read from the objects below."""
 
 HINTS, LOCATION, SYSTEM = "client_hints", "event_location", "x-ga-system_properties"
 SERVER, USER_PROPERTIES = "x-sst-system_properties", "x-ga-mp2-user_properties"
 
-ITEM: dict[str, Field] = {
+ITEM: KeyTable = {
     "item_id": ("item_id", str),
     "item_name": ("name", str),
     "item_brand": ("brand", str),

@@ -7,18 +7,18 @@ from typing import Any
 import msgspec
 
 from streaming_app.model.coerce import COERCE, as_text
+from streaming_app.model.event import Event
 from streaming_app.model.item import Item
 from streaming_app.plugins.depth import check_depth
 from streaming_app.plugins.transformer import Limits
-from streaming_app.transformers.gtm_server.fields import AT, ITEM
+from streaming_app.transformers.gtm_server.fields import ITEM
 
 _encode = msgspec.json.Encoder().encode
-_ITEMS, _CURRENCY = AT["items"], AT["event_value_currency"]
 _NO_LIST = ("item_list_name", "")
 """What GA4 sends where an item was shown in no list."""
 
 
-def read_items(row: list[Any], custom: dict[str, Any], limits: Limits, unreadable: dict[str, Any]) -> None:
+def read_items(event: Event, custom: dict[str, Any], limits: Limits, unreadable: dict[str, Any]) -> None:
     """Take ``items`` out of ``custom``: those that have an id, in order.
 
     An item without a currency of its own has the event's. What is no such item, and what is beyond the limit, is kept in
@@ -35,10 +35,10 @@ def read_items(row: list[Any], custom: dict[str, Any], limits: Limits, unreadabl
         return
     check_depth(sent, limits.max_depth)
     within, beyond = sent[: limits.max_items_per_event], sent[limits.max_items_per_event :]
-    items = [_item(each, row[_CURRENCY]) for each in within if _has_id(each)]
+    items = [_item(each, event.event_value_currency) for each in within if _has_id(each)]
     if left := [each for each in within if not _has_id(each)] + beyond:
         unreadable["items"] = left
-    row[_ITEMS] = items
+    event.items = items
     if as_text(custom.get("item_id")) in [item.item_id for item in items]:
         del custom["item_id"]  # an event of one item may repeat its id
 

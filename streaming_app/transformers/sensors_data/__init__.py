@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from streaming_app.config.section import Section
 from streaming_app.errors import InputError, Reason
 from streaming_app.model.change import Change
 from streaming_app.model.coerce import as_bool
@@ -19,11 +20,18 @@ from streaming_app.transformers.sensors_data.event import event_of
 from streaming_app.transformers.sensors_data.fields import CHANGES
 from streaming_app.transformers.sensors_data.identity import link_of
 from streaming_app.transformers.sensors_data.ids import FIRST_OPEN, message_id, request_id
-from streaming_app.transformers.sensors_data.options import SensorsOptions
 from streaming_app.transformers.sensors_data.read import Message, read_message
 
 _BASE_ONLY: dict[str, Any] = {"items": None, "user_engagement_time_msec": None}
 """What the base event alone has: a sum over all events would count it twice."""
+
+
+class SensorsOptions(Section):
+    """What a configuration may say of the ``sensors_data`` transformer."""
+
+    ids_by_request: tuple[str, ...] = ("Android",)
+    """SDKs (``lib.$lib``) whose events get the reference system's id: request id, position in the payload and distinct id. What
+    they send again is another event then. All other ids are made of the message: sent again, it is the same."""
 
 
 class SensorsData:

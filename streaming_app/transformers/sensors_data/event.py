@@ -8,21 +8,18 @@ import msgspec
 
 from streaming_app.model.coerce import as_int
 from streaming_app.model.event import Event
+from streaming_app.model.item import Item
 from streaming_app.plugins.depth import check_depth
 from streaming_app.plugins.transformer import Limits
-from streaming_app.transformers.presets import PRESETS
-from streaming_app.transformers.sensors_data.columns import AT, BLANK, fill, fill_campaign, fill_pages
+from streaming_app.transformers.clickstream_sdk.items import items_of
+from streaming_app.transformers.field_mapper import PRESETS, UnreadableValues, coerce_value
+from streaming_app.transformers.sensors_data.columns import fill, fill_campaign, fill_pages
 from streaming_app.transformers.sensors_data.fields import SERVER_SDKS
-from streaming_app.transformers.sensors_data.items import items_of
-from streaming_app.transformers.sensors_data.read import Message, coerce_value
+from streaming_app.transformers.sensors_data.read import Message
 
 _encode = msgspec.json.Encoder().encode
-_NAME, _TIME, _SESSION_START = AT["event_name"], AT["event_time_msec"], AT["session_start_time_msec"]
-_USER, _PSEUDO, _FLUSHED, _NOTES = AT["user_id"], AT["user_pseudo_id"], AT["upload_time_msec"], AT["notes"]
-_PLATFORM, _SYSTEM, _NETWORK = AT["platform"], AT["device_operating_system"], AT["device_network_type"]
-_ZONE, _ENGAGED, _FIRST = AT["device_time_zone_offset_seconds"], AT["user_engagement_time_msec"], AT["app_start_is_first_time"]
-_CUSTOM, _ITEMS = AT["custom_parameters_json_str"], AT["items"]
-_SDK, _UA, _IP = AT["sdk_name"], AT["ua"], AT["ip"]
+_ITEM_KEYS = {"$item_id": "item_id", "$item_name": "item_name", "$price": "price"}
+"""Preset keys of an item to those of the Clickstream SDK; others with a $ are parameters."""
 
 
 def event_of(message: Message, limits: Limits) -> Event:
@@ -31,30 +28,40 @@ def event_of(message: Message, limits: Limits) -> Event:
     Raises:
         TooLarge: parameters nested too deep.
     """
-    row = BLANK.copy()
     unreadable = message.unreadable
-    custom = fill(row, message)
-    row[_NAME] = PRESETS.get(message.name or "", message.name)
-    row[_TIME] = row[_SESSION_START] = message.time
-    row[_PSEUDO], row[_USER], row[_FLUSHED] = message.sender.distinct, message.sender.login, message.flush_time
-    row[_PLATFORM] = row[_SYSTEM] or "Web"
-    if row[_ZONE] is not None:
-        row[_ZONE] *= -60  # minutes west of UTC to seconds east
-    if row[_ENGAGED] is not None:
-        row[_ENGAGED] = as_int(round(row[_ENGAGED] * 1000, 0))
-    if row[_NAME] != "$AppStart":
-        row[_FIRST] = None
-    if "$wifi" in custom and coerce_value(bool, "$wifi", custom.pop("$wifi"), unreadable) and row[_NETWORK] is None:
-        row[_NETWORK] = "WIFI"
-    fill_pages(row, custom)
-    fill_campaign(row)
+    event, custom = fill(message)
+    event.event_name = PRESETS.get(message.name or "", message.name)
+    event.event_time_msec = event.session_start_time_msec = message.time
+    event.user_pseudo_id, event.user_id = message.sender.distinct, message.sender.login
+    event.upload_time_msec = message.flush_time
+    event.platform = event.device_operating_system or "Web"
+    if event.device_time_zone_offset_seconds is not None:
+        event.device_time_zone_offset_seconds *= -60  # minutes west of UTC to seconds east
+    if event.user_engagement_time_msec is not None:
+        event.user_engagement_time_msec = as_int(round(event.user_engagement_time_msec * 1000, 0))  # sent as seconds
+    if event.event_name != "$AppStart":
+        event.app_start_is_first_time = None
+    is_wifi = "$wifi" in custom and coerce_value(bool, "$wifi", custom.pop("$wifi"), unreadable)
+    if is_wifi and event.device_network_type is None:
+        event.device_network_type = "WIFI"
+    fill_pages(event, custom)
+    fill_campaign(event, message.properties)
     if items := message.sent.get("items"):
-        row[_ITEMS] = items_of(items, limits, unreadable)
-    if row[_SDK] and row[_SDK].lower() in SERVER_SDKS:
-        row[_UA], row[_IP] = "", row[_IP] or ""  # not the request's: only what the server tells of the client counts
-    row[_CUSTOM] = encode_json(custom, limits)
-    row[_NOTES] = notes_of(message, limits)
-    return Event(*row)
+        event.items = _items_of(items, limits, unreadable)
+    if event.sdk_name and event.sdk_name.lower() in SERVER_SDKS:
+        event.ua, event.ip = "", event.ip or ""  # not the request's: only what the server tells of the client counts
+    event.custom_parameters_json_str = encode_json(custom, limits)
+    event.notes = notes_of(message, limits)
+    return event
+
+
+def _items_of(sent: Any, limits: Limits, unreadable: UnreadableValues) -> list[Item]:
+    """The items that have an id, in order; what is not an item is kept in ``unreadable``."""
+    return items_of([_rename_keys(each) for each in sent] if isinstance(sent, list) else sent, limits, unreadable)
+
+
+def _rename_keys(sent: Any) -> Any:
+    return {_ITEM_KEYS.get(key, key): value for key, value in sent.items()} if isinstance(sent, dict) else sent
 
 
 def notes_of(message: Message, limits: Limits) -> dict[str, Any] | None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import get_args
 
 from streaming_app.model.change import ChangeType
-
-Field = tuple[str, type]
+from streaming_app.transformers.field_mapper import KeyTable
 
 CHANGES: frozenset[str] = frozenset(get_args(ChangeType))
 """Types of messages that are no events; all others with an ``event`` are."""
@@ -28,13 +27,13 @@ SERVER_SDKS = frozenset(
 """``$lib`` (in any case) of what sends from a server: the request's user agent and address are that server's, no user's.
 Source: Sensors Data's server SDKs and import tools."""
 
-LIB: dict[str, Field] = {
+LIB: KeyTable = {
     "$lib": ("sdk_name", str),
     "$lib_version": ("sdk_version", str),
     "$app_version": ("app_version", str),
 }
 
-PROPERTIES: dict[str, Field] = {
+PROPERTIES: KeyTable = {
     "$url": ("page_view_page_url", str),
     "$title": ("page_view_page_title", str),
     "$referrer": ("page_view_page_referrer", str),
@@ -58,7 +57,7 @@ PROPERTIES: dict[str, Field] = {
     "$is_first_time": ("app_start_is_first_time", bool),
 }
 
-KEPT: dict[str, Field] = {
+KEPT: KeyTable = {
     **LIB,
     "$province": ("geo_region", str),
     "$country": ("geo_country", str),

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from streaming_app.errors import InputError
-from streaming_app.model.coerce import COERCE, as_int, as_text
-from streaming_app.plugins.payload import decode_tolerantly
+from streaming_app.model.coerce import as_int, as_text
+from streaming_app.transformers.field_mapper import UnreadableValues, coerce_value, read_object
 from streaming_app.transformers.sensors_data.fields import CHANGES
 from streaming_app.transformers.sensors_data.identity import SenderIds, read_sender_ids
-
-UnreadableValues = dict[str, Any]
-"""Key to what was sent, for ``process_info``."""
 
 
 class Message(NamedTuple):
@@ -48,8 +44,8 @@ def read_message(sent: dict[str, Any], received: int | None) -> Message:
         if time is None:
             raise InputError("time missing or unreadable, and the request has no ingest_time")
     flushed = as_int(sent.get("_flush_time"))
-    properties = _object("properties", sent, unreadable)
-    lib, identities = _object("lib", sent, unreadable), _object("identities", sent, unreadable)
+    properties = read_object("properties", sent, unreadable)
+    lib, identities = read_object("lib", sent, unreadable), read_object("identities", sent, unreadable)
     return Message(
         sent,
         kind,
@@ -62,24 +58,3 @@ def read_message(sent: dict[str, Any], received: int | None) -> Message:
         read_sender_ids(sent, kind, properties, identities),
         unreadable,
     )
-
-
-def coerce_value(kind: type, key: str, value: Any, unreadable: UnreadableValues) -> Any:
-    """The value in its column's type; None where it cannot be read, or there is none."""
-    read = None if value is None else COERCE[kind](value)
-    if read is None and value not in (None, "", "null"):
-        unreadable[key] = value
-    return read
-
-
-def _object(key: str, source: dict[str, Any], unreadable: UnreadableValues) -> dict[str, Any]:
-    """An object, also where it was sent as JSON text; {} and a note where it is something else."""
-    value = source.get(key)
-    if value.__class__ is dict:
-        return cast("dict[str, Any]", value)
-    if isinstance(value, str) and value[:1] == "{":
-        with suppress(InputError):
-            return decode_tolerantly(value.encode())
-    if value not in (None, ""):
-        unreadable[key] = value
-    return {}

@@ -1,4 +1,4 @@
-"""Changes of attributes: what holds after all of them depends on the changes alone, not on how they came."""
+"""Attributes after all changes depend on the changes only, not on the order of their arrival."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def values(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_fold(case: str) -> None:
+def test_fold_applies_changes_in_order_of_time(case: str) -> None:
     messages, expected = CASES[case]
     [whole] = fold(log(messages), "app_id", "user_pseudo_id")
     assert values(whole.attributes) == expected
@@ -117,7 +117,7 @@ def plainly(messages: list[Message]) -> dict[str, Any]:
 
 
 @given(st.lists(MESSAGES, min_size=1, max_size=12))
-def test_any_log(messages: list[Message]) -> None:
+def test_fold_equals_a_plain_implementation(messages: list[Message]) -> None:
     [whole] = fold(log(messages), "app_id", "user_pseudo_id")
     assert whole.attributes == plainly(messages)
 
@@ -144,7 +144,7 @@ SUMS: dict[str, tuple[list[Any], Any]] = {
 
 
 @pytest.mark.parametrize("case", SUMS)
-def test_sums(case: str) -> None:
+def test_increments_add_numbers_only(case: str) -> None:
     amounts, expected = SUMS[case]
     [whole] = fold(log([(time, "increment", {"n": each}) for time, each in enumerate(amounts)]), "app_id", "user_pseudo_id")
     assert values(whole.attributes) == {"n": expected}
@@ -158,7 +158,7 @@ def test_keys_are_kept_apart_and_later_states_are_larger() -> None:
     assert folded["shop", "u"].as_of > folded["shop", "v"].as_of
 
 
-def test_items() -> None:
+def test_fold_gives_the_rows_of_items() -> None:
     messages = [(1, "set", {"price": 1, "name": "Mug"}), (2, "set", {"price": 2}), (3, "delete", {})]
     expected = [{"price": 1, "name": "Mug"}, {"price": 2, "name": "Mug"}, {}]
     for count, wanted in enumerate(expected, 1):
@@ -177,7 +177,7 @@ APPLIED = {
 
 
 @pytest.mark.parametrize("case", APPLIED)
-def test_what_events_told_after_the_changes(case: str) -> None:
+def test_the_newer_of_event_and_change_attributes_wins(case: str) -> None:
     from_events, from_changes = (
         {name: {"value": value, "set_time_msec": time} for name, (value, time) in each.items()} for each in APPLIED[case][:2]
     )

@@ -1,4 +1,4 @@
-"""User and session are the same whatever order, grouping and repetition of stored states they were made from."""
+"""Rows of user and session do not depend on the order, grouping or repetition of the aggregates."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ SESSION_CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("case", SESSION_CASES, ids=str)
-def test_sessions(case: str) -> None:
+def test_sessions_follow_the_merge_rules(case: str) -> None:
     rows, expected = SESSION_CASES[case]
     whole = events(*rows)
     one_by_one = [whole.slice(number, 1) for number in range(len(whole))]
@@ -193,7 +193,7 @@ USER_CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", USER_CASES, ids=str)
-def test_users(case: str) -> None:
+def test_users_follow_the_merge_rules(case: str) -> None:
     rows, expected = USER_CASES[case]
     whole = events(*rows)
     one_by_one = [whole.slice(number, 1) for number in range(len(whole))]

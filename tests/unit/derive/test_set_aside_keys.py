@@ -1,4 +1,4 @@
-"""A user or an item whose rows cannot be computed is set aside: the others go on, it is named, and a replay brings it back."""
+"""A user or an item whose rows cannot be computed is set aside by name; the others are processed, and a replay computes it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_only_what_fails_is_set_aside(rows: list[tuple[str, str | None, int]], b
 
 
 @pytest.mark.parametrize("error", [SinkError("the disk is full"), ArithmeticError("without a user")])
-def test_what_is_nobodys_fault_is_raised(error: Exception) -> None:
+def test_errors_not_caused_by_a_key_are_raised(error: Exception) -> None:
     def fail(_: pa.Table) -> pa.Table:
         raise error
 

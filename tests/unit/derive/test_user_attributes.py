@@ -1,4 +1,4 @@
-"""Attributes of a user beyond all limits: which of them stay depends neither on the order nor on the grouping of the events."""
+"""Attributes of a user beyond all limits: which ones are kept does not depend on the order or grouping of the events."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def test_an_attribute_that_shrinks_makes_room_for_another_in_any_order() -> None
 
 
 @pytest.mark.parametrize("names", [MAX_ATTRIBUTES, MAX_ATTRIBUTES + 1, 1_000])
-def test_so_many_attributes_are_kept(names: int) -> None:
+def test_the_number_of_attributes_is_bounded(names: int) -> None:
     events = [profile(at, {f"n{number:04}": ("v", None) for number in range(at, names, 7)}) for at in range(7)]
     kept = json.loads(stored_after([[each] for each in reversed(events)])["user_properties_json_str"])
     assert sorted(kept) == [f"n{number:04}" for number in range(min(names, MAX_ATTRIBUTES))]
 
 
-def test_what_is_kept_to_be_merged_is_bounded() -> None:
+def test_attributes_kept_for_merging_are_bounded() -> None:
     events = [
         profile(at, {f"n{at}-{number}": ("v" * (MAX_ATTRIBUTE_BYTES - 2), None) for number in range(3)}) for at in range(120)
     ]

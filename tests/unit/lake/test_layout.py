@@ -70,7 +70,7 @@ def is_up_to_date(pipeline: LocalPipeline) -> bool:
     return True
 
 
-def test_the_lake_is_old(old: LocalPipeline) -> None:
+def test_fixture_has_the_old_layout(old: LocalPipeline) -> None:
     for name, described in LAYOUT_1.items():
         table = DeltaTable(f"{old.config.sink.uri}/{name}")
         assert [field.name for field in table.schema().fields] == list(described["columns"])
@@ -80,7 +80,7 @@ def test_the_lake_is_old(old: LocalPipeline) -> None:
     assert not DeltaTable.is_deltatable(f"{old.config.sink.uri}/operation")
 
 
-def test_it_can_be_looked_at_as_it_is(old: LocalPipeline, capsys: pytest.CaptureFixture[str]) -> None:
+def test_old_layout_is_readable_without_migration(old: LocalPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     before = digests(old.folder)
     config = config_file(old)
     for command in (
@@ -94,7 +94,7 @@ def test_it_can_be_looked_at_as_it_is(old: LocalPipeline, capsys: pytest.Capture
     assert digests(old.folder) == before
 
 
-def test_it_is_brought_up_to_date_and_keeps_its_rows(old: LocalPipeline) -> None:
+def test_migration_keeps_all_rows(old: LocalPipeline) -> None:
     before = contents(old)
     assert not is_up_to_date(old)
     old.lake.create_all()
@@ -113,7 +113,7 @@ STEPS = 11
 """Columns are added to two tables, properties set of eight, and one table is made."""
 
 
-def test_it_is_interrupted_after_each_step(made: LocalPipeline, tmp_path: Path) -> None:
+def test_migration_can_be_interrupted_after_each_step(made: LocalPipeline, tmp_path: Path) -> None:
     before = None
     for steps in range(STEPS):
         with patch("streaming_app.lake.lake.Lake.create_all"):
@@ -128,8 +128,8 @@ def test_it_is_interrupted_after_each_step(made: LocalPipeline, tmp_path: Path) 
         assert contents(pipeline) == before
 
 
-def test_old_files_are_written_again(old: LocalPipeline) -> None:
-    """A copy that replaces a stored one, rows of users that change, marks of a replay."""
+def test_files_of_the_old_layout_are_rewritten(old: LocalPipeline) -> None:
+    """By a duplicate that replaces a stored row, by changed rows of users, and by a replay."""
     old.lake.create_all()
     earlier = line(event("moved", timestamp=WRONG_CLOCK), rid="r-8", ingest_time=NOW - 1_000, client_timestamp=WRONG_CLOCK)
     metrics = old.ingest(write(old.folder / "raw", "later.gz", earlier, line(event("0-a", unique_id="u-0")), b"broken 1"))
@@ -191,7 +191,7 @@ def test_a_newer_table_is_refused_and_left_alone(
     assert digests(old.folder) == before
 
 
-def test_an_empty_place_is_no_old_lake(tmp_path: Path) -> None:
+def test_an_empty_directory_is_not_an_old_layout(tmp_path: Path) -> None:
     pipeline = LocalPipeline(tmp_path)
     shutil.rmtree(tmp_path / "lake")
     with pytest.raises(SinkError, match="there is no such table yet"):

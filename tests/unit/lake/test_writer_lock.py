@@ -1,4 +1,4 @@
-"""One writer at a time, by real processes: who holds the lease, who gets it next, and what becomes of one who lost it."""
+"""One writer at a time, with real processes: acquiring, renewing, releasing and losing the lease."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def lost(lease: WriterLock) -> bool:
     return False
 
 
-def test_taken_renewed_and_given_back(slot: LocalConditionalObject) -> None:
+def test_lock_is_acquired_renewed_and_released(slot: LocalConditionalObject) -> None:
     with acquire_lock(slot, "me", AWAKE) as lease:
         first = seen(slot)
         until(lambda: seen(slot).renewals > first.renewals)
@@ -86,7 +86,7 @@ def replace_times(holder: Holder) -> Holder:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_given_back_on_the_way_out(error: type[BaseException], slot: LocalConditionalObject) -> None:
+def test_lock_is_released_after_an_error(error: type[BaseException], slot: LocalConditionalObject) -> None:
     with pytest.raises(error), acquire_lock(slot, "me"):
         raise error
     assert seen(slot).released
@@ -146,7 +146,7 @@ def test_refused_when_it_was_renewed_elsewhere_meanwhile(slot: LocalConditionalO
         assert seen(slot).renewals > before
 
 
-def test_what_nobody_renewed_for_very_long_needs_no_watching(slot: LocalConditionalObject) -> None:
+def test_a_lock_not_renewed_for_very_long_is_free_at_once(slot: LocalConditionalObject) -> None:
     with acquire_lock(slot, "me", LONG):
         mine = seen(slot)
     put(slot, msgspec.structs.replace(mine, host="gone", renewed=mine.renewed - 61 * LONG))
@@ -184,7 +184,7 @@ def stolen(slot: ConditionalObject) -> None:
         done = slot.compare_and_swap(msgspec.json.encode(thief).decode(), version)
 
 
-def test_who_lost_it_commits_nothing_more(tmp_path: Path) -> None:
+def test_a_process_that_lost_the_lock_cannot_commit(tmp_path: Path) -> None:
     pipeline = LocalPipeline(tmp_path)
     slot = LocalConditionalObject(tmp_path / "lake" / "_lease.json")
     first, second = (write(tmp_path / "raw", f"{name}.gz", line(event(name)), b"broken") for name in "ab")
@@ -208,9 +208,7 @@ def versions(pipeline: LocalPipeline) -> dict[str, int]:
     return {name: pipeline.lake.open(table).version() for name, table in TABLES.items()}
 
 
-def test_who_could_not_renew_it_in_time_commits_nothing_more(
-    slot: LocalConditionalObject, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_process_that_renewed_too_late_cannot_commit(slot: LocalConditionalObject, caplog: pytest.LogCaptureFixture) -> None:
     """The disk, or the network, is gone, and comes back."""
     with acquire_lock(slot, "me", SHORT) as lease:
         away = slot.path.parent.with_name("away")
@@ -248,7 +246,7 @@ def test_a_renewal_whose_answer_was_lost_is_our_own(slot: LocalConditionalObject
 
 
 @pytest.mark.parametrize("error", [None, SinkError("what really happened")], ids=str)
-def test_an_error_at_the_end_hides_nothing(
+def test_an_error_at_release_does_not_hide_the_first_error(
     error: SinkError | None, slot: LocalConditionalObject, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(SinkError, match="what really happened") if error else nullcontext(), acquire_lock(Unwritable(slot), "me"):
@@ -270,7 +268,7 @@ class Unwritable(Forgetful):
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", '{"id": 1}'])
-def test_a_text_that_is_no_lease(text: str, slot: LocalConditionalObject) -> None:
+def test_an_unreadable_lock_is_a_clear_error(text: str, slot: LocalConditionalObject) -> None:
     slot.path.parent.mkdir(parents=True)
     slot.path.write_text(text)
     with pytest.raises(SinkError, match="the lease on the tables cannot be taken") as error:
@@ -301,7 +299,7 @@ def test_commands_beside_an_active_holder(command: list[str], pipeline: Path) ->
     assert not [name for name in ALL_TABLES if (pipeline.parent / "lake" / name).exists()]
 
 
-def test_who_holds_it_is_told_without_waiting(tmp_path: Path) -> None:
+def test_the_holder_is_shown_without_waiting(tmp_path: Path) -> None:
     config = config_for(tmp_path)
     with lock_lake(config, "me") as lake:
         found = holder_of(config, lake.storage)

@@ -27,9 +27,9 @@ from streaming_app.plugins.transformer import Limits, Rejected
 from streaming_app.plugins.validate_elements import validate_result
 from streaming_app.privacy.addresses import client_address
 from streaming_app.storage.files import Storage
+from streaming_app.transformers.field_mapper import PRESETS
 from streaming_app.transformers.gtm_server import GtmServer
 from streaming_app.transformers.gtm_server import fields as gtm_fields
-from streaming_app.transformers.presets import PRESETS
 from tests.support.raw import NOW
 
 LEAST = {"event_name": "view"}

@@ -26,9 +26,8 @@ from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.plugins.transformer import Limits, Rejected
-from streaming_app.transformers.sensors_data import SensorsData
+from streaming_app.transformers.sensors_data import SensorsData, SensorsOptions
 from streaming_app.transformers.sensors_data import fields as keys
-from streaming_app.transformers.sensors_data.options import SensorsOptions
 from tests.support.lake import LocalPipeline, balance
 from tests.support.raw import NOW, line, write
 from tests.support.sources import sensors_message, sensors_request
