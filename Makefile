@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --quiet
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format audit bench docs reference package clean
+.PHONY: help demo test test-all test-crashes check format audit bench docs reference package clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ test: env ## run the tests, in minutes
 
 test-all: env ## run the tests and the long searches, see docs/testing.md
 	@$(PYTEST) --hypothesis-profile exhaustive
+
+test-crashes: env ## kill a run and every command at every moment; part of test-all
+	@$(RUN) pytest -n 2 --dist loadfile -m exhaustive tests/spark/test_crash.py tests/spark/test_killed.py
 
 check: env ## lint, format, types and the laws of imports
 	@$(RUN) ruff check .

@@ -56,7 +56,7 @@ def assemble(uv: Uv, target: Target, recipe: Recipe, added: Iterable[str], proje
     """Fill a folder, which is to be made, and return the distributions in it with their versions.
 
     Raises:
-        EnvironmentProblem: uv cannot do it, or a library is not, byte for byte, what was locked.
+        MissingDependencyError: uv cannot do it, or a library is not, byte for byte, what was locked.
     """
     work = folder.with_name(f"{folder.name}.work")
     work.mkdir()

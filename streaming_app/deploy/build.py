@@ -32,7 +32,7 @@ def build(out: Path, job: Target, function: Target, added: Sequence[str], report
         report: called with a line about each step.
 
     Raises:
-        EnvironmentProblem: uv or a wheel is missing, or the function would be too large.
+        MissingDependencyError: uv or a wheel is missing, or the function would be too large.
         ConfigError: something in ``added`` is not there.
     """
     uv = Uv()

@@ -21,7 +21,7 @@ class Uv:
     """Runs uv.
 
     Raises:
-        EnvironmentProblem: uv is missing, or could not do what it was asked; the message is uv's own.
+        MissingDependencyError: uv is missing, or could not do what it was asked; the message is uv's own.
     """
 
     def __init__(self) -> None:
