@@ -1,6 +1,6 @@
 """``vacuum``: deletes what neither the tables nor their readers need any more.
 
-A run that writes holds the lease, as this command does: so no file is being written that is not committed yet.
+A run that writes holds the lock, as this command does: so no file is being written that is not committed yet.
 """
 
 from __future__ import annotations

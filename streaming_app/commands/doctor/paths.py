@@ -52,7 +52,7 @@ def source(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def lake(pipeline: Pipeline) -> Iterator[Finding]:
-    """The folder of the tables can be written to; on S3 conditionally, too, which the lease and the commits need."""
+    """The folder of the tables can be written to; on S3 conditionally, too, which the lock and the commits need."""
     uri = pipeline.config.sink.uri
     yield from _check_writable("sink", uri, pipeline.storage)
     if is_s3(uri):

@@ -52,7 +52,7 @@ class WriterLock:
             LockError: it was not renewed in time, for example because this machine slept.
         """
         if self._lost or time.monotonic() - self._renewed_at > self._holder.ttl_seconds:
-            raise LockError("the lease on the tables was lost to another process", "nothing more was committed; run it again")
+            raise LockError("the lock on the tables was lost to another process", "nothing more was committed; run it again")
 
     def release(self) -> None:
         """Release the lock, unless another process holds it by now. If that fails, it expires by itself."""
@@ -63,7 +63,7 @@ class WriterLock:
         try:
             self._swap(msgspec.structs.replace(self._holder, released=True))
         except _NOT_WRITTEN as error:
-            log.warning("the lease could not be given back: %s", error)
+            log.warning("the lock could not be released: %s", error)
 
     def _renew_until_over(self) -> None:
         while not self._over.wait(self._holder.ttl_seconds / _RENEWALS_PER_TTL) and not self._lost:
@@ -71,7 +71,7 @@ class WriterLock:
             try:
                 self._swap(renewed)
             except _NOT_WRITTEN as error:
-                log.warning("the lease could not be renewed: %s", error)  # there is time for another attempt
+                log.warning("the lock could not be renewed: %s", error)  # there is time for another attempt
 
     def _swap(self, holder: Holder) -> None:
         began = time.monotonic()
@@ -104,7 +104,7 @@ def acquire_lock(lock_object: ConditionalObject, purpose: str, ttl_seconds: floa
     try:
         lock = _take(lock_object, Holder.me(purpose, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", ttl_seconds))
     except _NOT_WRITTEN as error:
-        raise SinkError(f"the lease on the tables cannot be taken: {error}", "check the path and your rights on it") from None
+        raise SinkError(f"the lock on the tables cannot be acquired: {error}", "check the path and your rights on it") from None
     try:
         yield lock
     finally:

@@ -252,7 +252,7 @@ def test_an_error_at_release_does_not_hide_the_first_error(
     with pytest.raises(SinkError, match="what really happened") if error else nullcontext(), acquire_lock(Unwritable(slot), "me"):
         if error:
             raise error
-    assert "could not be given back: the disk is gone" in caplog.text
+    assert "could not be released: the disk is gone" in caplog.text
 
 
 class Unwritable(Forgetful):
@@ -271,7 +271,7 @@ class Unwritable(Forgetful):
 def test_an_unreadable_lock_is_a_clear_error(text: str, slot: LocalConditionalObject) -> None:
     slot.path.parent.mkdir(parents=True)
     slot.path.write_text(text)
-    with pytest.raises(SinkError, match="the lease on the tables cannot be taken") as error:
+    with pytest.raises(SinkError, match="the lock on the tables cannot be acquired") as error:
         taken(slot)
     assert error.value.exit_code == 4
 

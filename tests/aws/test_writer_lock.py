@@ -124,6 +124,6 @@ def test_a_renewal_that_was_given_up(name: str, slot: ConditionalObject, faults:
 
 def test_a_missing_permission_is_a_clear_error(slot: ConditionalObject, faults: Faults) -> None:
     faults.faults = [Fault(ACCESS_DENIED, PUT)]
-    with pytest.raises(SinkError, match=r"the lease on the tables cannot be taken: .*AccessDenied") as error:
+    with pytest.raises(SinkError, match=r"the lock on the tables cannot be acquired: .*AccessDenied") as error:
         taken(slot)
     assert error.value.exit_code == 4
