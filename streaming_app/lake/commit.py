@@ -105,10 +105,10 @@ def roll_back(lake: Lake, table: Table, transaction: TransactionId, version: int
         LockError: this process may no longer write.
         SinkError: it could not be written.
     """
-    if not is_committed(lake.open(table), transaction):
+    target = lake.open(table)
+    if not is_committed(target, transaction):
         return
     lake.guard()
-    target = lake.open(table)
     # A stream's last transaction counts, so that this one withdraws the transaction id as well.
     before = Transaction(transaction.stream_id, transaction.batch_id - 1)
     with _tolerate_own_commit(target, lambda: not is_committed(lake.open(table), transaction)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,11 +41,16 @@ def read_row_groups(lake: Lake, table: Table, file: DataFile) -> Iterator[tuple[
 
 def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> list[DataFile]:
     """Write a file's rows to a new file, except those where ``mask`` is true; returns [] if no row is left."""
+    return rewrite(lake, table, [file], drop_rows({file.path: mask}), "rewrite")
 
-    def keep_others(_file: DataFile, first: int, rows: pa.Table) -> pa.Table:
-        return rows.filter(pc.invert(mask.slice(first, len(rows))))
 
-    return rewrite(lake, table, [file], keep_others, "rewrite")
+def drop_rows(masks: Mapping[str, pa.Array]) -> RowTransform:
+    """Drop the rows where the mask of their file, by its path, is true."""
+
+    def keep_others(file: DataFile, first: int, rows: pa.Table) -> pa.Table:
+        return rows.filter(pc.invert(masks[file.path].slice(first, len(rows))))
+
+    return keep_others
 
 
 def add_partition_columns(rows: pa.Table, table: Table, partition: dict[str, str]) -> pa.Table:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from streaming_app.lake.commit import TableChange, TransactionId, commit, is_committed
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
-from streaming_app.lake.rewrite import read_row_groups, rewrite
+from streaming_app.lake.rewrite import drop_rows, read_row_groups, rewrite
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.tables import Table
 
@@ -88,15 +88,11 @@ def upsert(lake: Lake, table: Table, to_replace: Sequence[MatchedFile], new: pa.
     if is_committed(target, transaction):
         return
     # 2. Rewrite the files without their matching rows, together with the new rows.
-    masks = {each.file.path: each.mask for each in to_replace}
     removed = [each.file for each in to_replace]
-
-    def keep_others(file: DataFile, first: int, rows: pa.Table) -> pa.Table:
-        return rows.filter(pc.invert(masks[file.path].slice(first, len(rows))))
-
     if not removed and not len(new):
         return
-    written = rewrite(lake, table, removed, keep_others, f"upsert-{transaction.batch_id}", new)
+    transform = drop_rows({each.file.path: each.mask for each in to_replace})
+    written = rewrite(lake, table, removed, transform, f"upsert-{transaction.batch_id}", new)
     # 3. Commit with a data change: readers' copies of the replaced rows are out of date.
     commit(lake, table, TableChange(written, removed, [], data_change=True), transaction, target)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -60,20 +62,19 @@ def _load(config: Config | Path | str) -> Config:
 
 def _with_places(text: str) -> str:
     """Add a source and a sink to a configuration that has none; text that is not a YAML mapping is returned unchanged."""
-    yaml = YAML(typ="safe", pure=True)
+    yaml = YAML()
+    yaml.width = sys.maxsize  # lines stay as they are, for messages name them
     try:
         document = yaml.load(text)
     except YAMLError:
         return text
-    if not isinstance(document, dict):
-        return text
-    missing = [name for name in ("source", "sink") if name not in document]
+    missing = [name for name in ("source", "sink") if isinstance(document, dict) and name not in document]
     if not missing:
         return text
-    if text.lstrip().startswith("{"):  # a mapping in braces
-        start = text.index("{") + 1
-        return f"{text[:start]}{''.join(f'{name}: {{uri: /unused}}, ' for name in missing)}{text[start:]}"
-    return f"{text}\n" + "".join(f"{name}: {{uri: /unused}}\n" for name in missing)
+    document.update({name: {"uri": "/unused"} for name in missing})
+    completed = StringIO()
+    yaml.dump(document, completed)
+    return completed.getvalue()
 
 
 def _files(raw: Iterable[Raw], folder: Path) -> list[str]:

@@ -64,6 +64,7 @@ CONFIGS: dict[str, Callable[[Path], Any]] = {
     "JSON": lambda _: json.dumps(
         json.loads(parse_config(WHOLE).model_dump_json(exclude={"source", "sink"}, exclude_defaults=True))
     ),
+    "JSON behind a comment": lambda folder: f"# mine\n{CONFIGS['JSON'](folder)}",
     "an object": lambda _: parse_config(WHOLE),
     "a path": lambda folder: _written(folder / "c.yaml", WHOLE),
 }
