@@ -59,7 +59,7 @@ def rebuild_users(config: Config, lake: Lake, job_id: str, users: Users) -> User
     # Each rebuild has a new transaction id, so that it can be repeated any number of times.
     for table, computed in ((TABLES[name], computed) for name, computed in rows.items()):
         target = lake.open(table)
-        stored = files_with_ids(live_files(target), values)
+        stored = files_with_ids(live_files(target, values), values)
         matched = find_matching_files(lake, table, stored, (_KEY,), rows_with_key_in(values))
         if change := write_upsert(lake, table, stored, matched, drop_failed(computed, failed)):
             commit(lake, table, change, TransactionId.unique("rebuild"), target)

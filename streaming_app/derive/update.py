@@ -139,11 +139,10 @@ class Update:
         for new in self.files[EVENT.name]:
             days.setdefault(new.app_id, set()).add(new.day)
         apps, distance_ms = self._apps(), max_distance_ms(self.config.sessions)
-        users = [file for file in live_files(self.lake.open(USER)) if file.app_id in apps]
-        by_app: dict[str, list[DataFile]] = {app_id: [] for app_id in days}
-        for file in live_files(self.lake.open(SESSION)):
-            if file.app_id in by_app:
-                by_app[file.app_id].append(file)
+        users = live_files(self.lake.open(USER), apps)
+        by_app: dict[str, list[DataFile]] = {}
+        for file in live_files(self.lake.open(SESSION), days):
+            by_app.setdefault(file.app_id, []).append(file)
         sessions = [file for app_id, files in by_app.items() for file in files_near(files, days[app_id], distance_ms)]
         return users, sessions
 
