@@ -71,7 +71,7 @@ class PartitionWriter:
             self._pending_rows[key] = self._pending_rows.get(key, 0) + part.num_rows
             self._pending_bytes[key] = self._pending_bytes.get(key, 0) + part.nbytes
             if self._pending_rows[key] >= ROW_GROUP_ROWS:
-                self._flush(key)
+                self._flush(key, full_groups_only=True)
         for pending, limit in ((self._pending_rows, _PENDING_ROWS), (self._pending_bytes, _PENDING_BYTES)):
             while sum(pending.values()) >= limit:
                 self._flush(max(pending, key=pending.__getitem__))
@@ -85,9 +85,13 @@ class PartitionWriter:
             self._finish(key)
         return self._written
 
-    def _flush(self, key: _FileKey) -> None:
+    def _flush(self, key: _FileKey, *, full_groups_only: bool = False) -> None:
+        """Write the buffered rows of a file; the rows after the last full row group may stay buffered."""
         del self._pending_rows[key], self._pending_bytes[key]
         rows = pa.concat_tables(self._pending.pop(key))  # chunk by chunk: combining them would double the memory
+        if full_groups_only and (rest := rows.slice(len(rows) - len(rows) % ROW_GROUP_ROWS)):
+            rows = rows.slice(0, len(rows) - len(rest))
+            self._pending[key], self._pending_rows[key], self._pending_bytes[key] = [rest], len(rest), rest.nbytes
         file = self._open.pop(key, None) or self._create(key)
         self._open[key] = file
         file.writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
