@@ -72,7 +72,8 @@ class ShareMerger:
         for message in messages:
             number, new = Aggregates.decode(message)
             by_share[number].append(new)
-        merged = [self.merge(share, Aggregates.concat(by_share.pop(number))) for number, share in part]
+        due = [(share, by_share[number]) for number, share in part if by_share[number] or share.has_shared_files]
+        merged = [self.merge(share, Aggregates.concat(parts)) for share, parts in due]
         return msgspec.msgpack.encode(Merged.merge(merged))
 
 

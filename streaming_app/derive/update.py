@@ -69,9 +69,9 @@ class Update:
         """Merge and commit; nothing happens if ``session``, the last table, has the transaction already."""
         if is_committed(self.lake.open(SESSION), self.transaction):
             return
-        if self.spark is not None and sum(file.size for file in self.files[EVENT.name]) > COLLECT_BYTES:
+        if sum(file.size for file in self.files[EVENT.name]) > COLLECT_BYTES:
             with self.summary.measure_time("derive merge"):
-                merged = self._merge_files(self.spark)
+                merged = self._merge_files()
         else:
             with self.summary.measure_time("derive aggregate"):
                 new = Aggregates.concat([*self._aggregate(), self._aggregate_changes()])
@@ -82,13 +82,9 @@ class Update:
 
     def _aggregate(self) -> Iterator[Aggregates]:
         """Aggregate the new events in tasks, and collect the aggregates."""
-        events = self.files[EVENT.name]
-        if self.spark is None:
-            yield from aggregate_files(self.lake.storage, self.config, events)
-        elif events:
-            work = partial(encode_aggregates, self.lake.storage, self.config)
-            for message in run_tasks(self.spark, group_by_size(events, parallelism(self.spark)), work):
-                yield Aggregates.decode(message)[1]
+        groups = group_by_size(self.files[EVENT.name], parallelism(self.spark))
+        for message in run_tasks(self.spark, groups, partial(encode_aggregates, self.lake.storage, self.config)):
+            yield Aggregates.decode(message)[1]
 
     def _aggregate_changes(self) -> Aggregates:
         """Aggregate all changes of the users that have new ones."""
@@ -102,29 +98,27 @@ class Update:
         """Merge aggregates that the driver has: itself, or in tasks if too much is stored of their users."""
         ids = values_by_app(new.users, "user_pseudo_id")
         users, sessions = (files_with_ids(each, ids) for each in self._stored_files())
-        if self.spark is not None and sum(file.size for file in (*users, *sessions)) > MERGE_BYTES:
-            return self._exchange(self.spark, [NewRows(collected=[new.encode()])], users, sessions)
+        if sum(file.size for file in (*users, *sessions)) > MERGE_BYTES:
+            return self._exchange([NewRows(collected=[new.encode()])], users, sessions)
         shares, router = plan_shares(dict.fromkeys(self._apps(), 1), users, sessions)
         merger = self._merger(self.lake)
         return Merged.merge([merger.merge(shares[number], each) for number, each in new.divide(router).items()])
 
-    def _merge_files(self, spark: Session) -> Merged:
+    def _merge_files(self) -> Merged:
         """Aggregate the new events and merge the aggregates in tasks: the driver sees none of them."""
         changes = NewRows(collected=[self._aggregate_changes().encode()])
-        groups = [NewRows(files=group) for group in group_by_size(self.files[EVENT.name], parallelism(spark))]
+        groups = [NewRows(files=group) for group in group_by_size(self.files[EVENT.name], parallelism(self.spark))]
         users, sessions = self._stored_files()
-        return self._exchange(spark, [*groups, changes], users, sessions)
+        return self._exchange([*groups, changes], users, sessions)
 
-    def _exchange(
-        self, spark: Session, groups: Sequence[NewRows], users: Sequence[DataFile], sessions: Sequence[DataFile]
-    ) -> Merged:
+    def _exchange(self, groups: Sequence[NewRows], users: Sequence[DataFile], sessions: Sequence[DataFile]) -> Merged:
         counts = self._count_shares(users, sessions)
         shares, router = plan_shares(counts, users, sessions)
-        parts = group_shares(shares, parallelism(spark))
+        parts = group_shares(shares, parallelism(self.spark))
         part_of = {share: number for number, part in enumerate(parts) for share in part}
         read = partial(divide_by_part, self.lake.storage, self.config, router, part_of)
         described = [[(number, shares[number]) for number in part] for part in parts]
-        messages = exchange(spark, groups, read, described, self._merger(self.lake.for_workers).merge_part)
+        messages = exchange(self.spark, groups, read, described, self._merger(self.lake.for_workers).merge_part)
         return Merged.merge([Merged.decode(each) for each in messages])
 
     def _merger(self, lake: Lake) -> ShareMerger:
