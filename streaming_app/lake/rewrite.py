@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.lake.rows import conform_to_schema, iter_row_groups
+from streaming_app.lake.rows import RowMask, conform_to_schema, iter_row_groups
 from streaming_app.model.tables import Table
 
 RowTransform = Callable[[DataFile, int, pa.Table], pa.Table]
@@ -33,9 +33,10 @@ def rewrite(
     return writer.close()
 
 
-def read_row_groups(lake: Lake, table: Table, file: DataFile) -> Iterator[tuple[int, pa.Table]]:
-    """All rows of a data file, in the table's schema: each row group with the index of its first row."""
-    for first, rows in iter_row_groups(lake, table, file):
+def read_row_groups(lake: Lake, table: Table, file: DataFile, mask: RowMask | None = None) -> Iterator[tuple[int, pa.Table]]:
+    """The row groups of a data file, in the table's schema, each with the index of its first row; only those with a row where
+    ``mask`` is true, if given."""
+    for first, rows in iter_row_groups(lake, table, file, mask=mask):
         yield first, add_partition_columns(rows, table, file.partition)
 
 
