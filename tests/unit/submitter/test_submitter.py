@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ from streaming_app.cli import app
 from streaming_app.config.emr import EmrSection
 from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.lake.lock.holder import Holder
+from streaming_app.spark.java import ensure_java, found_java
 from streaming_app.storage.conditional_object import LocalConditionalObject
 from submitter import decide as decide_module
 from submitter import in_use
@@ -129,12 +132,29 @@ def test_the_request(emr: EmrServerless, deployment: Deployment, tmp_path: Path)
             "spark.executor.instances": "1",
             "spark.dynamicAllocation.maxExecutors": "1",
             "spark.sql.shuffle.partitions": "4",
+            "spark.default.parallelism": "4",
             "spark.ssl.internode.enabled": "true",
             "spark.archives": "s3://artifacts/clickstream/0.1.0/environment.tar.gz#environment",
             "spark.emr-serverless.driverEnv.PYTHONPATH": "./environment",
             "spark.executorEnv.PYTHONPATH": "./environment",
         }.items()
     )
+
+
+def test_a_jvm_that_has_a_collector_already_starts_with_our_options(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    raw(tmp_path)
+    submit(deployment, {})
+    [defaults] = emr.requests[0]["configurationOverrides"]["applicationConfiguration"]
+    assert defaults["classification"] == "spark-defaults"
+    ensure_java()
+    for role in ("driver", "executor"):
+        ours = shlex.split(defaults["properties"][f"spark.{role}.extraJavaOptions"])
+        for collector in ("Parallel", "G1", "Z", "Shenandoah"):  # what EMR's own defaults may have, before ours
+            command = [str(found_java()), f"-XX:+Use{collector}GC", "-XX:OnOutOfMemoryError=kill -9 %p", *ours]
+            done = subprocess.run([*command, "-XX:+PrintFlagsFinal", "-version"], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            assert re.search(r"UseSerialGC +:?= true", done.stdout)
+            assert "kill -9 %p" in done.stdout
 
 
 def settings(request: dict[str, Any]) -> dict[str, str]:
