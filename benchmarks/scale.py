@@ -2,9 +2,9 @@
 
     python -m benchmarks.scale [--only NAME …] [--factor 0.1]
 
-Large tables are made by writing data files directly, once, and kept in .bench/. With a factor below 1 tables and input are smaller
-by it, and so are the bars that are totals; a measurement holds for its factor only. CPU-seconds, not wall time: the machine may do
-other work besides.
+Large tables are made by writing data files directly, once, and kept in .bench/. With a factor below 1, tables and input are
+smaller by it, and so are the bars that are totals: a measurement holds for its factor only. What counts is CPU-seconds, since the
+machine may do other work.
 """
 
 from __future__ import annotations
@@ -46,13 +46,17 @@ def writers(factor: float) -> Iterator[Line]:
     extra = many["us_per_event"] - one["us_per_event"]
     note = f"{many['files']:,} files of {many['events']:,} events; {one['us_per_event']:.1f} with one app"
     yield Line(f"{apps:,} apps x 3 days in a task, more than one app", 5, extra, "CPU-us an event", note)
-    yield Line(f"{apps:,} apps x 3 days in a task, memory", 1, many["peak_gb"], "GB a worker", f"{one['peak_gb']:.2f} with one app")
+    yield Line(
+        f"{apps:,} apps x 3 days in a task, memory", 1, many["peak_gb"], "GB a worker", f"{one['peak_gb']:.2f} with one app"
+    )
 
 
 def executors(factor: float) -> Iterator[Line]:
     """The JVM of an executor."""
     found = scale_runs.executors_of_a_run(round(200_000 * factor))
-    note = f"{len(found.executors)} executors: {', '.join(f'{each:.1f}' for each in found.executors)}; driver's JVM {found.jvm:.1f}"
+    note = (
+        f"{len(found.executors)} executors: {', '.join(f'{each:.1f}' for each in found.executors)}; driver's JVM {found.jvm:.1f}"
+    )
     yield Line("JVM of an executor", 8, max(found.executors), "CPU-s", note)
 
 

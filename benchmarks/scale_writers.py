@@ -1,6 +1,6 @@
 """One task over events of 1,000 apps and 3 days, beside the same task over the same events of one app.
 
-    python -m benchmarks.scale_writers APPS EVENTS     (one measurement, as JSON; benchmarks.scale makes both)
+python -m benchmarks.scale_writers APPS EVENTS     (one measurement, as JSON; benchmarks.scale makes both)
 """
 
 from __future__ import annotations

@@ -26,10 +26,17 @@ class Isolated(Generic[F, R]):
 
 @dataclass(frozen=True)
 class Suspects(Generic[F]):
-    """The files of a trial that ended the process which made it, and how often in a row this trial did."""
+    """The files of a trial that ended the run which made it, and how many runs in a row this trial did; ``given_up`` are files
+    that were found this way before."""
 
     files: Sequence[F]
     times: int
+    given_up: Sequence[F] = ()
+
+    def all_given_up(self) -> list[F]:
+        """Those found before, and a single one that has ended enough runs."""
+        is_found = len(self.files) == 1 and self.times >= GIVEN_UP
+        return [*self.given_up, *(self.files if is_found else ())]
 
 
 GIVEN_UP = 2
@@ -49,8 +56,8 @@ def isolate(
     3. Run the halves (every second file, which separates neighbours), then the halves of those that fail, and so on.
        A single file that fails twice is given up.
 
-    With ``suspects``, an earlier process got as far as them: all others run first, then the halves of the suspects, or a single
-    one, which is given up after as many runs; step 2 follows the first failure.
+    With ``suspects``, an earlier run got as far as them: their halves run first, or a single one, then all other files. Step 2
+    follows the first failure.
 
     ``run`` may be called with the same file any number of times: what a failed call leaves behind must have no effect.
     ``begin`` is called before each trial but the first of all files.
@@ -99,16 +106,12 @@ def _fails_twice(
 
 def _after(suspects: Suspects[F], files: Sequence[F], found: Isolated[F, R]) -> list[Sequence[F]]:
     """What is to be run, the last one first."""
-    others = [file for file in files if file not in suspects.files]
-    if len(suspects.files) > 1:
-        waiting = _halves(suspects.files)
-    elif suspects.times < GIVEN_UP:
-        waiting = [suspects.files]
-    else:
-        error = RuntimeError(f"{suspects.times} runs ended while it was read alone")
-        found.failed.append((suspects.files[0], error))
-        waiting = []
-    return [*waiting, *([others] if others else [])]
+    given_up = suspects.all_given_up()
+    found.failed += [(file, RuntimeError("runs ended while it was read alone")) for file in given_up]
+    tried = [file for file in suspects.files if file not in given_up]
+    others = [file for file in files if file not in given_up and file not in tried]
+    waiting = [others, *(_halves(tried) if len(tried) > 1 else [tried])]
+    return [part for part in waiting if part]
 
 
 def _halves(files: Sequence[F]) -> list[Sequence[F]]:

@@ -102,7 +102,7 @@ def _of_all(found: Isolated[SizedFile, list[IngestReport]], files: int) -> Excep
 def _cause(error: Exception) -> str:
     """The cause in one line: Spark reports the death of a worker with a hundred lines of stack trace.
 
-    >>> _cause(Exception("Lost task 0.3 (TID 7): ExecutorLostFailure (executor 4 exited caused by a task) Reason: code 137\\nat x"))
+    >>> _cause(Exception("Lost task 0.3 (TID 7): ExecutorLostFailure (executor 4 exited by a task) Reason: code 137\\nat x"))
     'executor lost: code 137'
     """
     if lost := _LOST.search(str(error)):

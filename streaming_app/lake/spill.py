@@ -21,12 +21,12 @@ BUFFER_ROWS = 131_072
 BUFFER_BYTES = 128 << 20
 """Maximum of buffered rows; then they are written to disk."""
 _GROUPS = 64
-"""Number of parts that the partitions are divided into: rows of one part are in memory at a time when they are given back."""
+"""Number of parts that the partitions are divided into: the rows of one are in memory at a time when they are given back."""
 _LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 class PartitionSpill:
-    """Call :meth:`add` any number of times, then :meth:`drain` once. The file on disk has no name, so that none is left behind."""
+    """Call :meth:`add` any number of times, then :meth:`drain` once. The file on disk has no name: none is left behind."""
 
     def __init__(self, partition_by: tuple[str, ...]) -> None:
         self._partition_by = partition_by

@@ -85,7 +85,9 @@ def test_an_executor_dies_in_derive(make_job: MakeJob, service: tuple[Faults, st
 
 
 @pytest.mark.exhaustive
-def test_a_file_that_kills_executors_is_set_aside(cluster: Cli, service: tuple[Faults, str], endpoint: str, tmp_path: Path) -> None:
+def test_a_file_that_kills_executors_is_set_aside(
+    cluster: Cli, service: tuple[Faults, str], endpoint: str, tmp_path: Path
+) -> None:
     job = BucketJob(f"cluster-{uuid.uuid4().hex}", tmp_path, cluster, service[1], endpoint)
     job.transformer = "tests.support.killer:ExecutorEater"
     for name in "ac":

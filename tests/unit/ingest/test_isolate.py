@@ -99,7 +99,7 @@ def test_files_that_end_the_whole_run_are_found_over_some_runs(count: int, data:
 
         def begin(part: Sequence[int], before: Suspects[int] | None = interrupted, tried: list[Suspects[int]] = tried) -> None:
             times = before.times if before and set(before.files) == set(part) else 0
-            tried.append(Suspects(part, times + 1))
+            tried.append(Suspects(part, times + 1, before.all_given_up() if before else ()))
 
         def run(part: Sequence[int], machine: Machine = machine) -> tuple[int, ...]:
             if deadly & set(part):
@@ -126,7 +126,7 @@ def test_a_suspect_is_given_up_without_another_trial() -> None:
     machine = Machine({1})
     found = isolate([0, 1], machine, Suspects([1], GIVEN_UP))
     assert machine.calls == [(0,)]
-    assert [(file, str(error)) for file, error in found.failed] == [(1, "2 runs ended while it was read alone")]
+    assert [(file, str(error)) for file, error in found.failed] == [(1, "runs ended while it was read alone")]
 
 
 def test_suspects_of_a_broken_machine_are_no_suspects() -> None:

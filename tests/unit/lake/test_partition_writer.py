@@ -44,7 +44,9 @@ def read(root: Path, files: list[DataFile]) -> dict[tuple[str, ...], list[str]]:
 _KEYS = st.lists(st.tuples(st.sampled_from("abcdefghijkl"), st.integers(1, 4)), min_size=1, max_size=60)
 
 
-@given(added=st.lists(_KEYS, min_size=1, max_size=12), bounds=st.tuples(st.integers(1, 40), st.integers(1, 8), st.integers(1, 60)))
+@given(
+    added=st.lists(_KEYS, min_size=1, max_size=12), bounds=st.tuples(st.integers(1, 40), st.integers(1, 8), st.integers(1, 60))
+)
 def test_each_row_is_in_a_file_of_its_partition(
     added: list[list[tuple[str, int]]], bounds: tuple[int, int, int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

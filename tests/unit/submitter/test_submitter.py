@@ -141,7 +141,9 @@ def test_the_request(emr: EmrServerless, deployment: Deployment, tmp_path: Path)
     )
 
 
-def test_a_jvm_that_has_a_collector_already_starts_with_our_options(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+def test_a_jvm_that_has_a_collector_already_starts_with_our_options(
+    emr: EmrServerless, deployment: Deployment, tmp_path: Path
+) -> None:
     raw(tmp_path)
     submit(deployment, {})
     [defaults] = emr.requests[0]["configurationOverrides"]["applicationConfiguration"]
