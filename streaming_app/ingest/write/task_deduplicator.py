@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import IdHashes, duplicates_in_sorted, isin_sorted
+from streaming_app.ingest.commit.hashes import duplicates_in_sorted, isin_sorted
+from streaming_app.lake.hashes import IdHashes
 from streaming_app.lake.rows import RowMask
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
