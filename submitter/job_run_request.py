@@ -67,7 +67,8 @@ def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str
 def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[str, str]:
     """The settings of spark-submit, the configuration's own ones last."""
     emr = config.emr
-    python = {"PYSPARK_PYTHON": emr.python, "PYTHONPATH": ENVIRONMENT}
+    variables = {"PYSPARK_PYTHON": emr.python, "PYTHONPATH": ENVIRONMENT, **_aws_variables(deployment.region)}
+    region = config.s3.region or deployment.region
     return {
         **_worker("driver", emr.driver),
         **_worker("executor", emr.executor),
@@ -86,10 +87,21 @@ def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[s
         "spark.jars": ",".join(emr.delta_jars),
         "spark.archives": f"{deployment.package_uri.rstrip('/')}/environment.tar.gz#environment",
         "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": emr.python,
-        **{f"spark.emr-serverless.driverEnv.{name}": value for name, value in python.items()},
-        **{f"spark.executorEnv.{name}": value for name, value in python.items()},
+        **{f"spark.emr-serverless.driverEnv.{name}": value for name, value in variables.items()},
+        **{f"spark.executorEnv.{name}": value for name, value in variables.items()},
+        **({"spark.hadoop.fs.s3a.endpoint.region": region} if region else {}),
         **emr.spark_conf,
     }
+
+
+def _aws_variables(region: str | None) -> dict[str, str]:
+    """The environment by which boto3, pyarrow and deltalake find the same region, and none asks for it.
+
+    Without it pyarrow takes us-east-1, which a job without a VPC may not reach, and deltalake asks the metadata service of a
+    machine, which a worker has not.
+    """
+    named = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
+    return named | {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def _worker(role: str, worker: WorkerSection) -> dict[str, str]:

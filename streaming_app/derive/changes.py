@@ -62,7 +62,7 @@ def upsert_items(lake: Lake, keys: Keys, created_ms: int, transaction: Transacti
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(rows))])
     rows = rows.append_column("created_time", as_timestamp(created)).select(ITEM_ATTRIBUTES.schema.names)
     target = lake.open(ITEM_ATTRIBUTES)
-    stored = files_with_ids(live_files(target), keys)
+    stored = files_with_ids(live_files(target, keys), keys)
     matched = find_matching_files(lake, ITEM_ATTRIBUTES, stored, (ITEM,), rows_with_key_in(keys))
     to_replace = exclude(matched, ITEM, failed_by_app(failed))
     if change := write_upsert(lake, ITEM_ATTRIBUTES, stored, to_replace, rows.cast(ITEM_ATTRIBUTES.schema)):

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from streaming_app.lake.buckets import ALL_IDS, Bucket, bucket_of, remainders
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.hashes import stable_hashes
+from streaming_app.lake.upsert import is_shared
 from streaming_app.model.times import DAY_MS
 
 MAX_SHARES = 1_024
@@ -31,6 +32,11 @@ class Share:
     bucket: Bucket = ALL_IDS
     users: list[DataFile] = field(default_factory=list)
     sessions: list[DataFile] = field(default_factory=list)
+
+    @property
+    def has_shared_files(self) -> bool:
+        """Whether a file is rewritten by several shares, each its own users, so that it must be rewritten by all of them."""
+        return any(is_shared(file, self.bucket) for file in (*self.users, *self.sessions))
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from streaming_app.spark.tasks import SizedFile
 
 
 class _Trial(msgspec.Struct, frozen=True):
-    """The files that are tried, by URI, and how many runs in a row have tried exactly these; none between trials. ``given_up`` are
-    files that ended enough runs."""
+    """The files that are tried, by URI, and how many runs in a row have tried exactly these; none between trials. ``given_up``
+    are files that ended enough runs."""
 
     stream: str
     batch: int

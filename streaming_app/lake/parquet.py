@@ -88,7 +88,7 @@ class PartitionWriter:
             self._pending_rows[key] = self._pending_rows.get(key, 0) + part.num_rows
             self._pending_bytes[key] = self._pending_bytes.get(key, 0) + part.nbytes
             if self._pending_rows[key] >= ROW_GROUP_ROWS:
-                self._flush(key)
+                self._flush(key, full_groups_only=True)
         for pending, limit in ((self._pending_rows, _PENDING_ROWS), (self._pending_bytes, _PENDING_BYTES)):
             while sum(pending.values()) >= limit:
                 largest = max(pending, key=pending.__getitem__)
@@ -118,9 +118,14 @@ class PartitionWriter:
         for each in (self._pending, self._pending_rows, self._pending_bytes):
             each.clear()
 
-    def _flush(self, key: _FileKey) -> None:
+    def _flush(self, key: _FileKey, *, full_groups_only: bool = False) -> None:
+        """Write the buffered rows of a file; the rows after the last full row group may stay buffered."""
         del self._pending_rows[key], self._pending_bytes[key]
-        self._write(key, pa.concat_tables(self._pending.pop(key)))  # chunk by chunk: combining them would double the memory
+        rows = pa.concat_tables(self._pending.pop(key))  # chunk by chunk: combining them would double the memory
+        if full_groups_only and (rest := rows.slice(len(rows) - len(rows) % ROW_GROUP_ROWS)):
+            rows = rows.slice(0, len(rows) - len(rest))
+            self._pending[key], self._pending_rows[key], self._pending_bytes[key] = [rest], len(rest), rest.nbytes
+        self._write(key, rows)
 
     def _write(self, key: _FileKey, rows: pa.Table) -> None:
         rows = rows.drop_columns(list(self._table.partition_by))

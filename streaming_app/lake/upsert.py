@@ -97,7 +97,7 @@ def write_upsert(
     that together are the file's.
     """
     masks = {each.file.path: each.mask for each in to_replace}
-    chosen = [file for file in files if file.path in masks or bucket_of(file).modulus < within.modulus]
+    chosen = [file for file in files if file.path in masks or is_shared(file, within)]
     if not chosen and not len(new):
         return TableChange([], [], [], data_change=True)
     added = split_by(new, table.partition_by)
@@ -108,13 +108,18 @@ def write_upsert(
         bucket, modulus = bucket_of(file), moduli[_partition_of(table, file)]
         for first, rows in read_row_groups(lake, table, file):
             kept = rows.filter(pc.invert(masks[file.path].slice(first, len(rows)))) if file.path in masks else rows
-            if bucket.modulus < within.modulus:
+            if is_shared(file, within):
                 kept = kept.filter(pa.array(within.mask(hash_column(kept, table))))
             _write(writer, kept, max(bucket, within), modulus)
     # 2. The new rows.
     for partition, rows in added:
         _write(writer, add_partition_columns(rows, table, dict(partition)), within, moduli[partition])
     return TableChange(writer.close(), chosen, [], data_change=True)
+
+
+def is_shared(file: DataFile, within: Bucket) -> bool:
+    """Whether a file has ids of other buckets of the modulus as well."""
+    return bucket_of(file).modulus < within.modulus
 
 
 def _write(writer: BucketWriter, rows: pa.Table, bucket: Bucket, modulus: int) -> None:

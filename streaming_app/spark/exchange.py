@@ -14,7 +14,7 @@ P = TypeVar("P")
 
 
 def exchange(
-    spark: SparkSession,
+    spark: SparkSession | None,
     groups: Sequence[G],
     read: Callable[[G], Iterable[tuple[int, bytes]]],
     parts: Sequence[P],
@@ -27,8 +27,10 @@ def exchange(
     3. Each of these tasks combines its messages; what it returns comes back to the driver, in no order.
 
     A task is sent its own group or part, and no other. Spark may run a task twice: what it writes counts only if the driver
-    commits it.
+    commits it. Without a session, everything happens in this process.
     """
+    if spark is None:
+        return _exchange_here(groups, read, parts, combine)
     if not parts:
         return []
     context = spark.sparkContext
@@ -37,6 +39,19 @@ def exchange(
     if groups:
         pairs = pairs.union(context.parallelize(groups, len(groups)).mapPartitions(partial(_read, read)))
     return list(pairs.partitionBy(len(parts), int).mapPartitions(partial(_combine, combine)).collect())
+
+
+def _exchange_here(
+    groups: Sequence[G],
+    read: Callable[[G], Iterable[tuple[int, bytes]]],
+    parts: Sequence[P],
+    combine: Callable[[P, list[bytes]], bytes],
+) -> list[bytes]:
+    messages: list[list[bytes]] = [[] for _ in parts]
+    for group in groups:
+        for number, message in read(group):
+            messages[number].append(message)
+    return [combine(part, of_part) for part, of_part in zip(parts, messages, strict=True)]
 
 
 def _read(read: Callable[[G], Iterable[tuple[int, bytes]]], groups: Iterable[G]) -> Iterator[tuple[int, Any]]:

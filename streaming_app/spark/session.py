@@ -16,7 +16,7 @@ from streaming_app.spark.jars.needed import jar_settings, packages_of_own, uses_
 from streaming_app.spark.java import ensure_java
 from streaming_app.spark.jvm_log import jvm_output_to_log
 from streaming_app.spark.local_cluster import is_local_cluster, prepare_local_cluster
-from streaming_app.spark.required_classes import require_classes
+from streaming_app.spark.required_classes import is_submitted, require_classes
 from streaming_app.storage.files import Storage
 from streaming_app.storage.private_files import private_directory
 
@@ -67,7 +67,7 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     Raises:
         MissingDependencyError: Java, a jar or a class is missing.
     """
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ  # spark-submit has started the JVM and knows the master and the jars
+    submitted = is_submitted()  # then it knows the master and the jars
     builder = SparkSession.builder.appName(f"clickstream-{config.project_id}")
     for key, value in {**SETTINGS, **({} if config.derive.hooks else INTERPRETED)}.items():
         builder = builder.config(key, value)

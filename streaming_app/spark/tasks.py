@@ -88,13 +88,18 @@ def forget_zips() -> None:
             del sys.path_importer_cache[path]
 
 
-def parallelism(spark: SparkSession) -> int:
-    """Number of tasks that the session can run concurrently."""
-    return int(spark.sparkContext.defaultParallelism)
+def parallelism(spark: SparkSession | None) -> int:
+    """Number of tasks that the session can run concurrently; 1 without a session."""
+    return int(spark.sparkContext.defaultParallelism) if spark else 1
 
 
-def run_tasks(spark: SparkSession, groups: Sequence[G], work: Callable[[G], Iterable[bytes]]) -> list[bytes]:
-    """Run ``work`` on each group in a task of its own, which is sent no other group; returns all messages, in no order."""
+def run_tasks(spark: SparkSession | None, groups: Sequence[G], work: Callable[[G], Iterable[bytes]]) -> list[bytes]:
+    """Run ``work`` on each group in a task of its own, which is sent no other group; returns all messages, in no order.
+
+    Without a session, everything happens in this process.
+    """
+    if spark is None:
+        return [message for group in groups for message in work(group)]
     if not groups:
         return []
     return list(spark.sparkContext.parallelize(groups, len(groups)).mapPartitions(partial(_run, work)).collect())
