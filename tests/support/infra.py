@@ -11,6 +11,7 @@ from tests.support.stack import Stack, load
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "conf/infra/clickstream.yaml"
+ALARMS, TABLES, QUERIES = (TEMPLATE.with_name(name) for name in ("alarms.yaml", "tables.yaml", "queries.yaml"))
 TEXT = TEMPLATE.read_text()
 PARSED = load(TEMPLATE)
 
@@ -32,6 +33,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "mail": {"AlarmEmail": "ops@example.org"},
     "paused": {"ScheduleState": "DISABLED"},
     "Intel": {"Architecture": "X86_64"},
+    "no saved queries": {"SavedQueries": "false"},
 }
 OPTIONS["all"] = {name: value for given in OPTIONS.values() for name, value in given.items()}
 
@@ -41,6 +43,13 @@ def stack(**given: Any) -> Stack:
 
 
 DEFAULTS = stack()
+
+
+def nested(of: Stack, name: str) -> Stack:
+    """A stack inside of the stack, with the parameters that it is given."""
+    properties = of.resources[name]
+    return Stack(load(TEMPLATE.with_name(properties["TemplateURL"].rpartition("/")[2])), properties["Parameters"])
+
 
 every_option = pytest.mark.parametrize("any_stack", [stack(**given) for given in OPTIONS.values()], ids=OPTIONS)
 """The stack with each optional part, and with all of them."""

@@ -12,7 +12,7 @@ from streaming_app.deploy.ddl import glue_table
 from streaming_app.deploy.template import saved_queries
 from streaming_app.model.tables import TABLES
 from submitter.deployment import Deployment
-from tests.support.infra import DEFAULTS, KEY, LAKE, OPTIONS, PARSED, ROOT, every_option, stack
+from tests.support.infra import DEFAULTS, KEY, LAKE, OPTIONS, PARSED, ROOT, every_option, nested, stack
 from tests.support.stack import Stack
 
 
@@ -129,12 +129,15 @@ def test_failures_to_submit_end_in_the_queue() -> None:
 @every_option
 def test_the_catalog_has_all_tables(any_stack: Stack) -> None:
     lake = f"s3://{any_stack.given.get('SinkBucket', LAKE.rpartition(':')[2])}/lake"
-    in_catalog = [each["TableInput"] for each in any_stack.of_type("AWS::Glue::Table").values()]
+    tables = nested(any_stack, "Tables")
+    in_catalog = [each["TableInput"] for each in tables.of_type("AWS::Glue::Table").values()]
     assert in_catalog == [glue_table(table, lake) for table in TABLES.values()]
+    assert {each["DatabaseName"] for each in tables.resources.values()} == {"<Database>"}
+    assert any_stack.resources["Database"]["DatabaseInput"]["LocationUri"] == f"{lake}/"
 
 
 def test_saved_queries_run_in_the_database_and_its_workgroup() -> None:
-    queries = DEFAULTS.of_type("AWS::Athena::NamedQuery").values()
+    queries = nested(DEFAULTS, "Queries").of_type("AWS::Athena::NamedQuery").values()
     assert {each["Name"]: each["QueryString"].strip() for each in queries} == {
         name: sql.strip() for name, sql in saved_queries(ROOT / "conf/athena").items()
     }
