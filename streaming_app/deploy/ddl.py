@@ -37,6 +37,15 @@ def athena_ddl(sink_uri: str, database: str) -> str:
     return "\n".join([f"CREATE DATABASE IF NOT EXISTS `{database}`;", *tables])
 
 
+def default_database(project_id: str) -> str:
+    """The name that the stack gives to the database of a project.
+
+    >>> default_database("my-Shop")
+    'clickstream_my_shop'
+    """
+    return "clickstream_" + re.sub("[^a-z0-9]+", "_", project_id.lower())
+
+
 def glue_table(table: Table, sink_uri: str) -> dict[str, Any]:
     """The TableInput of Glue's CreateTable for one table, in the form that lets Athena read it as Delta.
 

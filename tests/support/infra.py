@@ -17,6 +17,7 @@ PARSED = load(TEMPLATE)
 
 REQUIRED = {"ArtifactBucket": "artifacts"}
 KEY = "arn:aws:kms:eu-test-1:111122223333:key/1234abcd"
+ROLE = "arn:aws:iam::111122223333:role/data"
 OPTIONS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "existing source": {"SourceBucket": "my-raw"},
@@ -29,13 +30,24 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "a schedule of its own": {"ScheduleExpression": "cron(0 1 * * ? *)", "AlarmNoDataHours": 30, "AlarmBacklogHours": 26},
     "concurrency reserved": {"ReservedConcurrency": 1},
     "network": {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"},
+    "submitter in the network": {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1", "SubmitterVpc": "true"},
+    "existing roles": {"ExistingJobRoleArn": f"{ROLE}/job", "ExistingSubmitterRoleArn": f"{ROLE}/submitter"},
+    "names of roles": {"RolePath": "/data/", "RoleNamePrefix": "web-clicks"},
+    "existing application": {"ExistingApplicationId": "00f1abcdefgh"},
+    "existing bucket of logs": {"LogBucket": "my-logs"},
+    "name of the database": {"DatabaseName": "web"},
     "boundary": {"PermissionsBoundaryArn": "arn:aws:iam::111122223333:policy/bound"},
     "mail": {"AlarmEmail": "ops@example.org"},
     "paused": {"ScheduleState": "DISABLED"},
     "Intel": {"Architecture": "X86_64"},
     "no saved queries": {"SavedQueries": "false"},
 }
-OPTIONS["all"] = {name: value for given in OPTIONS.values() for name, value in given.items()}
+OPTIONS["all"] = {
+    name: value
+    for given in OPTIONS.values()
+    for name, value in given.items()
+    if not name.startswith("Existing")  # what exists is not made, and so not looked at
+}
 
 
 def stack(**given: Any) -> Stack:

@@ -29,7 +29,7 @@ def ddl(folder: Path, lake: str, *options: str) -> int:
 @pytest.mark.parametrize(
     ("lake", "options", "database"),
     [
-        ("s3://b/lake/", [], "my_shop"),
+        ("s3://b/lake/", [], "clickstream_my_shop"),
         ("s3://b/lake", ["--database", "web"], "web"),
         ("s3a://b/lake/", ["--database", "2026_web"], "2026_web"),  # Athena knows no s3a://
     ],

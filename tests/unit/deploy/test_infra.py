@@ -94,7 +94,11 @@ def test_wrong_values_are_refused_before_anything_is_made(name: str, value: str)
 @every_option
 def test_every_option_gives_a_whole_stack(any_stack: Stack) -> None:
     """Stack itself fails where something refers to what is not created."""
-    assert {"Application", "Submitter", "Schedule", "Workgroup"} <= set(any_stack.resources)
+    assert {"Submitter", "Schedule", "Workgroup"} <= set(any_stack.resources)
+    existing = {"Application": "ExistingApplicationId", "WorkBucket": "LogBucket"}
+    existing |= {f"{name}Role": f"Existing{name}RoleArn" for name in ("Job", "Submitter")}
+    for name, parameter in existing.items():
+        assert (name in any_stack.resources) == (parameter not in any_stack.given)
     assert ("RawBucket" in any_stack.resources) == ("SourceBucket" not in any_stack.given)
     assert ("LakeBucket" in any_stack.resources) == ("SinkBucket" not in any_stack.given)
     assert ("Subscription" in nested(any_stack, "Alarms").resources) == ("AlarmEmail" in any_stack.given)
