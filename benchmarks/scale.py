@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scale_runs, scale_upsert, scale_writers
+from benchmarks import scale_runs, scale_writers
 from benchmarks.run import FOLDER
 
 RESULTS = FOLDER / "scale.json"
@@ -60,19 +60,7 @@ def executors(factor: float) -> Iterator[Line]:
     yield Line("JVM of an executor", 8, max(found.executors), "CPU-s", note)
 
 
-def upserts(factor: float) -> Iterator[Line]:
-    """Many touched users, and one, of many stored ones."""
-    stored, touched = round(20_000_000 * factor), round(100_000 * factor)
-    found = scale_upsert.in_a_process(stored, touched)
-    what = f"upsert of {touched:,} users into {stored:,}"
-    yield Line(f"{what}, tasks", 80 * factor, found.tasks, "CPU-s", f"{found.files:,} files; workers' start is in it")
-    yield Line(f"{what}, driver", 1, found.driver, "CPU-s")
-    yield Line(f"{what}, driver's memory", 0.5, found.driver_gb, "GB more")
-    found = scale_upsert.in_a_process(stored, 1)
-    yield Line(f"one touched user among {stored:,}", 3, found.tasks + found.driver, "CPU-s", f"driver {found.driver:.2f}")
-
-
-BARS: dict[str, Callable[[float], Iterator[Line]]] = {"writers": writers, "executors": executors, "upserts": upserts}
+BARS: dict[str, Callable[[float], Iterator[Line]]] = {"writers": writers, "executors": executors}
 
 
 def show(lines: list[Line], factor: float) -> None:
