@@ -88,7 +88,7 @@ def play(emr: EmrSection, day: Day, executors: int, seed: int = 1) -> Played:
 
 def _vary(work: float, tasks: int, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     shares = rng.lognormal(0, SPREAD, tasks)
-    return shares * (work / shares.sum())
+    return np.asarray(shares * (work / shares.sum()))
 
 
 def makespan(durations: Iterable[float], processors: int) -> float:
