@@ -24,7 +24,6 @@ import pyspark
 
 from streaming_app.spark.jars.folder import complete
 from streaming_app.spark.jars.lock import locked_jars
-from streaming_app.spark.session import SHORT_JOB_JVM
 from streaming_app.storage.uris import bucket_and_key
 from tests.support.http import JsonHandler, serving
 
@@ -123,7 +122,10 @@ def spark_submit(
     that ``spark.jars`` names, and one machine in place of the workers.
     """
     submit = request["jobDriver"]["sparkSubmit"]
-    settings = dict(each.split("=", 1) for each in shlex.split(submit["sparkSubmitParameters"]) if each != "--conf")
+    [defaults] = request["configurationOverrides"]["applicationConfiguration"]
+    assert defaults["classification"] == "spark-defaults"
+    given = dict(each.split("=", 1) for each in shlex.split(submit["sparkSubmitParameters"]) if each != "--conf")
+    settings = {**defaults["properties"], **given}
     _fetch(s3, submit["entryPoint"], folder / "main.py")
     archive, _, name = settings.pop("spark.archives").partition("#")
     if not (folder / name).exists():
@@ -140,7 +142,6 @@ def spark_submit(
         if not key.startswith("spark.emr-serverless."):
             command += ["--conf", f"{key}={value}"]
     kept = {name: value for name, value in os.environ.items() if name.startswith(("JAVA_", "HOME", "LANG"))} | variables
-    kept["JAVA_TOOL_OPTIONS"] = f"{kept.get('JAVA_TOOL_OPTIONS', '')} {SHORT_JOB_JVM}"
     base = {**kept, "SPARK_HOME": str(home), "PATH": f"{Path(sys.base_prefix, 'bin')}{os.pathsep}/usr/bin{os.pathsep}/bin"}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": (folder / "stderr.txt").open("w"), "text": True}
     arguments = [*command, "main.py", *submit["entryPointArguments"]]
