@@ -123,7 +123,7 @@ class Run:
         left_out = DuplicateDays(self.config, Storage(), EVENT)
         lake, days = Lake(self.config.sink.uri, Storage()), self.config.dedupe.neighbour_days
         found = find_duplicates(lake, EVENT, self.report.of("event"), [], left_out, days)
-        return {lost.file.path: lost.rows["row"].to_pylist() for lost in found.new}
+        return {lost.file.path: lost.rows.tolist() for lost in found.new}
 
     def _read(self, table: Table, without: dict[str, list[int]]) -> pa.Table:
         parts = [self._read_file(table, file, without.get(file.path, [])) for file in self.report.of(table.name)]

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.changes import row_keys
-from streaming_app.ingest.commit.deduplicate import find_duplicates
+from streaming_app.ingest.commit.deduplicate import find_duplicates, read_keys
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
@@ -59,10 +59,11 @@ def find_lost_duplicates(
     keys: dict[str, list[pa.Array]] = defaultdict(list)
     for each in (*report.new, *report.stored):
         app_id = each.file.app_id
-        lost.rows.setdefault(each.file.path, set()).update(each.rows["row"].to_pylist())
-        lost.users |= {(app_id, user) for user in each.rows["user_pseudo_id"].to_pylist() if user is not None}
+        rows = read_keys(lake, table, each)
+        lost.rows.setdefault(each.file.path, set()).update(each.rows.tolist())
+        lost.users |= {(app_id, user) for user in rows["user_pseudo_id"].to_pylist() if user is not None}
         lost.partitions.add(partitions[each.file.path])
-        keys[app_id] += row_keys(each.rows["event_id"], each.rows["source_position"]).chunks
+        keys[app_id] += row_keys(rows["event_id"], rows["source_position"]).chunks
     lost.keys = {app_id: pa.concat_arrays(parts) for app_id, parts in keys.items()}
     lost.left_out = report.left_out
     return lost

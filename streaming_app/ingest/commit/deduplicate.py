@@ -7,34 +7,41 @@ request read twice, a committed row stays, else the first by file and line. Rows
 
 Rows are compared within the batch, with the table's files of the neighbouring days, and with the days of duplicates that were
 left out before (:mod:`.duplicate_days`), which link a new row to an older one.
+
+Two steps: suspects are found by hashes (:mod:`.suspects`), then compared by their ids (:mod:`.compare`). Each runs in Spark's
+tasks where it is large. The driver handles names of files and, of duplicates, indexes of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import NamedTuple
+from datetime import date
+from functools import partial
 
+import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from streaming_app.ingest.commit.compare import Comparison, SuspectFile, compare, read_suspects
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
-from streaming_app.ingest.commit.hashes import duplicates_in_sorted, isin_sorted
-from streaming_app.lake.duckdb import query
+from streaming_app.ingest.commit.suspects import IdFile, Link, Search, Suspects, days_around, search_in_task
+from streaming_app.ingest.commit.task_runner import SMALL_SECONDS, TaskRunner
 from streaming_app.lake.files import DataFile
-from streaming_app.lake.hashes import IdHashes, stable_hashes
+from streaming_app.lake.id_index import HashRange, IdIndex, RowIndexes
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.rows import RowMask, iter_row_groups, read_columns
-from streaming_app.model.lineage import request_ids, source_positions
-from streaming_app.model.tables import Table
-from streaming_app.model.times import DAY_MS
+from streaming_app.lake.rows import iter_row_groups
+from streaming_app.model.lineage import source_positions
+from streaming_app.model.tables import TABLES, Table
 
-_ORDER = ("event_time_msec", "ingest_time_msec", "request", "preferred_first", "source_position")
-_DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id"]
-_LEFT_OUT = -1
-"""File number of a duplicate that is not stored in any file."""
+_indexed: set[str] = set()
+"""Data files, by URI, whose index files this process has seen or made."""
+
+RANGE_HASHES = 16_000_000
+"""Hashes of an app that are searched in one range."""
+_SECONDS_TO_INDEX = 7e-7
+"""CPU-seconds to read, hash and sort an id."""
 
 
 @dataclass
@@ -42,8 +49,15 @@ class DuplicateRows:
     """Rows of ``file`` that are removed as duplicates."""
 
     file: DataFile
-    rows: pa.Table
-    """Columns include event_id and source_position (raw file and line), which together identify a row, and row, its index."""
+    rows: RowIndexes
+    """Their indexes in the file, in ascending order."""
+
+    @property
+    def mask(self) -> pa.Array:
+        """Per row of the file, whether it is one of them."""
+        mask = np.zeros(self.file.rows, bool)
+        mask[self.rows] = True
+        return pa.array(mask)
 
 
 @dataclass
@@ -66,187 +80,137 @@ def find_duplicates(
     neighbour_days: int,
     *,
     prefer_new: bool = False,
+    runner: TaskRunner | None = None,
 ) -> DuplicateReport:
-    """Compare the rows of all apps; ``stored`` are all committed files, of which only those of the affected days are read.
+    """Compare the rows of all apps; ``stored`` are all committed files, of which only those of the affected days are searched.
 
     New and stored files are both in the table's directory. Where the same request was read twice, the stored row stays, or
     with ``prefer_new`` the new one.
     """
-    report = DuplicateReport()
-    for app_id in sorted({file.app_id for file in new}):
-        by_day: dict[date, list[DataFile]] = {}
-        for file in stored:
-            if file.app_id == app_id:
-                by_day.setdefault(file.day, []).append(file)
-        own = [file for file in new if file.app_id == app_id]
-        _AppFiles(lake, table, own, by_day, left_out, neighbour_days, prefer_new=prefer_new).compare(report)
-    return report
+    return _Deduplication(lake, table, new, stored, left_out, neighbour_days, prefer_new, runner or TaskRunner()).run()
 
 
-class _Candidate(NamedTuple):
-    """A file with rows whose event id may occur more than once: those where ``mask`` is true."""
+@dataclass
+class _Deduplication:
+    """One search for duplicates; files are numbered, the new ones first."""
 
-    file: DataFile
-    is_new: bool
-    mask: RowMask
+    lake: Lake
+    table: Table
+    new: Sequence[DataFile]
+    stored: Sequence[DataFile]
+    left_out: DuplicateDays
+    neighbour_days: int
+    prefer_new: bool
+    runner: TaskRunner
 
+    def __post_init__(self) -> None:
+        self.files = [*self.new, *self.stored]
+        self.numbers = _by_app_and_day(self.files, range(len(self.new)))
+        self.stored_numbers = _by_app_and_day(self.files, range(len(self.new), len(self.files)))
 
-class _AppFiles:
-    """The new files of an app, and its stored files by day."""
+    def run(self) -> DuplicateReport:
+        # 1. Plan searches of the affected days: those of the new events and their neighbours.
+        searches = [search for app_id in sorted(self.numbers) for search in self._plan(app_id)]
+        # 2. Make the index files that are missing.
+        self._make_missing_indexes(searches)
+        # 3. Find suspects by their hashes. Earlier duplicates may link new events to further days: repeat with these.
+        rows: defaultdict[int, list[bytes]] = defaultdict(list)
+        links: list[tuple[str, Link]] = []
+        while searches:
+            found = self._search(searches)
+            searches = [self._with_days(each, found[each.app_id, each.part].missing_days) for each in searches]
+            searches = [each for each in searches if found[each.app_id, each.part].missing_days]
+            for each in found.values():
+                links += [(each.app_id, link) for link in each.links]
+                for number, indexes in each.rows.items():
+                    rows[number].append(indexes)
+        # 4. Compare them by their ids.
+        return self._report(self._compare(rows, links)) if rows else DuplicateReport()
 
-    def __init__(
-        self,
-        lake: Lake,
-        table: Table,
-        new: list[DataFile],
-        stored: dict[date, list[DataFile]],
-        left_out: DuplicateDays,
-        neighbour_days: int,
-        *,
-        prefer_new: bool,
-    ) -> None:
-        self._lake, self._table, self._new, self._stored = lake, table, new, stored
-        self._left_out, self._neighbour_days, self._prefer_new = left_out, neighbour_days, prefer_new
-        self._app_id = new[0].app_id
+    def _plan(self, app_id: str) -> Iterator[Search]:
+        by_day = self.numbers[app_id]
+        days = frozenset[date]().union(*(days_around(day, self.neighbour_days) for day in by_day))
+        new = self._id_files(number for numbers in by_day.values() for number in numbers)
+        stored = self._stored_files(app_id, days)
+        count = -(-sum(file.rows for file in (*new, *stored)) // RANGE_HASHES) or 1
+        return (Search(app_id, HashRange(number, count), new, stored, days) for number in range(count))
 
-    def compare(self, report: DuplicateReport) -> None:
-        """Add the app's duplicates to the report."""
-        # 1. Find the affected days: those of the new events, their neighbours, and those linked to them by earlier duplicates.
-        days = set().union(*(_around(file.day, self._neighbour_days) for file in self._new))
-        linked, days = self._follow_links(days)
-        # 2. Find candidates: rows whose id may occur more than once, by hashes of 8 bytes an id.
-        candidates = self._find_candidates([file for day in sorted(days) for file in self._stored.get(day, ())])
-        # 3. Compare the candidates by their ids.
-        if candidates:
-            rows = pa.concat_tables([linked, *self._read_candidates(candidates)])
-            _compare(candidates, rows, self._neighbour_days, report)
+    def _with_days(self, search: Search, more: frozenset[date]) -> Search:
+        days = search.days | more
+        return search._replace(stored=self._stored_files(search.app_id, days), days=days)
 
-    def _follow_links(self, days: set[date]) -> tuple[pa.Table, set[date]]:
-        """Duplicates of the new events that earlier batches left out; and ``days`` with all days that these are linked to."""
-        links = [_link_rows(pa.array([], pa.string()), date(1970, 1, 1))]
-        ids: pa.ChunkedArray | None = None
-        seen: set[date] = set()
-        while unseen := days - seen:
-            seen |= unseen
-            for day in sorted(unseen):
-                known = self._left_out.on(day, self._app_id)
-                if not len(known):
-                    continue
-                if ids is None:
-                    chunks = [chunk for file in self._new for chunk in self._read_ids(file).chunks]
-                    ids = pa.chunked_array(chunks, pa.string())
-                    hashes = stable_hashes(ids)
-                found = pc.unique(ids.filter(pa.array(isin_sorted(hashes, known))))
-                if len(found):
-                    links.append(_link_rows(found, day))
-                    days = days | _around(day, self._neighbour_days)
-        return pa.concat_tables(links), days
+    def _stored_files(self, app_id: str, days: Iterable[date]) -> list[IdFile]:
+        by_day = self.stored_numbers.get(app_id, {})
+        return self._id_files(number for day in sorted(days) for number in by_day.get(day, ()))
 
-    def _find_candidates(self, stored: list[DataFile]) -> list[_Candidate]:
-        new = [(file, self._read_hashes(file)) for file in self._new]
-        known = np.sort(np.concatenate([hashes for _, hashes in new]))
-        repeated = [duplicates_in_sorted(known)]
-        found = []
-        for file in stored:
-            hashes = self._read_hashes(file)
-            mask = isin_sorted(hashes, known)
-            if mask.any():
-                repeated.append(hashes[mask])
-                found.append(_Candidate(file, False, mask))
-        again = np.unique(np.concatenate(repeated))
-        of_batch = [_Candidate(file, True, isin_sorted(hashes, again)) for file, hashes in new]
-        return [each for each in of_batch if each.mask.any()] + found
+    def _id_files(self, numbers: Iterable[int]) -> list[IdFile]:
+        return [IdFile(number, self.files[number].path, self.files[number].rows) for number in numbers]
 
-    def _read_ids(self, file: DataFile) -> pa.ChunkedArray:
-        return read_columns(f"{self._lake.uri(self._table)}/{file.path}", ["event_id"], self._lake.storage)["event_id"]
+    def _make_missing_indexes(self, searches: Iterable[Search]) -> None:
+        """Make them in tasks where that is much work; a few are made by the search itself."""
+        root = self.lake.uri(self.table)
+        stored = {(file.path, file.rows) for search in searches for file in search.stored}
+        unknown = sorted(file for file in stored if f"{root}/{file[0]}" not in _indexed)
+        if sum(rows for _, rows in unknown) * _SECONDS_TO_INDEX <= SMALL_SECONDS:
+            return
+        missing = IdIndex(root, self.lake.storage).find_missing(unknown)
+        work = partial(_make_indexes, self.lake.for_workers, self.table.name)
+        list(self.runner.run(missing, lambda file: file[1] * _SECONDS_TO_INDEX, work))
+        _indexed.update(f"{root}/{path}" for path, _ in unknown)
 
-    def _read_hashes(self, file: DataFile) -> IdHashes:
-        return _hashes(self._read_ids(file))
+    def _search(self, searches: list[Search]) -> dict[tuple[str, HashRange], Suspects]:
+        work = partial(search_in_task, self.lake.for_workers, self.table.name, self.left_out, self.neighbour_days)
+        messages = self.runner.run(searches, lambda search: search.seconds, work)
+        found = (msgspec.msgpack.decode(each, type=Suspects) for each in messages)
+        return {(each.app_id, each.part): each for each in found}
 
-    def _read_candidates(self, candidates: list[_Candidate]) -> Iterator[pa.Table]:
-        """Rows in the columns that are compared; ``file`` is the candidate's number."""
-        for number, candidate in enumerate(candidates):
-            rank = int(candidate.is_new != self._prefer_new)
-            for rows in self._read_rows(candidate):
-                ingested = pc.fill_null(rows["ingest_time_msec"], 0)
-                yield (
-                    rows.set_column(rows.column_names.index("ingest_time_msec"), "ingest_time_msec", ingested)
-                    .append_column("source_position", source_positions(rows["process_info"]))
-                    .append_column("request", request_ids(rows["process_info"]))
-                    .append_column("file", pa.repeat(pa.scalar(number, pa.int64()), rows.num_rows))
-                    .append_column("preferred_first", pa.repeat(pa.scalar(rank, pa.int64()), rows.num_rows))
-                    .combine_chunks()
-                )
+    def _compare(self, rows: dict[int, list[bytes]], links: list[tuple[str, Link]]) -> Iterable[Comparison]:
+        files = [self._suspect_file(number, b"".join(parts)) for number, parts in sorted(rows.items())]
+        suspects = pa.concat_tables([part for file in files for part in read_suspects(self.lake, self.table, file)])
+        return [compare(suspects, links, frozenset(range(len(self.new))), self.neighbour_days)]
 
-    def _read_rows(self, candidate: _Candidate) -> Iterator[pa.Table]:
-        """The rows of a candidate with their index; only row groups that hold one are read."""
-        for first, rows in iter_row_groups(self._lake, self._table, candidate.file, _DETAILS, candidate.mask):
-            mask = candidate.mask[first : first + len(rows)]
-            yield rows.append_column("row", pa.array(np.arange(first, first + len(rows)))).filter(pa.array(mask))
+    def _suspect_file(self, number: int, indexes: bytes) -> SuspectFile:
+        file, is_new = self.files[number], number < len(self.new)
+        return SuspectFile(number, file.app_id, file.path, file.rows, int(is_new != self.prefer_new), indexes)
+
+    def _report(self, comparisons: Iterable[Comparison]) -> DuplicateReport:
+        report = DuplicateReport()
+        lost: defaultdict[int, list[bytes]] = defaultdict(list)
+        for each in comparisons:
+            report.changed_users.update(each.users)
+            for number, indexes in each.lost.items():
+                lost[number].append(indexes)
+            for day, app_id, hashed in each.left_out:
+                report.left_out.setdefault(day, {}).setdefault(app_id, []).append(hashed)
+        for number, parts in sorted(lost.items()):
+            duplicates = DuplicateRows(self.files[number], np.sort(np.frombuffer(b"".join(parts), "<u4")))
+            (report.new if number < len(self.new) else report.stored).append(duplicates)
+        return report
 
 
-def _around(day: date, days: int) -> set[date]:
-    return {day + timedelta(days=shift) for shift in range(-days, days + 1)}
+def _by_app_and_day(files: Sequence[DataFile], numbers: Iterable[int]) -> dict[str, dict[date, list[int]]]:
+    """Numbers of files by app and day."""
+    found: dict[str, dict[date, list[int]]] = {}
+    for number in numbers:
+        found.setdefault(files[number].app_id, {}).setdefault(files[number].day, []).append(number)
+    return found
 
 
-def _hashes(event_ids: pa.ChunkedArray) -> IdHashes:
-    ids = pa.table({"event_id": event_ids})
-    return np.asarray(query("SELECT hash(event_id) AS hash FROM ids", ids=ids)["hash"].to_numpy(), np.uint64)
+def _make_indexes(lake: Lake, table: str, files: Iterable[tuple[str, int]]) -> Iterator[bytes]:
+    """Run in tasks: make the index files of some data files, of (path, rows); yields nothing."""
+    index = IdIndex(lake.uri(TABLES[table]), lake.storage)
+    for path, _ in files:
+        index.make(path)
+    yield from ()
 
 
-def _link_rows(ids: pa.Array, day: date) -> pa.Table:
-    """Duplicates of a day that are not stored, in the columns that are compared."""
-    count = len(ids)
-    epoch_ms = (day - date(1970, 1, 1)).days * DAY_MS
-    texts = pa.repeat(pa.scalar("", pa.string()), count)
-    zeros = pa.repeat(pa.scalar(0, pa.int64()), count)
-    return pa.table(
-        {
-            "event_id": ids,
-            "event_time_msec": pa.repeat(pa.scalar(epoch_ms, pa.int64()), count),
-            "ingest_time_msec": zeros,
-            "process_info": texts,
-            "user_pseudo_id": texts,
-            "row": zeros,
-            "source_position": texts,
-            "request": texts,
-            "file": pa.repeat(pa.scalar(_LEFT_OUT, pa.int64()), count),
-            "preferred_first": zeros,
-        }
-    )
-
-
-def _compare(candidates: list[_Candidate], rows: pa.Table, neighbour_days: int, report: DuplicateReport) -> None:
-    """Find the chains of each event; of each chain, all rows but the first are duplicates."""
-    app_id = candidates[0].file.app_id
-    # 1. Sort all rows by precedence.
-    rows = rows.sort_by([("event_id", "ascending"), *((name, "ascending") for name in _ORDER)])
-    # 2. Number the chains: one ends where the id changes, or where the next row is too many days later.
-    days = rows["event_time_msec"].to_numpy() // DAY_MS
-    same_id = pc.equal(rows["event_id"][1:], rows["event_id"][:-1]).to_numpy()
-    begins = np.concatenate([[True], ~same_id | (np.diff(days) > neighbour_days)])
-    chains = np.cumsum(begins) - 1
-    # 3. Keep the first stored or new row of each chain.
-    numbers = rows["file"].to_numpy()
-    real = np.flatnonzero(numbers != _LEFT_OUT)
-    _, first = np.unique(chains[real], return_index=True)
-    winners = np.full(len(begins), -1)  # of each chain, -1 where no row is stored or new
-    winners[chains[real[first]]] = real[first]
-    lost = real[winners[chains[real]] != real]
-    for number in np.unique(numbers[lost]):
-        duplicates = DuplicateRows(candidates[number].file, rows.take(pa.array(lost[numbers[lost] == number])))
-        (report.new if candidates[number].is_new else report.stored).append(duplicates)
-    # 4. Collect the users of stored rows that are now duplicates, and of the rows that replace them.
-    replaced = [row for row in lost if not candidates[numbers[row]].is_new]
-    for chosen in (replaced, winners[chains[replaced]]):
-        report.changed_users |= _users(app_id, rows.take(pa.array(chosen, pa.int64())))
-    # 5. Remember the duplicates on whose day no row is stored.
-    apart = lost[days[lost] != days[winners[chains[lost]]]]
-    hashes = stable_hashes(rows["event_id"].take(pa.array(apart))).tolist() if len(apart) else []
-    for row, hashed in zip(apart, hashes, strict=True):
-        day = date(1970, 1, 1) + timedelta(days=int(days[row]))
-        report.left_out.setdefault(day, {}).setdefault(app_id, []).append(hashed)
-
-
-def _users(app_id: str, rows: pa.Table) -> set[tuple[str, str]]:
-    return {(app_id, user) for user in rows["user_pseudo_id"].to_pylist() if user is not None}
+def read_keys(lake: Lake, table: Table, duplicates: DuplicateRows) -> pa.Table:
+    """The columns event_id, user_pseudo_id and source_position (raw file and line) of duplicates."""
+    columns = ("event_id", "user_pseudo_id", "process_info")
+    mask = duplicates.mask.to_numpy(zero_copy_only=False)
+    parts = [
+        rows.filter(pa.array(mask[first : first + len(rows)]))
+        for first, rows in iter_row_groups(lake, table, duplicates.file, columns, mask)
+    ]
+    rows = pa.concat_tables([pa.table({name: pa.array([], pa.string()) for name in columns}), *parts])
+    return rows.append_column("source_position", source_positions(rows["process_info"])).drop_columns(["process_info"])
