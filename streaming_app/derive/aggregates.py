@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import msgspec
 import pyarrow as pa
@@ -10,24 +11,66 @@ import pyarrow.compute as pc
 
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.derive.isolate import SetAside
+from streaming_app.derive.shares import Router
 from streaming_app.lake.duckdb import query
 
 EVENT_COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVENT_COLUMNS)))
 """Columns of ``event`` that are read to aggregate users and sessions, in addition to app_id."""
 
 
-class NewAggregates(msgspec.Struct, frozen=True):
-    """The message of a DERIVE task to the driver: Arrow streams of aggregates of users and of sessions, and the users that were
-    set aside."""
+@dataclass(frozen=True)
+class Aggregates:
+    """Aggregates of new events and changes, and the users whose events or changes could not be aggregated."""
 
-    users: list[bytes]
-    sessions: list[bytes]
+    users: pa.Table = field(default_factory=user_rows.AGGREGATE_SCHEMA.empty_table)
+    sessions: pa.Table = field(default_factory=session_rows.AGGREGATE_SCHEMA.empty_table)
+    failed: list[SetAside] = field(default_factory=list)
+
+    @classmethod
+    def concat(cls, parts: Iterable[Aggregates]) -> Aggregates:
+        """All aggregates of some parts."""
+        chosen = [cls(), *parts]
+        users, sessions = (pa.concat_tables(each) for each in zip(*((part.users, part.sessions) for part in chosen), strict=True))
+        return cls(users, sessions, [key for part in chosen for key in part.failed])
+
+    def divide(self, router: Router) -> dict[int, Aggregates]:
+        """Divide the aggregates by the shares of their users."""
+        users, sessions = dict(router.divide(self.users)), dict(router.divide(self.sessions))
+        failed: dict[int, list[SetAside]] = {}
+        for each in self.failed:
+            failed.setdefault(router.share_of(each.app_id, each.id), []).append(each)
+        return {
+            number: Aggregates(
+                users.get(number, self.users.slice(0, 0)), sessions.get(number, self.sessions.slice(0, 0)), failed.get(number, [])
+            )
+            for number in users | sessions | failed
+        }
+
+    def encode(self, share: int = 0) -> bytes:
+        """The aggregates as a message, with the number of the share that they all belong to, if they were divided."""
+        return msgspec.msgpack.encode(_Message(share, to_ipc(self.users), to_ipc(self.sessions), self.failed))
+
+    @classmethod
+    def decode(cls, message: bytes) -> tuple[int, Aggregates]:
+        """The number of the share and the aggregates of a message."""
+        found = msgspec.msgpack.decode(message, type=_Message)
+        return found.share, cls(from_ipc(found.users), from_ipc(found.sessions), found.failed)
+
+
+class _Message(msgspec.Struct, frozen=True):
+    """Aggregates as Arrow streams."""
+
+    share: int
+    users: bytes
+    sessions: bytes
     failed: list[SetAside]
 
 
 class UserPart(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The message of a full rebuild's task about some users: Arrow streams of aggregates and changes, and users set aside."""
+    """The message of a full rebuild's task about users of a share: Arrow streams of aggregates and changes, and users set
+    aside."""
 
+    share: int
     aggregates: list[bytes] = msgspec.field(default_factory=list)
     changes: list[bytes] = msgspec.field(default_factory=list)
     failed: list[SetAside] = msgspec.field(default_factory=list)

@@ -15,10 +15,11 @@ from streaming_app.derive.changes import read_changes
 from streaming_app.derive.full_rebuild import rebuild_table
 from streaming_app.derive.isolate import SetAside, compute_isolated, drop_failed, ids_by_app
 from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.lake.commit import TransactionId
-from streaming_app.lake.lake import Lake
+from streaming_app.lake.buckets import files_with_ids
+from streaming_app.lake.commit import TransactionId, commit
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.query import dataset
-from streaming_app.lake.upsert import find_matching_files, rows_with_key_in, upsert
+from streaming_app.lake.upsert import find_matching_files, rows_with_key_in, write_upsert
 from streaming_app.model.tables import EVENT, SESSION, TABLES, USER
 from streaming_app.plugins.registry import apps_with_profiles
 from streaming_app.spark.session import get_session
@@ -56,9 +57,12 @@ def rebuild_users(config: Config, lake: Lake, job_id: str, users: Users) -> User
     aside = {(each.app_id, each.id) for each in failed}
     values = ids_by_app(sorted(users - aside))
     # Each rebuild has a new transaction id, so that it can be repeated any number of times.
-    for table, computed in rows.items():
-        matched = find_matching_files(lake, TABLES[table], (_KEY,), rows_with_key_in(values))
-        upsert(lake, TABLES[table], matched, drop_failed(computed, failed), TransactionId.unique("rebuild"))
+    for table, computed in ((TABLES[name], computed) for name, computed in rows.items()):
+        target = lake.open(table)
+        stored = files_with_ids(live_files(target, values), values)
+        matched = find_matching_files(lake, table, stored, (_KEY,), rows_with_key_in(values))
+        if change := write_upsert(lake, table, stored, matched, drop_failed(computed, failed)):
+            commit(lake, table, change, TransactionId.unique("rebuild"), target)
     return aside
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -43,57 +43,72 @@ class _OpenFile:
     ids: IdCollector = field(default_factory=IdCollector)
 
 
+class _FileKey(NamedTuple):
+    """Rows of one partition with files of one name are written to the same file."""
+
+    partition: Partition
+    name: str
+
+
 class PartitionWriter:
-    """Writes the rows of one table; call :meth:`add` any number of times, then :meth:`close` once."""
+    """Writes the rows of one table; call :meth:`add` any number of times, then :meth:`close` once.
+
+    ``name`` is the prefix of the files' names.
+    """
 
     def __init__(self, table: Table, root: str, storage: Storage, name: str) -> None:
         self._table, self._root, self._name = table, root, name
         self._system, self._path = storage.filesystem(root)
         self._id_index = IdIndex(root, storage) if is_indexed(table) else None
-        self._pending: dict[Partition, list[pa.Table]] = {}
-        self._pending_rows: dict[Partition, int] = {}
-        self._pending_bytes: dict[Partition, int] = {}
-        self._open: dict[Partition, _OpenFile] = {}  # the least recently used one first
+        self._pending: dict[_FileKey, list[pa.Table]] = {}
+        self._pending_rows: dict[_FileKey, int] = {}
+        self._pending_bytes: dict[_FileKey, int] = {}
+        self._open: dict[_FileKey, _OpenFile] = {}  # the least recently used one first
         self._written: list[DataFile] = []
 
-    def add(self, rows: pa.Table) -> None:
-        """Add rows with the table's whole schema."""
+    def add(self, rows: pa.Table, name: str = "") -> None:
+        """Add rows with the table's whole schema, to files of their own if they have a ``name`` of their own."""
         for partition, part in split_by(rows, self._table.partition_by):
-            self._pending.setdefault(partition, []).append(part)
-            self._pending_rows[partition] = self._pending_rows.get(partition, 0) + part.num_rows
-            self._pending_bytes[partition] = self._pending_bytes.get(partition, 0) + part.nbytes
-            if self._pending_rows[partition] >= ROW_GROUP_ROWS:
-                self._flush(partition)
+            key = _FileKey(partition, name or self._name)
+            self._pending.setdefault(key, []).append(part)
+            self._pending_rows[key] = self._pending_rows.get(key, 0) + part.num_rows
+            self._pending_bytes[key] = self._pending_bytes.get(key, 0) + part.nbytes
+            if self._pending_rows[key] >= ROW_GROUP_ROWS:
+                self._flush(key, full_groups_only=True)
         for pending, limit in ((self._pending_rows, _PENDING_ROWS), (self._pending_bytes, _PENDING_BYTES)):
             while sum(pending.values()) >= limit:
                 self._flush(max(pending, key=pending.__getitem__))
 
     def close(self) -> list[DataFile]:
         """Finish all files; returns one description each."""
-        for partition in list(self._pending):
-            self._flush(partition)
-            self._finish(partition)
-        for partition in list(self._open):
-            self._finish(partition)
+        for key in list(self._pending):
+            self._flush(key)
+            self._finish(key)
+        for key in list(self._open):
+            self._finish(key)
         return self._written
 
-    def _flush(self, partition: Partition) -> None:
-        del self._pending_rows[partition], self._pending_bytes[partition]
-        rows = pa.concat_tables(self._pending.pop(partition))  # chunk by chunk: combining them would double the memory
-        file = self._open.pop(partition, None) or self._create(partition)
-        self._open[partition] = file
+    def _flush(self, key: _FileKey, *, full_groups_only: bool = False) -> None:
+        """Write the buffered rows of a file; the rows after the last full row group may stay buffered."""
+        del self._pending_rows[key], self._pending_bytes[key]
+        rows = pa.concat_tables(self._pending.pop(key))  # chunk by chunk: combining them would double the memory
+        if full_groups_only and (rest := rows.slice(len(rows) - len(rows) % ROW_GROUP_ROWS)):
+            rows = rows.slice(0, len(rows) - len(rest))
+            self._pending[key], self._pending_rows[key], self._pending_bytes[key] = [rest], len(rest), rest.nbytes
+        file = self._open.pop(key, None) or self._create(key)
+        self._open[key] = file
         file.writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
         file.rows += rows.num_rows
         file.stats.append(column_stats(rows, self._table.stats_columns))
         if self._id_index:
             file.ids.add(rows[ID_COLUMN])
 
-    def _create(self, partition: Partition) -> _OpenFile:
+    def _create(self, key: _FileKey) -> _OpenFile:
         if len(self._open) >= _MAX_OPEN_FILES:
             self._finish(next(iter(self._open)))
         # Readers take partition values from the Delta log; the folder name is for people, so it needs no escapes.
-        folders = "".join(f"{name}={_UNSAFE.sub('_', value)}/" for name, value in partition)
-        path = f"{folders}{self._name}-{uuid.uuid4()}.zstd.parquet"
+        folders = "".join(f"{name}={_UNSAFE.sub('_', value)}/" for name, value in key.partition)
+        path = f"{folders}{key.name}-{uuid.uuid4()}.zstd.parquet"
         full = f"{self._path}/{path}"
         if not is_s3(self._root):
             self._system.create_dir(full.rpartition("/")[0], recursive=True)
@@ -110,15 +125,15 @@ class PartitionWriter:
         )
         return _OpenFile(path, stream, writer)
 
-    def _finish(self, partition: Partition) -> None:
-        file = self._open.pop(partition)
+    def _finish(self, key: _FileKey) -> None:
+        file = self._open.pop(key)
         file.writer.close()
         size = file.stream.tell()
         file.stream.close()
         if self._id_index and (hashes := file.ids.hashes()) is not None:
             self._id_index.write(file.path, hashes)
         stats = delta_stats(file.rows, file.stats)
-        self._written.append(DataFile(file.path, dict(partition), size, file.rows, self._table.name, stats))
+        self._written.append(DataFile(file.path, dict(key.partition), size, file.rows, self._table.name, stats))
 
 
 def split_by(rows: pa.Table, names: tuple[str, ...]) -> list[tuple[Partition, pa.Table]]:

@@ -16,13 +16,15 @@ from streaming_app.model.item import Item
 
 @dataclass(frozen=True)
 class Table:
-    """A Delta table: ``key`` is what makes a row unique (empty for append-only logs)."""
+    """A Delta table: ``key`` is what makes a row unique (empty for append-only logs); ``bucket_by`` is the id by whose hash the
+    files of a partition are divided (empty for tables whose rows are not replaced)."""
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     partition_by: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
+    bucket_by: str = ""
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -112,6 +114,7 @@ ITEM_ATTRIBUTES = Table(
     ),
     partition_by=("app_id",),
     key=("app_id", "item_type", "item_id"),
+    bucket_by="item_id",
 )
 
 TRAFFIC = ("source", "medium", "campaign", "content", "term", "campaign_id", "clid_platform", "clid", "channel_group", "category")
@@ -172,6 +175,7 @@ USER = Table(
     ),
     partition_by=("app_id",),
     key=("app_id", "user_pseudo_id"),
+    bucket_by="user_pseudo_id",
 )
 
 SESSION = Table(
@@ -211,6 +215,7 @@ SESSION = Table(
     ),
     partition_by=("app_id", "start_date"),
     key=("app_id", "user_pseudo_id", "session_id", "start_date"),
+    bucket_by="user_pseudo_id",
 )
 
 QUARANTINE = Table(

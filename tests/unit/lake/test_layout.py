@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from hashlib import sha256
 from pathlib import Path
 from unittest.mock import patch
@@ -20,10 +19,12 @@ from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
 from streaming_app.lake.commit import TransactionId
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
+from streaming_app.storage.files import Storage
 from tests.support.killed import life_of
 from tests.support.lake import ALL_TABLES, LocalPipeline
 from tests.support.old_layout import LAYOUT_1, as_layout, as_layout_1
@@ -192,7 +193,6 @@ def test_a_newer_table_is_refused_and_left_alone(
 
 
 def test_an_empty_directory_is_not_an_old_layout(tmp_path: Path) -> None:
-    pipeline = LocalPipeline(tmp_path)
-    shutil.rmtree(tmp_path / "lake")
+    (tmp_path / "event").mkdir()
     with pytest.raises(SinkError, match="there is no such table yet"):
-        query(pipeline.lake, "SELECT 1")
+        query(Lake(str(tmp_path), Storage()), "SELECT 1")
