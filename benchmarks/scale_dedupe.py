@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from benchmarks.run import FOLDER
 from streaming_app.config.model import Config
 from streaming_app.environment import open_lake
-from streaming_app.ingest.commit.deduplicate import DuplicateReport, find_duplicates
+from streaming_app.ingest.commit.deduplicate import DuplicateReport, Rules, find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.lake.commit import TableChange, TransactionId, commit
@@ -112,30 +112,68 @@ class MeasuredRunner(TaskRunner):
     def run(
         self, units: Sequence[U], seconds: Callable[[U], float], work: Callable[[list[U]], Iterable[bytes]]
     ) -> Iterable[bytes]:
-        name = work.func.__name__ if isinstance(work, partial) else work.__name__
-        messages = list(super().run(units, seconds, partial(_measured, work)))
-        found = [each for each in messages if not each.startswith(_MARK)]
+        measured = partial(_measure_work, _name(work), work)
+        return self._without_seconds(super().run(units, seconds, measured))
+
+    def exchange(
+        self,
+        units: Sequence[U],
+        seconds: Callable[[U], float],
+        read: Callable[[list[U], int], Iterable[tuple[int, bytes]]],
+        combine: Callable[[int, list[bytes]], bytes],
+    ) -> list[bytes]:
+        """What ``read`` used travels with the messages of a part, and what ``combine`` used with its result."""
+        measured = super().exchange(units, seconds, partial(_measure_read, read), partial(_measure_combine, combine))
+        return self._without_seconds(message for each in measured for message in msgspec.msgpack.decode(each, type=list[bytes]))
+
+    def _without_seconds(self, messages: Iterable[bytes]) -> list[bytes]:
+        found = []
         for each in messages:
-            if each.startswith(_MARK):
-                process, cpu = msgspec.json.decode(each.removeprefix(_MARK), type=tuple[int, float])
-                if process != os.getpid():
-                    self.task_seconds[name] += cpu
+            if not each.startswith(_MARK):
+                found.append(each)
+                continue
+            process, name, cpu = msgspec.json.decode(each.removeprefix(_MARK), type=tuple[int, str, float])
+            if process != os.getpid():
+                self.task_seconds[name] += cpu
         return found
 
 
-def _measured(work: Callable[[list[U]], Iterable[bytes]], group: list[U]) -> Iterator[bytes]:
+def _name(work: Callable[..., object]) -> str:
+    return str(getattr(work, "func", work).__name__).strip("_")
+
+
+def _seconds_since(name: str, began: float) -> bytes:
+    return _MARK + msgspec.json.encode((os.getpid(), name, time.process_time() - began))
+
+
+def _measure_work(name: str, work: Callable[[list[U]], Iterable[bytes]], group: list[U]) -> Iterator[bytes]:
     began = time.process_time()
     yield from work(group)
-    yield _MARK + msgspec.json.encode((os.getpid(), time.process_time() - began))
+    yield _seconds_since(name, began)
+
+
+def _measure_read(
+    read: Callable[[list[U], int], Iterable[tuple[int, bytes]]], group: list[U], parts: int
+) -> Iterator[tuple[int, bytes]]:
+    began = time.process_time()
+    yield from read(group, parts)
+    yield 0, _seconds_since(_name(read), began)
+
+
+def _measure_combine(combine: Callable[[int, list[bytes]], bytes], part: int, messages: list[bytes]) -> bytes:
+    began = time.process_time()
+    of_read = [each for each in messages if each.startswith(_MARK)]
+    found = combine(part, [each for each in messages if not each.startswith(_MARK)])
+    return msgspec.msgpack.encode([found, *of_read, _seconds_since(_name(combine), began)])
 
 
 def measure(tables: Tables, runner: MeasuredRunner) -> DuplicateReport:
     """Find the duplicates once; prints the CPU-seconds in tasks and in the driver."""
     runner.task_seconds.clear()
-    stored = live_files(tables.lake.open(EVENT))
+    stored = partial(live_files, tables.lake.open(EVENT))
     left_out = DuplicateDays(tables.config, tables.lake.storage, EVENT)
     began, cpu = time.monotonic(), time.process_time()
-    report = find_duplicates(tables.lake, EVENT, tables.new, stored, left_out, DAYS, runner=runner)
+    report = find_duplicates(tables.lake, EVENT, tables.new, stored, left_out, Rules(DAYS), runner)
     driver, wall = time.process_time() - cpu, time.monotonic() - began
     steps = ", ".join(f"{name} {seconds:.2f}" for name, seconds in runner.task_seconds.items())
     lost = sum(len(each.rows) for each in (*report.new, *report.stored))

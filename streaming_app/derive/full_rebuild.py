@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
-from streaming_app.derive.aggregates import EVENT_COLUMNS, UserPart, from_ipc, to_ipc
+from streaming_app.derive.aggregates import EVENT_COLUMNS, UserPart
 from streaming_app.derive.attributes import LOG_COLUMNS
 from streaming_app.derive.isolate import SetAside, compute_isolated, drop_failed
 from streaming_app.derive.set_aside import quarantine_keys
@@ -24,6 +24,7 @@ from streaming_app.derive.shares import Router, Share, count_for, group_shares, 
 from streaming_app.lake.buckets import BucketWriter
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import DataFile
+from streaming_app.lake.ipc import from_ipc, to_ipc
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER, Table

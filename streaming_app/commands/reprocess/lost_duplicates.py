@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.changes import row_keys
-from streaming_app.ingest.commit.deduplicate import find_duplicates, read_keys
+from streaming_app.ingest.commit.deduplicate import Rules, find_duplicates, read_keys
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
@@ -55,7 +55,8 @@ def find_lost_duplicates(
     """
     lost, partitions = LostDuplicates(), {file.path: partition_of(table, file) for file in (*made, *kept)}
     left_out = DuplicateDays(config, lake.storage, table)
-    report = find_duplicates(lake, table, made, kept, left_out, config.dedupe.neighbour_days, prefer_new=True)
+    rules = Rules(config.dedupe.neighbour_days, prefer_new=True)
+    report = find_duplicates(lake, table, made, lambda *_: kept, left_out, rules)
     keys: dict[str, list[pa.Array]] = defaultdict(list)
     for each in (*report.new, *report.stored):
         app_id = each.file.app_id

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.commit.deduplicate import DuplicateReport, DuplicateRows, find_duplicates, read_keys
+from streaming_app.ingest.commit.deduplicate import DuplicateReport, DuplicateRows, Rules, find_duplicates, read_keys
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.ingest.task_report import IngestReport
@@ -76,8 +76,8 @@ def deduplicate(table: Table, batch: Batch, report: IngestReport, lake: Lake, ru
     target = lake.open(table)
     new = report.of(table.name)
     left_out = DuplicateDays(batch.config, batch.storage, table)
-    neighbour_days = batch.config.dedupe.neighbour_days
-    found = find_duplicates(lake, table, new, live_files(target), left_out, neighbour_days, runner=runner)
+    rules = Rules(batch.config.dedupe.neighbour_days)
+    found = find_duplicates(lake, table, new, partial(live_files, target), left_out, rules, runner)
     work = partial(_rewrite_in_task, lake.for_workers, table.name)
     rewritten = runner.run([*found.new, *found.stored], lambda each: each.file.rows * _SECONDS_TO_REWRITE, work)
     return DeduplicatedChange(table, target, _table_change(new, [each.file for each in found.stored], rewritten), found)
@@ -110,13 +110,13 @@ class _ItemSearch(NamedTuple):
         return (rows + sum(len(each.rows) for each in self.events)) * _SECONDS_TO_MATCH + rows * _SECONDS_TO_REWRITE / 4
 
 
-def item_change(
-    new: list[DataFile], events: DeduplicatedChange, stored: list[DataFile], lake: Lake, runner: TaskRunner
-) -> TableChange:
+def item_change(new: list[DataFile], events: DeduplicatedChange, lake: Lake, runner: TaskRunner) -> TableChange:
     """The changes of a batch to ``item``: the items of a duplicate are removed with their event."""
+    replaced = [each.file for each in events.duplicates.stored]
+    stored = live_files(lake.open(ITEM), {file.app_id for file in replaced}, {file.day for file in replaced}) if replaced else []
     searches = [*_item_searches(new, events.duplicates.new), *_item_searches(stored, events.duplicates.stored)]
     messages = runner.run(searches, lambda search: search.seconds, partial(_remove_items, lake.for_workers))
-    return _table_change(new, [file for search in searches for file in search.files if file in stored], messages)
+    return _table_change(new, stored, messages)
 
 
 def _item_searches(files: Iterable[DataFile], duplicates: Iterable[DuplicateRows]) -> Iterator[_ItemSearch]:

@@ -19,7 +19,7 @@ from streaming_app.ingest.commit.recovery import write_intent
 from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.commit import TableChange, commit, is_committed
-from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import delete_data_file
 from streaming_app.model.run_metrics import BatchMetrics
@@ -66,7 +66,7 @@ def commit_batch(
 def _plan_changes(batch: Batch, report: IngestReport, lake: Lake, runner: TaskRunner) -> BatchChanges:
     events = deduplicate(EVENT, batch, report, lake, runner)
     changes = deduplicate(CHANGE, batch, report, lake, runner) if report.of(CHANGE.name) else None
-    items = item_change(report.of("item"), events, live_files(lake.open(ITEM)), lake, runner)
+    items = item_change(report.of("item"), events, lake, runner)
     quarantined = deduplicate_quarantine(report.of("quarantine"), lake, runner)
     planned = BatchChanges(events, changes, items, quarantined)
     _delete_superseded(report, planned, lake)

@@ -15,18 +15,19 @@ tasks where it is large. The driver handles names of files and, of duplicates, i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from streaming_app.ingest.commit.compare import Comparison, SuspectFile, compare, read_suspects
+from streaming_app.ingest.commit.compare import AppLink, Comparing, Comparison, SuspectFile, compare_suspects
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
-from streaming_app.ingest.commit.suspects import IdFile, Link, Search, Suspects, days_around, search_in_task
+from streaming_app.ingest.commit.suspects import IdFile, Search, Suspects, days_around, search_in_task
 from streaming_app.ingest.commit.task_runner import SMALL_SECONDS, TaskRunner
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.id_index import HashRange, IdIndex, RowIndexes
@@ -71,107 +72,133 @@ class DuplicateReport:
     left_out: LeftOut = field(default_factory=dict)
 
 
+StoredFiles = Callable[[Collection[str], Collection[date]], Iterable[DataFile]]
+"""Lists the committed files of some apps and days, and maybe others."""
+RangeKey = tuple[str, HashRange]
+"""App and range of hashes."""
+
+
+class Rules(NamedTuple):
+    """How far the days of duplicates may be apart; and, of rows of one and the same request, which stays: the stored one, or with
+    ``prefer_new`` the new one."""
+
+    neighbour_days: int
+    prefer_new: bool = False
+
+
 def find_duplicates(
     lake: Lake,
     table: Table,
     new: Sequence[DataFile],
-    stored: Sequence[DataFile],
+    stored: StoredFiles,
     left_out: DuplicateDays,
-    neighbour_days: int,
-    *,
-    prefer_new: bool = False,
+    rules: Rules,
     runner: TaskRunner | None = None,
 ) -> DuplicateReport:
-    """Compare the rows of all apps; ``stored`` are all committed files, of which only those of the affected days are searched.
+    """Compare the rows of all apps; of the committed files only those of the affected days are searched.
 
-    New and stored files are both in the table's directory. Where the same request was read twice, the stored row stays, or
-    with ``prefer_new`` the new one.
+    New and stored files are both in the table's directory. Large steps run in the tasks of ``runner``.
     """
-    return _Deduplication(lake, table, new, stored, left_out, neighbour_days, prefer_new, runner or TaskRunner()).run()
+    return _Deduplication(lake, table, new, stored, left_out, rules).run(runner or TaskRunner())
 
 
-@dataclass
 class _Deduplication:
     """One search for duplicates; files are numbered, the new ones first."""
 
-    lake: Lake
-    table: Table
-    new: Sequence[DataFile]
-    stored: Sequence[DataFile]
-    left_out: DuplicateDays
-    neighbour_days: int
-    prefer_new: bool
-    runner: TaskRunner
+    def __init__(
+        self, lake: Lake, table: Table, new: Sequence[DataFile], stored: StoredFiles, left_out: DuplicateDays, rules: Rules
+    ) -> None:
+        self._lake, self._table, self._stored, self._left_out, self._rules = lake, table, stored, left_out, rules
+        self._files = list(new)
+        self._new_count = len(self._files)
+        self._stored_numbers: dict[tuple[str, date], list[int]] = {}
 
-    def __post_init__(self) -> None:
-        self.files = [*self.new, *self.stored]
-        self.numbers = _by_app_and_day(self.files, range(len(self.new)))
-        self.stored_numbers = _by_app_and_day(self.files, range(len(self.new), len(self.files)))
-
-    def run(self) -> DuplicateReport:
+    def run(self, runner: TaskRunner) -> DuplicateReport:
         # 1. Plan searches of the affected days: those of the new events and their neighbours.
-        searches = [search for app_id in sorted(self.numbers) for search in self._plan(app_id)]
+        searches = self._plan()
         # 2. Make the index files that are missing.
-        self._make_missing_indexes(searches)
+        self._make_missing_indexes(searches, runner)
         # 3. Find suspects by their hashes. Earlier duplicates may link new events to further days: repeat with these.
         rows: defaultdict[int, list[bytes]] = defaultdict(list)
-        links: list[tuple[str, Link]] = []
+        links: list[AppLink] = []
         while searches:
-            found = self._search(searches)
-            searches = [self._with_days(each, found[each.app_id, each.part].missing_days) for each in searches]
-            searches = [each for each in searches if found[each.app_id, each.part].missing_days]
+            found = self._search(searches, runner)
             for each in found.values():
-                links += [(each.app_id, link) for link in each.links]
+                links += [AppLink(each.app_id, *link) for link in each.links]
                 for number, indexes in each.rows.items():
                     rows[number].append(indexes)
+            searches = self._with_missing_days(searches, found)
         # 4. Compare them by their ids.
-        return self._report(self._compare(rows, links)) if rows else DuplicateReport()
+        suspects = [self._suspect_file(number, b"".join(parts)) for number, parts in sorted(rows.items())]
+        comparing = Comparing(self._lake.for_workers, self._table.name, self._new_count, self._rules.neighbour_days)
+        return self._report(compare_suspects([*suspects, *links], comparing, runner))
 
-    def _plan(self, app_id: str) -> Iterator[Search]:
-        by_day = self.numbers[app_id]
-        days = frozenset[date]().union(*(days_around(day, self.neighbour_days) for day in by_day))
-        new = self._id_files(number for numbers in by_day.values() for number in numbers)
-        stored = self._stored_files(app_id, days)
-        count = -(-sum(file.rows for file in (*new, *stored)) // RANGE_HASHES) or 1
-        return (Search(app_id, HashRange(number, count), new, stored, days) for number in range(count))
+    def _plan(self) -> list[Search]:
+        by_app: dict[str, list[IdFile]] = {}
+        days: dict[str, set[date]] = {}
+        for number, file in enumerate(self._files):
+            by_app.setdefault(file.app_id, []).append(IdFile(number, file.path, file.rows))
+            days.setdefault(file.app_id, set()).update(days_around(file.day, self._rules.neighbour_days))
+        self._find_stored(days)
+        whole = (Search(app_id, HashRange(), new, [], days[app_id]) for app_id, new in sorted(by_app.items()))
+        return [search for each in whole for search in self._split(each)]
 
-    def _with_days(self, search: Search, more: frozenset[date]) -> Search:
-        days = search.days | more
-        return search._replace(stored=self._stored_files(search.app_id, days), days=days)
+    def _split(self, search: Search) -> Iterator[Search]:
+        stored = self._stored_files(search.app_id, search.days)
+        count = -(-sum(file.rows for file in (*search.new, *stored)) // RANGE_HASHES) or 1
+        return (search._replace(part=HashRange(number, count), stored=stored) for number in range(count))
+
+    def _with_missing_days(self, searches: Iterable[Search], found: Mapping[RangeKey, Suspects]) -> list[Search]:
+        """The searches that need the stored files of more days, with these."""
+        missing = {(each.app_id, each.part): found[each.app_id, each.part].missing_days for each in searches}
+        by_app: dict[str, set[date]] = {}
+        for (app_id, _), days in missing.items():
+            by_app.setdefault(app_id, set()).update(days)
+        self._find_stored(by_app)
+        again = []
+        for each in searches:
+            if more := missing[each.app_id, each.part]:
+                days = each.days | more
+                again.append(each._replace(days=days, stored=self._stored_files(each.app_id, days)))
+        return again
+
+    def _find_stored(self, days: Mapping[str, set[date]]) -> None:
+        """Number the stored files of some days, by app, unless they are known."""
+        wanted = {(app_id, day) for app_id, of_app in days.items() for day in of_app if (app_id, day) not in self._stored_numbers}
+        if not wanted:
+            return
+        self._stored_numbers |= {each: [] for each in wanted}
+        for file in self._stored({app_id for app_id, _ in wanted}, {day for _, day in wanted}):
+            if (file.app_id, file.day) in wanted:
+                self._stored_numbers[file.app_id, file.day].append(len(self._files))
+                self._files.append(file)
 
     def _stored_files(self, app_id: str, days: Iterable[date]) -> list[IdFile]:
-        by_day = self.stored_numbers.get(app_id, {})
-        return self._id_files(number for day in sorted(days) for number in by_day.get(day, ()))
+        numbers = [number for day in sorted(days) for number in self._stored_numbers[app_id, day]]
+        return [IdFile(number, self._files[number].path, self._files[number].rows) for number in numbers]
 
-    def _id_files(self, numbers: Iterable[int]) -> list[IdFile]:
-        return [IdFile(number, self.files[number].path, self.files[number].rows) for number in numbers]
-
-    def _make_missing_indexes(self, searches: Iterable[Search]) -> None:
+    def _make_missing_indexes(self, searches: Iterable[Search], runner: TaskRunner) -> None:
         """Make them in tasks where that is much work; a few are made by the search itself."""
-        root = self.lake.uri(self.table)
+        root = self._lake.uri(self._table)
         stored = {(file.path, file.rows) for search in searches for file in search.stored}
         unknown = sorted(file for file in stored if f"{root}/{file[0]}" not in _indexed)
         if sum(rows for _, rows in unknown) * _SECONDS_TO_INDEX <= SMALL_SECONDS:
             return
-        missing = IdIndex(root, self.lake.storage).find_missing(unknown)
-        work = partial(_make_indexes, self.lake.for_workers, self.table.name)
-        list(self.runner.run(missing, lambda file: file[1] * _SECONDS_TO_INDEX, work))
+        missing = IdIndex(root, self._lake.storage).find_missing(unknown)
+        work = partial(_make_indexes, self._lake.for_workers, self._table.name)
+        list(runner.run(missing, lambda file: file[1] * _SECONDS_TO_INDEX, work))
         _indexed.update(f"{root}/{path}" for path, _ in unknown)
 
-    def _search(self, searches: list[Search]) -> dict[tuple[str, HashRange], Suspects]:
-        work = partial(search_in_task, self.lake.for_workers, self.table.name, self.left_out, self.neighbour_days)
-        messages = self.runner.run(searches, lambda search: search.seconds, work)
+    def _search(self, searches: list[Search], runner: TaskRunner) -> dict[RangeKey, Suspects]:
+        lake, name = self._lake.for_workers, self._table.name
+        work = partial(search_in_task, lake, name, self._left_out, self._rules.neighbour_days)
+        messages = runner.run(searches, lambda search: search.seconds, work)
         found = (msgspec.msgpack.decode(each, type=Suspects) for each in messages)
         return {(each.app_id, each.part): each for each in found}
 
-    def _compare(self, rows: dict[int, list[bytes]], links: list[tuple[str, Link]]) -> Iterable[Comparison]:
-        files = [self._suspect_file(number, b"".join(parts)) for number, parts in sorted(rows.items())]
-        suspects = pa.concat_tables([part for file in files for part in read_suspects(self.lake, self.table, file)])
-        return [compare(suspects, links, frozenset(range(len(self.new))), self.neighbour_days)]
-
     def _suspect_file(self, number: int, indexes: bytes) -> SuspectFile:
-        file, is_new = self.files[number], number < len(self.new)
-        return SuspectFile(number, file.app_id, file.path, file.rows, int(is_new != self.prefer_new), indexes)
+        file, is_new = self._files[number], number < self._new_count
+        return SuspectFile(number, file.app_id, file.path, file.rows, int(is_new != self._rules.prefer_new), indexes)
 
     def _report(self, comparisons: Iterable[Comparison]) -> DuplicateReport:
         report = DuplicateReport()
@@ -183,17 +210,9 @@ class _Deduplication:
             for day, app_id, hashed in each.left_out:
                 report.left_out.setdefault(day, {}).setdefault(app_id, []).append(hashed)
         for number, parts in sorted(lost.items()):
-            duplicates = DuplicateRows(self.files[number], np.sort(np.frombuffer(b"".join(parts), "<u4")))
-            (report.new if number < len(self.new) else report.stored).append(duplicates)
+            duplicates = DuplicateRows(self._files[number], np.sort(np.frombuffer(b"".join(parts), "<u4")))
+            (report.new if number < self._new_count else report.stored).append(duplicates)
         return report
-
-
-def _by_app_and_day(files: Sequence[DataFile], numbers: Iterable[int]) -> dict[str, dict[date, list[int]]]:
-    """Numbers of files by app and day."""
-    found: dict[str, dict[date, list[int]]] = {}
-    for number in numbers:
-        found.setdefault(files[number].app_id, {}).setdefault(files[number].day, []).append(number)
-    return found
 
 
 def _make_indexes(lake: Lake, table: str, files: Iterable[tuple[str, int]]) -> Iterator[bytes]:

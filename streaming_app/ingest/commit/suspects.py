@@ -7,6 +7,7 @@ searched in any task.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -38,7 +39,7 @@ class Search(NamedTuple):
     part: HashRange
     new: list[IdFile]
     stored: list[IdFile]
-    days: frozenset[date]
+    days: AbstractSet[date]
 
     @property
     def seconds(self) -> float:

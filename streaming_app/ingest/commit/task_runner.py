@@ -6,8 +6,10 @@ import heapq
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
+from streaming_app.spark.exchange import exchange
 from streaming_app.spark.session import Session
 from streaming_app.spark.tasks import parallelism, run_tasks
 
@@ -36,6 +38,23 @@ class TaskRunner:
         if self.spark is None or sum(weights) <= SMALL_SECONDS:
             return work(list(units))
         return run_tasks(self.spark, _group_by_weight(units, weights, parallelism(self.spark)), work)
+
+    def exchange(
+        self,
+        units: Sequence[U],
+        seconds: Callable[[U], float],
+        read: Callable[[list[U], int], Iterable[tuple[int, bytes]]],
+        combine: Callable[[int, list[bytes]], bytes],
+    ) -> list[bytes]:
+        """Run ``read`` on all units, in groups, and ``combine`` on all its messages of a part; returns what this returns.
+
+        ``read`` gets a number of parts, and yields messages by the number of a part; ``combine`` gets this number.
+        """
+        weights = [seconds(unit) for unit in units]
+        if self.spark is None or sum(weights) <= SMALL_SECONDS:
+            return exchange(None, [list(units)], partial(read, parts=1), [0], combine)
+        groups = _group_by_weight(units, weights, parallelism(self.spark))
+        return exchange(self.spark, groups, partial(read, parts=len(groups)), range(len(groups)), combine)
 
 
 def _group_by_weight(units: Sequence[U], weights: Sequence[float], cores: int) -> list[list[U]]:

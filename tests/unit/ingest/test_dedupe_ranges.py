@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -27,6 +28,7 @@ FIRST = NOW // DAY * DAY + 1_000
 RULES = "  blog: {transformer: clickstream_sdk}\nrules: {freshness_hours: 9000, clock_correction: false}\n"
 
 U = TypeVar("U")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,34 @@ class Shuffled(TaskRunner):
         self, units: Sequence[U], seconds: Callable[[U], float], work: Callable[[list[U]], Iterable[bytes]]
     ) -> Iterable[bytes]:
         assert all(seconds(unit) >= 0 for unit in units)
-        left, found = self.random.sample(units, len(units)), list[bytes]()
+        found = [message for group in self.groups(units) for message in sent((work, group))]
+        return self.random.sample(found, len(found))
+
+    def exchange(
+        self,
+        units: Sequence[U],
+        seconds: Callable[[U], float],
+        read: Callable[[list[U], int], Iterable[tuple[int, bytes]]],
+        combine: Callable[[int, list[bytes]], bytes],
+    ) -> list[bytes]:
+        assert all(seconds(unit) >= 0 for unit in units)
+        count = self.random.randint(1, 5)
+        found = [each for group in self.groups(units) for each in sent((partial(read, parts=count), group))]
+        shuffled = self.random.sample(found, len(found))
+        return [combine(part, [message for number, message in shuffled if number == part]) for part in range(count)]
+
+    def groups(self, units: Sequence[U]) -> Iterable[list[U]]:
+        left = self.random.sample(units, len(units))
         while left:
             size = self.random.randint(1, len(left))
-            group, left = left[:size], left[size:]
-            in_task, its_units = cloudpickle.loads(cloudpickle.dumps((work, group)))
-            found += in_task(its_units)
-        return self.random.sample(found, len(found))
+            yield left[:size]
+            left = left[size:]
+
+
+def sent(task: tuple[Callable[[list[U]], Iterable[R]], list[U]]) -> Iterable[R]:
+    """The results of a task that gets its function and its units as Spark sends them."""
+    work, units = cloudpickle.loads(cloudpickle.dumps(task))
+    return list(work(units))
 
 
 Copy = tuple[str, int, int, int]

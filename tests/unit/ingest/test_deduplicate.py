@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.ingest.commit.deduplicate import find_duplicates, read_keys
+from streaming_app.ingest.commit.deduplicate import Rules, find_duplicates, read_keys
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.write import task_deduplicator
 from streaming_app.ingest.write.task_deduplicator import TaskDeduplicator
@@ -74,7 +74,7 @@ def test_ids_that_look_alike_are_no_copies(tmp_path: Path, monkeypatch: pytest.M
     lake, left_out = Lake(str(tmp_path), Storage()), DuplicateDays(config_for(tmp_path), Storage(), EVENT)
     for hashes in (stable_hashes, lambda ids: np.ones(len(ids), np.uint64)):
         monkeypatch.setattr(id_index, "stable_hashes", hashes)
-        report = find_duplicates(lake, EVENT, new, stored, left_out, 1)
+        report = find_duplicates(lake, EVENT, new, lambda *_: stored, left_out, Rules(1))
         [lost] = report.new
         assert lost.file.path == "c"
         lost_ids = read_keys(lake, EVENT, lost)["event_id"].to_pylist()
