@@ -13,7 +13,6 @@ import os
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -107,7 +106,7 @@ def _write_file(lake: Lake, name: str, day: int, first: int, rows: int, ids: str
 class MeasuredRunner(TaskRunner):
     """Adds up the CPU-seconds of what runs in tasks, by the name of the step."""
 
-    task_seconds: Counter[str] = field(default_factory=Counter)
+    task_seconds: dict[str, float] = field(default_factory=dict)
 
     def run(
         self, units: Sequence[U], seconds: Callable[[U], float], work: Callable[[list[U]], Iterable[bytes]]
@@ -119,7 +118,7 @@ class MeasuredRunner(TaskRunner):
         self,
         units: Sequence[U],
         seconds: Callable[[U], float],
-        read: Callable[[list[U], int], Iterable[tuple[int, bytes]]],
+        read: Callable[[int, list[U]], Iterable[tuple[int, bytes]]],
         combine: Callable[[int, list[bytes]], bytes],
     ) -> list[bytes]:
         """What ``read`` used travels with the messages of a part, and what ``combine`` used with its result."""
@@ -134,7 +133,7 @@ class MeasuredRunner(TaskRunner):
                 continue
             process, name, cpu = msgspec.json.decode(each.removeprefix(_MARK), type=tuple[int, str, float])
             if process != os.getpid():
-                self.task_seconds[name] += cpu
+                self.task_seconds[name] = self.task_seconds.get(name, 0.0) + cpu
         return found
 
 
@@ -153,10 +152,10 @@ def _measure_work(name: str, work: Callable[[list[U]], Iterable[bytes]], group: 
 
 
 def _measure_read(
-    read: Callable[[list[U], int], Iterable[tuple[int, bytes]]], group: list[U], parts: int
+    read: Callable[[int, list[U]], Iterable[tuple[int, bytes]]], parts: int, group: list[U]
 ) -> Iterator[tuple[int, bytes]]:
     began = time.process_time()
-    yield from read(group, parts)
+    yield from read(parts, group)
     yield 0, _seconds_since(_name(read), began)
 
 
@@ -177,7 +176,8 @@ def measure(tables: Tables, runner: MeasuredRunner) -> DuplicateReport:
     driver, wall = time.process_time() - cpu, time.monotonic() - began
     steps = ", ".join(f"{name} {seconds:.2f}" for name, seconds in runner.task_seconds.items())
     lost = sum(len(each.rows) for each in (*report.new, *report.stored))
-    print(f"tasks {runner.task_seconds.total():.2f} CPU-s ({steps}), driver {driver:.2f}, wall {wall:.1f} s; {lost:,} duplicates")
+    in_tasks = sum(runner.task_seconds.values())
+    print(f"tasks {in_tasks:.2f} CPU-s ({steps}), driver {driver:.2f}, wall {wall:.1f} s; {lost:,} duplicates", flush=True)
     return report
 
 

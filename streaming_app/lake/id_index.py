@@ -43,18 +43,18 @@ RowIndexes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint32]]"
 
 
 class HashRange(NamedTuple):
-    """One of ``count`` equal ranges of hashes."""
+    """One of ``of`` equal ranges of hashes."""
 
     number: int = 0
-    count: int = 1
+    of: int = 1
 
     @property
     def first(self) -> int:
-        return (self.number << 64) // self.count
+        return (self.number << 64) // self.of
 
     @property
     def last(self) -> int:
-        return ((self.number + 1) << 64) // self.count - 1
+        return ((self.number + 1) << 64) // self.of - 1
 
     def slice_of(self, hashes: IdHashes) -> slice:
         """Where the range is among hashes in ascending order."""
@@ -79,6 +79,11 @@ class _DamagedIndexError(Exception):
 def is_indexed(table: Table) -> bool:
     """Whether data files of the table have index files."""
     return table.name in (EVENT.name, CHANGE.name)
+
+
+def has_index(rows: int) -> bool:
+    """Whether a data file of so many rows has an index file."""
+    return rows >= MIN_ROWS
 
 
 def index_path(path: str) -> str:
@@ -108,7 +113,7 @@ class IdCollector:
 
     def hashes(self) -> IdHashes | None:
         """The hashes of all ids, in the order of the rows; None where these are too few for an index file."""
-        if self._hashed_rows + self._pending_rows < MIN_ROWS:
+        if not has_index(self._hashed_rows + self._pending_rows):
             return None
         self._hash_pending()
         return np.concatenate(self._hashes)
@@ -148,14 +153,14 @@ class IdIndex:
 
     def find_missing(self, files: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
         """The data files, of (path, rows), whose index file is missing or of a wrong length."""
-        expected = [(path, rows) for path, rows in files if rows >= MIN_ROWS]
+        expected = [(path, rows) for path, rows in files if has_index(rows)]
         found = self._system.get_file_info([self._path_of(path) for path, _ in expected])
         return [file for info, file in zip(found, expected, strict=True) if info.size != _index_bytes(file[1])]
 
     def read(self, path: str, rows: int, part: HashRange) -> IdsInRange:
         """The hashes in a range, of a data file with ``rows`` rows: from its index file, which is made where it is missing or
         fails a check."""
-        if rows < MIN_ROWS:
+        if not has_index(rows):
             return _select(self._hash_file(path), part)
         try:
             return self._read_index(path, rows, part)
@@ -165,12 +170,12 @@ class IdIndex:
     def rows_at(self, path: str, ids: IdsInRange, positions: np.ndarray[Any, Any]) -> RowIndexes:
         """The indexes of the rows whose hashes are at some positions in ``ids``; positions are in ascending order."""
         if ids.rows is not None:
-            return ids.rows[positions]
+            return np.asarray(ids.rows[positions])
         first, count = int(positions[0]), int(positions[-1] - positions[0]) + 1
         with self._system.open_input_file(self._path_of(path)) as file:
             rows = (file.size() - _HEADER_BYTES) // (_HASH_BYTES + _ROW_BYTES)
             offset = _HEADER_BYTES + rows * _HASH_BYTES + (ids.position + first) * _ROW_BYTES
-            return np.frombuffer(file.read_at(count * _ROW_BYTES, offset), "<u4")[positions - first]
+            return np.asarray(np.frombuffer(file.read_at(count * _ROW_BYTES, offset), "<u4")[positions - first])
 
     def delete(self, path: str) -> None:
         """Delete an index file, if there is one."""
@@ -185,14 +190,14 @@ class IdIndex:
         parts of the file. Whether that was all of the range is seen at both ends; if it was not, the whole file is read.
         """
         margin = 8 * math.isqrt(rows) + 8
-        begin, end = max(rows * part.number // part.count - margin, 0), min(rows * (part.number + 1) // part.count + margin, rows)
+        begin, end = max(rows * part.number // part.of - margin, 0), min(rows * (part.number + 1) // part.of + margin, rows)
         with self._system.open_input_file(self._path_of(path)) as file:
             if file.size() != _index_bytes(rows):
                 raise _DamagedIndexError
             hashes = _read_hashes(file, begin, end, rows)
             within = part.slice_of(hashes)
             at_ends = (begin and within.start == 0) or (end < rows and within.stop == len(hashes))
-            if part.count > 1 and (at_ends or within.start == within.stop):
+            if part.of > 1 and (at_ends or within.start == within.stop):
                 begin, hashes = 0, _read_hashes(file, 0, rows, rows)
                 within = part.slice_of(hashes)
         return IdsInRange(hashes[within], begin + within.start, None)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.lake.files import DataFile
-from streaming_app.lake.hashes import stable_hashes
+from streaming_app.lake.hashes import IdHashes, stable_hashes
 from streaming_app.lake.ipc import from_ipc, to_ipc
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import iter_row_groups
@@ -92,6 +92,8 @@ class Comparison(msgspec.Struct):
     users: list[tuple[str, str]] = msgspec.field(default_factory=list)
     """App and id of users that have a stored row which a new one replaces, or such a new row."""
     left_out: list[LeftOutDuplicate] = msgspec.field(default_factory=list)
+    unpaired_files: list[int] = msgspec.field(default_factory=list)
+    """Numbers of files with a suspect whose hash no other suspect has: the rows were not those that have the hashes."""
 
 
 class Comparing(NamedTuple):
@@ -116,7 +118,7 @@ def _seconds(suspect: Suspect) -> float:
     return suspect.rows * _SECONDS_PER_ROW if isinstance(suspect, SuspectFile) else _SECONDS_PER_ROW
 
 
-def _read_group(comparing: Comparing, suspects: Sequence[Suspect], parts: int) -> Iterator[tuple[int, bytes]]:
+def _read_group(comparing: Comparing, parts: int, suspects: Sequence[Suspect]) -> Iterator[tuple[int, bytes]]:
     """Run in tasks: read suspects; yields them as tables (Arrow's stream format), by the part of their hash."""
     files = [each for each in suspects if isinstance(each, SuspectFile)]
     tables = map_side_by_side(partial(_read_file, comparing), files)
@@ -194,6 +196,7 @@ def compare(rows: pa.Table, new_files: int, neighbour_days: int) -> Comparison:
     winners[chains[real[first]]] = real[first]
     lost = real[winners[chains[real]] != real]
     found = Comparison(_indexes_by_file(files[lost], rows["row"].to_numpy()[lost]))
+    found.unpaired_files = _unpaired_files(rows["hash"].to_numpy()[real], files[real])
     # 4. Collect the users of stored rows that are now duplicates, and of the rows that replace them.
     replaced = lost[files[lost] >= new_files]
     found.users = _users(rows.take(pa.array(np.concatenate([replaced, winners[chains[replaced]]]))))
@@ -222,6 +225,12 @@ def _is_same_event(rows: pa.Table) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 def _indexes_by_file(files: np.ndarray[Any, Any], indexes: np.ndarray[Any, Any]) -> dict[int, bytes]:
     return {int(file): indexes[files == file].astype("<u4").tobytes() for file in np.unique(files)}
+
+
+def _unpaired_files(hashes: IdHashes, files: np.ndarray[Any, Any]) -> list[int]:
+    """The files of the hashes that occur once."""
+    _, first, counts = np.unique(hashes, return_index=True, return_counts=True)
+    return sorted(set(files[first[counts == 1]].tolist()))
 
 
 def _users(rows: pa.Table) -> list[tuple[str, str]]:

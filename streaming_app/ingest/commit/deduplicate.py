@@ -30,7 +30,7 @@ from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
 from streaming_app.ingest.commit.suspects import IdFile, Search, Suspects, days_around, search_in_task
 from streaming_app.ingest.commit.task_runner import SMALL_SECONDS, TaskRunner
 from streaming_app.lake.files import DataFile
-from streaming_app.lake.id_index import HashRange, IdIndex, RowIndexes
+from streaming_app.lake.id_index import HashRange, IdIndex, RowIndexes, has_index
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import iter_row_groups
 from streaming_app.model.lineage import source_positions
@@ -118,9 +118,18 @@ class _Deduplication:
         searches = self._plan()
         # 2. Make the index files that are missing.
         self._make_missing_indexes(searches, runner)
-        # 3. Find suspects by their hashes. Earlier duplicates may link new events to further days: repeat with these.
+        # 3. Find suspects and compare them.
+        found = list(self._compare(searches, runner))
+        # 4. Where index files named rows with other ids than they should, make these again, and repeat.
+        if damaged := {number for each in found for number in each.unpaired_files}:
+            self._make_indexes([(self._files[number].path, self._files[number].rows) for number in damaged], runner)
+            found = list(self._compare(searches, runner))
+        return self._report(found)
+
+    def _compare(self, searches: list[Search], runner: TaskRunner) -> Iterator[Comparison]:
         rows: defaultdict[int, list[bytes]] = defaultdict(list)
         links: list[AppLink] = []
+        # 1. Find suspects by their hashes. Earlier duplicates may link new events to further days: repeat with these.
         while searches:
             found = self._search(searches, runner)
             for each in found.values():
@@ -128,10 +137,10 @@ class _Deduplication:
                 for number, indexes in each.rows.items():
                     rows[number].append(indexes)
             searches = self._with_missing_days(searches, found)
-        # 4. Compare them by their ids.
+        # 2. Compare them by their ids.
         suspects = [self._suspect_file(number, b"".join(parts)) for number, parts in sorted(rows.items())]
         comparing = Comparing(self._lake.for_workers, self._table.name, self._new_count, self._rules.neighbour_days)
-        return self._report(compare_suspects([*suspects, *links], comparing, runner))
+        return compare_suspects([*suspects, *links], comparing, runner)
 
     def _plan(self) -> list[Search]:
         by_app: dict[str, list[IdFile]] = {}
@@ -158,8 +167,8 @@ class _Deduplication:
         again = []
         for each in searches:
             if more := missing[each.app_id, each.part]:
-                days = each.days | more
-                again.append(each._replace(days=days, stored=self._stored_files(each.app_id, days)))
+                all_days = each.days | more
+                again.append(each._replace(days=all_days, stored=self._stored_files(each.app_id, all_days)))
         return again
 
     def _find_stored(self, days: Mapping[str, set[date]]) -> None:
@@ -184,10 +193,12 @@ class _Deduplication:
         unknown = sorted(file for file in stored if f"{root}/{file[0]}" not in _indexed)
         if sum(rows for _, rows in unknown) * _SECONDS_TO_INDEX <= SMALL_SECONDS:
             return
-        missing = IdIndex(root, self._lake.storage).find_missing(unknown)
-        work = partial(_make_indexes, self._lake.for_workers, self._table.name)
-        list(runner.run(missing, lambda file: file[1] * _SECONDS_TO_INDEX, work))
+        self._make_indexes(IdIndex(root, self._lake.storage).find_missing(unknown), runner)
         _indexed.update(f"{root}/{path}" for path, _ in unknown)
+
+    def _make_indexes(self, files: Sequence[tuple[str, int]], runner: TaskRunner) -> None:
+        work = partial(_make_indexes, self._lake.for_workers, self._table.name)
+        list(runner.run(files, lambda file: file[1] * _SECONDS_TO_INDEX, work))
 
     def _search(self, searches: list[Search], runner: TaskRunner) -> dict[RangeKey, Suspects]:
         lake, name = self._lake.for_workers, self._table.name
@@ -218,8 +229,9 @@ class _Deduplication:
 def _make_indexes(lake: Lake, table: str, files: Iterable[tuple[str, int]]) -> Iterator[bytes]:
     """Run in tasks: make the index files of some data files, of (path, rows); yields nothing."""
     index = IdIndex(lake.uri(TABLES[table]), lake.storage)
-    for path, _ in files:
-        index.make(path)
+    for path, rows in files:
+        if has_index(rows):
+            index.make(path)
     yield from ()
 
 

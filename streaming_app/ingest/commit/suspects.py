@@ -45,7 +45,7 @@ class Search(NamedTuple):
     def seconds(self) -> float:
         """The CPU-seconds that it takes, about."""
         files = [*self.new, *self.stored]
-        return len(files) * SECONDS_PER_FILE + sum(file.rows for file in files) * SECONDS_PER_HASH / self.part.count
+        return len(files) * SECONDS_PER_FILE + sum(file.rows for file in files) * SECONDS_PER_HASH / self.part.of
 
 
 SECONDS_PER_HASH = 1e-8
@@ -89,7 +89,7 @@ def find_suspects(search: Search, index: IdIndex, left_out: DuplicateDays, neigh
     # 2. Follow the links to days on which duplicates of them were left out before.
     suspects.links, days = _follow_links(search, known, left_out, neighbour_days)
     if not days <= search.days:
-        return Suspects(search.app_id, search.part, missing_days=days - search.days)
+        return Suspects(search.app_id, search.part, missing_days=frozenset(days - search.days))
     # 3. Look up the stored rows among them.
     lookup = HashLookup(known)
     repeated = [duplicates_in_sorted(known)]
@@ -121,9 +121,7 @@ def _look_up(index: IdIndex, part: HashRange, lookup: HashLookup, file: IdFile) 
     return ids.hashes[positions], index.rows_at(file.path, ids, positions)
 
 
-def _follow_links(
-    search: Search, known: IdHashes, left_out: DuplicateDays, neighbour_days: int
-) -> tuple[list[Link], frozenset[date]]:
+def _follow_links(search: Search, known: IdHashes, left_out: DuplicateDays, neighbour_days: int) -> tuple[list[Link], set[date]]:
     """The links of the new rows, and the days of the search with all days that these lead to."""
     links: list[Link] = []
     days, seen = set(search.days), set[date]()
@@ -136,7 +134,7 @@ def _follow_links(
             if len(linked):
                 links += [Link(hashed, day) for hashed in linked.tolist()]
                 days |= days_around(day, neighbour_days)
-    return links, frozenset(days)
+    return links, days
 
 
 def days_around(day: date, days: int) -> set[date]:

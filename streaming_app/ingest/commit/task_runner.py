@@ -43,7 +43,7 @@ class TaskRunner:
         self,
         units: Sequence[U],
         seconds: Callable[[U], float],
-        read: Callable[[list[U], int], Iterable[tuple[int, bytes]]],
+        read: Callable[[int, list[U]], Iterable[tuple[int, bytes]]],
         combine: Callable[[int, list[bytes]], bytes],
     ) -> list[bytes]:
         """Run ``read`` on all units, in groups, and ``combine`` on all its messages of a part; returns what this returns.
@@ -52,9 +52,9 @@ class TaskRunner:
         """
         weights = [seconds(unit) for unit in units]
         if self.spark is None or sum(weights) <= SMALL_SECONDS:
-            return exchange(None, [list(units)], partial(read, parts=1), [0], combine)
+            return exchange(None, [list(units)], partial(read, 1), [0], combine)
         groups = _group_by_weight(units, weights, parallelism(self.spark))
-        return exchange(self.spark, groups, partial(read, parts=len(groups)), range(len(groups)), combine)
+        return exchange(self.spark, groups, partial(read, len(groups)), range(len(groups)), combine)
 
 
 def _group_by_weight(units: Sequence[U], weights: Sequence[float], cores: int) -> list[list[U]]:

@@ -48,12 +48,12 @@ class Shuffled(TaskRunner):
         self,
         units: Sequence[U],
         seconds: Callable[[U], float],
-        read: Callable[[list[U], int], Iterable[tuple[int, bytes]]],
+        read: Callable[[int, list[U]], Iterable[tuple[int, bytes]]],
         combine: Callable[[int, list[bytes]], bytes],
     ) -> list[bytes]:
         assert all(seconds(unit) >= 0 for unit in units)
         count = self.random.randint(1, 5)
-        found = [each for group in self.groups(units) for each in sent((partial(read, parts=count), group))]
+        found = [each for group in self.groups(units) for each in sent((partial(read, count), group))]
         shuffled = self.random.sample(found, len(found))
         return [combine(part, [message for number, message in shuffled if number == part]) for part in range(count)]
 
@@ -115,13 +115,16 @@ def ingest(pipeline: LocalPipeline, number: int, files: list[list[Copy]]) -> Non
 def damage(folder: Path, random: Random) -> None:
     for file in sorted(folder.rglob(f"*{id_index.SUFFIX}")):
         content = file.read_bytes()
-        match random.randint(0, 3):
+        match random.randint(0, 4):
             case 0:
                 file.unlink()
             case 1:
                 file.write_bytes(content[: random.randint(0, len(content) - 1)])
             case 2:
                 file.write_bytes(bytes(len(content)))
+            case 3:  # no hash is wrong, but the rows are
+                rows = (len(content) - 16) // 12
+                file.write_bytes(content[: 16 + 8 * rows] + bytes(4 * rows))
 
 
 @costly(8)
