@@ -123,7 +123,7 @@ def damage(folder: Path, random: Random) -> None:
             case 2:
                 file.write_bytes(bytes(len(content)))
             case 3:  # no hash is wrong, but the rows are
-                rows = (len(content) - 16) // 12
+                rows = max(0, len(content) - 16) // 12
                 file.write_bytes(content[: 16 + 8 * rows] + bytes(4 * rows))
 
 
