@@ -167,3 +167,16 @@ def test_index_files_are_written_with_their_data_files(tmp_path: Path, monkeypat
     indexed = {id_index.data_path(str(path.relative_to(folder))) for path in (folder / "_ids").rglob("*.ids")}
     assert len(indexed & live) == 1
     assert len(pipeline.rows("event")) == 3
+
+
+def test_an_index_file_that_names_other_rows_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(id_index, "MIN_ROWS", 2)
+    pipeline = LocalPipeline(tmp_path)
+    sent = [event(f"e-{number}") for number in range(10)]
+    pipeline.ingest(write(tmp_path / "raw", "a.gz", *(line(each, rid=f"r-{at}") for at, each in enumerate(sent))))
+    [file] = (tmp_path / "lake/event/_ids").rglob("*.ids")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: 16 + 8 * len(sent)] + bytes(4 * len(sent)))
+    pipeline.ingest(write(tmp_path / "raw", "b.gz", line(event("e-5"), rid="r-99")))
+    assert len(pipeline.rows("event")) == len(sent)
+    assert file.read_bytes() == whole
