@@ -10,7 +10,7 @@ belongs to every bucket. Readers see none of this. Model: the bucket index of Hu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -64,7 +64,7 @@ def hash_column(rows: pa.Table, table: Table) -> IdHashes:
     return stable_hashes(rows[table.bucket_by])
 
 
-def files_with_ids(files: Iterable[DataFile], ids: dict[str, pa.Array]) -> list[DataFile]:
+def files_with_ids(files: Iterable[DataFile], ids: Mapping[str, pa.Array]) -> list[DataFile]:
     """The files that can have a row with one of the ids of their app, by their names."""
     hashes = {app_id: stable_hashes(pa.chunked_array([values])) for app_id, values in ids.items()}
     numbers: dict[tuple[str, int], set[int]] = {}

@@ -111,7 +111,7 @@ def live_files(table: DeltaTable, apps: Collection[str] | None = None, days: Col
     """
     actions = pa.table(table.get_add_actions(flatten=True))
     if apps is not None:
-        actions = actions.filter(pc.is_in(actions["partition.app_id"], pa.array(apps, pa.string())))
+        actions = actions.filter(pc.is_in(actions["partition.app_id"], pa.array(list(apps), pa.string())))
     if days is not None:
         year, month, day = (actions[f"partition.{name}"] for name in ("year", "month", "day"))
         numbers = pc.add(pc.multiply(pc.add(pc.multiply(year, 100), month), 100), day)

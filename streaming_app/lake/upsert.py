@@ -17,9 +17,10 @@ from streaming_app.lake.buckets import ALL_IDS, Bucket, BucketWriter, bucket_of,
 from streaming_app.lake.commit import TableChange
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.parquet import Partition, split_by
+from streaming_app.lake.parquet import split_by
 from streaming_app.lake.rewrite import add_partition_columns, read_row_groups
 from streaming_app.lake.rows import read_columns
+from streaming_app.lake.spill import Partition
 from streaming_app.model.tables import Table
 
 RowSelector = Callable[[str, pa.Table], pa.ChunkedArray | None]

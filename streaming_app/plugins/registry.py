@@ -48,8 +48,18 @@ def make_limits(limits: LimitsSection) -> Limits:
 
 def apps_with_profiles(config: Config) -> frozenset[str]:
     """Apps whose transformer declares that all of its events may carry user attributes."""
-    classes = {app_id: _load(TRANSFORMERS, app.transformer) for app_id, app in config.apps.items()}
-    return frozenset(app_id for app_id, cls in classes.items() if getattr(cls, "PROFILES_IN_ALL_EVENTS", False))
+    names = {app.transformer for app in config.apps.values()}
+    with_profiles = {name for name in names if getattr(transformer_class(name), "PROFILES_IN_ALL_EVENTS", False)}
+    return frozenset(app_id for app_id, app in config.apps.items() if app.transformer in with_profiles)
+
+
+def transformer_class(name: str) -> Any:
+    """The class of a configured transformer, which is not made.
+
+    Raises:
+        ConfigError: there is no such class, or it cannot be imported.
+    """
+    return _load(TRANSFORMERS, name)
 
 
 def make_enricher(name: str, options: Mapping[str, Any], files: Files) -> Enricher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming_app.lake.lake import Lake
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.spark.streams import MicroBatch, leaves_of, scala_list
 from streaming_app.spark.tasks import SizedFile, parallelism
@@ -36,6 +36,15 @@ class TableFile(SizedFile):
 
 NewFiles = dict[str, list[TableFile]]
 """Files by the names of their tables."""
+
+
+def table_files(lake: Lake, table: Table, apps: Collection[str] | None = None) -> list[TableFile]:
+    """All files of a table, or those of some apps."""
+    root = lake.uri(table)
+    return [
+        TableFile(f"{root}/{file.path}", file.size, table.name, file.app_id, file.day)
+        for file in live_files(lake.open(table), apps)
+    ]
 
 
 def new_files(spark: SparkSession, lake: Lake, tables: Iterable[Table]) -> DataFrame:

@@ -65,7 +65,7 @@ class DeduplicatedChange:
 
 
 class Rewritten(msgspec.Struct):
-    """The files, none or one, that replace a data file some of whose rows were removed."""
+    """The files that replace a data file some of whose rows were removed; none, if all were."""
 
     path: str
     files: list[DataFile]
