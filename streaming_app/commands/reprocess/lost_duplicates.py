@@ -13,6 +13,7 @@ from streaming_app.config.model import Config
 from streaming_app.ingest.commit.changes import row_keys
 from streaming_app.ingest.commit.deduplicate import Rules, find_duplicates, read_keys
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import RowMask
@@ -46,7 +47,7 @@ class LostDuplicates:
 
 
 def find_lost_duplicates(
-    table: Table, made: Sequence[DataFile], kept: Sequence[DataFile], config: Config, lake: Lake
+    table: Table, made: Sequence[DataFile], kept: Sequence[DataFile], config: Config, lake: Lake, runner: TaskRunner
 ) -> LostDuplicates:
     """Compare the rows ``made`` by the shadow with those of other raw files that are ``kept``, by the rule of ingest.
 
@@ -56,7 +57,7 @@ def find_lost_duplicates(
     lost, partitions = LostDuplicates(), {file.path: partition_of(table, file) for file in (*made, *kept)}
     left_out = DuplicateDays(config, lake.storage, table)
     rules = Rules(config.dedupe.neighbour_days, prefer_new=True)
-    report = find_duplicates(lake, table, made, lambda *_: kept, left_out, rules)
+    report = find_duplicates(lake, table, made, lambda *_: kept, left_out, rules, runner)
     keys: dict[str, list[pa.Array]] = defaultdict(list)
     for each in (*report.new, *report.stored):
         app_id = each.file.app_id
