@@ -87,6 +87,7 @@ def test_a_cluster_makes_the_recorded_tables_though_an_executor_dies_in_ingest(
 
 
 LATER = {
+    "as it looks for duplicates among stored rows": (FIRST_COMMIT, rf"^GET /\S+{EVENT_FILE}"),
     "as it reads new events for derive": (LAST_COMMIT, rf"^GET /\S+{EVENT_FILE}"),
     "as it writes users": (LAST_COMMIT, rf"^(PUT|POST) /\S+{USER_FILE}"),
 }

@@ -45,6 +45,7 @@ a file that kills executors kills few of them."""
 IN_TASKS = {
     ("streaming_app.derive.update", "COLLECT_BYTES"): -1,
     ("streaming_app.derive.update", "SHARE_EVENT_BYTES"): 20_000,
+    ("streaming_app.ingest.commit.task_runner", "SMALL_SECONDS"): -1,
 }
 """Constants of a driver that leaves all steps to tasks, as with much data."""
 
