@@ -79,7 +79,8 @@ def dedupe(factor: float) -> Iterator[Line]:
     stored, new = round(50_000_000 * factor), round(1_000_000 * factor)
     command = [sys.executable, "-m", "benchmarks.scale_dedupe", str(stored), str(new)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rounds = [(float(tasks), float(driver)) for tasks, driver in re.findall(r"tasks ([\d.]+) CPU-s .*driver ([\d.]+)", said)]
+    found = re.findall(r"tasks ([\d.]+) CPU-s .*driver ([\d.]+)", said)
+    rounds = [(float(tasks), float(driver)) for tasks, driver in found]
     what = f"deduplication of {new:,} new ids against {stored:,}"
     yield Line(f"{what}, tasks", 2 * factor, min(tasks for tasks, _ in rounds), "CPU-s", "the best of three")
     yield Line(f"{what}, driver", 1, min(driver for _, driver in rounds), "CPU-s", "it reads no row")
