@@ -49,26 +49,24 @@ def test_a_file_that_ends_runs_alone_is_given_up_and_stays_so(tmp_path: Path) ->
     assert suspects(batch_of(tmp_path)) == (["/raw/b", "/raw/c"], 1, ["/raw/a"])
 
 
-@pytest.mark.parametrize("error", [None, StorageError("SlowDown")])
-def test_a_trial_that_has_ended_is_forgotten(error: Exception | None, tmp_path: Path) -> None:
-    def run() -> None:
-        with Trials(batch_of(tmp_path)) as trials:
-            trials.suspects(FILES)
-            trials.begin(FILES[:1])
-            if error:
-                raise error
+def end_by(error: Exception | None, batch: Batch) -> None:
+    with Trials(batch) as trials:
+        trials.suspects(FILES)
+        trials.begin(FILES[:1])
+        if error:
+            raise error
 
-    if error:
-        with pytest.raises(StorageError):
-            run()
-    else:
-        run()
+
+def test_a_trial_that_has_ended_is_forgotten(tmp_path: Path) -> None:
+    end_by(None, batch_of(tmp_path))
+    assert suspects(batch_of(tmp_path)) is None
+    with pytest.raises(StorageError):
+        end_by(StorageError("SlowDown"), batch_of(tmp_path))
     assert suspects(batch_of(tmp_path)) is None
 
 
 def test_an_unknown_error_leaves_the_trial(tmp_path: Path) -> None:
     """As where the cluster has ended the application: each call of Spark fails from then on."""
-    with pytest.raises(RuntimeError), Trials(batch_of(tmp_path)) as trials:
-        trials.begin(FILES[:2])
-        raise RuntimeError("the application was ended")
-    assert suspects(batch_of(tmp_path)) == (["/raw/a", "/raw/b"], 1, [])
+    with pytest.raises(RuntimeError, match="the application was ended"):
+        end_by(RuntimeError("the application was ended"), batch_of(tmp_path))
+    assert suspects(batch_of(tmp_path)) == (["/raw/a"], 1, [])
