@@ -43,6 +43,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "mail": {"AlarmEmail": "ops@example.org"},
     "paused": {"ScheduleState": "DISABLED"},
     "Intel": {"Architecture": "X86_64"},
+    "no maintenance": {"MaintenanceExpression": ""},
     "no saved queries": {"SavedQueries": "false"},
 }
 OPTIONS["all"] = {
