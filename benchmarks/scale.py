@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,7 +74,24 @@ def files(factor: float) -> Iterator[Line]:
     yield Line(f"{what}: memory", 0.3, many["gb"] - none["gb"], "GB of the driver")
 
 
-BARS: dict[str, Callable[[float], Iterator[Line]]] = {"writers": writers, "executors": executors, "files": files}
+def dedupe(factor: float) -> Iterator[Line]:
+    """New ids against stored ones of five days."""
+    stored, new = round(50_000_000 * factor), round(1_000_000 * factor)
+    command = [sys.executable, "-m", "benchmarks.scale_dedupe", str(stored), str(new)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.findall(r"tasks ([\d.]+) CPU-s .*driver ([\d.]+)", said)
+    rounds = [(float(tasks), float(driver)) for tasks, driver in found]
+    what = f"deduplication of {new:,} new ids against {stored:,}"
+    yield Line(f"{what}, tasks", 2 * factor, min(tasks for tasks, _ in rounds), "CPU-s", "the best of three")
+    yield Line(f"{what}, driver", 1, min(driver for _, driver in rounds), "CPU-s", "it reads no row")
+
+
+BARS: dict[str, Callable[[float], Iterator[Line]]] = {
+    "writers": writers,
+    "executors": executors,
+    "files": files,
+    "dedupe": dedupe,
+}
 
 
 def show(lines: list[Line], factor: float) -> None:
