@@ -30,6 +30,7 @@ CALLS: dict[tuple[str, str], list[Need]] = {
         ("s3:ListBucket", LAKE, {"prefix": "lake/_checkpoints/ingest/commits/"}),
         ("s3:ListBucket", LAKE, {"prefix": "lake/event/_delta_log/"}),
     ],
+    ("emr-serverless", "get_job_run"): [],  # the right of who follows a command by clickstream submit --wait, not the Lambda's
     ("emr-serverless", "list_job_runs"): [
         ("emr-serverless:ListJobRuns", "arn:aws:emr-serverless:eu-test-1:111122223333:/applications/<Application>", {})
     ],
