@@ -72,7 +72,7 @@ def files(factor: float) -> Iterator[Line]:
     yield Line(f"{what}: memory", 0.3, many["gb"] - none["gb"], "GB of the driver")
 
 
-def deduplication(factor: float) -> Iterator[Line]:
+def dedupe(factor: float) -> Iterator[Line]:
     """New ids against stored ones of five days."""
     stored, new = round(scale_dedupe.STORED * factor), round(scale_dedupe.NEW * factor)
     found = scale_dedupe.in_a_process(stored, new)
@@ -86,7 +86,7 @@ BARS: dict[str, Callable[[float], Iterator[Line]]] = {
     "writers": writers,
     "executors": executors,
     "files": files,
-    "deduplication": deduplication,
+    "dedupe": dedupe,
 }
 
 

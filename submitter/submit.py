@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from streaming_app.errors import ClickstreamError
 from streaming_app.storage.any_objects import AnyObjects
-from submitter.decide import Decision, decide, read_configuration
+from submitter.decide import Decision, decide, decide_maintenance, read_configuration
 from submitter.deployment import Deployment
 from submitter.job_run_request import job_name
 from submitter.runs import Runs
@@ -43,7 +43,10 @@ def submit(deployment: Deployment, event: object, *, dry_run: bool = False) -> S
         client = boto3.client("emr-serverless", region_name=deployment.region, config=PATIENT)
         deployment = deployment.model_copy(update={"region": client.meta.region_name})
         runs = Runs(client, deployment.application_id, job_name(config))
-        decision = decide(config, objects, deployment, runs)
+        if trigger.command == "maintain":
+            decision = decide_maintenance(config, deployment, runs, trigger.moment)
+        else:
+            decision = decide(config, objects, deployment, runs)
         started = None if dry_run or trigger.dry_run or decision.request is None else runs.start(decision.request)
     except (ClientError, BotoCoreError) as error:
         raise ClickstreamError(f"EMR Serverless: {error}", "check the application's id and the rights of this role") from error
