@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,8 +18,9 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scale_files, scale_runs, scale_upsert, scale_writers
+from benchmarks import scale_dedupe, scale_files, scale_runs, scale_upsert, scale_writers
 from benchmarks.run import FOLDER
+from streaming_app.ingest.commit import task_runner
 
 RESULTS = FOLDER / "scale.json"
 
@@ -90,14 +88,12 @@ def upserts(factor: float) -> Iterator[Line]:
 
 def dedupe(factor: float) -> Iterator[Line]:
     """New ids against stored ones of five days."""
-    stored, new = round(50_000_000 * factor), round(1_000_000 * factor)
-    command = [sys.executable, "-m", "benchmarks.scale_dedupe", str(stored), str(new)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.findall(r"tasks ([\d.]+) CPU-s .*driver ([\d.]+)", said)
-    rounds = [(float(tasks), float(driver)) for tasks, driver in found]
-    what = f"deduplication of {new:,} new ids against {stored:,}"
-    yield Line(f"{what}, tasks", 2 * factor, min(tasks for tasks, _ in rounds), "CPU-s", "the best of three")
-    yield Line(f"{what}, driver", 1, min(driver for _, driver in rounds), "CPU-s", "it reads no row")
+    stored, new = round(scale_dedupe.STORED * factor), round(scale_dedupe.NEW * factor)
+    found = scale_dedupe.in_a_process(stored, new)
+    what = f"{new:,} new ids against {stored:,} stored"
+    steps = ", ".join(f"{name} {seconds:.2f}" for name, seconds in found.by_step.items())
+    yield Line(f"{what}: tasks", 2 * factor, found.in_tasks, "CPU-s", steps or "all of it in the driver")
+    yield Line(f"{what}: driver", task_runner.SMALL_SECONDS, found.driver, "CPU-s")
 
 
 BARS: dict[str, Callable[[float], Iterator[Line]]] = {

@@ -114,13 +114,18 @@ class PartitionWriter:
                 else:
                     self._flush(largest)
 
+    def add_row_group(self, partition: Partition, rows: pa.Table) -> None:
+        """Write rows of one partition, without its columns, as a row group; texts may be dictionary-encoded, in each call the
+        same ones."""
+        self._write(_FileKey(partition, self._name), rows, rows.schema)
+
     def close(self) -> list[DataFile]:
         """Finish all files; returns one description each."""
         if self._spill:
             self._spill_pending()
         for (*partition, (_, name)), rows in self._spill.drain():
             key = _FileKey(tuple(partition), name)
-            self._write(key, rows.drop_columns([_NAME]))
+            self._write(key, rows.drop_columns([_NAME, *self._table.partition_by]))
             self._finish(key)
         for key in list(self._pending):
             self._flush(key)
@@ -142,11 +147,10 @@ class PartitionWriter:
         if full_groups_only and (rest := rows.slice(len(rows) - len(rows) % ROW_GROUP_ROWS)):
             rows = rows.slice(0, len(rows) - len(rest))
             self._pending[key], self._pending_rows[key], self._pending_bytes[key] = [rest], len(rest), rest.nbytes
-        self._write(key, rows)
+        self._write(key, rows.drop_columns(list(self._table.partition_by)))
 
-    def _write(self, key: _FileKey, rows: pa.Table) -> None:
-        rows = rows.drop_columns(list(self._table.partition_by))
-        file = self._open.pop(key, None) or self._create(key, _codec_for(rows.num_rows))
+    def _write(self, key: _FileKey, rows: pa.Table, schema: pa.Schema | None = None) -> None:
+        file = self._open.pop(key, None) or self._create(key, _codec_for(rows.num_rows), schema or self._table.file_schema)
         self._open[key] = file
         file.writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
         file.rows += rows.num_rows
@@ -156,7 +160,7 @@ class PartitionWriter:
         if file.stream.tell() >= TARGET_BYTES:
             self._finish(key)
 
-    def _create(self, key: _FileKey, codec: Codec) -> _OpenFile:
+    def _create(self, key: _FileKey, codec: Codec, schema: pa.Schema) -> _OpenFile:
         if len(self._open) >= _MAX_OPEN_FILES:
             self._finish(next(iter(self._open)))
         # Readers take partition values from the Delta log; the folder name is for people, so it needs no escapes.
@@ -166,7 +170,6 @@ class PartitionWriter:
         if not is_s3(self._root):
             self._system.create_dir(full.rpartition("/")[0], recursive=True)
         stream = self._system.open_output_stream(full)
-        schema = self._table.file_schema
         writer = pq.ParquetWriter(
             stream,
             schema,

@@ -33,12 +33,21 @@ def read_batches(lake: Lake, table: Table, file: DataFile, columns: Sequence[str
 
 
 def iter_row_groups(
-    lake: Lake, table: Table, file: DataFile, columns: Sequence[str] | None = None, mask: RowMask | None = None
+    lake: Lake,
+    table: Table,
+    file: DataFile,
+    columns: Sequence[str] | None = None,
+    mask: RowMask | None = None,
+    *,
+    as_dictionaries: Sequence[str] = (),
 ) -> Iterator[tuple[int, pa.Table]]:
     """Read the row groups of a file, each with the index of its first row; only those with a row where ``mask``, which has a
-    value for each row of the file, is true."""
+    value for each row of the file, is true. Some text columns may be read dictionary-encoded, as they are stored."""
     system, root = lake.storage.filesystem(lake.uri(table))
-    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
+    path = f"{root}/{file.path}"
+    metadata = pq.read_metadata(path, filesystem=system) if as_dictionaries else None
+    encoded = set(as_dictionaries).intersection(metadata.schema.names) if metadata else None
+    with pq.ParquetFile(path, filesystem=system, metadata=metadata, pre_buffer=True, read_dictionary=encoded) as parquet:
         first = 0
         for group in range(parquet.num_row_groups):
             count = parquet.metadata.row_group(group).num_rows
@@ -67,9 +76,14 @@ def read_columns(uri: str, columns: Sequence[str] | None, storage: Storage) -> p
     return pq.read_table(path, columns=columns and list(columns), filesystem=system, partitioning=None)
 
 
-def conform_to_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Rows with the schema's columns, in its order; missing columns are null."""
-    for field in schema:
+def conform_to_schema(rows: pa.Table, schema: pa.Schema, *, keep_encoded: bool = False) -> pa.Table:
+    """Rows with the schema's columns, in its order; missing columns are null.
+
+    With ``keep_encoded``, texts that are dictionary-encoded stay so.
+    """
+    for number, field in enumerate(schema):
         if field.name not in rows.column_names:
             rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+        elif keep_encoded and pa.types.is_dictionary(encoded := rows.schema.field(field.name).type):
+            schema = schema.set(number, field.with_type(encoded))
     return rows.select(schema.names).cast(schema)
