@@ -11,8 +11,9 @@ from deltalake import DeltaTable, Schema
 from streaming_app.errors import SinkError
 from streaming_app.model.tables import Table
 
-LAYOUT_VERSION = 2
-"""1: the first. 2: quarantine.resolved_*, run_metrics of latency and files, the table operation, no ids of users in the log."""
+LAYOUT_VERSION = 3
+"""1: the first. 2: quarantine.resolved_*, run_metrics of latency and files, the table operation, no ids of users in the log.
+3: event_date and the columns of the lineage in event, item and change."""
 LAYOUT_KEY = "clickstream.formatVersion"
 
 RETENTION_DAYS = 7

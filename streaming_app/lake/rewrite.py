@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
+from streaming_app.lake.older_rows import complete_rows
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rows import conform_to_schema, iter_row_groups
 from streaming_app.model.tables import Table
@@ -58,7 +59,7 @@ def add_partition_columns(rows: pa.Table, table: Table, partition: dict[str, str
     for name in table.partition_by:
         value = pa.scalar(partition[name]).cast(table.schema.field(name).type)
         rows = rows.append_column(name, pa.repeat(value, len(rows)))
-    return conform_to_schema(rows, table.schema)
+    return conform_to_schema(complete_rows(table, rows), table.schema)
 
 
 def row_mask(rows: int, indices: pa.Array) -> pa.Array:

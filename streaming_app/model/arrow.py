@@ -74,6 +74,11 @@ def as_timestamp(epoch_ms: pa.Array) -> pa.Array:
     return epoch_ms.cast(pa.timestamp("ms", tz="UTC")).cast(pa.timestamp("us", tz="UTC"))
 
 
+def as_date(timestamp: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """The day of a timestamp, UTC."""
+    return timestamp.cast(pa.timestamp("us")).cast(pa.date32())
+
+
 def to_rows(table: pa.Table) -> list[dict[str, Any]]:
     """The rows as Python values; dates and times beyond Python's calendar, which older versions accepted, as text."""
     readable = pa.table([_readable(column) for column in table.columns], names=table.column_names)

@@ -6,7 +6,7 @@ table have in common; a null takes a common key away again. ``config`` is furthe
 
 A row lists **every** column that has a value, so an unexpected one fails; JSON text is written as the object it says, times as UTC.
 Left out is what names the run: when it wrote, its job, and the path of the raw file. Columns that only repeat ``event_timestamp``
-(``year``, ``month``, ``day``) are compared with it here.
+(``event_date``, ``year``, ``month``, ``day``) or ``process_info`` (``request_id``, ``source_line``) are compared with it here.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.session_table import upsert_sessions
 from streaming_app.derive.user_table import upsert_users
 from streaming_app.lake.commit import TransactionId
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.registry import apps_with_profiles
 from tests.support.lake import LocalPipeline
@@ -49,7 +50,7 @@ INGESTED, DERIVED = ("event", "item", "change", "quarantine"), ("user", "session
 
 _NAMES_THE_RUN = {"created_time", "batch_id", "source_file"}
 _DAY = ("year", "month", "day")
-NOT_COMPARED = _NAMES_THE_RUN | set(_DAY)
+NOT_COMPARED = _NAMES_THE_RUN | {*_DAY, "event_date"}
 """Columns that no row lists."""
 _OF_THE_RUN = {"process_job_id", "process_time", "input_file_name"}
 """Keys of ``process_info``."""
@@ -186,6 +187,9 @@ def stored(pipeline: LocalPipeline, table: str) -> list[Row]:
 
 
 def _as_written(row: Row) -> Row:
+    if "event_date" in row:
+        info = msgspec.json.decode(row["process_info"])
+        assert (info.get("rid"), info["input_file_name"], info["input_file_line"]) == tuple(row.pop(name) for name in LINEAGE)
     row = {name: _shown(name, value) for name, value in row.items() if value is not None and name not in _NAMES_THE_RUN}
     for name, left_out in (("process_info", _OF_THE_RUN), ("envelope", _OF_THE_FILE)):
         if name in row:
@@ -193,6 +197,7 @@ def _as_written(row: Row) -> Row:
     if "year" in row:
         day = "{}-{:02}-{:02}".format(*(row.pop(name) for name in _DAY))
         assert row["event_timestamp"].startswith(day), row
+        assert row.pop("event_date") == day
     return row
 
 

@@ -23,8 +23,12 @@ from . import own_cases
 from .compare import same_value
 from .own_cases import DERIVED, INGESTED, Row
 
+_REPEATED = {"request_id", "source_line"}
+"""Compared with ``process_info``."""
 NOT_TOLD = {
-    "event": {"geo_asn", "geo_organization"},  # networks are in no database of the demo's
+    "event": {"geo_asn", "geo_organization", *_REPEATED},  # networks are in no database of the demo's
+    "item": _REPEATED,
+    "change": _REPEATED,
     "user": {"event_properties_json_str"},  # no built-in client tells attributes by events and by changes
     # A replay resolves; a row that stands for many is the 101st that a request was refused for one reason.
     "quarantine": {"resolved_time", "resolved_by", "elements"},

@@ -17,8 +17,8 @@ from streaming_app.lake.commit import TableChange
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import row_mask, without_rows
-from streaming_app.lake.rows import read_columns
-from streaming_app.model.lineage import source_positions
+from streaming_app.lake.rows import read_with_lineage
+from streaming_app.model.lineage import read_lineage
 from streaming_app.model.tables import ITEM, Table
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def _items_of(file: DataFile, duplicates: list[DuplicateRows], lake: Lake) -> Du
     events = [row_keys(each.rows["event_id"], each.rows["source_position"]) for each in of_partition]
     if not events:
         return None
-    items = read_columns(f"{lake.uri(ITEM)}/{file.path}", ["event_id", "process_info"], lake.storage)
-    keys = row_keys(items["event_id"], source_positions(items["process_info"]))
+    items = read_with_lineage(f"{lake.uri(ITEM)}/{file.path}", ["event_id"], lake.storage)
+    keys = row_keys(items["event_id"], read_lineage(items).source_positions)
     rows = pc.indices_nonzero(pc.is_in(keys, pa.concat_arrays([each.combine_chunks() for each in events])))
     return DuplicateRows(file, pa.table({"row": rows.cast(pa.int64())})) if len(rows) else None
 

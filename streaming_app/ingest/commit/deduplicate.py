@@ -26,12 +26,12 @@ from streaming_app.lake.duckdb import query
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import RowMask, iter_row_groups, read_columns
-from streaming_app.model.lineage import request_ids, source_positions
+from streaming_app.model.lineage import read_lineage
 from streaming_app.model.tables import Table
 from streaming_app.model.times import DAY_MS
 
 _ORDER = ("event_time_msec", "ingest_time_msec", "request", "preferred_first", "source_position")
-_DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id"]
+_DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "user_pseudo_id"]
 _LEFT_OUT = -1
 """File number of a duplicate that is not stored in any file."""
 
@@ -167,11 +167,12 @@ class _AppFiles:
         for number, candidate in enumerate(candidates):
             rank = int(candidate.is_new != self._prefer_new)
             for rows in self._read_rows(candidate):
-                ingested = pc.fill_null(rows["ingest_time_msec"], 0)
+                ingested, lineage = pc.fill_null(rows["ingest_time_msec"], 0), read_lineage(rows)
                 yield (
                     rows.set_column(rows.column_names.index("ingest_time_msec"), "ingest_time_msec", ingested)
-                    .append_column("source_position", source_positions(rows["process_info"]))
-                    .append_column("request", request_ids(rows["process_info"]))
+                    .select([*_DETAILS, "row"])
+                    .append_column("source_position", lineage.source_positions)
+                    .append_column("request", lineage.request_ids)
                     .append_column("file", pa.repeat(pa.scalar(number, pa.int64()), rows.num_rows))
                     .append_column("preferred_first", pa.repeat(pa.scalar(rank, pa.int64()), rows.num_rows))
                     .combine_chunks()
@@ -179,7 +180,7 @@ class _AppFiles:
 
     def _read_rows(self, candidate: _Candidate) -> Iterator[pa.Table]:
         """The rows of a candidate with their index; only row groups that hold one are read."""
-        for first, rows in iter_row_groups(self._lake, self._table, candidate.file, _DETAILS, candidate.mask):
+        for first, rows in iter_row_groups(self._lake, self._table, candidate.file, _DETAILS, candidate.mask, lineage=True):
             mask = candidate.mask[first : first + len(rows)]
             yield rows.append_column("row", pa.array(np.arange(first, first + len(rows)))).filter(pa.array(mask))
 
@@ -204,7 +205,6 @@ def _link_rows(ids: pa.Array, day: date) -> pa.Table:
             "event_id": ids,
             "event_time_msec": pa.repeat(pa.scalar(epoch_ms, pa.int64()), count),
             "ingest_time_msec": zeros,
-            "process_info": texts,
             "user_pseudo_id": texts,
             "row": zeros,
             "source_position": texts,
