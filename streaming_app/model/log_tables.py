@@ -28,6 +28,7 @@ QUARANTINE = Table(
         resolved_time=timestamp("when a replay brought it into the tables, UTC; null while it is not in them"),
         resolved_by=text("operation that did"),
         elements=bigint("how many elements of a request the row stands for, with the request's whole payload; null for one"),
+        ingest_date=date("day of ingest_time_msec, or of created_time where that is not known, UTC", stats=True),
     ),
 )
 
@@ -66,6 +67,7 @@ RUN_METRICS = Table(
         latency_max_seconds=double("the same for all of them"),
         late=bigint("events that reached the server more than an hour after they happened"),
         files_by_table=json_text("files added, {table: count}"),
+        ingest_date=date("day of last_ingest_time, or of created_time where no request has a receive time, UTC", stats=True),
     ),
 )
 

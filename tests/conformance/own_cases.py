@@ -6,7 +6,8 @@ table have in common; a null takes a common key away again. ``config`` is furthe
 
 A row lists **every** column that has a value, so an unexpected one fails; JSON text is written as the object it says, times as UTC.
 Left out is what names the run: when it wrote, its job, and the path of the raw file. Columns that only repeat ``event_timestamp``
-(``event_date``, ``year``, ``month``, ``day``) or ``process_info`` (``request_id``, ``source_line``) are compared with it here.
+(``event_date``, ``year``, ``month``, ``day``) or ``process_info`` (``request_id``, ``source_line``) are compared with it here. The
+fields of ``merge_state`` are listed like columns.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from streaming_app.derive.session_table import upsert_sessions
 from streaming_app.derive.user_table import upsert_users
 from streaming_app.lake.commit import TransactionId
 from streaming_app.model.lineage import LINEAGE
+from streaming_app.model.merge_state import MERGE_STATE, merge_state_fields
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.registry import apps_with_profiles
 from tests.support.lake import LocalPipeline
@@ -50,6 +52,11 @@ INGESTED, DERIVED = ("event", "item", "change", "quarantine"), ("user", "session
 
 _NAMES_THE_RUN = {"created_time", "batch_id", "source_file"}
 _DAY = ("year", "month", "day")
+def column_names(table: str) -> set[str]:
+    """The columns of a table as cases list them."""
+    return {*TABLES[table].schema.names, *merge_state_fields(TABLES[table])} - {MERGE_STATE}
+
+
 NOT_COMPARED = _NAMES_THE_RUN | {*_DAY, "event_date"}
 """Columns that no row lists."""
 _OF_THE_RUN = {"process_job_id", "process_time", "input_file_name"}
@@ -57,7 +64,7 @@ _OF_THE_RUN = {"process_job_id", "process_time", "input_file_name"}
 _OF_THE_FILE = {"source_file", "source_line"}
 """Keys of ``envelope``."""
 _JSON = {
-    *(column.name for table in TABLES.values() for column in table.columns if column.is_json),
+    *(column.name for table in TABLES.values() for each in table.columns for column in (each, *each.fields) if column.is_json),
     *("envelope", "traffic_source_clid", "first_traffic_clid", "session_clid"),
 }
 
@@ -190,6 +197,7 @@ def _as_written(row: Row) -> Row:
     if "event_date" in row:
         info = msgspec.json.decode(row["process_info"])
         assert (info.get("rid"), info["input_file_name"], info["input_file_line"]) == tuple(row.pop(name) for name in LINEAGE)
+    row |= row.pop(MERGE_STATE, {})
     row = {name: _shown(name, value) for name, value in row.items() if value is not None and name not in _NAMES_THE_RUN}
     for name, left_out in (("process_info", _OF_THE_RUN), ("envelope", _OF_THE_FILE)):
         if name in row:
