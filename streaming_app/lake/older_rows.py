@@ -30,6 +30,11 @@ def complete_rows(table: Table, rows: pa.Table) -> pa.Table:
     return rows
 
 
+def day_column(table: Table) -> str | None:
+    """The column with the day of a row, which layout 3 added and whose range is in the table's log; None for other tables."""
+    return _DAYS[table.name][0] if table.name in _DAYS else None
+
+
 _EVENT_DATE = ("event_date", lambda rows: as_date(rows["event_timestamp"]))
 _DAYS: dict[str, tuple[str, Callable[[pa.Table], pa.ChunkedArray]]] = {
     **dict.fromkeys((EVENT.name, ITEM.name, CHANGE.name), _EVENT_DATE),

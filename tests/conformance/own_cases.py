@@ -17,7 +17,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def column_names(table: str) -> set[str]:
     return {*TABLES[table].schema.names, *merge_state_fields(TABLES[table])} - {MERGE_STATE}
 
 
-NOT_COMPARED = _NAMES_THE_RUN | {*_DAY, "event_date"}
+NOT_COMPARED = _NAMES_THE_RUN | {*_DAY, "event_date", "ingest_date"}
 """Columns that no row lists."""
 _OF_THE_RUN = {"process_job_id", "process_time", "input_file_name"}
 """Keys of ``process_info``."""
@@ -197,6 +197,10 @@ def _as_written(row: Row) -> Row:
     if "event_date" in row:
         info = msgspec.json.decode(row["process_info"])
         assert (info.get("rid"), info["input_file_name"], info["input_file_line"]) == tuple(row.pop(name) for name in LINEAGE)
+    if "ingest_date" in row:
+        received = row.get("ingest_time_msec")
+        since = row["created_time"] if received is None else datetime.fromtimestamp(received / 1_000, UTC)
+        assert row.pop("ingest_date") == since.date()
     row |= row.pop(MERGE_STATE, {})
     row = {name: _shown(name, value) for name, value in row.items() if value is not None and name not in _NAMES_THE_RUN}
     for name, left_out in (("process_info", _OF_THE_RUN), ("envelope", _OF_THE_FILE)):

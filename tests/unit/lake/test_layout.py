@@ -14,22 +14,28 @@ import pytest
 from deltalake import DeltaTable
 
 from streaming_app.cli import _exit_code
+from streaming_app.commands import fill as filling
+from streaming_app.commands import optimize
+from streaming_app.commands.check.check_context import TableProblem
+from streaming_app.commands.check.check_tables import check_tables
 from streaming_app.commands.operation import operation
 from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.commands.replay.replay import replay_into
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
+from streaming_app.lake import fill
 from streaming_app.lake.commit import TransactionId
+from streaming_app.lake.lake import live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
-from tests.support.killed import life_of
+from tests.support.killed import life_of, other_process_is_dead
 from tests.support.lake import ALL_TABLES, LocalPipeline
 from tests.support.old_layout import LAYOUTS, as_layout, as_older
 from tests.support.raw import NOW, event, line, write
-from tests.support.upkeep import busy_lake, contents, copied, derived
+from tests.support.upkeep import QUIET, busy_lake, contents, copied, derived
 
 ADDED = {
     1: {
@@ -160,6 +166,41 @@ def test_migration_can_be_interrupted_after_each_step(
         pipeline.lake.create_all()
         assert is_up_to_date(pipeline)
         assert in_any_order(pipeline) == wanted
+
+
+FILLED = {"event", "item", "change", "quarantine", "run_metrics"}
+
+
+def test_optimize_fills_what_older_files_lack(old: LocalPipeline, today: LocalPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Afterwards the rows are those that today's code writes; in a commit that says so, killed at any of them."""
+    monkeypatch.setattr(fill, "PART_BYTES", 1)
+    old.lake.create_all()
+    assert {each.table for each in filling.plan(old.lake, TABLES.values())} == FILLED
+    assert {each.table for each in notes(old, "older_files")} == FILLED
+    for steps in range(100):
+        with life_of(steps) as life, other_process_is_dead():
+            optimize.run(old.config, TABLES.values(), LogProgress())
+        if not life.is_over:
+            break
+    assert steps > len(FILLED)
+    assert filling.plan(old.lake, TABLES.values()) == []
+    assert notes(old, "older_files") == []
+    found = in_any_order(old)
+    for name in FILLED - {"event", "item", "change"}:
+        unknown = {column for layout in range(1, 2) for column in ADDED[layout].get(name, ())}
+        assert [without(row, unknown) for row in found[name]] == [without(row, unknown) for row in _sorted(contents(today))[name]]
+    for name in ("event", "item", "change"):
+        assert found[name] == _sorted(contents(today))[name]
+        for file in live_files(old.lake.open(TABLES[name])):
+            assert file.min_values["event_date"] == file.max_values["event_date"] == file.day
+
+
+def without(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def notes(pipeline: LocalPipeline, check: str) -> list[TableProblem]:
+    return [note for checked in check_tables(pipeline.config, 1, QUIET) for note in checked.notes if checked.name == check]
 
 
 def test_files_of_the_old_layout_are_rewritten(old: LocalPipeline) -> None:
