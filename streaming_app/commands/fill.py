@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from streaming_app.commands.operation import Operation
-from streaming_app.lake.fill import OlderFiles, exchange_filled, find_older_files, write_filled
 from streaming_app.lake.files import DataFile
+from streaming_app.lake.fill import OlderFiles, exchange_filled, find_older_files, write_filled
 from streaming_app.lake.lake import Lake
 from streaming_app.metrics.progress import Progress
 from streaming_app.model.tables import Table

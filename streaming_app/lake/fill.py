@@ -1,6 +1,6 @@
 """Fills the columns that files of older table layouts lack, by writing these files again: the same rows, no data change.
 
-Which files these are follows from the tables' logs: a file of today's layout has the smallest and the largest day of its rows there.
+Which files these are follows from the tables' logs, which have the smallest and the largest day of the rows of today's files.
 """
 
 from __future__ import annotations

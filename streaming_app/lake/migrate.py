@@ -1,9 +1,9 @@
 """Brings tables of older layouts up to date: each step is a commit, and a migration that was killed goes on at the next one.
 
-Columns are added without touching a file: a column that a file does not have is null, and :mod:`.older_rows` fills it whenever the
+Columns are added without touching a file: a column that a file does not have is null, and :mod:`.older_rows` fills it when the
 file is rewritten. ``user`` and ``session`` lose columns in layout 3, which Delta allows only together with all files that have
-them, as long as tables are to be read without column mapping: so their files are rewritten, and exchanged with the schema in one
-commit. See docs/decisions/0035-table-layout-3.md.
+them, as long as tables are to be read without column mapping: so their files are rewritten, and exchanged with the schema in
+one commit. See docs/decisions/0035-table-layout-3.md.
 """
 
 from __future__ import annotations

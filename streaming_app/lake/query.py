@@ -62,8 +62,8 @@ def dataset(lake: Lake, table: Table, files: Iterable[DataFile] | None = None) -
 
 
 def known_values(table: Table, file: DataFile) -> dict[str, pa.Scalar]:
-    """Values that all rows of a file have, by column: those of its partition, and so its day, which files of table layouts 1 and 2
-    do not have as a column."""
+    """Values that all rows of a file have, by column: those of its partition, and so its day, which is no column in files of
+    table layouts 1 and 2."""
     known = {name: pa.scalar(value).cast(table.schema.field(name).type) for name, value in file.partition.items()}
     if "event_date" in table.schema.names:
         known["event_date"] = pa.scalar(file.day)

@@ -31,8 +31,8 @@ SESSION_TRAFFIC = _traffic(
 MERGED_BYTES = 4 << 20
 """Maximum bytes of a user's attributes that are kept for later merges: more than the merge rules ever produce."""
 _MERGE_STATE = (
-    "what the job needs to merge further events into the row, no use to others. *_as_of: which event supplied the columns of that "
-    "name: event time (15 digits, epoch ms), event_id and event name; decides which of two events wins. "
+    "what the job needs to merge further events into the row, no use to others. *_as_of: which event supplied the columns of "
+    "that name: event time (15 digits, epoch ms), event_id and event name; decides which of two events wins. "
 )
 
 USER = Table(

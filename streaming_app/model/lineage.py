@@ -1,7 +1,7 @@
 """Lineage of stored rows: the request, raw file and line of each, corrections, and the job that wrote it.
 
-This is the only module that knows how lineage is stored in ``event``, ``item`` and ``change``: as the columns :data:`LINEAGE`, for
-programs, and as JSON text in the column ``process_info``, with all the rest, for people. :class:`LineageWriter` writes both.
+This is the only module that knows how lineage is stored in ``event``, ``item`` and ``change``: as the columns :data:`LINEAGE`,
+for programs, and as JSON text in the column ``process_info``, with all the rest, for people. :class:`LineageWriter` writes both.
 
 Rows of table layouts 1 and 2 have the text only. For them the readers below search the text instead of parsing it, and rely on
 two properties that every writer preserved: ``rid`` is the first key, and ``input_file_line`` follows ``input_file_name``.

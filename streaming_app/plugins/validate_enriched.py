@@ -16,7 +16,8 @@ from streaming_app.plugins.validate_elements import json_problem
 _KNOWN = {column.name: column for column in EVENT.columns}
 _JSON = tuple(column.name for column in EVENT.columns if column.is_json)
 KEYS = ("app_id", "event_id", "event_time_msec", *LINEAGE)
-"""Columns that identify and place a row and say where it comes from, which an enricher must not change; it may fill and change all others."""
+"""Columns that identify and place a row and say where it comes from, which an enricher must not change; it may fill and change
+all others."""
 
 
 def conform_to_schema(made: Any, given: pa.Table, *, trusted: bool) -> pa.Table:

@@ -52,6 +52,8 @@ INGESTED, DERIVED = ("event", "item", "change", "quarantine"), ("user", "session
 
 _NAMES_THE_RUN = {"created_time", "batch_id", "source_file"}
 _DAY = ("year", "month", "day")
+
+
 def column_names(table: str) -> set[str]:
     """The columns of a table as cases list them."""
     return {*TABLES[table].schema.names, *merge_state_fields(TABLES[table])} - {MERGE_STATE}

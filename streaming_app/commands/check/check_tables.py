@@ -22,7 +22,17 @@ from streaming_app.metrics.progress import Progress
 
 TableCheck = Callable[[CheckContext], Iterable[TableProblem]]
 
-CHECKS: tuple[TableCheck, ...] = (files, older_files, operations, set_aside, balance, stored_rows, unique_keys, known_users, rebuilt_sample)
+CHECKS: tuple[TableCheck, ...] = (
+    files,
+    older_files,
+    operations,
+    set_aside,
+    balance,
+    stored_rows,
+    unique_keys,
+    known_users,
+    rebuilt_sample,
+)
 """The quick ones first; their docstrings are what they promise."""
 
 

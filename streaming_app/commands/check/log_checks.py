@@ -28,7 +28,9 @@ def layouts(lake: Lake) -> Iterator[TableProblem]:
         if found != LAYOUT_VERSION or missing:
             lacking = f", without {list_examples(missing)}" if missing else ""
             yield TableProblem(
-                table.name, f"has layout {found} of {LAYOUT_VERSION}{lacking}", "the next run brings it up to date: clickstream run"
+                table.name,
+                f"has layout {found} of {LAYOUT_VERSION}{lacking}",
+                "the next run brings it up to date: clickstream run",
             )
 
 

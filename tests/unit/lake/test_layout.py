@@ -30,6 +30,7 @@ from streaming_app.lake.lake import live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogProgress
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.tables import TABLES
 from tests.support.killed import life_of, other_process_is_dead
 from tests.support.lake import ALL_TABLES, LocalPipeline
@@ -39,13 +40,13 @@ from tests.support.upkeep import QUIET, busy_lake, contents, copied, derived
 
 ADDED = {
     1: {
-        "quarantine": {"resolved_time", "resolved_by"},
+        "quarantine": {"resolved_time", "resolved_by", "elements"},
         "run_metrics": {"commit_cpu_seconds", "latency_p50_seconds", "latency_p95_seconds", "latency_max_seconds", "late"}
         | {"files_by_table"},
     },
     2: {
-        **dict.fromkeys(("event", "item", "change"), {"request_id", "source_file", "source_line"}),
-        **dict.fromkeys(("quarantine", "run_metrics"), {"ingest_date"}),
+        **{name: set(LINEAGE) for name in ("event", "item", "change")},
+        **{name: {"ingest_date"} for name in ("quarantine", "run_metrics")},
     },
 }
 """Columns that came after these layouts, and are null until a file is rewritten."""
@@ -59,6 +60,8 @@ def today(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
     upsert_items(pipeline.lake, {"sensors": pa.array([f"u-{number}" for number in range(3)])}, NOW, TransactionId("items", 0))
     sent = line(event("moved", timestamp=WRONG_CLOCK), rid="r-9", client_timestamp=WRONG_CLOCK)
     pipeline.ingest(write(pipeline.folder / "raw", "moved.gz", sent, line(event("strange", app_id="blog"))))
+    with operation(pipeline.config, "vacuum", {}):
+        pass
     derived(pipeline)
     return pipeline
 
