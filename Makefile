@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --quiet
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-crashes check format audit bench docs reference package clean
+.PHONY: help demo test test-all test-crashes check format audit bench bench-scale docs reference package clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ audit: env ## compare what is locked with known weaknesses; fails on a critical 
 
 bench: env ## measure 1,000,000 and 4,000,000 events
 	@$(RUN) python -m benchmarks.run
+
+bench-scale: env ## measure what grows with what is stored, at a tenth; FACTOR=1 for the whole
+	@$(RUN) python -m benchmarks.scale --factor $(or $(FACTOR),0.1)
 
 docs: env ## build the documentation's site into site/; fails on a broken link
 	@NO_MKDOCS_2_WARNING=1 $(RUN) --group docs mkdocs build

@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 
 INTERVAL_SECONDS = 0.1
-KINDS = ("driver", "jvm", "worker")
+KINDS = ("driver", "jvm", "executor", "worker")
+"""An executor is the JVM of one on a cluster; on one machine there is none, and the driver's JVM does its work."""
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Usage:
         return sum(seconds for _, seconds in self.cpu_by_process.values())
 
     def cpu_of(self, kind: str) -> float:
-        """CPU-seconds of one kind of process: jvm, worker or driver."""
+        """CPU-seconds of one kind of process: one of :data:`KINDS`."""
         return sum(seconds for each, seconds in self.cpu_by_process.values() if each == kind)
 
 
@@ -72,7 +73,11 @@ def _descendants(root: psutil.Popen) -> list[psutil.Process]:
 
 def _kind(process: psutil.Process) -> str:
     command = " ".join(process.cmdline())
-    return "worker" if "pyspark.daemon" in command else "jvm" if "java" in process.name() else "driver"
+    if "pyspark.daemon" in command:
+        return "worker"
+    if "java" not in process.name():
+        return "driver"
+    return "executor" if "CoarseGrainedExecutorBackend" in command else "jvm"
 
 
 if __name__ == "__main__":

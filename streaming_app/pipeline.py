@@ -18,6 +18,7 @@ from streaming_app.metrics.progress import Progress
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.run_metrics import BatchMetrics
 from streaming_app.plugins.loading import open_enrichers
+from streaming_app.spark.required_classes import require_submitted_classes
 from streaming_app.spark.session import get_session
 from streaming_app.storage.any_objects import AnyObjects
 
@@ -29,10 +30,12 @@ def run(config: Config, progress: Progress, job_id: str | None = None) -> Summar
 
     Raises:
         LockError: another process writes to these tables.
+        MissingDependencyError: spark-submit brought no Delta.
         ClickstreamError: with a hint; whatever was committed stays, the next run goes on from there.
     """
     job = job_id or f"{config.project_id}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     progress.phase("start")
+    require_submitted_classes()
     with lock_lake(config, f"run {job}") as lake:
         return _run(config, lake, Summary(job), progress)
 

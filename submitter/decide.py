@@ -14,7 +14,7 @@ from submitter.deployment import Deployment
 from submitter.in_use import tables_in_use
 from submitter.job_run_request import JobRunRequest, client_token, start_job_run
 from submitter.ratio import compression_ratio
-from submitter.runs import Runs
+from submitter.runs import ActiveRun, Runs
 from submitter.sizing import Plan, enough_bytes, plan_for
 from submitter.survey import Workload, survey
 
@@ -34,6 +34,8 @@ class Decision:
 
     action: Action
     active_run: str | None = None
+    run_submitted: float | None = None
+    """When the active run was submitted, seconds since 1970; None where there is none."""
     work: Workload | None = None
     ratio: float | None = None
     plan: Plan | None = None
@@ -55,15 +57,19 @@ def read_configuration(uri: str, objects: Objects) -> Config:
 def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs) -> Decision:
     """Decide what to do; nothing is changed. It depends on checkpoints, listings and job runs alone, not on a clock."""
     if active := runs.active():
-        return Decision(Action.WAIT, active_run=active)
+        return _wait_for(active)
     ratio = config.emr.sizing.compression_ratio or compression_ratio(objects, absolute(config.table_uri("run_metrics")))
     work = survey(config, objects, enough_bytes(config.emr, ratio))
     if not work:
         return Decision(Action.NOTHING, work=work, ratio=ratio)
     if active := runs.active():  # looking takes a while with large backlogs
-        return Decision(Action.WAIT, active_run=active)
+        return _wait_for(active)
     if holder := tables_in_use(config, objects):  # the run would end at once, and raise an alarm
         return Decision(Action.IN_USE, active_run=holder, work=work, ratio=ratio)
     plan = plan_for(config.emr, work.bytes, ratio)
     request = start_job_run(config, deployment, plan, client_token(work.identity, runs.last()))
     return Decision(Action.SUBMIT, work=work, ratio=ratio, plan=plan, request=request)
+
+
+def _wait_for(active: ActiveRun) -> Decision:
+    return Decision(Action.WAIT, active_run=active.id, run_submitted=active.submitted)

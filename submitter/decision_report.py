@@ -13,6 +13,7 @@ SUBMITTER_METRICS = {
     "BacklogAgeSeconds": "Seconds",
     "Submitted": "Count",
     "ExpectedCost": "None",
+    "ActiveRunMinutes": "None",
 }
 """Metrics of the submitter in CloudWatch and their units."""
 
@@ -37,18 +38,17 @@ def decision_metrics(decision: Decision, moment: float | None) -> Iterator[tuple
     While a run is active nothing was counted, so there is no metric of the backlog.
     """
     values: dict[str, float] = {"Submitted": float(decision.action is Action.SUBMIT)}
+    if moment is not None:
+        values["ActiveRunMinutes"] = _age(decision.run_submitted, moment) / 60
     if (work := decision.work) is not None:
         values |= {"UnprocessedFiles": work.files, "UnprocessedBytes": work.bytes}
-        age = _age(work.oldest, moment)
-        if age is not None:
-            values["BacklogAgeSeconds"] = age
+        if moment is not None:
+            values["BacklogAgeSeconds"] = _age(work.oldest, moment)
     if decision.plan is not None:
         values["ExpectedCost"] = decision.plan.dollars
     return ((name, SUBMITTER_METRICS[name], value) for name, value in values.items())
 
 
-def _age(oldest: float | None, moment: float | None) -> float | None:
-    """Seconds from the oldest unprocessed file to the moment of the schedule; 0 without such a file."""
-    if moment is None:
-        return None
-    return 0.0 if oldest is None else max(0.0, moment - oldest)
+def _age(began: float | None, moment: float) -> float:
+    """Seconds from the oldest unprocessed file, or an active run, to the moment of the schedule; 0 without it."""
+    return 0.0 if began is None else max(0.0, moment - began)

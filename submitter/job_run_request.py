@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from streaming_app.config.emr import WorkerSection
+from streaming_app.config.java_options import EMR_JVM
 from streaming_app.config.model import Config
 from streaming_app.errors import ConfigError
 from submitter.deployment import Deployment
@@ -16,6 +17,10 @@ JobRunRequest = dict[str, Any]
 
 ENVIRONMENT = "./environment"
 """Where EMR unpacks the packaged libraries, in the working directory of the driver and of each executor."""
+
+_JVM_DEFAULTS = {f"spark.{role}.extraJavaOptions": EMR_JVM for role in ("driver", "executor")}
+"""Settings whose values have blanks, at which EMR Serverless splits those of spark-submit; the latter are stronger.
+Source: its user guide, "Spark configuration override parameter"."""
 
 
 def job_name(config: Config) -> str:
@@ -49,7 +54,10 @@ def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str
                 "sparkSubmitParameters": _as_text(spark_settings(config, deployment, plan)),
             }
         },
-        "configurationOverrides": {"monitoringConfiguration": _monitoring(deployment, run_id)},
+        "configurationOverrides": {
+            "applicationConfiguration": [{"classification": "spark-defaults", "properties": dict(_JVM_DEFAULTS)}],
+            "monitoringConfiguration": _monitoring(deployment, run_id),
+        },
         "executionTimeoutMinutes": emr.timeout_minutes,
         "retryPolicy": {"maxAttempts": emr.attempts},
         "tags": {"clickstream:pipeline": config.project_id, **emr.tags},
@@ -59,7 +67,8 @@ def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str
 def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[str, str]:
     """The settings of spark-submit, the configuration's own ones last."""
     emr = config.emr
-    python = {"PYSPARK_PYTHON": emr.python, "PYTHONPATH": ENVIRONMENT}
+    variables = {"PYSPARK_PYTHON": emr.python, "PYTHONPATH": ENVIRONMENT, **_aws_variables(deployment.region)}
+    region = config.s3.region or deployment.region
     return {
         **_worker("driver", emr.driver),
         **_worker("executor", emr.executor),
@@ -69,6 +78,8 @@ def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[s
         # EMR's own bound is infinity.
         "spark.dynamicAllocation.maxExecutors": str(plan.executors),
         "spark.sql.shuffle.partitions": str(plan.vcpu),
+        # Otherwise the first query has as many tasks as the executors that have registered by then have cores.
+        "spark.default.parallelism": str(plan.vcpu),
         # Workers of a run know one another by certificates that EMR Serverless makes. Source: its user guide, "Inter-worker
         # encryption".
         "spark.ssl.internode.enabled": "true",
@@ -76,10 +87,21 @@ def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[s
         "spark.jars": ",".join(emr.delta_jars),
         "spark.archives": f"{deployment.package_uri.rstrip('/')}/environment.tar.gz#environment",
         "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": emr.python,
-        **{f"spark.emr-serverless.driverEnv.{name}": value for name, value in python.items()},
-        **{f"spark.executorEnv.{name}": value for name, value in python.items()},
+        **{f"spark.emr-serverless.driverEnv.{name}": value for name, value in variables.items()},
+        **{f"spark.executorEnv.{name}": value for name, value in variables.items()},
+        **({"spark.hadoop.fs.s3a.endpoint.region": region} if region else {}),
         **emr.spark_conf,
     }
+
+
+def _aws_variables(region: str | None) -> dict[str, str]:
+    """The environment by which boto3, pyarrow and deltalake find the same region, and none asks for it.
+
+    Without it pyarrow takes us-east-1, which a job without a VPC may not reach, and deltalake asks the metadata service of a
+    machine, which a worker has not.
+    """
+    named = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
+    return named | {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def _worker(role: str, worker: WorkerSection) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from submitter.job_run_request import JobRunRequest
 
@@ -17,6 +17,13 @@ RECENT = 200
 """Ended runs among which the last one is looked for; the API lists the newest of a state first."""
 
 
+class ActiveRun(NamedTuple):
+    """A job run that has not ended; ``submitted`` in seconds since 1970."""
+
+    id: str
+    submitted: float
+
+
 @dataclass(frozen=True)
 class Runs:
     """The job runs of one pipeline; ``client`` is boto3's of emr-serverless."""
@@ -25,9 +32,9 @@ class Runs:
     application_id: str
     name: str
 
-    def active(self) -> str | None:
-        """Id of a run of this pipeline that has not ended; None without one."""
-        return next((run["id"] for run in self._list_runs(ACTIVE)), None)
+    def active(self) -> ActiveRun | None:
+        """A run of this pipeline that has not ended; None without one."""
+        return next((ActiveRun(run["id"], run["createdAt"].timestamp()) for run in self._list_runs(ACTIVE)), None)
 
     def last(self) -> str | None:
         """Id of the run that ended last; None without one."""

@@ -40,7 +40,9 @@ def submit(deployment: Deployment, event: object, *, dry_run: bool = False) -> S
     config = config.model_copy(update={"emr": emr})
     objects = AnyObjects(config.s3.endpoint, config.s3.region)
     try:
-        runs = Runs(boto3.client("emr-serverless", config=PATIENT), deployment.application_id, job_name(config))
+        client = boto3.client("emr-serverless", region_name=deployment.region, config=PATIENT)
+        deployment = deployment.model_copy(update={"region": client.meta.region_name})
+        runs = Runs(client, deployment.application_id, job_name(config))
         decision = decide(config, objects, deployment, runs)
         started = None if dry_run or trigger.dry_run or decision.request is None else runs.start(decision.request)
     except (ClientError, BotoCoreError) as error:

@@ -104,6 +104,8 @@ def _exit_code(arguments: list[str], debug: bool) -> int:
         if problem := missing_class(str(error)):
             _print_error(errors, str(problem), problem.hint)
             return problem.exit_code
+        if not debug and not errors.is_terminal:  # a log, whose reader cannot repeat it with --debug
+            logging.getLogger("clickstream").exception("unexpected error")
         _print_error(errors, f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}", "--debug shows where")
         return 1
     return 0

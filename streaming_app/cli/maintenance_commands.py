@@ -14,8 +14,9 @@ from streaming_app.commands import fill as filling
 from streaming_app.commands import optimize as optimizing
 from streaming_app.commands import vacuum as vacuuming
 from streaming_app.environment import open_lake
+from streaming_app.lake.compaction import Compaction
 from streaming_app.lake.fill import OlderFiles
-from streaming_app.lake.maintenance import Compaction, ExpiredFiles
+from streaming_app.lake.maintenance import ExpiredFiles
 from streaming_app.metrics.progress import progress_for
 from streaming_app.model.tables import TABLES
 from streaming_app.plugins.load_config import load_settings

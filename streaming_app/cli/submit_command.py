@@ -21,6 +21,8 @@ def submit(
     job_role_arn: Annotated[str, Parameter(env_var="CLICKSTREAM_JOB_ROLE_ARN", help="role that the job runs as")],
     package: Annotated[str, Parameter(env_var="CLICKSTREAM_PACKAGE", help="where main.py and environment.tar.gz are, on S3")],
     log_uri: Annotated[str | None, Parameter(env_var="CLICKSTREAM_LOG_URI", help="where the job's logs go, on S3")] = None,
+    log_group: Annotated[str | None, Parameter(env_var="CLICKSTREAM_LOG_GROUP", help="CloudWatch log group of the job")] = None,
+    kms_key_arn: Annotated[str | None, Parameter(env_var="CLICKSTREAM_KMS_KEY_ARN", help="key of the logs")] = None,
     dry_run: Annotated[bool, Parameter(negative="", help="decide and show the request, start nothing")] = False,
     json: Annotated[bool, Parameter(negative="", help="one JSON line")] = False,
 ) -> None:
@@ -34,6 +36,8 @@ def submit(
         CLICKSTREAM_JOB_ROLE_ARN=job_role_arn,
         CLICKSTREAM_PACKAGE=package,
         CLICKSTREAM_LOG_URI=log_uri,
+        CLICKSTREAM_LOG_GROUP=log_group,
+        CLICKSTREAM_KMS_KEY_ARN=kms_key_arn,
     )
     submitted = submit_run(deployment, {}, dry_run=dry_run)
     shown = describe_decision(submitted.decision, submitted.job_run_id)

@@ -24,6 +24,7 @@ from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.model.client_text import cut
 from streaming_app.model.event import LONG
 from streaming_app.model.tables import CHANGE, EVENT, OPERATION
+from streaming_app.spark.required_classes import require_submitted_classes
 from streaming_app.storage.files import Storage
 
 
@@ -52,7 +53,9 @@ def operation(config: Config, name: str, arguments: dict[str, Any]) -> Iterator[
 
     Raises:
         LockError: another process writes to these tables; there is no row then.
+        MissingDependencyError: spark-submit brought no Delta.
     """
+    require_submitted_classes()
     with lock_lake(config, name) as lake:
         roll_back_incomplete_batch(config, lake)
         lake.create_all()

@@ -13,8 +13,8 @@ from typing import Any
 from streaming_app.commands import fill
 from streaming_app.commands.operation import Operation, operation
 from streaming_app.config.model import Config
+from streaming_app.lake.compaction import Compaction, CompactionResult, compact, find_compactions
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.maintenance import Compaction, CompactionResult, compact, find_compactions
 from streaming_app.metrics.progress import Progress
 from streaming_app.model.tables import Table
 
@@ -43,7 +43,7 @@ def run(config: Config, tables: Iterable[Table], progress: Progress) -> dict[str
         while due := plan(this.lake, chosen):
             progress.expect(sum(each.bytes for each in due))
             if not sum([_compact(this, each, progress) for each in due]):
-                break  # deltalake merged nothing: another round would do the same
+                break  # nothing became fewer: another round would do the same
         return this.result
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from streaming_app.commands.operation import operation
 from streaming_app.config.model import Config
-from streaming_app.derive.full_rebuild import rebuild_table
+from streaming_app.derive.rebuild import Rebuild
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
 from streaming_app.lake.lake import live_files
@@ -37,9 +37,10 @@ def run(config: Config, names: tuple[str, ...], progress: Progress) -> dict[str,
         progress.phase("derive")
         derive(spark, config, this.lake, Summary(this.job_id))  # what it has not seen would be counted twice later
         progress.phase("rebuild")
-        for name in names:
-            done = rebuild_table(spark, TABLES[name], config, this.lake, this.job_id)
-            this.result[name] = done.rows
-            if done.failed:
-                this.count("set_aside", len(done.failed))
+        done = Rebuild(config, this.lake, this.job_id, tables=[TABLES[name] for name in names]).run()
+        for name, change in ((USER.name, done.user), (SESSION.name, done.session)):
+            if name in names:
+                this.result[name] = sum(file.rows for file in change.added)
+        if aside := {(each.app_id, each.id) for each in done.failed}:
+            this.count("set_aside", len(aside))
     return this.result

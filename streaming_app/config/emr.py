@@ -81,11 +81,9 @@ class EmrSection(Section):
     """The workers that read raw files."""
     sizing: SizingSection = SizingSection()
     price: PriceSection = PriceSection()
-    delta_jars: tuple[str, ...] = (
-        "/usr/share/aws/delta/lib/delta-spark.jar",
-        "/usr/share/aws/delta/lib/delta-storage.jar",
-    )
-    """Delta's jars on the image. Source: EMR Serverless user guide, "Using Delta Lake"."""
+    delta_jars: tuple[str, ...] = ("/usr/share/aws/delta/lib/delta-*.jar",)
+    """Delta's jars on the image, as paths or patterns. Source of the folder: EMR Serverless user guide, "Using Delta Lake"; the
+    names in it differ between releases."""
     timeout_minutes: int = Field(default=720, ge=5, le=10080)
     """A run that takes longer is ended; the next one goes on where it stopped."""
     attempts: int = Field(default=1, ge=1, le=10)

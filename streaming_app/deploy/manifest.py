@@ -11,6 +11,7 @@ from typing import Any
 
 from streaming_app import __version__
 from streaming_app.deploy.target import Target
+from streaming_app.lake.layout import LAYOUT_VERSION
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ class Artifact:
 
 def write_manifest(made: list[Artifact], sbom: Path, path: Path) -> None:
     files = {each.path.name: _describe(each) for each in made}
-    document = {"version": __version__, "files": files, "sbom": {"file": sbom.name, "sha256": _sha256(sbom)}}
+    document = {
+        "version": __version__,
+        "table_layout": LAYOUT_VERSION,
+        "files": files,
+        "sbom": {"file": sbom.name, "sha256": _sha256(sbom)},
+    }
     path.write_text(json.dumps(document, indent=2) + "\n")
 
 

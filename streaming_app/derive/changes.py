@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 from streaming_app.derive.attributes import LOG_COLUMNS, Folded, fold, remaining
 from streaming_app.derive.isolate import ITEM, SetAside, compute_isolated, failed_by_app
 from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.lake.commit import TransactionId
-from streaming_app.lake.lake import Lake
+from streaming_app.lake.buckets import files_with_ids
+from streaming_app.lake.commit import TransactionId, commit
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.query import dataset
-from streaming_app.lake.upsert import exclude, find_matching_files, rows_with_key_in, upsert
+from streaming_app.lake.upsert import exclude, find_matching_files, rows_with_key_in, write_upsert
 from streaming_app.model.arrow import as_timestamp, drop_largest
 from streaming_app.model.tables import CHANGE, ITEM_ATTRIBUTES
 
@@ -60,9 +61,12 @@ def upsert_items(lake: Lake, keys: Keys, created_ms: int, transaction: Transacti
     rows = rows.append_column("event_timestamp", as_timestamp(rows["event_time_msec"]))
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(rows))])
     rows = rows.append_column("created_time", as_timestamp(created)).select(ITEM_ATTRIBUTES.schema.names)
-    matched = find_matching_files(lake, ITEM_ATTRIBUTES, (ITEM,), rows_with_key_in(keys))
+    target = lake.open(ITEM_ATTRIBUTES)
+    stored = files_with_ids(live_files(target, keys), keys)
+    matched = find_matching_files(lake, ITEM_ATTRIBUTES, stored, (ITEM,), rows_with_key_in(keys))
     to_replace = exclude(matched, ITEM, failed_by_app(failed))
-    upsert(lake, ITEM_ATTRIBUTES, to_replace, rows.cast(ITEM_ATTRIBUTES.schema), transaction)
+    if change := write_upsert(lake, ITEM_ATTRIBUTES, stored, to_replace, rows.cast(ITEM_ATTRIBUTES.schema)):
+        commit(lake, ITEM_ATTRIBUTES, change, transaction, target)
     return failed
 
 

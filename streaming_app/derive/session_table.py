@@ -1,8 +1,6 @@
-"""Updates the ``session`` table with new aggregates."""
+"""Computes the rows of ``session`` that new aggregates change."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,11 +9,18 @@ from streaming_app.config.model import SessionsSection
 from streaming_app.derive import session_rows
 from streaming_app.derive.aggregates import split_into_parts
 from streaming_app.derive.isolate import SetAside, compute_isolated
-from streaming_app.derive.set_aside import quarantine_keys
-from streaming_app.lake.commit import TransactionId
+from streaming_app.derive.shares import Share, is_within
+from streaming_app.lake.commit import TableChange
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.upsert import MatchedFile, RowSelector, find_matching_files, matching_rows, upsert, values_by_app
+from streaming_app.lake.upsert import (
+    MatchedFile,
+    RowSelector,
+    find_matching_files,
+    matching_rows,
+    values_by_app,
+    write_upsert,
+)
 from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.tables import SESSION
 from streaming_app.model.times import DAY_MS
@@ -26,43 +31,43 @@ _ROW = (_KEY, "session_id", "event_timestamp")
 _MATCH = (_KEY, "match_id", "match_start")
 
 
-def upsert_sessions(
-    lake: Lake, aggregates: pa.Table, sessions: SessionsSection, created_ms: int, transaction: TransactionId
-) -> list[SetAside]:
-    """Combine new aggregates with the stored sessions that they extend or join, and upsert these; returns the users that were set
-    aside, whose sessions are unchanged."""
-    if not len(aggregates):
-        return []
-    max_distance_ms = sessions.max_days * DAY_MS + sessions.timeout_minutes * 60_000
-    earliest = pc.min(aggregates["first_msec"]).as_py() - max_distance_ms
-    latest = pc.max(aggregates["last_msec"]).as_py() + max_distance_ms
+def max_distance_ms(sessions: SessionsSection) -> int:
+    """The time between a stored session and a new event of the same session at most, in ms."""
+    return int(sessions.max_days * DAY_MS + sessions.timeout_minutes * 60_000)
 
-    def may_match(file: DataFile) -> bool:
-        """Whether a file may have sessions that can be joined, by the time range in its statistics in the log."""
-        ends, begins = file.max_values.get("session_end"), file.min_values.get("event_timestamp")
-        return (ends is None or _epoch_ms(ends) >= earliest) and (begins is None or _epoch_ms(begins) <= latest)
+
+def write_sessions(
+    lake: Lake, share: Share, aggregates: pa.Table, sessions: SessionsSection, created_ms: int
+) -> tuple[TableChange, list[SetAside]]:
+    """Combine new aggregates of a share's users with the stored sessions that they extend or join, and write these; nothing is
+    committed.
+
+    Returns the change of the table, and the users that were set aside, whose sessions are unchanged.
+    """
 
     def compute_rows(new: pa.Table, known: pa.Table) -> pa.Table:
         return session_rows.rows_from_aggregates(pa.concat_tables([new, known]), sessions, created_ms)
 
-    matched = find_matching_files(lake, SESSION, _SELECT_COLUMNS, _may_join(aggregates), may_match)
+    matched = find_matching_files(lake, SESSION, _near(share, aggregates, sessions), _SELECT_COLUMNS, _may_join(aggregates))
     stored = session_rows.aggregates_of_rows(matching_rows(SESSION, matched))
     computed, failed = [session_rows.MERGE_SCHEMA.empty_table()], []
     for part in split_into_parts(session_rows.mark_as_new(aggregates), stored):
         rows, aside = compute_isolated(compute_rows, *part)
         computed += rows
         failed += aside
-    quarantine_keys(lake, failed, created_ms)
     changes = pa.concat_tables(computed)
     to_replace = _replaced_rows(matched, changes)
     new = changes.filter(pc.invert(changes["is_gone"])).select(SESSION.schema.names)
-    upsert(lake, SESSION, to_replace, new, transaction)
-    return failed
+    return write_upsert(lake, SESSION, share.sessions, to_replace, new, share.bucket), failed
 
 
-def _epoch_ms(statistic: datetime) -> float:
-    """A time from the statistics in a table's log, which is UTC, as epoch ms."""
-    return statistic.replace(tzinfo=UTC).timestamp() * 1_000
+def _near(share: Share, aggregates: pa.Table, sessions: SessionsSection) -> list[DataFile]:
+    """The share's files with sessions that an aggregate can extend or join, by their times."""
+    if not len(aggregates):
+        return []
+    earliest = pc.min(aggregates["first_msec"]).as_py() - max_distance_ms(sessions)
+    latest = pc.max(aggregates["last_msec"]).as_py() + max_distance_ms(sessions)
+    return [file for file in share.sessions if is_within(file, earliest, latest)]
 
 
 def _may_join(aggregates: pa.Table) -> RowSelector:

@@ -26,6 +26,8 @@ class Batch:
     job_id: str
     created_ms: int
     source_partition: str
+    is_retry: bool = False
+    """Whether an earlier run began this micro-batch and did not commit it."""
 
     @property
     def transaction(self) -> TransactionId:

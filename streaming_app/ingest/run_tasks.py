@@ -17,12 +17,14 @@ from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.ingest.isolate import Isolated, isolate
 from streaming_app.ingest.set_aside import set_aside_report
 from streaming_app.ingest.task_report import IngestReport, merge_reports
+from streaming_app.ingest.trials import Trials
 from streaming_app.spark.session import Session
 from streaming_app.spark.streams import error_line
 from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 
 _ERRORS = f"{StorageError.__module__}."
 _DIED = re.compile(r"Python worker (exited unexpectedly|failed to connect)[^\n.:]*")
+_LOST = re.compile(r"ExecutorLostFailure \(executor \S+ exited[^)]*\)(?: Reason: ([^\n]*))?")
 
 
 def read_files(spark: Session, batch: Batch, files: Sequence[SizedFile]) -> IngestReport:
@@ -52,7 +54,11 @@ def _read_isolated(
     spark: Session, batch: Batch, files: Sequence[SizedFile]
 ) -> tuple[Isolated[SizedFile, list[IngestReport]], IngestReport]:
     """The results of the good files with the files that failed, and the merged report."""
-    found = isolate(files, partial(_run, spark, batch))
+    with Trials(batch) as trials:
+        suspects = trials.suspects(files)
+        if batch.is_retry and suspects is None:
+            trials.begin(files)
+        found = isolate(files, partial(_run, spark, batch), suspects, trials.begin)
     return found, merge_reports(each for part in found.results for each in part)
 
 
@@ -94,6 +100,12 @@ def _of_all(found: Isolated[SizedFile, list[IngestReport]], files: int) -> Excep
 
 
 def _cause(error: Exception) -> str:
-    """The cause in one line: Spark reports the death of a worker with a hundred lines of stack trace."""
+    """The cause in one line: Spark reports the death of a worker with a hundred lines of stack trace.
+
+    >>> _cause(Exception("Lost task 0.3 (TID 7): ExecutorLostFailure (executor 4 exited by a task) Reason: code 137\\nat x"))
+    'executor lost: code 137'
+    """
+    if lost := _LOST.search(str(error)):
+        return f"executor lost: {lost[1]}" if lost[1] else "executor lost"
     died = _DIED.search(str(error))
     return died[0] if died else error_line(str(error)).partition("\n")[0]

@@ -114,7 +114,8 @@ class _Ingest:
 
     def _batch(self, stream_id: str, batch_id: int) -> Batch:
         created_ms = int(time.time() * 1000)
-        return Batch(self._config, self._lake.storage, stream_id, batch_id, self._job_id, created_ms, self._source_partition.name)
+        name, is_retry = self._source_partition.name, self._backlog.unfinished
+        return Batch(self._config, self._lake.storage, stream_id, batch_id, self._job_id, created_ms, name, is_retry)
 
 
 def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: Lake) -> BatchMetrics:

@@ -52,6 +52,20 @@ class TableChange:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.rewritten)
 
+    @classmethod
+    def merge(cls, changes: Iterable[TableChange]) -> TableChange:
+        """One change from those that tasks made; a file that several of them replace is removed once."""
+        added: list[DataFile] = []
+        rewritten: list[DataFile] = []
+        removed: dict[str, DataFile] = {}
+        data_change = False
+        for each in changes:
+            added += each.added
+            removed |= {file.path: file for file in each.removed}
+            rewritten += each.rewritten
+            data_change |= each.data_change
+        return cls(added, list(removed.values()), rewritten, data_change)
+
 
 def is_committed(target: DeltaTable, transaction: TransactionId) -> bool:
     """Whether the table already has this transaction, or a later one of the same stream."""

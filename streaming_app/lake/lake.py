@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -20,11 +22,15 @@ from streaming_app.storage.files import Storage
 
 @dataclass(frozen=True)
 class Lake:
-    """The tables of one pipeline, below ``root``; ``guard`` raises an error if this process may no longer write to them."""
+    """The tables of one pipeline, below ``root``; ``guard`` raises an error if this process may no longer write to them.
+
+    A table is opened once and moved forward by its log from then on: opening one with 100,000 files takes 0.6 CPU-s.
+    """
 
     root: str
     storage: Storage
     guard: Callable[[], None] = lambda: None
+    _opened: dict[str, DeltaTable] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def for_workers(self) -> Lake:
@@ -35,7 +41,7 @@ class Lake:
         return f"{self.root.rstrip('/')}/{table.name}"
 
     def open(self, table: Table) -> DeltaTable:
-        """The table at its newest version.
+        """The table at its newest version, to which later calls will move the same object.
 
         Raises:
             SinkError: it does not exist or cannot be read.
@@ -47,13 +53,18 @@ class Lake:
 
     def find(self, table: Table) -> DeltaTable | None:
         """The table at its newest version; None if it does not exist."""
+        found = self._opened.get(table.name)
         try:
-            found = DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
+            if found is None:
+                found = DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
+            else:
+                found.update_incremental()
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
             raise SinkError(f"{self.uri(table)}: cannot be read: {error}", "check the path and your rights on it") from None
         check_readable(found)
+        self._opened[table.name] = found
         return found
 
     def create_all(self) -> None:
@@ -95,9 +106,19 @@ class Lake:
             raise SinkError(f"{self.uri(table)}: cannot be {done}: {error}", "check the path and your rights on it") from None
 
 
-def live_files(table: DeltaTable) -> list[DataFile]:
-    """The data files of the table's version, in the order of its log, which is also the order of compaction."""
-    actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+def live_files(table: DeltaTable, apps: Collection[str] | None = None, days: Collection[date] | None = None) -> list[DataFile]:
+    """The data files of the table's version, in the order of its log, which is also the order of compaction.
+
+    Only those of some ``apps`` or ``days``, if given: each file becomes a Python object, which takes 20 CPU-µs.
+    """
+    actions = pa.table(table.get_add_actions(flatten=True))
+    if apps is not None:
+        actions = actions.filter(pc.is_in(actions["partition.app_id"], pa.array(list(apps), pa.string())))
+    if days is not None:
+        year, month, day = (actions[f"partition.{name}"] for name in ("year", "month", "day"))
+        numbers = pc.add(pc.multiply(pc.add(pc.multiply(year, 100), month), 100), day)
+        wanted = [(each.year * 100 + each.month) * 100 + each.day for each in days]
+        actions = actions.filter(pc.is_in(numbers, pa.array(wanted, pa.int32())))
     return [
         DataFile(
             unquote(action["path"]),  # encoded in the log if a compaction named the folder after an app id
@@ -107,7 +128,7 @@ def live_files(table: DeltaTable) -> list[DataFile]:
             min_values=dict(_under("min.", action)),
             max_values=dict(_under("max.", action)),
         )
-        for action in actions
+        for action in actions.to_pylist()
     ]
 
 

@@ -1,26 +1,33 @@
-"""Upserts rows by copy-on-write with Arrow, without a JVM, in one Delta commit.
+"""Upserts rows by copy-on-write with Arrow, without a JVM: files with a replaced row are rewritten, and all others stay.
 
-Only files with a replaced row are rewritten, and their other rows are written together with the new rows, so that frequent
-changes do not split a table into ever smaller files. Of the rows that are kept, at most one row group is in memory at a time.
+The other rows of these files are written together with the new rows, bucket by bucket (:mod:`.buckets`), so that frequent changes
+do not split a table into ever smaller files. Of the rows that are kept, at most one row group is in memory at a time.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.lake.commit import TableChange, TransactionId, commit, is_committed
+from streaming_app.lake.buckets import ALL_IDS, Bucket, BucketWriter, bucket_of, hash_column, modulus_for
+from streaming_app.lake.commit import TableChange
 from streaming_app.lake.files import DataFile
-from streaming_app.lake.lake import Lake, live_files
-from streaming_app.lake.rewrite import drop_rows, read_row_groups, rewrite
+from streaming_app.lake.lake import Lake
+from streaming_app.lake.parquet import split_by
+from streaming_app.lake.rewrite import add_partition_columns, read_row_groups
 from streaming_app.lake.rows import read_columns
+from streaming_app.lake.spill import Partition
 from streaming_app.model.tables import Table
 
 RowSelector = Callable[[str, pa.Table], pa.ChunkedArray | None]
 """Gets an app id and some columns of its rows; returns which rows match, or None if none of the app can match."""
+
+_COMPRESSION_RATIO = 5
+"""Bytes of rows in memory for each stored byte, where no stored row tells."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +44,12 @@ class MatchedFile:
 
 
 def find_matching_files(
-    lake: Lake,
-    table: Table,
-    columns: tuple[str, ...],
-    select: RowSelector,
-    may_match: Callable[[DataFile], bool] = lambda _: True,
+    lake: Lake, table: Table, files: Iterable[DataFile], columns: tuple[str, ...], select: RowSelector
 ) -> list[MatchedFile]:
-    """Find the files with rows that ``select`` matches by some columns; ``may_match`` prunes files by their entry in the log."""
+    """Find those of some files with rows that ``select`` matches by some columns."""
     found = []
-    for file in live_files(lake.open(table)):
-        if not may_match(file):
-            continue
-        mask = select(file.partition["app_id"], read_columns(f"{lake.uri(table)}/{file.path}", columns, lake.storage))
+    for file in files:
+        mask = select(file.app_id, read_columns(f"{lake.uri(table)}/{file.path}", columns, lake.storage))
         if mask is not None and pc.any(mask).as_py():
             mask = mask.combine_chunks()
             rows = [group.filter(mask.slice(first, len(group))) for first, group in read_row_groups(lake, table, file)]
@@ -72,7 +73,7 @@ def matching_rows(table: Table, files: Iterable[MatchedFile]) -> pa.Table:
 
 def exclude(files: Iterable[MatchedFile], column: str, values: dict[str, pa.Array]) -> list[MatchedFile]:
     """Exclude rows with some values, by app, from the matching rows of files, so that these rows are not replaced."""
-    return [_exclude(each, column, values.get(each.file.partition["app_id"])) for each in files]
+    return [_exclude(each, column, values.get(each.file.app_id)) for each in files]
 
 
 def _exclude(matched: MatchedFile, column: str, values: pa.Array | None) -> MatchedFile:
@@ -81,20 +82,76 @@ def _exclude(matched: MatchedFile, column: str, values: pa.Array | None) -> Matc
     return matched.narrow(pc.invert(pc.is_in(matched.rows[column], values)).combine_chunks())
 
 
-def upsert(lake: Lake, table: Table, to_replace: Sequence[MatchedFile], new: pa.Table, transaction: TransactionId) -> None:
-    """Commit ``new`` in place of the matching rows of some files; nothing happens if the transaction is committed already."""
-    # 1. Skip a transaction that is committed already.
-    target = lake.open(table)
-    if is_committed(target, transaction):
-        return
-    # 2. Rewrite the files without their matching rows, together with the new rows.
-    removed = [each.file for each in to_replace]
-    if not removed and not len(new):
-        return
-    transform = drop_rows({each.file.path: each.mask for each in to_replace})
-    written = rewrite(lake, table, removed, transform, f"upsert-{transaction.batch_id}", new)
-    # 3. Commit with a data change: readers' copies of the replaced rows are out of date.
-    commit(lake, table, TableChange(written, removed, [], data_change=True), transaction, target)
+def write_upsert(
+    lake: Lake,
+    table: Table,
+    files: Sequence[DataFile],
+    to_replace: Sequence[MatchedFile],
+    new: pa.Table,
+    within: Bucket = ALL_IDS,
+) -> TableChange:
+    """Write ``new`` in place of the matching rows of some files; nothing is committed.
+
+    ``new`` and the matching rows are ids of the bucket ``within``; ``files`` are the table's files that may have such ids. A file
+    of a coarser bucket is rewritten in any case, with the ids of ``within`` only: the same is done for each of the buckets
+    that together are the file's.
+    """
+    masks = {each.file.path: each.mask for each in to_replace}
+    chosen = [file for file in files if file.path in masks or is_shared(file, within)]
+    if not chosen and not len(new):
+        return TableChange([], [], [], data_change=True)
+    added = split_by(new, table.partition_by)
+    moduli = _plan_moduli(table, files, added, within)
+    writer = BucketWriter(lake, table)
+    # 1. The rows that are kept.
+    for file in chosen:
+        bucket, modulus = bucket_of(file), moduli[_partition_of(table, file)]
+        for first, rows in read_row_groups(lake, table, file):
+            kept = rows.filter(pc.invert(masks[file.path].slice(first, len(rows)))) if file.path in masks else rows
+            if is_shared(file, within):
+                kept = kept.filter(pa.array(within.mask(hash_column(kept, table))))
+            _write(writer, kept, max(bucket, within), modulus)
+    # 2. The new rows.
+    for partition, rows in added:
+        _write(writer, add_partition_columns(rows, table, dict(partition)), within, moduli[partition])
+    return TableChange(writer.close(), chosen, [], data_change=True)
+
+
+def is_shared(file: DataFile, within: Bucket) -> bool:
+    """Whether a file has ids of other buckets of the modulus as well."""
+    return bucket_of(file).modulus < within.modulus
+
+
+def _write(writer: BucketWriter, rows: pa.Table, bucket: Bucket, modulus: int) -> None:
+    """Write rows of a bucket to the buckets of a modulus that is not smaller than its own."""
+    if bucket.modulus == modulus:
+        writer.add(rows, bucket)
+    else:
+        writer.divide(rows, modulus)
+
+
+def _plan_moduli(
+    table: Table, files: Sequence[DataFile], added: Iterable[tuple[Partition, pa.Table]], within: Bucket
+) -> dict[Partition, int]:
+    """The modulus of the buckets to be written, by partition: that of the finest bucket, or more if buckets get too large."""
+    moduli: dict[Partition, int] = {}
+    sizes: dict[Partition, Counter[Bucket]] = {}
+    for file in files:
+        partition, bucket = _partition_of(table, file), bucket_of(file)
+        moduli[partition] = max(moduli.get(partition, within.modulus), bucket.modulus)
+        sizes.setdefault(partition, Counter())[bucket] += file.size
+    per_row = sum(file.size for file in files) / (sum(file.rows for file in files) or 1)
+    of_new = {partition: len(rows) * (per_row or rows.nbytes / len(rows) / _COMPRESSION_RATIO) for partition, rows in added}
+    for partition in moduli | of_new:
+        modulus = moduli.get(partition, within.modulus)
+        stored = [size * bucket.modulus / modulus for bucket, size in sizes.get(partition, Counter()).items()]
+        largest = max(stored, default=0.0) + of_new.get(partition, 0.0) * within.modulus / modulus
+        moduli[partition] = modulus * modulus_for(largest, 1)
+    return moduli
+
+
+def _partition_of(table: Table, file: DataFile) -> Partition:
+    return tuple((name, file.partition[name]) for name in table.partition_by)
 
 
 def values_by_app(rows: pa.Table, column: str) -> dict[str, pa.Array]:

@@ -71,6 +71,7 @@ USER = Table(
     ),
     partition_by=("app_id",),
     key=("app_id", "user_pseudo_id"),
+    bucket_by="user_pseudo_id",
 )
 
 SESSION = Table(
@@ -114,4 +115,5 @@ SESSION = Table(
     ),
     partition_by=("app_id", "start_date"),
     key=("app_id", "user_pseudo_id", "session_id", "start_date"),
+    bucket_by="user_pseudo_id",
 )

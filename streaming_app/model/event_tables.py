@@ -65,4 +65,5 @@ ITEM_ATTRIBUTES = Table(
     ),
     partition_by=("app_id",),
     key=("app_id", "item_type", "item_id"),
+    bucket_by="item_id",
 )

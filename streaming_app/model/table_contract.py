@@ -14,13 +14,15 @@ from streaming_app.model.event import Event
 
 @dataclass(frozen=True)
 class Table:
-    """A Delta table: ``key`` is what makes a row unique (empty for append-only logs)."""
+    """A Delta table: ``key`` is what makes a row unique (empty for append-only logs); ``bucket_by`` is the id by whose hash the
+    files of a partition are divided (empty for tables whose rows are not replaced)."""
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     partition_by: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
+    bucket_by: str = ""
 
     @cached_property
     def schema(self) -> pa.Schema:

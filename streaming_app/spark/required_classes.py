@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError, Py4JJavaError
 
@@ -23,7 +24,29 @@ HERE = (
     "python -m streaming_app.spark.jars --checksums fetches what is missing or damaged; where spark.conf names "
     "spark.jars.packages, that must bring it; clickstream doctor shows where jars are"
 )
-ON_A_CLUSTER = "what spark-submit gives as spark.jars (on EMR: emr.delta_jars) and the image must bring it"
+ON_A_CLUSTER = (
+    "spark-submit's spark.jars or the image must bring it; on EMR set emr.delta_jars in pipeline.yaml to the paths of Delta's "
+    "jars on the image of this release"
+)
+
+
+def is_submitted() -> bool:
+    """Whether spark-submit started this process, and with it the JVM."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def require_submitted_classes() -> None:
+    """Load a class of Delta if spark-submit started this process: its jars are all there will be, so nothing is written without.
+
+    Raises:
+        MissingDependencyError: it cannot be loaded.
+    """
+    if not is_submitted():
+        return  # the session of this process fetches what is missing
+    from pyspark import SparkContext  # noqa: PLC0415 - half a second that other commands need not pay
+
+    SparkContext._ensure_initialized()
+    _load(SparkContext._jvm, DELTA, ON_A_CLUSTER)
 
 
 def require_classes(session: SparkSession, *, s3: bool, submitted: bool) -> None:
@@ -38,11 +61,11 @@ def require_classes(session: SparkSession, *, s3: bool, submitted: bool) -> None
         file_system = hadoop.get("fs.s3.impl") or _S3A
         names += [file_system, _AWS_SDK] if file_system == _S3A else [file_system]
     for name in names:
-        _load(session, name, ON_A_CLUSTER if submitted else HERE)
+        _load(session._jvm, name, ON_A_CLUSTER if submitted else HERE)
 
 
-def _load(session: SparkSession, name: str, remedy: str) -> None:
-    loader = session._jvm.java.lang.Thread.currentThread().getContextClassLoader()  # type: ignore[union-attr] # a session has one
+def _load(jvm: Any, name: str, remedy: str) -> None:
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     try:
         loader.loadClass(name)
     except Py4JError as error:

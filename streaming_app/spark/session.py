@@ -9,12 +9,14 @@ from typing import TypeAlias
 
 from pyspark.sql import SparkSession
 
+from streaming_app.config.java_options import SHORT_JOB_JVM
 from streaming_app.config.model import Config
 from streaming_app.errors import MissingDependencyError
 from streaming_app.spark.jars.needed import jar_settings, packages_of_own, uses_s3
 from streaming_app.spark.java import ensure_java
 from streaming_app.spark.jvm_log import jvm_output_to_log
-from streaming_app.spark.required_classes import require_classes
+from streaming_app.spark.local_cluster import is_local_cluster, prepare_local_cluster
+from streaming_app.spark.required_classes import is_submitted, require_classes
 from streaming_app.storage.files import Storage
 from streaming_app.storage.private_files import private_directory
 
@@ -53,9 +55,6 @@ LOCAL_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
 }
 
-# A job of a minute ends before the optimising compiler has paid for itself, and one thread collects a small heap best.
-SHORT_JOB_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xss4m"
-
 
 def is_running() -> bool:
     """Whether this process has a session already."""
@@ -68,7 +67,7 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
     Raises:
         MissingDependencyError: Java, a jar or a class is missing.
     """
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ  # spark-submit has started the JVM and knows the master and the jars
+    submitted = is_submitted()  # then it knows the master and the jars
     builder = SparkSession.builder.appName(f"clickstream-{config.project_id}")
     for key, value in {**SETTINGS, **({} if config.derive.hooks else INTERPRETED)}.items():
         builder = builder.config(key, value)
@@ -78,7 +77,8 @@ def get_session(config: Config, storage: Storage) -> SparkSession:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         master = config.spark.master or "local[*]"
         builder = builder.master(master)
-        for key, value in {**LOCAL_SETTINGS, **_local_jvm(config), **_authentication(master)}.items():
+        here = prepare_local_cluster(master) if is_local_cluster(master) else _authentication(master)
+        for key, value in {**LOCAL_SETTINGS, **_local_jvm(config), **here}.items():
             builder = builder.config(key, value)
     if uses_s3(config):
         for key, value in storage.spark_conf().items():
@@ -113,6 +113,7 @@ def _local_jvm(config: Config) -> dict[str, str]:
     return {
         "spark.driver.memory": config.spark.driver_memory,
         "spark.driver.extraJavaOptions": SHORT_JOB_JVM,
+        "spark.executor.extraJavaOptions": SHORT_JOB_JVM,
         # Hadoop's own is a folder in /tmp whose name everyone knows; S3A keeps there what it uploads.
         "spark.hadoop.hadoop.tmp.dir": str(private_directory("hadoop")),
     }

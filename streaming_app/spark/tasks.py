@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 from zipimport import zipimporter
 
@@ -18,8 +19,6 @@ TASK_BYTES = 64 << 20
 """Stored bytes that one task should read: about half a minute of a core."""
 
 _SLACK = 0.25
-
-_SCHEMA = pa.schema([("message", pa.binary())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,7 @@ class SizedFile:
 
 
 F = TypeVar("F", bound=SizedFile)
+G = TypeVar("G")
 
 
 def group_by_size(files: Iterable[F], cores: int) -> list[list[F]]:
@@ -88,24 +88,30 @@ def forget_zips() -> None:
             del sys.path_importer_cache[path]
 
 
-def parallelism(spark: SparkSession) -> int:
-    """Number of tasks that the session can run concurrently."""
-    return int(spark.sparkContext.defaultParallelism)
+def parallelism(spark: SparkSession | None) -> int:
+    """Number of tasks that the session can run concurrently; 1 without a session."""
+    return int(spark.sparkContext.defaultParallelism) if spark else 1
 
 
-def run_tasks(spark: SparkSession, groups: Sequence[list[F]], work: Callable[[list[F]], Iterable[bytes]]) -> list[bytes]:
-    """Run ``work`` on each group in a task of its own; returns all messages that it yields, in no order."""
+def run_tasks(spark: SparkSession | None, groups: Sequence[G], work: Callable[[G], Iterable[bytes]]) -> list[bytes]:
+    """Run ``work`` on each group in a task of its own, which is sent no other group; returns all messages, in no order.
+
+    Without a session, everything happens in this process.
+    """
+    if spark is None:
+        return [message for group in groups for message in work(group)]
     if not groups:
         return []
+    return list(spark.sparkContext.parallelize(groups, len(groups)).mapPartitions(partial(_run, work)).collect())
 
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for number in batch["id"].to_pylist():
-                for message in work(groups[number]):
-                    yield pa.RecordBatch.from_pydict({"message": [message]}, schema=_SCHEMA)
-        release_memory()  # otherwise a worker that waits for its next task keeps 300 MB that it does not need
-        forget_zips()
 
-    # A range of n numbers in n partitions: one task for each group, whatever their number.
-    numbers = spark.range(0, len(groups), 1, len(groups))
-    return [bytes(row["message"]) for row in numbers.mapInArrow(run, "message binary").collect()]
+def _run(work: Callable[[G], Iterable[bytes]], groups: Iterable[G]) -> Iterator[bytes]:
+    for group in groups:
+        yield from work(group)
+    end_task()
+
+
+def end_task() -> None:
+    """Leave a worker as the next task should find it."""
+    release_memory()  # otherwise a worker that waits for its next task keeps 300 MB that it does not need
+    forget_zips()

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import boto3
 from botocore.exceptions import ClientError
 
 from streaming_app.storage.files import Storage
-from streaming_app.storage.s3_objects import PATIENT
+from streaming_app.storage.s3_objects import is_missing, s3_client
 from streaming_app.storage.uris import absolute, bucket_and_key, is_s3
 
 ObjectVersion = str
@@ -39,8 +38,7 @@ def conditional_object_at(uri: str, storage: Storage) -> ConditionalObject:
     if not is_s3(uri):
         return LocalConditionalObject(Path(absolute(uri)))
     bucket, key = bucket_and_key(uri)
-    client = boto3.client("s3", endpoint_url=storage.endpoint, region_name=storage.region, config=PATIENT)
-    return S3ConditionalObject(client, bucket, key)
+    return S3ConditionalObject(s3_client(storage.endpoint, storage.region), bucket, key)
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,10 @@ class S3ConditionalObject:
     def read(self) -> tuple[str, ObjectVersion] | None:
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=self.key)
-        except self.client.exceptions.NoSuchKey:
-            return None
+        except ClientError as error:
+            if is_missing(self.client, self.bucket, self.key, error):
+                return None
+            raise
         return answer["Body"].read().decode(), answer["ETag"]
 
     def compare_and_swap(self, text: str, expected: ObjectVersion | None) -> ObjectVersion | None:

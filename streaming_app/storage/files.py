@@ -8,10 +8,12 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pyarrow import fs
 
+from streaming_app.storage.aws_environment import client_key
 from streaming_app.storage.private_files import private_directory
 from streaming_app.storage.uris import absolute, is_s3
 
@@ -33,11 +35,7 @@ class Storage:
         """The file system of a URI, and the path in it."""
         if not is_s3(uri):
             return fs.LocalFileSystem(), absolute(uri)
-        scheme, _, host = (self.endpoint or "").rpartition("://")
-        s3 = fs.S3FileSystem(
-            region=self.region, endpoint_override=host or None, scheme=scheme or "https", retry_strategy=_RETRIES
-        )
-        return s3, uri.partition("://")[2]
+        return _s3_file_system(self.endpoint, self.region, client_key()), uri.partition("://")[2]
 
     def delta_options(self) -> dict[str, str]:
         """Options for deltalake; its S3 store commits by conditional put, so two writers cannot both win."""
@@ -52,7 +50,11 @@ class Storage:
 
     def spark_conf(self) -> dict[str, str]:
         """Hadoop settings: s3:// is served by S3A, as on EMR."""
-        conf = {"spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem"}
+        conf = {
+            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+            # By it Spark's checkpoints find their file system: without, they take another code path here than on EMR.
+            "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
+        }
         if self.region:
             conf["spark.hadoop.fs.s3a.endpoint.region"] = self.region
         if self.endpoint:
@@ -136,6 +138,13 @@ class Storage:
         """Whether there is such a file."""
         system, path = self.filesystem(uri)
         return bool(system.get_file_info(path).type == fs.FileType.File)
+
+
+@lru_cache(maxsize=16)
+def _s3_file_system(endpoint: str | None, region: str | None, _key: tuple[object, ...]) -> fs.S3FileSystem:
+    """pyarrow's client, one for all threads of this process: each new one would ask for credentials of its own."""
+    scheme, _, host = (endpoint or "").rpartition("://")
+    return fs.S3FileSystem(region=region, endpoint_override=host or None, scheme=scheme or "https", retry_strategy=_RETRIES)
 
 
 def read_text(uri: str) -> str:

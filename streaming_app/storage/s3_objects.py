@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -11,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from streaming_app.errors import SourceError
+from streaming_app.storage.aws_environment import client_key
 from streaming_app.storage.objects import ObjectInfo
 from streaming_app.storage.uris import bucket_and_key
 
@@ -23,6 +26,23 @@ MAX_READS = 5
 _CHUNK = 1 << 16
 
 
+def s3_client(endpoint: str | None = None, region: str | None = None) -> Any:
+    """boto3's S3 client for an endpoint and a region, one for all threads of this process: each new one would ask for credentials
+    and open connections of its own."""
+    with _making:
+        return _make_client(endpoint, region, client_key())
+
+
+_making = Lock()
+"""So that threads that come at once do not each make one."""
+
+
+@lru_cache(maxsize=16)
+def _make_client(endpoint: str | None, region: str | None, _key: tuple[object, ...]) -> Any:
+    # boto3's default session would keep the credentials that it found first, whatever the environment says now.
+    return boto3.Session().client("s3", endpoint_url=endpoint, region_name=region, config=PATIENT)
+
+
 @dataclass(frozen=True)
 class S3Objects:
     """See :class:`streaming_app.storage.objects.Objects`; ``client`` is boto3's S3 client."""
@@ -31,7 +51,7 @@ class S3Objects:
 
     @classmethod
     def connect(cls, endpoint: str | None = None, region: str | None = None) -> S3Objects:
-        return cls(boto3.client("s3", endpoint_url=endpoint, region_name=region, config=PATIENT))
+        return cls(s3_client(endpoint, region))
 
     def list_directory(self, folder: str) -> Iterator[ObjectInfo]:
         bucket, prefix = _bucket_and_prefix(folder)
@@ -99,9 +119,9 @@ class S3Objects:
         bucket, key = bucket_and_key(uri)
         try:
             return self.client.get_object(Bucket=bucket, Key=key, **what)
-        except self.client.exceptions.NoSuchKey:
-            raise FileNotFoundError(f"{uri}: there is no such object") from None
         except (ClientError, BotoCoreError) as error:
+            if is_missing(self.client, bucket, key, error):
+                raise FileNotFoundError(f"{uri}: there is no such object") from None
             raise SourceError(f"{uri}: cannot be read: {error}", "check the bucket's name and s3:GetObject on it") from None
 
     def _pages(self, folder: str, **what: str) -> Iterator[dict[str, Any]]:
@@ -109,6 +129,24 @@ class S3Objects:
             yield from self.client.get_paginator("list_objects_v2").paginate(**what)
         except (ClientError, BotoCoreError) as error:
             raise SourceError(f"{folder}: cannot be listed: {error}", "check the bucket's name and s3:ListBucket on it") from None
+
+
+def is_missing(client: Any, bucket: str, key: str, error: Exception) -> bool:
+    """Whether reading an object failed because there is none.
+
+    To a role that may list some prefixes of a bucket only, S3 answers 403 for a missing object, as for a forbidden one; then its
+    listing tells them apart.
+    """
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    if code in ("NoSuchKey", "404"):
+        return True
+    if code not in ("AccessDenied", "403"):
+        return False
+    try:
+        page = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)  # the key itself comes first among those it begins
+    except (ClientError, BotoCoreError):
+        return False
+    return key not in {each["Key"] for each in page.get("Contents", ())}
 
 
 def _bucket_and_prefix(folder: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
-from streaming_app.derive.stream import compute_aggregates, merge_aggregates
+from streaming_app.derive.update import Update
 from streaming_app.environment import open_lake
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
@@ -71,10 +71,8 @@ class InProcessPipeline:
 
     def derive(self) -> Summary:
         """Merge new rows of ``event`` and ``change`` into the derived tables; then rebuild the users of replaced events."""
-        files = self._new_files()
         summary = Summary(self.job_id)
-        messages = list(compute_aggregates(self.lake.storage, self.config, files[EVENT.name]))
-        merge_aggregates(messages, files, self.config, self.lake, summary, TransactionId("test-derive", self._batch_id))
+        Update(self.config, self.lake, summary, TransactionId("test-derive", self._batch_id), self._new_files()).run()
         summary.keys_set_aside += len(rebuild_stale_users(self.config, self.lake, self.job_id))
         return summary
 
@@ -88,7 +86,7 @@ class InProcessPipeline:
         for table in (EVENT, CHANGE):
             live = {file.path: file for file in live_files(self.lake.open(table))}
             files[table.name] = [
-                TableFile(f"{self.lake.uri(table)}/{path}", file.size, table.name, file.partition["app_id"])
+                TableFile(f"{self.lake.uri(table)}/{path}", file.size, table.name, file.app_id, file.day)
                 for path, file in live.items()
                 if path not in self._derived.get(table.name, ())
             ]

@@ -13,10 +13,10 @@ import boto3
 import pyspark
 import pytest
 
+from streaming_app.config.java_options import SHORT_JOB_JVM
 from streaming_app.spark.jars.folder import complete
 from streaming_app.spark.jars.lock import faults, locked_jars
 from streaming_app.spark.jars.needed import PACKAGES
-from streaming_app.spark.session import SHORT_JOB_JVM
 from tests.support.infra import ROOT
 from tests.support.jar_mirror import JarMirror, jar_mirror
 from tests.support.moto import REGION

@@ -24,18 +24,11 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-import pyarrow as pa
 from ruamel.yaml import YAML
 
-from streaming_app.derive import session_rows, user_rows
-from streaming_app.derive.changes import upsert_items
-from streaming_app.derive.session_table import upsert_sessions
-from streaming_app.derive.user_table import upsert_users
-from streaming_app.lake.commit import TransactionId
 from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.merge_state import MERGE_STATE, merge_state_fields
 from streaming_app.model.tables import TABLES
-from streaming_app.plugins.registry import apps_with_profiles
 from tests.support.lake import LocalPipeline
 from tests.support.raw import write
 
@@ -173,20 +166,10 @@ FORMS: dict[str, Callable[[Row, Any], Row]] = {
 
 
 def run(case: Case, folder: Path) -> LocalPipeline:
-    """Ingest the lines, and derive from all rows: the real pass, commit and upserts, without Spark."""
+    """Ingest the lines, and derive: the real pass, commit and upserts, without Spark."""
     pipeline = LocalPipeline(folder, APPS + case.config)
     pipeline.ingest(write(folder / "raw", "case.gz", *case.lines()))
-    events, changes = (pipeline.query(f'SELECT * FROM "{table}"') for table in ("event", "change"))
-    users = pa.concat_tables(
-        [user_rows.aggregate_events(events, apps_with_profiles(pipeline.config)), user_rows.aggregate_changes(changes)]
-    )
-    transaction = TransactionId("own cases", 0)
-    upsert_users(pipeline.lake, users, "test-job", pipeline.created_ms, transaction)
-    sessions = session_rows.aggregate_events(events, pipeline.config.sessions)
-    upsert_sessions(pipeline.lake, sessions, pipeline.config.sessions, pipeline.created_ms, transaction)
-    of_items = changes.filter(pa.compute.is_valid(changes["item_id"]))
-    items = {app: of_items["item_id"].combine_chunks() for app in of_items["app_id"].unique().to_pylist()}
-    upsert_items(pipeline.lake, items, pipeline.created_ms, transaction)
+    pipeline.derive()
     return pipeline
 
 

@@ -24,6 +24,7 @@ from streaming_app.deploy.manifest import Artifact
 from streaming_app.deploy.project import unpack_project
 from streaming_app.deploy.target import Target
 from streaming_app.errors import ConfigError, MissingDependencyError
+from streaming_app.lake.layout import LAYOUT_VERSION
 from tests.support.package import ELSEWHERE, HERE, PYTHON, Package, made_in_checkout, skip_without_uv
 
 ELF_MACHINES = {"arm64": 183, "x86_64": 62}
@@ -71,6 +72,7 @@ def test_nothing_is_there_that_should_not_be(package: Package) -> None:
 
 def test_manifest_tells_what_the_files_are(package: Package) -> None:
     assert set(package.manifest["files"]) == {"environment.tar.gz", "main.py", "submitter.zip"}
+    assert package.manifest["table_layout"] == LAYOUT_VERSION, "who goes back to an older package compares them"
     for name, file in package.manifest["files"].items():
         content = (package.folder / name).read_bytes()
         assert (file["sha256"], file["size"]) == (hashlib.sha256(content).hexdigest(), len(content))

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from streaming_app.spark import table_stream
 from streaming_app.spark.streams import MicroBatch
+from streaming_app.storage.files import Storage
 from tests.spark.job import Job
 from tests.support.raw import event, line, write
 from tests.support.sources import APPS
@@ -18,17 +19,17 @@ from tests.support.sources import APPS
 pytestmark = pytest.mark.spark
 
 
-def by_path(files: table_stream.NewFiles) -> dict[str, list[tuple[str, str]]]:
-    return {table: sorted((file.uri, file.app_id) for file in found) for table, found in files.items()}
+def by_path(files: table_stream.NewFiles) -> dict[str, list[table_stream.TableFile]]:
+    return {table: sorted(found, key=lambda file: file.uri) for table, found in files.items()}
 
 
 def test_plan_and_rows_name_the_same_files(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a first run, and in a second one without new rows of ``change``."""
-    told: list[tuple[table_stream.NewFiles, table_stream.NewFiles]] = []
+    found: list[tuple[table_stream.NewFiles, table_stream.NewFiles]] = []
 
-    def both(spark: SparkSession, batch: MicroBatch) -> table_stream.NewFiles:
-        told.append((table_stream.files_from_plan(spark, batch), table_stream.files_from_rows(batch)))
-        return told[-1][0]
+    def both(spark: SparkSession, batch: MicroBatch, storage: Storage) -> table_stream.NewFiles:
+        found.append((table_stream.files_from_plan(spark, batch), table_stream.files_from_rows(batch, storage)))
+        return found[-1][0]
 
     monkeypatch.setattr("streaming_app.derive.stream.files_of", both)
     folder = tmp_path / "a b"
@@ -37,8 +38,8 @@ def test_plan_and_rows_name_the_same_files(spark: SparkSession, tmp_path: Path, 
     for number in range(2):
         write(folder / "raw", f"{number}.gz", line(event(f"e-{number}"), rid=f"r-{number}"))
         job.run()
-    assert len(told) == 2
-    for planned, rows in told:
+    assert len(found) == 2
+    for planned, rows in found:
         assert by_path(planned) == by_path(rows)
         assert planned["event"]
         for file in planned["event"]:

@@ -24,7 +24,6 @@ import pyspark
 
 from streaming_app.spark.jars.folder import complete
 from streaming_app.spark.jars.lock import locked_jars
-from streaming_app.spark.session import SHORT_JOB_JVM
 from streaming_app.storage.uris import bucket_and_key
 from tests.support.http import JsonHandler, serving
 
@@ -96,31 +95,53 @@ def serving_emr() -> Iterator[tuple[EmrServerless, str]]:
         yield emr, address
 
 
-def spark_submit(request: dict[str, Any], s3: Any, folder: Path) -> subprocess.Popen[str]:
+ON_THE_IMAGE = "/usr/share/aws/delta/lib/"
+
+
+def lay_delta_jars(folder: Path) -> Path:
+    """A folder with Delta's jars, by names like those on the image, which no test knows exactly."""
+    folder.mkdir()
+    for path in complete(locked_jars("delta")):
+        if path.name.startswith("io.delta_"):
+            (folder / path.name.removeprefix("io.delta_").replace(".jar", "-amzn-0.jar")).symlink_to(path)
+    return folder
+
+
+def _image_jars() -> str:
+    """The class path of what else is on the image: S3A, and what Delta needs besides its own jars."""
+    return os.pathsep.join(str(path) for path in complete(locked_jars()) if not path.name.startswith("io.delta_"))
+
+
+def spark_submit(
+    request: dict[str, Any], s3: Any, folder: Path, delta_jars: Path, variables: dict[str, str]
+) -> subprocess.Popen[str]:
     """The process of a job run, started as the service starts it: in a folder of its own, from the objects on S3.
 
-    The interpreter knows none of this environment's packages. What stands in for the image: the jars of the user's folder in
-    place of those of ``spark.jars``, and one machine in place of the workers.
+    The interpreter knows none of this environment's packages, and the environment has no variable of AWS but those of the request
+    and ``variables``, which stand for the role's credentials. What stands in for the image: ``delta_jars`` in place of the folder
+    that ``spark.jars`` names, and one machine in place of the workers.
     """
     submit = request["jobDriver"]["sparkSubmit"]
-    settings = dict(each.split("=", 1) for each in shlex.split(submit["sparkSubmitParameters"]) if each != "--conf")
+    [defaults] = request["configurationOverrides"]["applicationConfiguration"]
+    assert defaults["classification"] == "spark-defaults"
+    given = dict(each.split("=", 1) for each in shlex.split(submit["sparkSubmitParameters"]) if each != "--conf")
+    settings = {**defaults["properties"], **given}
     _fetch(s3, submit["entryPoint"], folder / "main.py")
     archive, _, name = settings.pop("spark.archives").partition("#")
     if not (folder / name).exists():
         _fetch(s3, archive, folder / "archive.tar.gz")
         with tarfile.open(folder / "archive.tar.gz") as tar:
             tar.extractall(folder / name, filter="data")
-    assert settings["spark.jars"].startswith("/usr/share/aws/delta/")
-    settings["spark.jars"] = ",".join(f"local:{path}" for path in complete(locked_jars()))
+    assert settings["spark.jars"].startswith(ON_THE_IMAGE)
+    settings["spark.jars"] = settings["spark.jars"].replace(ON_THE_IMAGE, f"{delta_jars}/")
     driver = "spark.emr-serverless.driverEnv."
     environment = {key.removeprefix(driver): value for key, value in settings.items() if key.startswith(driver)}
     home = Path(pyspark.__file__).parent
-    command = [str(home / "bin" / "spark-submit"), "--master", "local[2]"]
+    command = [str(home / "bin" / "spark-submit"), "--master", "local[2]", "--driver-class-path", _image_jars()]
     for key, value in settings.items():
         if not key.startswith("spark.emr-serverless."):
             command += ["--conf", f"{key}={value}"]
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "JAVA_", "HOME", "LANG"))}
-    kept["JAVA_TOOL_OPTIONS"] = f"{kept.get('JAVA_TOOL_OPTIONS', '')} {SHORT_JOB_JVM}"
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("JAVA_", "HOME", "LANG"))} | variables
     base = {**kept, "SPARK_HOME": str(home), "PATH": f"{Path(sys.base_prefix, 'bin')}{os.pathsep}/usr/bin{os.pathsep}/bin"}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": (folder / "stderr.txt").open("w"), "text": True}
     arguments = [*command, "main.py", *submit["entryPointArguments"]]

@@ -5,6 +5,7 @@ Every call is kept, with the access key that signed it.
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -50,6 +51,13 @@ def drain(environ: dict[str, Any]) -> None:
         environ["wsgi.input"].read()
     else:
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+
+
+def with_body(environ: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """The body, and the environment with a stream of it that may be read once more."""
+    size = () if environ.get("wsgi.input_terminated") else (int(environ.get("CONTENT_LENGTH") or 0),)
+    body = environ["wsgi.input"].read(*size)
+    return body, {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
 
 
 def reset(_app: Any, environ: dict[str, Any], _start: Any) -> Iterable[bytes]:

@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from deltalake import DeltaTable
-from deltalake.table import TableAlterer, TableOptimizer
+from deltalake.table import TableAlterer
 
 from streaming_app.lake.lock.holder import Holder
 from streaming_app.storage.conditional_object import LocalConditionalObject
@@ -28,7 +28,6 @@ EFFECTS: dict[tuple[type, str], str] = {
     (TableAlterer, "set_table_properties"): "alter",
     (DeltaTable, "vacuum"): "vacuum",
     (DeltaTable, "cleanup_metadata"): "clean",
-    (TableOptimizer, "compact"): "compact",
     (Storage, "write_text"): "write",
     (Storage, "delete"): "delete",
     (Storage, "delete_folder"): "delete",
@@ -106,7 +105,7 @@ def _spending(life_at: Callable[[str], Life], verb: str, real: Callable[..., Any
 
 def _path(changed: Any, *arguments: Any) -> str:
     """Of what is changed."""
-    if isinstance(changed, TableAlterer | TableOptimizer):
+    if isinstance(changed, TableAlterer):
         changed = changed.table
     if isinstance(changed, DeltaTable):
         return str(changed.table_uri)

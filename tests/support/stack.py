@@ -117,6 +117,10 @@ class Stack:
         condition, yes, no = argument
         return self.value(yes if self.condition(condition) else no)
 
+    def _findinmap(self, argument: list[Any]) -> Any:
+        first, second, third = map(self.value, argument)
+        return self.template["Mappings"][first][second][third]
+
     def _join(self, argument: list[Any]) -> str:
         return argument[0].join(self.value(argument[1]))
 
@@ -143,10 +147,8 @@ def _applies(statement: dict[str, Any], action: str, resource: str, context: dic
 def _met(operator: str, keys: dict[str, Any], context: dict[str, str]) -> bool:
     assert operator in ("StringEquals", "StringLike")
     return all(
-        any(
-            context.get(key) == each if operator == "StringEquals" else _like(context.get(key, ""), each)
-            for each in _list(values)
-        )
+        key in context
+        and any(context[key] == each if operator == "StringEquals" else _like(context[key], each) for each in _list(values))
         for key, values in ((name.partition(":")[2].lower(), values) for name, values in keys.items())
     )
 

@@ -20,10 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut, stable_hashes
-from streaming_app.ingest.commit.hashes import IdHashes, duplicates_in_sorted, isin_sorted
+from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
+from streaming_app.ingest.commit.hashes import duplicates_in_sorted, isin_sorted
 from streaming_app.lake.duckdb import query
 from streaming_app.lake.files import DataFile
+from streaming_app.lake.hashes import IdHashes, stable_hashes
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import RowMask, iter_row_groups, read_columns
 from streaming_app.model.lineage import read_lineage

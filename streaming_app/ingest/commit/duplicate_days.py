@@ -14,22 +14,14 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from streaming_app.config.model import Config
-from streaming_app.ingest.commit.hashes import IdHashes
-from streaming_app.lake.duckdb import query
+from streaming_app.lake.hashes import IdHashes
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
 
 ByApp = dict[str, IdHashes]
 """App id to hashes of event ids, in ascending order."""
-
-
-def stable_hashes(event_ids: pa.ChunkedArray) -> IdHashes:
-    """64 bits of each id, the same in every version and on every machine."""
-    ids = pa.table({"event_id": event_ids})
-    return np.asarray(query("SELECT md5_number_lower(event_id) AS hash FROM ids", ids=ids)["hash"].to_numpy(), np.uint64)
 
 
 @dataclass

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
 
+from streaming_app.lake.hashes import IdHashes
 from streaming_app.lake.rows import RowMask
-
-IdHashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 
 
 def isin_sorted(hashes: IdHashes, known: IdHashes) -> RowMask:

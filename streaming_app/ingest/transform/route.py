@@ -14,7 +14,7 @@ from streaming_app.model.change import Change
 from streaming_app.model.event import Event
 from streaming_app.model.request import Request
 from streaming_app.model.times import DAY_MS, is_time
-from streaming_app.plugins.registry import make_limits, make_transformer
+from streaming_app.plugins.registry import make_limits, make_transformer, transformer_class
 from streaming_app.plugins.transformer import Rejected, Transformer
 from streaming_app.transformers.clickstream_sdk import ClickstreamSdk
 
@@ -35,13 +35,21 @@ class ElementRouter:
         self._bounds = Bounds(make_limits(limits), limits.max_events_per_request, limits.max_plugin_seconds)
         self._max_days = limits.max_days_per_request
         self._rules = TimeRules(config.rules)
-        self._transformers = {app_id: make_transformer(app, config.limits) for app_id, app in config.apps.items()}
+        self._apps, self._limits = config.apps, limits
+        self._transformers: dict[str, Transformer] = {}  # made when first needed: a task reads events of few of thousands of apps
         self._currencies = {app_id: app.default_currency for app_id, app in config.apps.items() if app.default_currency}
         # Requests without a known app: the events of this SDK name their app themselves.
-        self._fallback = next((each for each in self._transformers.values() if isinstance(each, ClickstreamSdk)), None)
+        self._fallback = _first_app_of(ClickstreamSdk, config)
 
     def transformer_of(self, request: Request) -> Transformer | None:
-        return self._transformers.get(request.app_id or "", self._fallback)
+        """The transformer of the request's app, or of the first app of the SDK; None if there is neither."""
+        app_id = request.app_id if request.app_id in self._apps else self._fallback
+        if app_id is None:
+            return None
+        found = self._transformers.get(app_id)
+        if found is None:
+            found = self._transformers[app_id] = make_transformer(self._apps[app_id], self._limits)
+        return found
 
     def route(self, request: Request) -> RoutedElements:
         """Route every element of the request, in payload order; times are corrected where the client's clock was wrong."""
@@ -80,7 +88,7 @@ class ElementRouter:
         self, result: Event | Change, ingest: int | None, upload: int | None, earliest: int, latest: int
     ) -> Rejected | None:
         """The reason for which the rules refuse an element, or None; its times are corrected in place if its clock was wrong."""
-        if result.app_id not in self._transformers:
+        if result.app_id not in self._apps:
             return _reject_unknown_app(result.app_id, result.position)
         sent = result.upload_time_msec
         if sent is not None and sent != upload and is_time(sent):
@@ -90,6 +98,14 @@ class ElementRouter:
             return None
         verdict = self._rules.apply(result, ingest, upload)
         return Rejected(verdict.reason, verdict.message, result.position) if verdict else None
+
+
+def _first_app_of(kind: type, config: Config) -> str | None:
+    """The first app whose transformer is of a class; no transformer is made."""
+    names = dict.fromkeys(app.transformer for app in config.apps.values())
+    classes = {name: transformer_class(name) for name in names}
+    found = {name for name, cls in classes.items() if isinstance(cls, type) and issubclass(cls, kind)}
+    return next((app_id for app_id, app in config.apps.items() if app.transformer in found), None)
 
 
 def _unreadable_time(request: Request) -> Rejected | None:

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.ingest.commit.hashes import IdHashes, duplicates_in_sorted, isin_sorted
+from streaming_app.ingest.commit.hashes import duplicates_in_sorted, isin_sorted
+from streaming_app.lake.hashes import IdHashes
 from streaming_app.lake.rows import RowMask
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
@@ -39,19 +40,22 @@ def drop_repeats_in_request(events: list[_EventOrChange]) -> list[_EventOrChange
     return list(best.values())
 
 
+GENERATION_ROWS = 1 << 20
+"""Rows after which those remembered before the last so many are forgotten: two generations take 0.3 GB."""
+
+
 class TaskDeduplicator:
     """Remembers, for each event and day in a task, the duplicate that takes precedence: by event time, receive time, request id.
 
-    A task reads about half a million events, of which one in a hundred is a duplicate. All are kept as columns of some 80 bytes
+    A task reads about half a million events, of which one in a hundred is a duplicate. All are kept as columns of some 140 bytes
     each, and only duplicates are compared one by one (a dictionary took 300 bytes each).
+
+    One raw file can have a hundred times as many, and is read by one task, so that rows are forgotten again, a generation at a
+    time. A duplicate of a forgotten row is written, and removed before the commit as those of other tasks are.
     """
 
     def __init__(self) -> None:
-        self._hashes = np.empty(0, np.uint64)  # of all rows met, in ascending order
-        self._row_indexes = np.empty(0, np.int64)  # and for each hash the index of its row among all rows met
-        self._tables: list[pa.Table] = []
-        self._first_rows: list[int] = []  # the index of each table's first row
-        self._best: dict[_EventKey, _Precedence] = {}  # of the events that came again
+        self._generations = [_Generation()]  # the newest first
 
     def keep_mask(self, events: pa.Table) -> RowMask:
         """Per row, whether it takes precedence over all its duplicates so far; those written before it are removed at the commit.
@@ -64,25 +68,45 @@ class TaskDeduplicator:
         """
         rows = _compact(events)
         hashes = _hash_keys(events)  # not taken from the compact rows: decoding a dictionary takes 1.8 µs an event
-        suspect = isin_sorted(hashes, self._hashes) | isin_sorted(hashes, duplicates_in_sorted(np.sort(hashes)))
+        suspect = isin_sorted(hashes, duplicates_in_sorted(np.sort(hashes)))
+        for each in self._generations:
+            suspect |= isin_sorted(hashes, each.hashes)
         keep = np.ones(len(rows), bool)
         if suspect.any():
-            earlier = self._rows_with_hashes(hashes[suspect])
+            earlier: dict[_EventKey, _Precedence] = {}
+            for each in self._generations:  # the oldest last: among rows that were never compared it is the best
+                earlier |= each.rows_with_hashes(hashes[suspect])
             for row in np.flatnonzero(suspect).tolist():
                 keep[row] = self._is_better(*_key_and_precedence(rows, row), earlier)
-        self._remember(rows, hashes)
+        if len(self._generations[0].hashes) >= GENERATION_ROWS:
+            self._generations = [_Generation(), self._generations[0]]
+        self._generations[0].remember(rows, hashes)
         return keep
 
     def _is_better(self, key: _EventKey, precedence: _Precedence, earlier: dict[_EventKey, _Precedence]) -> bool:
-        best = self._best.get(key) or earlier.get(key)
+        known = (each.best.get(key) for each in self._generations)
+        best = next(filter(None, known), None) or earlier.get(key)
         if best is not None and precedence >= best:
             return False
-        self._best[key] = precedence
+        self._generations[0].best[key] = precedence
         return True
 
-    def _rows_with_hashes(self, hashes: IdHashes) -> dict[_EventKey, _Precedence]:
-        """The remembered rows that have one of these hashes."""
-        first, after = (np.searchsorted(self._hashes, np.unique(hashes), side) for side in ("left", "right"))
+
+class _Generation:
+    """Some rows that a task met, one after the other."""
+
+    def __init__(self) -> None:
+        self.hashes = np.empty(0, np.uint64)
+        """Of all rows, in ascending order."""
+        self.best: dict[_EventKey, _Precedence] = {}
+        """Of the events that came again."""
+        self._row_indexes = np.empty(0, np.int64)  # for each hash the index of its row among all rows
+        self._tables: list[pa.Table] = []
+        self._first_rows: list[int] = []  # the index of each table's first row
+
+    def rows_with_hashes(self, hashes: IdHashes) -> dict[_EventKey, _Precedence]:
+        """The rows that have one of these hashes."""
+        first, after = (np.searchsorted(self.hashes, np.unique(hashes), side) for side in ("left", "right"))
         indexes = [self._row_indexes[each] for begin, end in zip(first, after, strict=True) for each in range(begin, end)]
         tables = [bisect_right(self._first_rows, index) - 1 for index in indexes]
         return dict(
@@ -90,13 +114,14 @@ class TaskDeduplicator:
             for table, index in zip(tables, indexes, strict=True)
         )
 
-    def _remember(self, rows: pa.Table, hashes: IdHashes) -> None:
+    def remember(self, rows: pa.Table, hashes: IdHashes) -> None:
+        """Add rows, with their hashes."""
         start = self._first_rows[-1] + len(self._tables[-1]) if self._tables else 0
         self._tables.append(rows)
         self._first_rows.append(start)
         order = np.argsort(hashes)
-        where = np.searchsorted(self._hashes, hashes[order])
-        self._hashes = np.insert(self._hashes, where, hashes[order])
+        where = np.searchsorted(self.hashes, hashes[order])
+        self.hashes = np.insert(self.hashes, where, hashes[order])
         self._row_indexes = np.insert(self._row_indexes, where, start + order)
 
 

@@ -27,16 +27,20 @@ class Holder(msgspec.Struct, frozen=True):
     renewed: float = 0.0
     """Epoch seconds by the holder's clock."""
     released: bool = False
+    boot: str = ""
+    """The start of the machine, see :func:`_boot`; "" where it is not known, and in locks of earlier versions."""
 
     @classmethod
     def me(cls, purpose: str, since: str, ttl_seconds: float) -> Holder:
         """This process as the holder, for one use of the lock."""
-        return cls(uuid.uuid4().hex, purpose, since, _machine(), os.getpid(), psutil.Process().create_time(), ttl_seconds)
+        return cls(
+            uuid.uuid4().hex, purpose, since, _machine(), os.getpid(), psutil.Process().create_time(), ttl_seconds, boot=_boot()
+        )
 
     @property
     def is_here(self) -> bool:
-        """Whether the holder is or was a process of this machine."""
-        return self.host == _machine()
+        """Whether the holder is or was a process of this machine since it started."""
+        return self.host == _machine() and self.boot == _boot()
 
     @property
     def is_alive_here(self) -> bool:
@@ -54,6 +58,12 @@ def _machine() -> str:
     """The machine or container in which process ids are unique."""
     numbers = Path("/proc/self/ns/pid")
     return f"{socket.gethostname()} {numbers.readlink()}" if numbers.is_symlink() else socket.gethostname()
+
+
+def _boot() -> str:
+    """A random number of each start of a machine: workers in the cloud may have the same host name and process ids by turns."""
+    number = Path("/proc/sys/kernel/random/boot_id")
+    return number.read_text().strip() if number.is_file() else ""
 
 
 def actor() -> str:

@@ -1,8 +1,8 @@
 """The writer lock (a lease): acquired before the first write, renewed by a thread during the work, released at its end.
 
-A holder that is killed does not release it. On the same machine, its process is looked up and the lock is free at once. On
-another machine, the waiting process watches it: a lock that is not renewed within its time to live has expired. Clocks of
-different machines are never compared.
+A holder that is killed does not release it. On the same machine, since its last start, its process is looked up and the lock is
+free at once. On another machine, the waiting process watches it: a lock that is not renewed within its time to live has expired.
+Clocks of different machines are never compared.
 """
 
 from __future__ import annotations

@@ -73,20 +73,26 @@ def _dependency(coordinates: str, *, transitive: bool) -> str:
 
 def spark_jars() -> list[str]:
     """Names of the jars that come with PySpark, found without importing it."""
-    return sorted(path.name for path in _spark_folder().glob("*.jar"))
+    return sorted(path.name for path in (spark_home() / "jars").glob("*.jar"))
 
 
-def _spark_folder() -> Path:
+def spark_home() -> Path:
+    """The folder of Spark: ``SPARK_HOME``, else that of PySpark.
+
+    Raises:
+        MissingDependencyError: there is none.
+    """
     home, spec = os.environ.get("SPARK_HOME"), find_spec("pyspark")
     if home:
-        return Path(home, "jars")
+        return Path(home)
     if spec is None or spec.origin is None:
         raise MissingDependencyError("pyspark is not installed", "pip install clickstream-lake")
-    return Path(spec.origin).with_name("jars")
+    return Path(spec.origin).parent
 
 
 def _ivy_jar() -> Path:
-    found = sorted(_spark_folder().glob("ivy-*.jar"))
+    folder = spark_home() / "jars"
+    found = sorted(folder.glob("ivy-*.jar"))
     if not found:
-        raise MissingDependencyError(f"{_spark_folder()}: Ivy's jar, part of every Spark, is not there", "install pyspark again")
+        raise MissingDependencyError(f"{folder}: Ivy's jar, part of every Spark, is not there", "install pyspark again")
     return found[-1]

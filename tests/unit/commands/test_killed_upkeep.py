@@ -8,7 +8,7 @@ import pytest
 
 from streaming_app.commands import optimize, vacuum
 from streaming_app.commands.interrupted import find_interrupted
-from streaming_app.lake.maintenance import MIN_FILES_SAVED
+from streaming_app.lake.compaction import MIN_FILES_SAVED
 from streaming_app.model.tables import TABLES
 from tests.support.doomed import IN_THE_FILES, Doom, killed_at_once
 from tests.support.lake import LocalPipeline
@@ -31,13 +31,13 @@ def undisturbed(busy: LocalPipeline, tmp_path_factory: pytest.TempPathFactory) -
 
 UPKEEP = {"optimize": ["optimize"], "vacuum": ["vacuum", "--force", "--retention-hours", str(RETENTION_HOURS)]}
 """``vacuum`` follows an optimize that was not disturbed."""
-MOMENTS = ("before compact event 2", "after vacuum event", IN_THE_FILES, "before commit operation 2")
-OFTEN = {("optimize", "before compact event 2"), ("vacuum", "after vacuum event")}
+MOMENTS = ("before commit event 2", "after vacuum event", IN_THE_FILES, "before commit operation 2")
+OFTEN = {("optimize", "before commit event 2"), ("vacuum", "after vacuum event")}
 CASES = [
     pytest.param(command, moment, marks=[] if (command, moment) in OFTEN else [pytest.mark.exhaustive])
     for command in UPKEEP
     for moment in MOMENTS
-    if ("compact" if command == "vacuum" else "vacuum") not in moment
+    if ("commit event" if command == "vacuum" else "vacuum") not in moment
 ]
 
 

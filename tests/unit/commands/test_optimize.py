@@ -14,18 +14,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, WriterProperties, write_deltalake
+from deltalake import DeltaTable
 
 from streaming_app.backlog.derive_log import derive_is_behind
 from streaming_app.cli import _exit_code
 from streaming_app.commands import optimize
-from streaming_app.lake import maintenance
+from streaming_app.lake import buckets, compaction
+from streaming_app.lake.buckets import Bucket
 from streaming_app.lake.commit import TableChange, TransactionId, commit
+from streaming_app.lake.compaction import MIN_FILES_SAVED, plan_compactions
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
-from streaming_app.lake.maintenance import MIN_FILES_SAVED, plan_compactions, writer_properties
 from streaming_app.lake.parquet import ROW_GROUP_ROWS, PartitionWriter
-from streaming_app.model.tables import EVENT, QUARANTINE, RUN_METRICS, TABLES, Table
+from streaming_app.model.tables import EVENT, QUARANTINE, RUN_METRICS, TABLES, USER, Table
 from streaming_app.storage.any_objects import AnyObjects
 from streaming_app.storage.files import Storage
 from streaming_app.storage.uris import absolute
@@ -43,18 +44,20 @@ PLANS: dict[tuple[int, ...], tuple[int, int] | None] = {
     (10,) * 25: (25, 22),
     (200, *(10,) * 5, 200): (5, 4),
     (100, *(20,) * 5): (5, 4),
-    (10, 200) * 20: None,  # no neighbours to merge
-    (90, 20) * 20: None,  # no two fit into one
+    (10, 200) * 20: (20, 18),
+    (90, 20) * 20: (20, 16),
+    (90, 80) * 20: None,  # no two fit into one
     (60,) * 20: None,
     (50,) * 8: (8, 4),
-    (50, 51) * 8: None,
-    (50, 50, 10, 90, 20, 30, 40, 100): (7, 4),
+    (50, 51) * 8: (8, 4),
+    (50, 50, 10, 90, 20, 30, 40, 100): (6, 4),
 }
 
 
 @pytest.mark.parametrize("sizes", PLANS, ids=str)
-def test_what_is_due(sizes: tuple[int, ...]) -> None:
-    found = [(each.files, each.saved) for each in plan_compactions(EVENT, _files(sizes), 100)]
+def test_what_is_due(sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "TARGET_BYTES", 100)
+    found = [(each.files, each.saved) for each in plan_compactions(EVENT, _files(sizes))]
     assert found == ([PLANS[sizes]] if PLANS[sizes] else [])
 
 
@@ -62,25 +65,24 @@ def _files(sizes: tuple[int, ...]) -> list[DataFile]:
     return [DataFile(str(size), dict.fromkeys(EVENT.partition_by, "1"), size) for size in sizes]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_plan_predicts_what_deltalake_merges(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which files deltalake merges is foretold exactly: else a partition could be due for ever."""
-    monkeypatch.setattr(maintenance, "MIN_FILES_SAVED", 1)
-    table, target, rng = Table("t", "", (), ("p",)), 20_000, random.Random(seed)
-    plain = WriterProperties(compression="UNCOMPRESSED")
-    for _ in range(8):
-        rows = [(name, rng.randbytes(rng.choice([100, 5_000, 9_000, 18_000, 30_000]))) for name in "ab"]
-        data = pa.table({"p": [row[0] for row in rows], "x": [row[1] for row in rows]})
-        write_deltalake(tmp_path, data, mode="append", partition_by=["p"], writer_properties=plain)
-    if seed % 2:
-        DeltaTable(tmp_path).create_checkpoint()
-    opened = DeltaTable(tmp_path)
-    foretold = {
-        each.partition["p"]: (each.files, each.files - each.saved) for each in plan_compactions(table, live_files(opened), target)
-    }
-    for name in "ab":
-        done = opened.optimize.compact([("p", "=", name)], target_size=target, writer_properties=plain)
-        assert (done["numFilesRemoved"], done["numFilesAdded"]) == foretold.get(name, (0, 0))
+BUCKETS: dict[tuple[str, ...], list[tuple[Bucket, int]]] = {
+    # names of a partition's files of 10 bytes each, where a bucket may have 40: the buckets that are merged, and of how many files
+    ("b001-000-a",): [],
+    tuple(f"b001-000-{n}" for n in "abcd"): [],
+    tuple(f"b008-00{n}-a" for n in range(4)): [],
+    ("b001-000-a", "b001-000-b", "b001-000-c", "b001-000-d"): [],
+    tuple(f"b008-00{n}-{k}" for n in range(4) for k in "ab"): [(Bucket(2, 0), 4), (Bucket(2, 1), 4)],
+    ("unnamed", *(f"b008-00{n}-{k}" for n in range(4) for k in "ab")): [(Bucket(4, n), 2) for n in range(4)],
+    tuple(f"b004-00{n}-{k}" for n in range(4) for k in "ab"): [(Bucket(2, 0), 4), (Bucket(2, 1), 4)],
+}
+
+
+@pytest.mark.parametrize("names", BUCKETS, ids=str)
+def test_files_are_merged_within_buckets(names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "BUCKET_BYTES", 40)
+    files = [DataFile(f"app_id=a/{name}.parquet", {"app_id": "a"}, 10) for name in names]
+    found = [(group.bucket, len(group.files)) for each in plan_compactions(USER, files) for group in each.groups]
+    assert sorted(found) == BUCKETS[names]
 
 
 @pytest.fixture(scope="module")
@@ -260,12 +262,6 @@ def test_the_command(clickstream: Any) -> None:
     assert (code, said) == (0, "no partition has enough small files to be worth it\n")
     assert len(pipeline.rows("operation")) == 2
     assert "partitions" in clickstream("optimize")[1]
-
-
-def test_writer_properties_know_every_table() -> None:
-    for table in TABLES.values():
-        named = writer_properties(table).column_properties or {}
-        assert set(table.stats_columns) - set(table.partition_by) <= set(named) <= set(table.file_schema.names)
 
 
 def test_what_was_compacted_before_a_failure_stays(before: LocalPipeline, tmp_path: Path) -> None:

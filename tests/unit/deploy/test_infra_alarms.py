@@ -13,7 +13,7 @@ from streaming_app.metrics.cloudwatch import JOB_METRICS, print_metrics
 from streaming_app.metrics.summary import Summary
 from submitter.decision_report import SUBMITTER_METRICS
 from submitter.handler import metrics
-from tests.support.infra import DEFAULTS, every_option
+from tests.support.infra import DEFAULTS, OPTIONS, PARSED, every_option, stack
 from tests.support.stack import Stack
 
 METRICS = {*SUBMITTER_METRICS, *JOB_METRICS}
@@ -22,12 +22,54 @@ METRICS = {*SUBMITTER_METRICS, *JOB_METRICS}
 @every_option
 def test_every_alarm_tells_the_topic(any_stack: Stack) -> None:
     alarms = any_stack.of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 6
+    assert len(alarms) == 8
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == ["<Topic>"]
         assert len(alarm["AlarmDescription"]) > 40, name
         assert alarm.get("ActionsEnabled", True) == (name != "NoDataAlarm" or any_stack.given.get("ScheduleState") != "DISABLED")
-        assert alarm["EvaluationPeriods"] * alarm.get("Period", 300) <= 7 * 86_400, "CloudWatch looks back a week"
+        assert int(alarm["EvaluationPeriods"]) * alarm.get("Period", 300) <= 7 * 86_400, "CloudWatch looks back a week"
+
+
+HOURS_OF = {"15-minutes": 0.25, "hour": 1.0, "6-hours": 6.0, "day": 24.0}
+SLOW_RUN_HOURS = 2.0
+
+
+@pytest.mark.parametrize("every", HOURS_OF)
+def test_alarms_follow_from_the_schedule(every: str) -> None:
+    """Looks that find files, whose runs take between no time and two hours: no alarm. Two looks a day apart that do nothing: both."""
+    hours, resources = HOURS_OF[every], stack(RunEvery=every).resources
+    assert _hours_between(resources["Schedule"]["ScheduleExpression"]) == hours
+    no_data, backlog = int(resources["NoDataAlarm"]["EvaluationPeriods"]), int(resources["BacklogAlarm"]["Threshold"])
+    healthy_gap, oldest = hours + SLOW_RUN_HOURS, hours + SLOW_RUN_HOURS
+    assert no_data >= healthy_gap + 1, "rows are counted by whole hours"
+    assert backlog > oldest
+    assert backlog <= max(2 * hours, 9), "a file that waits for the second look after its own is told"
+    assert no_data <= max(2 * hours, 24)
+
+
+def _hours_between(expression: str) -> float:
+    """Of the schedules of the template's own: a rate, or a daily cron."""
+    if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
+        return int(rate[1]) * {"minute": 1 / 60, "hour": 1, "day": 24}[rate[2]]
+    assert re.fullmatch(r"cron\(\d+ \d+ \* \* \? \*\)", expression), expression
+    return 24
+
+
+def test_hours_may_be_set_and_must_be_with_a_schedule_of_its_own() -> None:
+    own = stack(**OPTIONS["a schedule of its own"]).resources
+    assert own["Schedule"]["ScheduleExpression"] == "cron(0 1 * * ? *)"
+    assert (own["NoDataAlarm"]["EvaluationPeriods"], own["BacklogAlarm"]["Threshold"]) == (30, 26)
+    assert "26 hours" in own["BacklogAlarm"]["AlarmDescription"]
+    rule = PARSED["Rules"]["OwnScheduleNeedsHours"]
+    needed = {assertion["Assert"]["Fn::Not"][0]["Fn::Equals"][0]["Ref"] for assertion in rule["Assertions"]}
+    assert needed == {"AlarmNoDataHours", "AlarmBacklogHours"}
+
+
+def test_a_hung_run_is_told_after_some_hours() -> None:
+    alarm = stack(AlarmRunHours=3).resources["HungRunAlarm"]
+    assert alarm["Threshold"] == 3
+    assert [each.get("Expression") for each in alarm["Metrics"]] == ["minutes / 60", None]
+    assert alarm["Metrics"][1]["MetricStat"]["Metric"]["MetricName"] == "ActiveRunMinutes"
 
 
 def test_alarms_and_dashboard_show_what_is_emitted() -> None:

@@ -22,7 +22,9 @@ def test_buckets_are_private_encrypted_kept_and_reached_by_tls(any_stack: Stack)
         each["Bucket"]: each["PolicyDocument"]["Statement"] for each in any_stack.of_type("AWS::S3::BucketPolicy").values()
     }
     for name, bucket in any_stack.of_type("AWS::S3::Bucket").items():
-        assert PARSED["Resources"][name]["DeletionPolicy"] == PARSED["Resources"][name]["UpdateReplacePolicy"] == "Retain"
+        # One that stayed behind after a first create that failed would be in the way of the second.
+        assert PARSED["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert PARSED["Resources"][name]["UpdateReplacePolicy"] == "Retain"
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
         (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -34,30 +36,48 @@ def test_buckets_are_private_encrypted_kept_and_reached_by_tls(any_stack: Stack)
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
+VERSIONS = ["old-versions", "delete-markers"]
+
+
 @pytest.mark.parametrize(
     ("bucket", "given", "rules"),
     [
-        ("RawBucket", {}, ["unfinished-uploads", "old-versions"]),
-        ("RawBucket", OPTIONS["raw files archived and deleted"], ["unfinished-uploads", "expire", "archive", "old-versions"]),
-        ("RawBucket", {"VersionDays": 0}, ["unfinished-uploads"]),
-        ("LakeBucket", OPTIONS["raw files archived and deleted"], ["unfinished-uploads", "old-versions"]),
-        ("LakeBucket", {"VersionDays": 0}, ["unfinished-uploads"]),
+        ("RawBucket", {}, ["unfinished-uploads", *VERSIONS]),
+        ("RawBucket", OPTIONS["raw files archived and deleted"], ["unfinished-uploads", "expire", "archive", *VERSIONS]),
+        ("RawBucket", {"VersionDays": 0}, ["unfinished-uploads", *VERSIONS]),
+        ("LakeBucket", OPTIONS["raw files archived and deleted"], ["unfinished-uploads", *VERSIONS]),
+        ("LakeBucket", {"VersionDays": 0}, ["unfinished-uploads", *VERSIONS]),
         ("WorkBucket", {}, ["unfinished-uploads", "expire"]),
         ("WorkBucket", {"WorkDays": 0}, ["unfinished-uploads"]),
     ],
 )
 def test_lifecycles(bucket: str, given: dict[str, Any], rules: list[str]) -> None:
     properties = stack(**given).resources[bucket]
-    assert [rule["Id"] for rule in properties["LifecycleConfiguration"]["Rules"]] == rules
+    found = {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
+    assert list(found) == rules
+    days = given.get("VersionDays", 7)
     if "VersioningConfiguration" in properties:
-        assert properties["VersioningConfiguration"] == {"Status": "Enabled" if "old-versions" in rules else "Suspended"}
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled" if days else "Suspended"}
+        assert found["old-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": days or 1}
+        assert found["delete-markers"] == {"Id": "delete-markers", "Status": "Enabled", "ExpiredObjectDeleteMarker": True}
+
+
+@every_option
+def test_markers_of_deleted_objects_do_not_pile_up(any_stack: Stack) -> None:
+    """A rename of a checkpoint's file leaves one, where versioning is on or was; S3 allows it only in a rule without an age."""
+    for bucket in any_stack.of_type("AWS::S3::Bucket").values():
+        rules = bucket["LifecycleConfiguration"]["Rules"]
+        cleaning = [rule for rule in rules if rule.get("ExpiredObjectDeleteMarker")]
+        assert bool(cleaning) == ("VersioningConfiguration" in bucket)
+        assert not any({"ExpirationInDays", "NoncurrentVersionExpiration"} & rule.keys() for rule in cleaning)
 
 
 @every_option
 def test_one_writer_and_nothing_paid_while_idle(any_stack: Stack) -> None:
     application = any_stack.resources["Application"]
     assert application["SchedulerConfiguration"]["MaxConcurrentRuns"] == 1
-    assert any_stack.resources["Submitter"]["ReservedConcurrentExecutions"] == 1
+    reserved = any_stack.given.get("ReservedConcurrency")  # new accounts have none to give
+    assert any_stack.resources["Submitter"].get("ReservedConcurrentExecutions") == reserved
     assert "InitialCapacity" not in application
     assert application["AutoStopConfiguration"]["Enabled"]
     assert ("NetworkConfiguration" in application) == ("SubnetIds" in any_stack.given)
@@ -93,7 +113,9 @@ def test_the_submitter_is_told_what_it_needs() -> None:
         "POWERTOOLS_METRICS_NAMESPACE": "Clickstream",
     }
     known = {field.alias for field in Deployment.model_fields.values()}
-    assert {name for name in submitter["Environment"]["Variables"] if name.startswith("CLICKSTREAM_")} == known
+    assert {*submitter["Environment"]["Variables"], "AWS_REGION"} - {"POWERTOOLS_METRICS_NAMESPACE"} == known, (
+        "Lambda sets a region"
+    )
     assert json.loads(DEFAULTS.resources["Schedule"]["Target"]["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
 
 

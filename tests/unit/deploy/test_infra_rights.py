@@ -40,11 +40,14 @@ CALLS: dict[tuple[str, str], list[Need]] = {
 """What the submitter must be allowed, for each call of AWS's API that its code makes."""
 
 
+S3_OBJECTS = ROOT / "streaming_app/storage/s3_objects.py"
+
+
 def code_of_the_submitter() -> list[Path]:
     folders = ("submitter", "streaming_app/backlog")
     return [
         *(path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))),
-        ROOT / "streaming_app/storage/s3_objects.py",
+        S3_OBJECTS,
     ]
 
 
@@ -68,7 +71,7 @@ THE_DOCTORS = ROOT / "streaming_app/lake/lock/identity.py"
 
 def test_no_other_module_calls_aws_by_boto3() -> None:
     """The job reaches S3 by Spark, pyarrow and deltalake but for the lease; what these need is in the table below."""
-    assert calls_of([THE_JOBS_OWN]) == {("s3", "get_object"), ("s3", "put_object")}
+    assert calls_of([THE_JOBS_OWN, S3_OBJECTS]) == {("s3", "get_object"), ("s3", "put_object"), ("s3", "list_objects_v2")}
     assert calls_of([THE_DOCTORS]) == {("sts", "get_caller_identity")}
     importing = {
         path
@@ -80,8 +83,9 @@ def test_no_other_module_calls_aws_by_boto3() -> None:
 
 JOB_MAY: list[Need] = [
     *[
-        ("s3:GetObject", f"{ARTIFACTS}/{key}", {})
-        for key in ("clickstream/0.1.0/main.py", "clickstream/0.1.0/environment.tar.gz")
+        ("s3:GetObject", f"{ARTIFACTS}/clickstream/{release}/{name}", {})
+        for release in ("0.1.0", "0.0.9", "0.2.0")  # one that started a run before an update, too
+        for name in ("main.py", "environment.tar.gz")
     ],
     *[("s3:GetObject", f"{ARTIFACTS}/clickstream/{key}", {}) for key in ("pipeline.yaml", "reference/geo/city.mmdb")],
     *[("s3:ListBucket", bucket, {}) for bucket in (ARTIFACTS, RAW, LAKE)],  # with no prefix, so that a missing object is a 404
@@ -146,6 +150,32 @@ def test_the_key_may_be_used_where_there_is_one(role: str) -> None:
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
         assert stack(KmsKeyArn=KEY).allows(role, action, KEY)
         assert not DEFAULTS.allows(role, action, KEY)
+
+
+def test_further_keys_may_be_used_each_by_its_arn() -> None:
+    """To read by both roles, to write by the job alone."""
+    keys = [f"{KEY}1", f"{KEY}2"]
+    several = stack(DataKeyArns=",".join(keys))
+    for key in keys:
+        assert several.allows("JobRole", "kms:GenerateDataKey", key)
+        assert all(several.allows(role, "kms:Decrypt", key) for role in ("JobRole", "SubmitterRole"))
+        assert not several.allows("SubmitterRole", "kms:GenerateDataKey", key)
+    assert not any(several.allows(role, "kms:Decrypt", f"{KEY}3") for role in ROLES)
+
+
+@every_option
+def test_roles_are_trusted_by_the_services_of_this_account_alone(any_stack: Stack) -> None:
+    """EMR Serverless names the account. Nothing says that it names the application: with that condition no run would start."""
+    trusted = {}
+    for name, role in any_stack.of_type("AWS::IAM::Role").items():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        trusted[name] = (statement["Principal"]["Service"], statement.get("Condition"))
+    account = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    assert trusted == {
+        "ScheduleRole": ("scheduler.amazonaws.com", account),
+        "SubmitterRole": ("lambda.amazonaws.com", None),
+        "JobRole": ("emr-serverless.amazonaws.com", account),
+    }
 
 
 WIDE = {"logs:DescribeLogGroups"}

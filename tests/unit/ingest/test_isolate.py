@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.errors import StorageError
-from streaming_app.ingest.isolate import isolate
+from streaming_app.ingest.isolate import GIVEN_UP, Suspects, isolate
 
 
 class Machine:
@@ -80,3 +80,57 @@ def test_a_failing_storage_ends_it_at_once() -> None:
     with pytest.raises(StorageError):
         isolate([1, 2, 3], run)
     assert len(calls) == 1
+
+
+class Ended(BaseException):
+    """A run ends, and what it knew is gone."""
+
+
+@given(count=st.integers(1, 40), data=st.data())
+def test_files_that_end_the_whole_run_are_found_over_some_runs(count: int, data: st.DataObject) -> None:
+    """Each run knows of the one before it only the trial in which that one ended, and how often it did so there."""
+    files = list(range(count))
+    deadly = data.draw(st.sets(st.sampled_from(files), max_size=3))
+    bad = data.draw(st.sets(st.sampled_from(files), max_size=3)) - deadly
+    interrupted: Suspects[int] | None = None
+    for _ in range(40):
+        tried: list[Suspects[int]] = []
+        machine = Machine(bad)
+
+        def begin(part: Sequence[int], before: Suspects[int] | None = interrupted, tried: list[Suspects[int]] = tried) -> None:
+            times = before.times if before and set(before.files) == set(part) else 0
+            tried.append(Suspects(part, times + 1, before.all_given_up() if before else ()))
+
+        def run(part: Sequence[int], machine: Machine = machine) -> tuple[int, ...]:
+            if deadly & set(part):
+                raise Ended
+            return machine(part)
+
+        if interrupted is None:
+            begin(files)
+        try:
+            found = isolate(files, run, interrupted, begin)
+        except Ended:
+            interrupted = tried[-1]
+        else:
+            break
+    else:
+        pytest.fail("it never ends")
+    assert Counter(file for part in found.results for file in part) == Counter(set(files) - bad - deadly)
+    failed = [file for file, _ in found.failed]
+    assert len(failed) == len(set(failed))
+    assert set(failed) == bad | deadly
+
+
+def test_a_suspect_is_given_up_without_another_trial() -> None:
+    machine = Machine({1})
+    found = isolate([0, 1], machine, Suspects([1], GIVEN_UP))
+    assert machine.calls == [(0,)]
+    assert [(file, str(error)) for file, error in found.failed] == [(1, "runs ended while it was read alone")]
+
+
+def test_suspects_of_a_broken_machine_are_no_suspects() -> None:
+    machine = Machine(set(), broken=True)
+    with pytest.raises(RuntimeError, match="the machine"):
+        isolate(range(1_000), machine, Suspects(range(500), 1))
+    assert len(machine.calls) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,12 +25,13 @@ from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
 from streaming_app.lake import fill
 from streaming_app.lake.commit import TransactionId
-from streaming_app.lake.lake import live_files
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.tables import TABLES
+from streaming_app.storage.files import Storage
 from tests.support.killed import life_of, other_process_is_dead
 from tests.support.lake import ALL_TABLES, LocalPipeline
 from tests.support.old_layout import LAYOUTS, as_layout, as_older
@@ -270,7 +270,6 @@ def test_a_newer_table_is_refused_and_left_alone(
 
 
 def test_an_empty_directory_is_not_an_old_layout(tmp_path: Path) -> None:
-    pipeline = LocalPipeline(tmp_path)
-    shutil.rmtree(tmp_path / "lake")
+    (tmp_path / "event").mkdir()
     with pytest.raises(SinkError, match="there is no such table yet"):
-        query(pipeline.lake, "SELECT 1")
+        query(Lake(str(tmp_path), Storage()), "SELECT 1")

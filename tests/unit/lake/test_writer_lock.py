@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -115,6 +116,22 @@ def test_free_at_once_when_its_process_was_killed(slot: LocalConditionalObject) 
         killed(process)
         assert not seen(slot).released
         taken(slot)
+
+
+def test_a_machine_that_looks_like_this_one_is_another(slot: LocalConditionalObject) -> None:
+    """Workers in the cloud have the same host names and process ids; that a process is not here says nothing of one over there."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    dead = msgspec.structs.replace(Holder.me("twin", "2026-11-23T04:00:00Z", AWAKE), process=gone.pid, renewed=time.time())
+    twin = msgspec.structs.replace(dead, boot="another start")
+    assert is_free(dead)
+    assert not is_free(twin)
+    put(slot, twin)
+    renewal = threading.Timer(0.5, lambda: put(slot, msgspec.structs.replace(twin, renewals=1)))
+    renewal.start()
+    with pytest.raises(LockError, match="the tables are in use: twin since"):
+        taken(slot)
+    renewal.join()
 
 
 def test_a_process_with_the_number_of_a_dead_one_does_not_hold_it(slot: LocalConditionalObject) -> None:

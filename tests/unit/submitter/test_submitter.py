@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +24,11 @@ from streaming_app.cli import app
 from streaming_app.config.emr import EmrSection
 from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.lake.lock.holder import Holder
+from streaming_app.spark.java import ensure_java, found_java
 from streaming_app.storage.conditional_object import LocalConditionalObject
 from submitter import decide as decide_module
 from submitter import in_use
-from submitter.decision_report import decision_metrics, describe_decision
+from submitter.decision_report import SUBMITTER_METRICS, decision_metrics, describe_decision
 from submitter.deployment import Deployment
 from submitter.handler import handler
 from submitter.job_run_request import client_token
@@ -45,6 +48,15 @@ apps: {{shop: {{transformer: clickstream_sdk}}}}
 emr: {{tags: {{team: web}}, timeout_minutes: 60, sizing: {{compression_ratio: 10}}}}
 """
 GB = 1_000_000_000
+ENVIRONMENT = {
+    "CLICKSTREAM_CONFIG": "pipeline.yaml",
+    "CLICKSTREAM_APPLICATION_ID": "00f1abcdefgh",
+    "CLICKSTREAM_JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/job",
+    "CLICKSTREAM_PACKAGE": "s3://artifacts/clickstream/0.1.0/",
+    "CLICKSTREAM_LOG_URI": "s3://logs/job/",
+    "CLICKSTREAM_LOG_GROUP": "/clickstream/job",
+    "CLICKSTREAM_KMS_KEY_ARN": "",
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +81,7 @@ def emr(service: tuple[EmrServerless, str], monkeypatch: pytest.MonkeyPatch) -> 
 def deployment(tmp_path: Path) -> Deployment:
     (tmp_path / "raw").mkdir()
     (tmp_path / "pipeline.yaml").write_text(CONFIG.format(tmp_path))
-    return Deployment.from_environment(
-        {
-            "CLICKSTREAM_CONFIG": str(tmp_path / "pipeline.yaml"),
-            "CLICKSTREAM_APPLICATION_ID": "00f1abcdefgh",
-            "CLICKSTREAM_JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/job",
-            "CLICKSTREAM_PACKAGE": "s3://artifacts/clickstream/0.1.0/",
-            "CLICKSTREAM_LOG_URI": "s3://logs/job/",
-            "CLICKSTREAM_LOG_GROUP": "/clickstream/job",
-            "CLICKSTREAM_KMS_KEY_ARN": "",
-        }
-    )
+    return Deployment.from_environment(ENVIRONMENT | {"CLICKSTREAM_CONFIG": str(tmp_path / "pipeline.yaml")})
 
 
 def configure(deployment: Deployment, **sections: Any) -> None:
@@ -129,12 +131,57 @@ def test_the_request(emr: EmrServerless, deployment: Deployment, tmp_path: Path)
             "spark.executor.instances": "1",
             "spark.dynamicAllocation.maxExecutors": "1",
             "spark.sql.shuffle.partitions": "4",
+            "spark.default.parallelism": "4",
             "spark.ssl.internode.enabled": "true",
             "spark.archives": "s3://artifacts/clickstream/0.1.0/environment.tar.gz#environment",
             "spark.emr-serverless.driverEnv.PYTHONPATH": "./environment",
             "spark.executorEnv.PYTHONPATH": "./environment",
         }.items()
     )
+
+
+def test_a_jvm_that_has_a_collector_already_starts_with_our_options(
+    emr: EmrServerless, deployment: Deployment, tmp_path: Path
+) -> None:
+    raw(tmp_path)
+    submit(deployment, {})
+    [defaults] = emr.requests[0]["configurationOverrides"]["applicationConfiguration"]
+    assert defaults["classification"] == "spark-defaults"
+    ensure_java()
+    for role in ("driver", "executor"):
+        ours = shlex.split(defaults["properties"][f"spark.{role}.extraJavaOptions"])
+        for collector in ("Parallel", "G1", "Z", "Shenandoah"):  # what EMR's own defaults may have, before ours
+            command = [str(found_java()), f"-XX:+Use{collector}GC", "-XX:OnOutOfMemoryError=kill -9 %p", *ours]
+            done = subprocess.run([*command, "-XX:+PrintFlagsFinal", "-version"], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            assert re.search(r"UseSerialGC +:?= true", done.stdout)
+            assert "kill -9 %p" in done.stdout
+
+
+@pytest.mark.parametrize("named", [{"AWS_REGION": "eu-south-1"}, {}], ids=["the Lambda's", "boto3's own"])
+@pytest.mark.parametrize("section", [{}, {"region": "us-west-2"}], ids=["", "another one of the data"])
+def test_every_worker_is_told_its_region(
+    named: dict[str, str],
+    section: dict[str, str],
+    emr: EmrServerless,
+    deployment: Deployment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """pyarrow would take us-east-1, deltalake and boto3 another one, and each would ask a metadata service that is not there."""
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    raw(tmp_path)
+    configure(deployment, s3=section)
+    submit(deployment.model_copy(update={"region": named.get("AWS_REGION")}), {})
+    region = named.get("AWS_REGION", "eu-west-1")
+    told = settings(emr.requests[0])
+    for worker in ("spark.emr-serverless.driverEnv", "spark.executorEnv"):
+        variables = {
+            name.removeprefix(f"{worker}.AWS_"): value for name, value in told.items() if name.startswith(f"{worker}.AWS_")
+        }
+        assert variables == {"REGION": region, "DEFAULT_REGION": region, "EC2_METADATA_DISABLED": "true"}
+    assert told["spark.hadoop.fs.s3a.endpoint.region"] == section.get("region", region)
+    assert Deployment.from_environment(ENVIRONMENT | named).region == named.get("AWS_REGION")
 
 
 def settings(request: dict[str, Any]) -> dict[str, str]:
@@ -248,6 +295,7 @@ def test_a_dry_run_starts_nothing(emr: EmrServerless, deployment: Deployment, tm
 def test_from_a_laptop(emr: EmrServerless, deployment: Deployment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw(tmp_path)
     where = ["--application-id", "00f1abcdefgh", "--job-role-arn", deployment.job_role_arn, "--package", deployment.package_uri]
+    where += ["--log-group", "/clickstream/job", "--kms-key-arn", "arn:aws:kms:eu-west-1:123456789012:key/1"]
     app(["submit", "--config", deployment.config_uri, *where, "--dry-run", "--json"], result_action="return_value")
     shown = json.loads(capsys.readouterr().out)
     assert (shown["decision"], shown["files"], shown["executors"], emr.requests) == ("submit", 1, 1, [])
@@ -255,6 +303,9 @@ def test_from_a_laptop(emr: EmrServerless, deployment: Deployment, tmp_path: Pat
     assert json.loads(capsys.readouterr().out)["job_run_id"] == "run-1"
     [started] = emr.requests
     assert {**shown["request"], "jobDriver": started["jobDriver"]} == {**started, "applicationId": "00f1abcdefgh"}
+    monitoring = started["configurationOverrides"]["monitoringConfiguration"]
+    assert monitoring["cloudWatchLoggingConfiguration"]["logGroupName"] == "/clickstream/job"
+    assert monitoring["managedPersistenceMonitoringConfiguration"]["encryptionKeyArn"].endswith("key/1")
 
 
 @pytest.mark.parametrize(
@@ -471,12 +522,14 @@ def test_what_is_measured(emr: EmrServerless, deployment: Deployment, tmp_path: 
     oldest = int((tmp_path / "raw/year=2026/month=05/a.gz").stat().st_mtime)
     decision = submit(deployment, {}).decision
     values = {name: value for name, _, value in decision_metrics(decision, 1_893_456_000)}
-    assert values.keys() == {"Submitted", "UnprocessedFiles", "UnprocessedBytes", "BacklogAgeSeconds", "ExpectedCost"}
+    assert values.keys() == SUBMITTER_METRICS.keys()
     assert (values["Submitted"], values["UnprocessedFiles"], values["UnprocessedBytes"]) == (1, 1, 10)
+    assert values["ActiveRunMinutes"] == 0, "an alarm on a hung run ends when there is none"
     assert values["BacklogAgeSeconds"] == pytest.approx(1_893_456_000 - oldest, abs=1)
     assert "BacklogAgeSeconds" not in {name for name, _, _ in decision_metrics(decision, None)}
     waiting = submit(deployment, {}).decision
-    assert [name for name, _, _ in decision_metrics(waiting, 1_893_456_000)] == ["Submitted"]
+    met = {name: value for name, _, value in decision_metrics(waiting, 1_893_456_000)}
+    assert met == {"Submitted": 0, "ActiveRunMinutes": pytest.approx((1_893_456_000 - emr.runs[0]["createdAt"]) / 60)}
     assert json.dumps(describe_decision(waiting))
 
 

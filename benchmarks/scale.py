@@ -1,0 +1,97 @@
+"""``make bench-scale``: what grows with what is stored, beside the bars that it is held to.
+
+    python -m benchmarks.scale [--only NAME …] [--factor 0.1]
+
+Large tables are made by writing data files directly, once, and kept in .bench/. With a factor below 1, tables and input are
+smaller by it, and so are the bars that are totals: a measurement holds for its factor only. What counts is CPU-seconds, since the
+machine may do other work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import scale_runs, scale_writers
+from benchmarks.run import FOLDER
+
+RESULTS = FOLDER / "scale.json"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A figure and its bar, both at the factor that was measured."""
+
+    what: str
+    bar: float
+    measured: float
+    unit: str
+    note: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.measured <= self.bar
+
+
+def writers(factor: float) -> Iterator[Line]:
+    """1,000 apps and 3 days in one task."""
+    events, apps = round(1_000_000 * factor), round(1_000 * factor)
+    one, many = (scale_writers.in_a_process(number, events) for number in (1, apps))
+    extra = many["us_per_event"] - one["us_per_event"]
+    note = f"{many['files']:,} files of {many['events']:,} events; {one['us_per_event']:.1f} with one app"
+    yield Line(f"{apps:,} apps x 3 days in a task, more than one app", 5, extra, "CPU-us an event", note)
+    yield Line(
+        f"{apps:,} apps x 3 days in a task, memory", 1, many["peak_gb"], "GB a worker", f"{one['peak_gb']:.2f} with one app"
+    )
+
+
+def executors(factor: float) -> Iterator[Line]:
+    """The JVM of an executor."""
+    found = scale_runs.executors_of_a_run(round(200_000 * factor))
+    note = (
+        f"{len(found.executors)} executors: {', '.join(f'{each:.1f}' for each in found.executors)}; driver's JVM {found.jvm:.1f}"
+    )
+    yield Line("JVM of an executor", 8, max(found.executors), "CPU-s", note)
+
+
+BARS: dict[str, Callable[[float], Iterator[Line]]] = {"writers": writers, "executors": executors}
+
+
+def show(lines: list[Line], factor: float) -> None:
+    """Print the table."""
+    grid = Table("", "bar", "measured", "", "", title=f"factor {factor:g}", title_justify="left")
+    for line in lines:
+        mark = "" if line.holds else "[red]missed[/red]"
+        grid.add_row(line.what, f"<= {line.bar:g} {line.unit}", f"{line.measured:.2f}", mark, line.note)
+    Console(width=170).print(grid)
+
+
+def keep(lines: list[Line], factor: float) -> None:
+    """Add the figures to the file of results, by name."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"
+    kept |= {line.what: {"factor": factor, "at": now, **vars(line)} for line in lines}
+    RESULTS.write_text(json.dumps(kept, indent=1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", choices=BARS, default=list(BARS))
+    parser.add_argument("--factor", type=float, default=1.0)
+    given = parser.parse_args()
+    FOLDER.mkdir(exist_ok=True)
+    lines: list[Line] = []
+    for name in given.only:
+        lines += BARS[name](given.factor)
+        keep(lines, given.factor)
+    show(lines, given.factor)
+
+
+if __name__ == "__main__":
+    main()
