@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from deltalake import DeltaTable, Schema
 
+from streaming_app.lake.buckets import BucketWriter, modulus_for
 from streaming_app.lake.commit import overwrite
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.layout import properties_of
-from streaming_app.lake.rewrite import rewrite
+from streaming_app.lake.rewrite import read_row_groups
 from streaming_app.model.merge_state import MERGE_STATE
 from streaming_app.model.tables import Table
 
@@ -40,7 +42,16 @@ def migrate(lake: Lake, table: Table, found: DeltaTable) -> None:
 
 
 def _rewrite_all(lake: Lake, table: Table) -> None:
-    """Write all rows again, one row group at a time; memory grows with the number of files only."""
+    """Write all rows again, one row group at a time, into the buckets of their partition; memory grows with the number of files
+    only."""
     target = lake.open(table)
-    files = sorted(live_files(target), key=lambda file: sorted(file.partition.items()))
-    overwrite(lake, table, rewrite(lake, table, files, lambda _file, _first, rows: rows, "layout"), target)
+    partitions: dict[tuple[str, ...], list[DataFile]] = {}
+    for file in live_files(target):
+        partitions.setdefault(tuple(file.partition[name] for name in table.partition_by), []).append(file)
+    writer = BucketWriter(lake, table)
+    for _, files in sorted(partitions.items()):
+        modulus = modulus_for(sum(file.size for file in files), 1)
+        for file in files:
+            for _, rows in read_row_groups(lake, table, file):
+                writer.divide(rows, modulus)
+    overwrite(lake, table, writer.close(), target)
