@@ -19,18 +19,31 @@ VOLUMES_GB = (1, 10, 100, 1_000)
 """Decoded, a day."""
 SCHEDULES = {"hourly": 24, "daily": 1}
 """Runs a day."""
+USERS_PER_GB = 100_000
+"""Stored users for each GB a day: about twice those of a day."""
 DAYS = 30
 
-_HEAD = ("GB a day", "schedule", "workers", "minutes", "$ a run", "$ a month", "$ a GB", f"of ${REFERENCE_PER_GB}")
+_HEAD = (
+    "GB a day",
+    "stored users",
+    "schedule",
+    "workers",
+    "minutes",
+    "$ a run",
+    "$ a month",
+    "$ a GB",
+    f"of ${REFERENCE_PER_GB}",
+)
 
 
 def rows(emr: EmrSection) -> Iterator[tuple[str, ...]]:
     for gb in VOLUMES_GB:
         for schedule, runs in SCHEDULES.items():
-            plan = plan_for(emr, int(gb * 1e9 / runs / DEFAULT), DEFAULT)
+            plan = plan_for(emr, int(gb * 1e9 / runs / DEFAULT), DEFAULT, gb * USERS_PER_GB)
             per_gb = plan.dollars * runs / gb
             yield (
                 f"{gb:,}",
+                f"{gb * USERS_PER_GB:,}",
                 schedule,
                 f"1 + {plan.executors}",
                 f"{plan.minutes:.1f}",

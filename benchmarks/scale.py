@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scale_runs, scale_writers
+from benchmarks import scale_files, scale_runs, scale_writers
 from benchmarks.run import FOLDER
 
 RESULTS = FOLDER / "scale.json"
@@ -60,7 +60,18 @@ def executors(factor: float) -> Iterator[Line]:
     yield Line("JVM of an executor", 8, max(found.executors), "CPU-s", note)
 
 
-BARS: dict[str, Callable[[float], Iterator[Line]]] = {"writers": writers, "executors": executors}
+def files(factor: float) -> Iterator[Line]:
+    """Many files in a table."""
+    count = round(100_000 * factor)
+    none, many = (scale_files.in_a_process(number) for number in (0, count))
+    first, later = many["seconds"][0] - none["seconds"][0], many["seconds"][-1] - none["seconds"][-1]
+    what = f"{count:,} files in a table, more than none"
+    yield Line(f"{what}: first micro-batch of a run", 1 * factor, first, "CPU-s of the driver", "it opens the table")
+    yield Line(f"{what}: a later one", 1 * factor, later, "CPU-s of the driver")
+    yield Line(f"{what}: memory", 0.3, many["gb"] - none["gb"], "GB of the driver")
+
+
+BARS: dict[str, Callable[[float], Iterator[Line]]] = {"writers": writers, "executors": executors, "files": files}
 
 
 def show(lines: list[Line], factor: float) -> None:

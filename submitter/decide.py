@@ -16,6 +16,7 @@ from submitter.job_run_request import JobRunRequest, client_token, start_job_run
 from submitter.ratio import compression_ratio
 from submitter.runs import ActiveRun, Runs
 from submitter.sizing import Plan, enough_bytes, plan_for
+from submitter.stored_users import stored_users
 from submitter.survey import Workload, survey
 
 
@@ -30,7 +31,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do. ``request``: set if the action is SUBMIT; ``active_run``: the run or command that is in the way."""
+    """What to do.
+
+    ``users`` are stored before the run. ``request``: set if the action is SUBMIT; ``active_run``: the run or command that is in
+    the way.
+    """
 
     action: Action
     active_run: str | None = None
@@ -38,6 +43,7 @@ class Decision:
     """When the active run was submitted, seconds since 1970; None where there is none."""
     work: Workload | None = None
     ratio: float | None = None
+    users: int = 0
     plan: Plan | None = None
     request: JobRunRequest | None = None
 
@@ -59,16 +65,17 @@ def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs)
     if active := runs.active():
         return _wait_for(active)
     ratio = config.emr.sizing.compression_ratio or compression_ratio(objects, absolute(config.table_uri("run_metrics")))
-    work = survey(config, objects, enough_bytes(config.emr, ratio))
+    users = stored_users(objects, absolute(config.table_uri("user")))
+    work = survey(config, objects, enough_bytes(config.emr, ratio, users))
     if not work:
         return Decision(Action.NOTHING, work=work, ratio=ratio)
     if active := runs.active():  # looking takes a while with large backlogs
         return _wait_for(active)
     if holder := tables_in_use(config, objects):  # the run would end at once, and raise an alarm
         return Decision(Action.IN_USE, active_run=holder, work=work, ratio=ratio)
-    plan = plan_for(config.emr, work.bytes, ratio)
+    plan = plan_for(config.emr, work.bytes, ratio, users)
     request = start_job_run(config, deployment, plan, client_token(work.identity, runs.last()))
-    return Decision(Action.SUBMIT, work=work, ratio=ratio, plan=plan, request=request)
+    return Decision(Action.SUBMIT, work=work, ratio=ratio, users=users, plan=plan, request=request)
 
 
 def _wait_for(active: ActiveRun) -> Decision:

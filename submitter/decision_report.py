@@ -26,6 +26,7 @@ def describe_decision(decision: Decision, job_run_id: str | None = None) -> dict
     if (work := decision.work) is not None:
         shown |= {"files": work.files, "bytes": work.bytes, "counted_all": work.complete, "unfinished_batch": work.unfinished}
         shown |= {"derive_is_behind": work.derive_behind, "compression_ratio": round(decision.ratio or 0, 2)}
+        shown["stored_users"] = decision.users
     if (plan := decision.plan) is not None:
         shown |= {"executors": plan.executors, "vcpu": plan.vcpu, "expected_minutes": round(plan.minutes, 1)}
         shown |= {"expected_dollars": round(plan.dollars, 4)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_text
 import logging
-import re
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from cyclopts import App, Parameter, validators
 from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
 from streaming_app.cli.terminal import console, say, say_json, say_json_text
 from streaming_app.commands.check.check_tables import CheckResult, check_tables
-from streaming_app.deploy.ddl import athena_ddl, glue_table
+from streaming_app.deploy.ddl import athena_ddl, default_database, glue_table
 from streaming_app.environment import holder_of, open_lake
 from streaming_app.errors import BalanceError, QueryError
 from streaming_app.metrics.progress import progress_for
@@ -41,7 +40,7 @@ def describe(table: str | None = None) -> None:
 def ddl(
     config: ConfigOption = DEFAULT_CONFIG,
     *,
-    database: Annotated[str | None, Parameter(help="database of the tables; by default named like project_id")] = None,
+    database: Annotated[str | None, Parameter(help="database of the tables; by default clickstream_<project_id>")] = None,
     json: Annotated[bool, Parameter(negative="", help="print the TableInput of Glue's CreateTable instead, one a line")] = False,
 ) -> None:
     """Print the SQL that makes the tables known to Athena, which runs one statement at a time.
@@ -52,7 +51,7 @@ def ddl(
     if json:
         say_json_text("\n".join(json_text.dumps(glue_table(table, loaded.sink.uri)) for table in TABLES.values()))
     else:
-        say(athena_ddl(loaded.sink.uri, database or re.sub("[^a-z0-9]+", "_", loaded.project_id.lower())))
+        say(athena_ddl(loaded.sink.uri, database or default_database(loaded.project_id)))
 
 
 @tables_app.command

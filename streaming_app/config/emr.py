@@ -45,16 +45,21 @@ class SizingSection(Section):
     max_vcpu: int = Field(default=64, gt=0)
     """Most processors of all executors together; a larger backlog takes longer."""
     decoded_mb_per_vcpu_second: Positive = 12
-    """Throughput of a processor, raw files after gunzip, user and session included; measurements are in
+    """Throughput of a processor, raw files after gunzip, with the aggregates of users and sessions; measurements are in
     docs/explanation/performance.md."""
     compression_ratio: Positive | None = None
     """Bytes after gunzip for each stored byte; what the last runs measured where absent, or 10 before the first."""
     start_seconds: Positive = 90
     """From submission to the first task: workers, JVM, libraries."""
-    batch_mb_per_vcpu: Positive = 32
-    """Stored MB of a micro-batch for each processor: what a run that is interrupted has to do again, and the driver to hold."""
-    driver_seconds_per_decoded_gb: float = Field(default=3, ge=0, allow_inf_nan=False)
-    """What the driver does alone, while executors wait: duplicates, commits, users and sessions."""
+    batch_mb_per_vcpu: Positive = 256
+    """Stored MB of a micro-batch for each processor: what a run that is interrupted has to do again. It is eight tasks, so that
+    processors wait little for the last ones."""
+    driver_seconds_per_decoded_gb: float = Field(default=0.3, ge=0, allow_inf_nan=False)
+    """What the driver does alone, while executors wait, for what is new: descriptions of files, and which users changed."""
+    driver_seconds_per_batch: float = Field(default=4, ge=0, allow_inf_nan=False)
+    """The same for each micro-batch of either query: Spark's plan, commits, requests to S3."""
+    users_per_vcpu_second: Positive = 150_000
+    """Stored users whose rows a processor reads and writes again, where some in the same file have new events."""
     fixed_vcpu_seconds: Positive = 60
     """Work that every run has, whatever its size: commits, table logs, JVM warm-up."""
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from streaming_app.config.shipped_files import conf_file
 from streaming_app.deploy import archive
 from streaming_app.deploy.assemble import ENVIRONMENT, SUBMITTER, assemble
 from streaming_app.deploy.manifest import Artifact, write_manifest
@@ -14,6 +15,7 @@ from streaming_app.deploy.project import unpack_project
 from streaming_app.deploy.sbom import FILE as SBOM
 from streaming_app.deploy.sbom import describe_libraries, write_sbom
 from streaming_app.deploy.target import Target
+from streaming_app.deploy.template import NESTED as TEMPLATES
 from streaming_app.deploy.uv import Uv
 from streaming_app.errors import ConfigError, MissingDependencyError
 
@@ -22,8 +24,8 @@ LAMBDA_BYTES = 250 * 1024 * 1024
 
 
 def build(out: Path, job: Target, function: Target, added: Sequence[str], report: Callable[[str], None]) -> list[Artifact]:
-    """Make environment.tar.gz and main.py for the job, submitter.zip for the function that starts it, the list of all libraries
-    (sbom.cdx.json), and manifest.json.
+    """Make environment.tar.gz and main.py for the job, submitter.zip for the function that starts it, the stack's templates of
+    tables and queries, the list of all libraries (sbom.cdx.json), and manifest.json.
 
     Args:
         out: folder to write to; other files in it are left alone.
@@ -47,8 +49,10 @@ def build(out: Path, job: Target, function: Target, added: Sequence[str], report
             _entry(job, out),
             _submitter(uv, function, project, out, report),
         ]
+    for name in TEMPLATES:
+        shutil.copyfile(conf_file(f"infra/{name}"), out / name)
     write_sbom({each.path.name: each.libraries for each in made if each.libraries}, out / SBOM)
-    write_manifest(made, out / SBOM, out / "manifest.json")
+    write_manifest(made, out / SBOM, [out / name for name in TEMPLATES], out / "manifest.json")
     return made
 
 

@@ -1,6 +1,8 @@
 """How the tables are made known to Athena: SQL for its console, or input for the Glue catalog's API.
 
-Neither lists columns: Athena reads the schema, the partitions and the files of a Delta table from its log.
+Athena itself reads the schema, the partitions and the files of a Delta table from its log. Views, Lake Formation, and filters of
+rows and columns look at the columns in Glue, which therefore have to be those of the log. Source: Athena user guide, "Synchronize
+Delta Lake metadata".
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ import re
 from typing import Any
 
 from streaming_app.errors import ConfigError
+from streaming_app.model.client_text import cut
+from streaming_app.model.columns import Column
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage.uris import absolute, is_s3
 
-_GENERIC_COLUMN = {"Name": "col", "Type": "array<string>"}
-"""What Glue lists for a Delta table, whose columns it does not know."""
+MAX_COMMENT_BYTES = 255
+"""Of a column in Glue. Source: AWS Glue API, Column."""
 
 
 def athena_ddl(sink_uri: str, database: str) -> str:
@@ -33,6 +37,15 @@ def athena_ddl(sink_uri: str, database: str) -> str:
     return "\n".join([f"CREATE DATABASE IF NOT EXISTS `{database}`;", *tables])
 
 
+def default_database(project_id: str) -> str:
+    """The name that the stack gives to the database of a project.
+
+    >>> default_database("my-Shop")
+    'clickstream_my_shop'
+    """
+    return "clickstream_" + re.sub("[^a-z0-9]+", "_", project_id.lower())
+
+
 def glue_table(table: Table, sink_uri: str) -> dict[str, Any]:
     """The TableInput of Glue's CreateTable for one table, in the form that lets Athena read it as Delta.
 
@@ -44,14 +57,20 @@ def glue_table(table: Table, sink_uri: str) -> dict[str, Any]:
         "Name": table.name,
         "Description": table.meaning,
         "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"spark.sql.sources.provider": "delta"},  # by this way not table_type, which is the DDL's
+        # By this way not table_type, which is the DDL's.
+        "Parameters": {"EXTERNAL": "TRUE", "spark.sql.sources.provider": "delta"},
         "StorageDescriptor": {
-            "Columns": [_GENERIC_COLUMN],
+            "Columns": [_glue_column(column) for column in table.columns],
             "Location": location,
-            "SerdeInfo": {"Parameters": {"path": location}},
+            "SerdeInfo": {"Parameters": {"serialization.format": "1", "path": location}},
         },
-        "PartitionKeys": [],
+        "PartitionKeys": [],  # partitions are in the log, and their columns among the others
     }
+
+
+def _glue_column(column: Column) -> dict[str, str]:
+    """A column of the contract, whose types Athena spells alike."""
+    return {"Name": column.name, "Type": column.type, "Comment": cut(column.meaning, MAX_COMMENT_BYTES)}
 
 
 def _location(table: Table, sink_uri: str) -> str:

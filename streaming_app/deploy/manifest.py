@@ -28,12 +28,16 @@ class Artifact:
     """The same as the components of an SBOM, see :mod:`streaming_app.deploy.sbom`."""
 
 
-def write_manifest(made: list[Artifact], sbom: Path, path: Path) -> None:
-    files = {each.path.name: _describe(each) for each in made}
+def write_manifest(made: list[Artifact], sbom: Path, templates: Sequence[Path], path: Path) -> None:
+    """Write it; ``templates`` are those that the stack takes from the same folder.
+
+    ``table_layout``: an older release refuses tables of a newer one.
+    """
     document = {
         "version": __version__,
         "table_layout": LAYOUT_VERSION,
-        "files": files,
+        "files": {each.path.name: _describe(each) for each in made},
+        "templates": {each.name: _sha256(each) for each in templates},
         "sbom": {"file": sbom.name, "sha256": _sha256(sbom)},
     }
     path.write_text(json.dumps(document, indent=2) + "\n")

@@ -14,6 +14,7 @@ from streaming_app.derive.attributes import LOG_COLUMNS
 from streaming_app.derive.isolate import SetAside
 from streaming_app.derive.shares import Router
 from streaming_app.lake.duckdb import query
+from streaming_app.lake.ipc import from_ipc, to_ipc
 from streaming_app.model.tables import CHANGE
 
 EVENT_COLUMNS = tuple(dict.fromkeys((*user_rows.EVENT_COLUMNS, *session_rows.EVENT_COLUMNS)))
@@ -115,19 +116,3 @@ def partition_by_user(rows: pa.Table, parts: int) -> Iterator[tuple[int, pa.Tabl
         chosen = rows.filter(pc.equal(part, number))
         if len(chosen):
             yield number, chosen
-
-
-_COMPRESSED = pa.ipc.IpcWriteOptions(compression="zstd")
-
-
-def to_ipc(table: pa.Table) -> bytes:
-    """A table as a compressed Arrow stream: messages of tasks are copied several times in the JVM's heap."""
-    buffer = pa.BufferOutputStream()
-    with pa.ipc.new_stream(buffer, table.schema, options=_COMPRESSED) as writer:
-        writer.write_table(table)
-    return bytes(buffer.getvalue())
-
-
-def from_ipc(stream: bytes) -> pa.Table:
-    """A table from :func:`to_ipc`'s stream."""
-    return pa.ipc.open_stream(pa.py_buffer(stream)).read_all()

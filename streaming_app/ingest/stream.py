@@ -12,6 +12,7 @@ from streaming_app.config.model import Config
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.ingest.failures import NOT_PLANNED, name_failed_batch
 from streaming_app.ingest.refused_objects import check_not_all, find_refused_files, find_refused_folders, skip_refused_batch
 from streaming_app.ingest.run_tasks import read_files
@@ -123,4 +124,4 @@ def process_files(spark: Session, batch: Batch, files: list[SizedFile], lake: La
     began = time.monotonic()
     report = read_files(spark, batch, files)
     timing = Timing(time.monotonic() - began, sum(file.size for file in files))
-    return commit_batch(batch, report, timing, lake)
+    return commit_batch(batch, report, timing, lake, TaskRunner(spark))

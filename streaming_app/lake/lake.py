@@ -132,5 +132,10 @@ def live_files(table: DeltaTable, apps: Collection[str] | None = None, days: Col
     ]
 
 
+def stored_bytes(table: DeltaTable) -> int:
+    """Size of all data files of the table's version."""
+    return int(pc.sum(pa.table(table.get_add_actions())["size_bytes"]).as_py() or 0)
+
+
 def _under(prefix: str, action: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name.removeprefix(prefix), value) for name, value in action.items() if name.startswith(prefix))

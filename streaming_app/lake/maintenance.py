@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,8 +12,10 @@ from deltalake.exceptions import DeltaError
 from pyarrow import fs
 
 from streaming_app.errors import SinkError
+from streaming_app.lake import id_index
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import Table
+from streaming_app.storage.side_by_side import map_side_by_side
 
 LOG_RETENTION_DAYS = 30
 """Delta's default of delta.logRetentionDuration, which our tables do not change."""
@@ -37,18 +39,19 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class ExpiredFiles:
-    """Files of one table that may be deleted: data files and entries of its log."""
+    """Files of one table that may be deleted: data files, entries of its log, and the index files of data files that are gone."""
 
     table: Table
     data: list[StoredFile]
     log: list[StoredFile]
+    index: list[StoredFile]
 
     def __bool__(self) -> bool:
-        return bool(self.data or self.log)
+        return bool(self.data or self.log or self.index)
 
     @property
     def bytes(self) -> int:
-        return sum(file.size for file in (*self.data, *self.log))
+        return sum(file.size for file in (*self.data, *self.log, *self.index))
 
 
 def find_expired(lake: Lake, table: Table, retention_hours: int, first_version_needed: int | None) -> ExpiredFiles:
@@ -60,10 +63,12 @@ def find_expired(lake: Lake, table: Table, retention_hours: int, first_version_n
     opened = lake.open(table)
     stored = {file.path: file for file in list_table_files(lake, table)}
     # The dry run also lists files that were deleted before, for as long as they are in the log.
-    unneeded = opened.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+    unneeded = set(opened.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True))
     log = find_expired_log(stored.values(), opened.version(), datetime.now(UTC))
     stream_needs_log = first_version_needed is not None and any(_version(file) == first_version_needed for file in log)
-    return ExpiredFiles(table, [stored[path] for path in sorted(unneeded) if path in stored], [] if stream_needs_log else log)
+    data = [stored[path] for path in sorted(unneeded) if path in stored]
+    index = find_expired_index(stored.values(), stored.keys() - unneeded, datetime.now(UTC) - timedelta(hours=retention_hours))
+    return ExpiredFiles(table, data, [] if stream_needs_log else log, index)
 
 
 def list_table_files(lake: Lake, table: Table) -> Iterable[StoredFile]:
@@ -72,6 +77,13 @@ def list_table_files(lake: Lake, table: Table) -> Iterable[StoredFile]:
     for info in system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True)):
         if info.type == fs.FileType.File:
             yield StoredFile(info.path.removeprefix(root).lstrip("/"), info.size, info.mtime)
+
+
+def find_expired_index(stored: Iterable[StoredFile], kept: Container[str], cutoff: datetime) -> list[StoredFile]:
+    """The index files whose data file is not kept, and what writers that were killed have left beside them before ``cutoff``."""
+    of_index = [file for file in stored if file.path.startswith(f"{id_index.FOLDER}/")]
+    unneeded = ((file, id_index.data_path(file.path)) for file in of_index)
+    return [file for file, path in unneeded if (file.written < cutoff if path is None else path not in kept)]
 
 
 def find_expired_log(stored: Iterable[StoredFile], newest: int, now: datetime) -> list[StoredFile]:
@@ -107,6 +119,8 @@ def delete_expired(lake: Lake, expired: ExpiredFiles, retention_hours: int) -> N
             opened.vacuum(retention_hours, dry_run=False, enforce_retention_duration=False, full=True)
         if expired.log:
             opened.cleanup_metadata()
+        uris = [f"{lake.uri(expired.table)}/{file.path}" for file in expired.index]
+        list(map_side_by_side(lake.storage.delete, uris))
     except (DeltaError, OSError) as error:
         raise SinkError(
             f"{lake.uri(expired.table)}: cannot be cleaned: {error}", "check your right to delete there; repeat it"

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streaming_app.lake.files import DataFile
+from streaming_app.lake.id_index import ID_COLUMN, IdCollector, IdIndex, is_indexed
 from streaming_app.lake.spill import Partition, PartitionSpill, partition_codes
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
@@ -48,6 +49,7 @@ class _OpenFile:
     writer: pq.ParquetWriter
     rows: int = 0
     stats: list[dict[str, Any]] = field(default_factory=list)
+    ids: IdCollector = field(default_factory=IdCollector)
 
 
 class _FileKey(NamedTuple):
@@ -66,6 +68,7 @@ class PartitionWriter:
     def __init__(self, table: Table, root: str, storage: Storage, name: str) -> None:
         self._table, self._root, self._name = table, root, name
         self._system, self._path = storage.filesystem(root)
+        self._id_index = IdIndex(root, storage) if is_indexed(table) else None
         self._pending: dict[_FileKey, list[pa.Table]] = {}
         self._pending_rows: dict[_FileKey, int] = {}
         self._pending_bytes: dict[_FileKey, int] = {}
@@ -135,6 +138,8 @@ class PartitionWriter:
         file.writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
         file.rows += rows.num_rows
         file.stats.append(column_stats(rows, self._table.stats_columns))
+        if self._id_index:
+            file.ids.add(rows[ID_COLUMN])
         if file.stream.tell() >= TARGET_BYTES:
             self._finish(key)
 
@@ -167,6 +172,8 @@ class PartitionWriter:
         file.writer.close()
         size = file.stream.tell()
         file.stream.close()
+        if self._id_index and (hashes := file.ids.hashes()) is not None:
+            self._id_index.write(file.path, hashes)
         stats = delta_stats(file.rows, file.stats)
         self._written.append(DataFile(file.path, dict(key.partition), size, file.rows, self._table.name, stats))
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_app.lake.files import DataFile
+from streaming_app.lake.id_index import IdIndex, is_indexed
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.older_rows import complete_rows
 from streaming_app.lake.parquet import PartitionWriter
@@ -52,6 +53,13 @@ def drop_rows(masks: Mapping[str, pa.Array]) -> RowTransform:
         return rows.filter(pc.invert(masks[file.path].slice(first, len(rows))))
 
     return keep_others
+
+
+def delete_data_file(lake: Lake, table: Table, path: str) -> None:
+    """Delete a data file that no commit names, and its index file."""
+    lake.storage.delete(f"{lake.uri(table)}/{path}")
+    if is_indexed(table):
+        IdIndex(lake.uri(table), lake.storage).delete(path)
 
 
 def add_partition_columns(rows: pa.Table, table: Table, partition: dict[str, str]) -> pa.Table:

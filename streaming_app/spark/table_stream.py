@@ -12,8 +12,8 @@ from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from streaming_app.lake.lake import Lake, live_files
-from streaming_app.model.tables import TABLES, Table
+from streaming_app.lake.lake import Lake, live_files, stored_bytes
+from streaming_app.model.tables import TABLES, USER, Table
 from streaming_app.spark.streams import MicroBatch, leaves_of, scala_list
 from streaming_app.spark.tasks import SizedFile, parallelism
 from streaming_app.storage.files import Storage
@@ -21,6 +21,9 @@ from streaming_app.storage.uris import absolute, from_spark_url
 
 BATCH_BYTES_PER_CORE = 32 << 20
 """Stored bytes of a table's files in one micro-batch, for each task at a time: about half a million events."""
+
+MAX_BATCH_BYTES = 16 << 30
+"""Stored bytes of a micro-batch beyond which the number of stored users does not make it larger: 200,000,000 events."""
 
 log = logging.getLogger("clickstream")
 
@@ -49,18 +52,24 @@ def table_files(lake: Lake, table: Table, apps: Collection[str] | None = None) -
 
 def new_files(spark: SparkSession, lake: Lake, tables: Iterable[Table]) -> DataFrame:
     """A streaming frame with a row for each new row of some tables: ``path`` of its file, ``table`` and the partition."""
-    first, *others = (_new_rows(spark, lake, table) for table in tables)
+    batch_bytes = _batch_bytes(lake, parallelism(spark))
+    first, *others = (_new_rows(spark, lake, table, batch_bytes) for table in tables)
     for each in others:
         first = first.union(each)
     return first
 
 
-def _new_rows(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
+def _batch_bytes(lake: Lake, cores: int) -> int:
+    """Stored bytes of a micro-batch: at least as much as there is of the users, since each may write all of them again."""
+    return max(BATCH_BYTES_PER_CORE * cores, min(stored_bytes(lake.open(USER)), MAX_BATCH_BYTES))
+
+
+def _new_rows(spark: SparkSession, lake: Lake, table: Table, batch_bytes: int) -> DataFrame:
     return (
         spark.readStream.format("delta")
         # The command that removes rows (erase, rebuild) updates user and session itself.
         .option("skipChangeCommits", "true")
-        .option("maxBytesPerTrigger", BATCH_BYTES_PER_CORE * parallelism(spark))
+        .option("maxBytesPerTrigger", batch_bytes)
         .load(absolute(lake.uri(table)))
         # Spark finds the new files, the workers read them. With this selection the JVM reads no other column.
         .select(F.input_file_name().alias("path"), F.lit(table.name).alias("table"), *table.partition_by)

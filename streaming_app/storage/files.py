@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 from pyarrow import fs
 
@@ -35,7 +36,8 @@ class Storage:
         """The file system of a URI, and the path in it."""
         if not is_s3(uri):
             return fs.LocalFileSystem(), absolute(uri)
-        return _s3_file_system(self.endpoint, self.region, client_key()), uri.partition("://")[2]
+        with _making:
+            return _s3_file_system(self.endpoint, self.region, client_key()), uri.partition("://")[2]
 
     def delta_options(self) -> dict[str, str]:
         """Options for deltalake; its S3 store commits by conditional put, so two writers cannot both win."""
@@ -138,6 +140,10 @@ class Storage:
         """Whether there is such a file."""
         system, path = self.filesystem(uri)
         return bool(system.get_file_info(path).type == fs.FileType.File)
+
+
+_making = Lock()
+"""So that threads that come at once do not each make one."""
 
 
 @lru_cache(maxsize=16)

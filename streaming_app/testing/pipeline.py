@@ -20,6 +20,7 @@ from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch, passed_commit_point
 from streaming_app.ingest.commit.recovery import roll_back_incomplete_batch
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.ingest.task_report import merge_reports
 from streaming_app.lake.commit import TransactionId
@@ -46,6 +47,7 @@ class InProcessPipeline:
     ) -> None:
         self.config, self.lake = config, open_lake(config)
         self.job_id, self.stream_id, self.created_ms = job_id, stream_id, created_ms or int(time.time() * 1_000)
+        self.runner = TaskRunner()
         self._batch_id = -1
         self._derived: dict[str, set[str]] = {}
         root = Path(self.lake.root)
@@ -67,7 +69,7 @@ class InProcessPipeline:
         parts = [files[start::tasks] for start in range(tasks)]
         report = merge_reports(FileProcessor(batch, f"part-{number}").run(part) for number, part in enumerate(parts) if part)
         stored_bytes = sum(path.stat().st_size for path in map(Path, files) if path.exists())
-        return commit_batch(batch, report, Timing(0.0, stored_bytes), self.lake)
+        return commit_batch(batch, report, Timing(0.0, stored_bytes), self.lake, self.runner)
 
     def derive(self) -> Summary:
         """Merge new rows of ``event`` and ``change`` into the derived tables; then rebuild the users of replaced events."""

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from streaming_app.config.model import Config
 from streaming_app.derive import session_rows, user_rows
 from streaming_app.ingest.batch import Batch
-from streaming_app.ingest.commit.deduplicate import find_duplicates
+from streaming_app.ingest.commit.deduplicate import Rules, find_duplicates
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.file_processor import FileProcessor
 from streaming_app.ingest.task_report import IngestReport
@@ -122,8 +122,8 @@ class Run:
     def _losing_rows(self) -> dict[str, list[int]]:
         left_out = DuplicateDays(self.config, Storage(), EVENT)
         lake, days = Lake(self.config.sink.uri, Storage()), self.config.dedupe.neighbour_days
-        found = find_duplicates(lake, EVENT, self.report.of("event"), [], left_out, days)
-        return {lost.file.path: lost.rows["row"].to_pylist() for lost in found.new}
+        found = find_duplicates(lake, EVENT, self.report.of("event"), lambda *_: [], left_out, Rules(days))
+        return {lost.file.path: lost.rows.tolist() for lost in found.new}
 
     def _read(self, table: Table, without: dict[str, list[int]]) -> pa.Table:
         parts = [self._read_file(table, file, without.get(file.path, [])) for file in self.report.of(table.name)]

@@ -72,6 +72,9 @@ def test_nothing_is_there_that_should_not_be(package: Package) -> None:
 
 def test_manifest_tells_what_the_files_are(package: Package) -> None:
     assert set(package.manifest["files"]) == {"environment.tar.gz", "main.py", "submitter.zip"}
+    templates = package.manifest["templates"]
+    assert set(templates) == {"alarms.yaml", "tables.yaml", "queries.yaml"}, "the stack takes them from the same folder"
+    assert all(hashlib.sha256((package.folder / name).read_bytes()).hexdigest() == found for name, found in templates.items())
     assert package.manifest["table_layout"] == LAYOUT_VERSION, "who goes back to an older package compares them"
     for name, file in package.manifest["files"].items():
         content = (package.folder / name).read_bytes()

@@ -9,11 +9,12 @@ from typing import Any
 
 from streaming_app.commands.days import Days
 from streaming_app.commands.operation import Operation
-from streaming_app.commands.reprocess.affected_rows import find_affected_files, in_this_process
+from streaming_app.commands.reprocess.affected_rows import find_affected_files
 from streaming_app.commands.reprocess.reprocess import swap_days
 from streaming_app.commands.reprocess.requarantine import requarantine
 from streaming_app.config.model import Config
 from streaming_app.derive.rebuild import rebuild_stale_users
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from tests.support.lake import LocalPipeline
 
 
@@ -43,7 +44,7 @@ def reprocess_here(
 def swap_here(pipeline: LocalPipeline, shadow: LocalPipeline, raw_files: list[Path], days: Days) -> Operation:
     this = Operation("reprocess", pipeline.config, pipeline.lake)
     affected = find_affected_files(shadow.lake, map(str, raw_files), *days.span_ms)
-    swap_days(this, shadow.config, shadow.lake, affected, frozenset(days), f"{pipeline.folder}/shadow/days.json", in_this_process)
+    swap_days(this, shadow.config, shadow.lake, affected, frozenset(days), f"{pipeline.folder}/shadow/days.json", TaskRunner())
     rebuild_stale_users(pipeline.config, pipeline.lake, this.job_id)
     requarantine(this, shadow.lake, affected.raw_files)
     return this

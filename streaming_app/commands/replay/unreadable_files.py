@@ -17,6 +17,7 @@ from streaming_app.errors import Reason
 from streaming_app.ingest.batch import Batch
 from streaming_app.ingest.commit.batch_metrics import Timing
 from streaming_app.ingest.commit.commit import commit_batch
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.ingest.read.lines import BadPart, LineReader
 from streaming_app.ingest.run_tasks import read_as_far_as_possible
 from streaming_app.ingest.task_report import IngestReport
@@ -80,7 +81,7 @@ def replay_unreadable_files(this: Operation, rows: list[UnreadableFileRow], prog
         report = read_as_far_as_possible(spark, batch, files)
         still |= _find_still_unreadable(this.lake, report)
         timing = Timing(time.monotonic() - began, sum(file.size for file in files))
-        metrics = commit_batch(batch, report, timing, this.lake)
+        metrics = commit_batch(batch, report, timing, this.lake, TaskRunner(spark))
         for name in ("written", "duplicate", "filtered"):
             this.count(name, getattr(metrics, name))
         progress.batch(metrics)

@@ -7,7 +7,7 @@ received while the raw files were, or whose receive time is not known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import RowMask, lineage_columns, read_columns
@@ -24,15 +25,14 @@ from streaming_app.model.arrow import as_epoch_ms
 from streaming_app.model.lineage import read_source_files
 from streaming_app.model.tables import RUN_METRICS, TABLES, Table
 from streaming_app.model.times import LATEST_MS
-from streaming_app.spark.tasks import TASK_BYTES, SizedFile
+from streaming_app.spark.tasks import SizedFile
 
 _RECEIVED = "ingest_time_msec"
 _LINEAGE_SHARE = 8
 """Of a file's bytes the lineage is no more than one in so many."""
 
-FileSearch = Callable[[list[SizedFile]], Iterable[bytes]]
-SearchRunner = Callable[[list[SizedFile], FileSearch], Iterable[bytes]]
-"""Runs a function on some files, in any number of tasks; everything that it yields."""
+_SECONDS_PER_BYTE = 5e-7
+"""CPU-seconds to search a byte of lineage."""
 
 
 @dataclass(frozen=True)
@@ -58,27 +58,18 @@ def find_affected_files(shadow: Lake, raw_files: Iterable[str], first_ms: int, l
 
 
 def find_affected_rows(
-    table: Table, files: Sequence[DataFile], affected: AffectedFiles, lake: Lake, run: SearchRunner
+    table: Table, files: Sequence[DataFile], affected: AffectedFiles, lake: Lake, runner: TaskRunner
 ) -> dict[str, RowMask]:
     """Find the rows of the raw files: a mask for each file that has some, by its path."""
     root = lake.uri(table)
     by_uri = {f"{root}/{file.path}": file for file in files}
     sized = [SizedFile(uri, file.size // _LINEAGE_SHARE) for uri, file in by_uri.items()]
-    found = run(sized, partial(_search, table.name, affected, lake.for_workers)) if affected.raw_files else ()
+    work = partial(_search, table.name, affected, lake.for_workers)
+    found = runner.run(sized, lambda file: file.size * _SECONDS_PER_BYTE, work) if affected.raw_files else ()
     masks = (msgspec.msgpack.decode(each, type=tuple[str, bytes]) for each in found)
     return {
         by_uri[uri].path: np.unpackbits(np.frombuffer(bits, np.uint8), count=by_uri[uri].rows).astype(bool) for uri, bits in masks
     }
-
-
-def in_this_process(files: list[SizedFile], work: FileSearch) -> Iterable[bytes]:
-    """Run the search in this process, where it is less than a task's work."""
-    return list(work(files))
-
-
-def fits_one_task(files: list[SizedFile]) -> bool:
-    """Whether the files are little enough for one task."""
-    return sum(file.size for file in files) <= TASK_BYTES
 
 
 def _search(table: str, affected: AffectedFiles, lake: Lake, group: list[SizedFile]) -> Iterator[bytes]:

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from streaming_app.commands.reprocess.affected_rows import AffectedFiles, SearchRunner, find_affected_rows
+from streaming_app.commands.reprocess.affected_rows import AffectedFiles, find_affected_rows
 from streaming_app.commands.reprocess.lost_duplicates import LostDuplicates, find_lost_duplicates, partition_of
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.changes import row_keys
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
@@ -89,29 +90,29 @@ class DaySwap:
 
 
 def plan_swaps(
-    config: Config, lake: Lake, shadow: Lake, affected: AffectedFiles, days: frozenset[date], run: SearchRunner
+    config: Config, lake: Lake, shadow: Lake, affected: AffectedFiles, days: frozenset[date], runner: TaskRunner
 ) -> list[DaySwap]:
     """Write the files that the tables are to have; ``item``, ``change`` and ``event``, in the order in which to commit them.
 
     Items have the days of their events; ``days`` are further ones to be searched.
     """
-    event, change = (_plan(table, config, lake, shadow, affected, run) for table in (EVENT, CHANGE))
-    return [_plan_items(event, lake, shadow, affected, days | event.days, run), change, event]
+    event, change = (_plan(table, config, lake, shadow, affected, runner) for table in (EVENT, CHANGE))
+    return [_plan_items(event, lake, shadow, affected, days | event.days, runner), change, event]
 
 
-def _plan(table: Table, config: Config, lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner) -> DaySwap:
-    parts = _split_files(table, live_files(lake.open(table)), lake, shadow, affected, run)
-    lost = find_lost_duplicates(table, parts.from_shadow, parts.from_others, config, lake)
+def _plan(table: Table, config: Config, lake: Lake, shadow: Lake, affected: AffectedFiles, runner: TaskRunner) -> DaySwap:
+    parts = _split_files(table, live_files(lake.open(table)), lake, shadow, affected, runner)
+    lost = find_lost_duplicates(table, parts.from_shadow, parts.from_others, config, lake, runner)
     users = _users(table, parts, lake) | lost.users
     return _make_swap(table, parts, lost, users, lake)
 
 
 def _plan_items(
-    event: DaySwap, lake: Lake, shadow: Lake, affected: AffectedFiles, days: frozenset[date], run: SearchRunner
+    event: DaySwap, lake: Lake, shadow: Lake, affected: AffectedFiles, days: frozenset[date], runner: TaskRunner
 ) -> DaySwap:
     """Items follow their event: those of a losing duplicate are removed with it."""
     stored = [file for file in live_files(lake.open(ITEM)) if file.day in days]
-    parts = _split_files(ITEM, stored, lake, shadow, affected, run)
+    parts = _split_files(ITEM, stored, lake, shadow, affected, runner)
     lost = LostDuplicates()
     for file in (*parts.from_shadow, *parts.from_others):
         keys = event.lost.keys.get(file.partition["app_id"])
@@ -124,12 +125,12 @@ def _plan_items(
 
 
 def _split_files(
-    table: Table, stored: list[DataFile], lake: Lake, shadow: Lake, affected: AffectedFiles, run: SearchRunner
+    table: Table, stored: list[DataFile], lake: Lake, shadow: Lake, affected: AffectedFiles, runner: TaskRunner
 ) -> TableParts:
     shadow_files = live_files(shadow.open(table))
     shadow_names, stored_names = {file.path for file in shadow_files}, {file.path for file in stored}
     others = [file for file in stored if file.path not in shadow_names]
-    masks = find_affected_rows(table, others, affected, lake, run)
+    masks = find_affected_rows(table, others, affected, lake, runner)
     return TableParts(
         masks=masks,
         affected=(with_rows := [file for file in others if file.path in masks]),

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from streaming_app.config.model import Config
 from streaming_app.ingest.commit.changes import row_keys
-from streaming_app.ingest.commit.deduplicate import find_duplicates
+from streaming_app.ingest.commit.deduplicate import Rules, find_duplicates, read_keys
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import RowMask
@@ -46,7 +47,7 @@ class LostDuplicates:
 
 
 def find_lost_duplicates(
-    table: Table, made: Sequence[DataFile], kept: Sequence[DataFile], config: Config, lake: Lake
+    table: Table, made: Sequence[DataFile], kept: Sequence[DataFile], config: Config, lake: Lake, runner: TaskRunner
 ) -> LostDuplicates:
     """Compare the rows ``made`` by the shadow with those of other raw files that are ``kept``, by the rule of ingest.
 
@@ -55,14 +56,16 @@ def find_lost_duplicates(
     """
     lost, partitions = LostDuplicates(), {file.path: partition_of(table, file) for file in (*made, *kept)}
     left_out = DuplicateDays(config, lake.storage, table)
-    report = find_duplicates(lake, table, made, kept, left_out, config.dedupe.neighbour_days, prefer_new=True)
+    rules = Rules(config.dedupe.neighbour_days, prefer_new=True)
+    report = find_duplicates(lake, table, made, lambda *_: kept, left_out, rules, runner)
     keys: dict[str, list[pa.Array]] = defaultdict(list)
     for each in (*report.new, *report.stored):
         app_id = each.file.app_id
-        lost.rows.setdefault(each.file.path, set()).update(each.rows["row"].to_pylist())
-        lost.users |= {(app_id, user) for user in each.rows["user_pseudo_id"].to_pylist() if user is not None}
+        rows = read_keys(lake, table, each)
+        lost.rows.setdefault(each.file.path, set()).update(each.rows.tolist())
+        lost.users |= {(app_id, user) for user in rows["user_pseudo_id"].to_pylist() if user is not None}
         lost.partitions.add(partitions[each.file.path])
-        keys[app_id] += row_keys(each.rows["event_id"], each.rows["source_position"]).chunks
+        keys[app_id] += row_keys(rows["event_id"], rows["source_position"]).chunks
     lost.keys = {app_id: pa.concat_arrays(parts) for app_id, parts in keys.items()}
     lost.left_out = report.left_out
     return lost

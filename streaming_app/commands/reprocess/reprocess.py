@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -21,13 +21,7 @@ from streaming_app.backlog.unprocessed import find_backlog
 from streaming_app.commands.days import Days
 from streaming_app.commands.operation import Operation, operation, resume_directory
 from streaming_app.commands.raw_files import find_raw_files, find_unread_files
-from streaming_app.commands.reprocess.affected_rows import (
-    AffectedFiles,
-    SearchRunner,
-    find_affected_files,
-    fits_one_task,
-    in_this_process,
-)
+from streaming_app.commands.reprocess.affected_rows import AffectedFiles, find_affected_files
 from streaming_app.commands.reprocess.day_swap import IN_ORDER, commit_swap, plan_swaps
 from streaming_app.commands.reprocess.requarantine import requarantine
 from streaming_app.commands.reprocess.shadow import open_shadow
@@ -38,6 +32,7 @@ from streaming_app.derive.rebuild import rebuild_stale_users
 from streaming_app.derive.stream import derive
 from streaming_app.environment import open_lake
 from streaming_app.ingest.commit.duplicate_days import join_days, remember_days
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.ingest.stream import ingest
 from streaming_app.lake.commit import TransactionId
 from streaming_app.lake.lake import Lake, live_files
@@ -47,11 +42,7 @@ from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT, ITEM_ATTRIBUTES
 from streaming_app.plugins.loading import open_enrichers
 from streaming_app.spark.session import get_session
-from streaming_app.spark.tasks import SizedFile, group_by_size, parallelism, run_tasks
 from streaming_app.storage.any_objects import AnyObjects
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 PHASES = ("start", "ingest", "replace", "rebuild", "quarantine", "derive")
 
@@ -92,7 +83,7 @@ def run(config: Config, days: Days, progress: Progress) -> dict[str, Any]:
             fully_read = set(committed_files(objects, raw.source_partition.checkpoint)) - find_unread_files(shadow)
             affected = find_affected_files(shadow, fully_read, *raw.received.span_ms)
             progress.phase("replace")
-            swap_days(this, shadow_config, shadow, affected, frozenset(days), f"{folder}/days.json", _run_in(spark))
+            swap_days(this, shadow_config, shadow, affected, frozenset(days), f"{folder}/days.json", TaskRunner(spark))
             this.result["kept"] = sum(rows for name, rows in raw.missing_files.items() if name not in affected.raw_files)
             progress.phase("rebuild")
             rebuild_stale_users(config, this.lake, this.job_id)
@@ -108,17 +99,6 @@ def _name(days: Days) -> str:
     return f"reprocess/{days}"
 
 
-def _run_in(spark: SparkSession) -> SearchRunner:
-    """A runner that uses Spark's tasks where one is not enough."""
-
-    def run(files: list[SizedFile], work: Any) -> Any:
-        if fits_one_task(files):
-            return in_this_process(files, work)
-        return run_tasks(spark, group_by_size(files, parallelism(spark)), work)
-
-    return run
-
-
 def swap_days(
     this: Operation,
     shadow_config: Config,
@@ -126,7 +106,7 @@ def swap_days(
     affected: AffectedFiles,
     days: frozenset[date],
     days_uri: str,
-    run: SearchRunner,
+    runner: TaskRunner,
 ) -> None:
     """Replace the rows of the raw files with the shadow's; ``result`` gets the counts.
 
@@ -139,7 +119,7 @@ def swap_days(
     days |= _read_noted_days(days_uri, lake)
     for table in (EVENT, CHANGE):
         join_days(this.config, shadow_config, lake.storage, table)
-    swaps = plan_swaps(this.config, lake, shadow, affected, days, run)
+    swaps = plan_swaps(this.config, lake, shadow, affected, days, runner)
     check_plan(swaps, shadow)
     days |= {day for each in swaps for day in each.days}
     lake.storage.write_text(days_uri, msgspec.json.encode(sorted(days)).decode())
@@ -149,7 +129,7 @@ def swap_days(
     for each in swaps:
         remember_days(this.config, lake.storage, each.table, this.job_id, each.lost.left_out)
         commit_swap(each, lake)
-    check_result(swaps, before, days, affected, lake, run)
+    check_result(swaps, before, days, affected, lake, runner)
     this.result |= {"days": len(days), "before": before_of_days, "after": _count_rows_on(days, lake)}
     this.result["stored_before"] = before[EVENT.name] + before[CHANGE.name]
     for name in ("taken_out", "replaced", "put_in"):

@@ -7,9 +7,10 @@ from datetime import date
 
 import pyarrow.compute as pc
 
-from streaming_app.commands.reprocess.affected_rows import AffectedFiles, SearchRunner, find_affected_rows
+from streaming_app.commands.reprocess.affected_rows import AffectedFiles, find_affected_rows
 from streaming_app.commands.reprocess.day_swap import DaySwap, rows_of
 from streaming_app.errors import BalanceError
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_columns
 from streaming_app.model.tables import ITEM, RUN_METRICS, Table
@@ -44,7 +45,7 @@ def check_plan(swaps: Iterable[DaySwap], shadow: Lake) -> None:
 
 
 def check_result(
-    swaps: Iterable[DaySwap], before: RowCounts, days: frozenset[date], affected: AffectedFiles, lake: Lake, run: SearchRunner
+    swaps: Iterable[DaySwap], before: RowCounts, days: frozenset[date], affected: AffectedFiles, lake: Lake, runner: TaskRunner
 ) -> None:
     """Check after the commits that each table has the expected rows, and as many of the raw files as the shadow added.
 
@@ -53,7 +54,7 @@ def check_result(
     """
     for each in swaps:
         files = live_files(lake.open(each.table))
-        masks = find_affected_rows(each.table, [file for file in files if file.day in days], affected, lake, run)
+        masks = find_affected_rows(each.table, [file for file in files if file.day in days], affected, lake, runner)
         there = rows_of(files), sum(int(mask.sum()) for mask in masks.values())
         wanted = before[each.table.name] + each.difference, each.rows_after
         if there != wanted:

@@ -38,11 +38,15 @@ class BatchChanges:
         """The changes of ``event`` and ``change``."""
         return [self.events, self.changes] if self.changes else [self.events]
 
+    @property
+    def by_table(self) -> dict[str, TableChange]:
+        """The change of each table, by its name."""
+        changes = {each.table.name: each.change for each in self.deduplicated}
+        return changes | {"item": self.items, "quarantine": self.quarantined.change}
+
     def files_by_table(self) -> dict[str, int]:
         """Number of files to be added to each table."""
-        changes = {each.table.name: each.change for each in self.deduplicated}
-        changes |= {"item": self.items, "quarantine": self.quarantined.change}
-        return {name: len(change.added) + len(change.rewritten) for name, change in changes.items()}
+        return {name: len(change.added) + len(change.rewritten) for name, change in self.by_table.items()}
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,15 @@ from streaming_app.ingest.commit.changes import deduplicate, item_change
 from streaming_app.ingest.commit.duplicate_days import remember_days
 from streaming_app.ingest.commit.quarantine_duplicates import deduplicate_quarantine
 from streaming_app.ingest.commit.recovery import write_intent
+from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.ingest.task_report import IngestReport
 from streaming_app.lake.commit import TableChange, commit, is_committed
-from streaming_app.lake.lake import Lake, live_files
+from streaming_app.lake.lake import Lake
 from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.rewrite import delete_data_file
 from streaming_app.model.run_metrics import BatchMetrics
-from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METRICS
+from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METRICS, TABLES
+from streaming_app.storage.side_by_side import map_side_by_side
 
 
 def passed_commit_point(batch: Batch, lake: Lake) -> bool:
@@ -29,14 +32,18 @@ def passed_commit_point(batch: Batch, lake: Lake) -> bool:
     return is_committed(lake.open(EVENT), batch.transaction)
 
 
-def commit_batch(batch: Batch, report: IngestReport, timing: Timing, lake: Lake) -> BatchMetrics:
+def commit_batch(
+    batch: Batch, report: IngestReport, timing: Timing, lake: Lake, runner: TaskRunner | None = None
+) -> BatchMetrics:
     """Deduplicate a batch and commit it; returns its metrics.
+
+    Large steps run in the tasks of ``runner``; without one, all do in this process.
 
     Raises:
         BalanceError: the counts do not add up; nothing was committed.
     """
     clock = Clock()
-    planned = _plan_changes(batch, report, lake)
+    planned = _plan_changes(batch, report, lake, runner or TaskRunner())
     metrics = measure_batch(batch, report, timing, planned)
     check_balance(metrics)
     lake.guard()
@@ -56,11 +63,21 @@ def commit_batch(batch: Batch, report: IngestReport, timing: Timing, lake: Lake)
     return metrics
 
 
-def _plan_changes(batch: Batch, report: IngestReport, lake: Lake) -> BatchChanges:
-    events = deduplicate(EVENT, batch, report, lake)
-    changes = deduplicate(CHANGE, batch, report, lake) if report.of(CHANGE.name) else None
-    items = item_change(report.of("item"), events, live_files(lake.open(ITEM)), lake)
-    return BatchChanges(events, changes, items, deduplicate_quarantine(report.of("quarantine"), lake))
+def _plan_changes(batch: Batch, report: IngestReport, lake: Lake, runner: TaskRunner) -> BatchChanges:
+    events = deduplicate(EVENT, batch, report, lake, runner)
+    changes = deduplicate(CHANGE, batch, report, lake, runner) if report.of(CHANGE.name) else None
+    items = item_change(report.of("item"), events, lake, runner)
+    quarantined = deduplicate_quarantine(report.of("quarantine"), lake, runner)
+    planned = BatchChanges(events, changes, items, quarantined)
+    _delete_superseded(report, planned, lake)
+    return planned
+
+
+def _delete_superseded(report: IngestReport, planned: BatchChanges, lake: Lake) -> None:
+    """Delete the batch's files that were written again without duplicates."""
+    kept = {file.path for change in planned.by_table.values() for file in change.added}
+    superseded = [file for file in report.files if file.path not in kept]
+    list(map_side_by_side(lambda file: delete_data_file(lake, TABLES[file.table], file.path), superseded))
 
 
 def _metrics_row(metrics: BatchMetrics, batch: Batch, lake: Lake) -> TableChange:

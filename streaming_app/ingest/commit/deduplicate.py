@@ -7,34 +7,42 @@ request read twice, a committed row stays, else the first by file and line. Rows
 
 Rows are compared within the batch, with the table's files of the neighbouring days, and with the days of duplicates that were
 left out before (:mod:`.duplicate_days`), which link a new row to an older one.
+
+Two steps: suspects are found by hashes (:mod:`.suspects`), then compared by their ids (:mod:`.compare`). Each runs in Spark's
+tasks where it is large. The driver handles names of files and, of duplicates, indexes of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
+from functools import partial
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from streaming_app.ingest.commit.compare import AppLink, Comparing, Comparison, SuspectFile, compare_suspects
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays, LeftOut
-from streaming_app.ingest.commit.hashes import duplicates_in_sorted, isin_sorted
-from streaming_app.lake.duckdb import query
+from streaming_app.ingest.commit.suspects import IdFile, Search, Suspects, days_around, search_in_task
+from streaming_app.ingest.commit.task_runner import SMALL_SECONDS, TaskRunner
 from streaming_app.lake.files import DataFile
-from streaming_app.lake.hashes import IdHashes, stable_hashes
+from streaming_app.lake.id_index import HashRange, IdIndex, RowIndexes, has_index
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.rows import RowMask, iter_row_groups, read_columns
+from streaming_app.lake.rows import iter_row_groups
 from streaming_app.model.lineage import read_lineage
-from streaming_app.model.tables import Table
-from streaming_app.model.times import DAY_MS
+from streaming_app.model.tables import TABLES, Table
 
-_ORDER = ("event_time_msec", "ingest_time_msec", "request", "preferred_first", "source_position")
-_DETAILS = ["event_id", "event_time_msec", "ingest_time_msec", "user_pseudo_id"]
-_LEFT_OUT = -1
-"""File number of a duplicate that is not stored in any file."""
+_indexed: set[str] = set()
+"""Data files, by URI, whose index files this process has seen or made."""
+
+RANGE_HASHES = 16_000_000
+"""Hashes of an app that are searched in one range."""
+_SECONDS_TO_INDEX = 7e-7
+"""CPU-seconds to read, hash and sort an id."""
 
 
 @dataclass
@@ -42,8 +50,15 @@ class DuplicateRows:
     """Rows of ``file`` that are removed as duplicates."""
 
     file: DataFile
-    rows: pa.Table
-    """Columns include event_id and source_position (raw file and line), which together identify a row, and row, its index."""
+    rows: RowIndexes
+    """Their indexes in the file, in ascending order."""
+
+    @property
+    def mask(self) -> pa.Array:
+        """Per row of the file, whether it is one of them."""
+        mask = np.zeros(self.file.rows, bool)
+        mask[self.rows] = True
+        return pa.array(mask)
 
 
 @dataclass
@@ -57,196 +72,175 @@ class DuplicateReport:
     left_out: LeftOut = field(default_factory=dict)
 
 
+StoredFiles = Callable[[Collection[str], Collection[date]], Iterable[DataFile]]
+"""Lists the committed files of some apps and days, and maybe others."""
+RangeKey = tuple[str, HashRange]
+"""App and range of hashes."""
+
+
+class Rules(NamedTuple):
+    """How far the days of duplicates may be apart; and, of rows of one and the same request, which stays: the stored one, or with
+    ``prefer_new`` the new one."""
+
+    neighbour_days: int
+    prefer_new: bool = False
+
+
 def find_duplicates(
     lake: Lake,
     table: Table,
     new: Sequence[DataFile],
-    stored: Sequence[DataFile],
+    stored: StoredFiles,
     left_out: DuplicateDays,
-    neighbour_days: int,
-    *,
-    prefer_new: bool = False,
+    rules: Rules,
+    runner: TaskRunner | None = None,
 ) -> DuplicateReport:
-    """Compare the rows of all apps; ``stored`` are all committed files, of which only those of the affected days are read.
+    """Compare the rows of all apps; of the committed files only those of the affected days are searched.
 
-    New and stored files are both in the table's directory. Where the same request was read twice, the stored row stays, or
-    with ``prefer_new`` the new one.
+    New and stored files are both in the table's directory. Large steps run in the tasks of ``runner``.
     """
-    report = DuplicateReport()
-    for app_id in sorted({file.app_id for file in new}):
-        by_day: dict[date, list[DataFile]] = {}
-        for file in stored:
-            if file.app_id == app_id:
-                by_day.setdefault(file.day, []).append(file)
-        own = [file for file in new if file.app_id == app_id]
-        _AppFiles(lake, table, own, by_day, left_out, neighbour_days, prefer_new=prefer_new).compare(report)
-    return report
+    return _Deduplication(lake, table, new, stored, left_out, rules).run(runner or TaskRunner())
 
 
-class _Candidate(NamedTuple):
-    """A file with rows whose event id may occur more than once: those where ``mask`` is true."""
-
-    file: DataFile
-    is_new: bool
-    mask: RowMask
-
-
-class _AppFiles:
-    """The new files of an app, and its stored files by day."""
+class _Deduplication:
+    """One search for duplicates; files are numbered, the new ones first."""
 
     def __init__(
-        self,
-        lake: Lake,
-        table: Table,
-        new: list[DataFile],
-        stored: dict[date, list[DataFile]],
-        left_out: DuplicateDays,
-        neighbour_days: int,
-        *,
-        prefer_new: bool,
+        self, lake: Lake, table: Table, new: Sequence[DataFile], stored: StoredFiles, left_out: DuplicateDays, rules: Rules
     ) -> None:
-        self._lake, self._table, self._new, self._stored = lake, table, new, stored
-        self._left_out, self._neighbour_days, self._prefer_new = left_out, neighbour_days, prefer_new
-        self._app_id = new[0].app_id
+        self._lake, self._table, self._stored, self._left_out, self._rules = lake, table, stored, left_out, rules
+        self._files = list(new)
+        self._new_count = len(self._files)
+        self._stored_numbers: dict[tuple[str, date], list[int]] = {}
 
-    def compare(self, report: DuplicateReport) -> None:
-        """Add the app's duplicates to the report."""
-        # 1. Find the affected days: those of the new events, their neighbours, and those linked to them by earlier duplicates.
-        days = set().union(*(_around(file.day, self._neighbour_days) for file in self._new))
-        linked, days = self._follow_links(days)
-        # 2. Find candidates: rows whose id may occur more than once, by hashes of 8 bytes an id.
-        candidates = self._find_candidates([file for day in sorted(days) for file in self._stored.get(day, ())])
-        # 3. Compare the candidates by their ids.
-        if candidates:
-            rows = pa.concat_tables([linked, *self._read_candidates(candidates)])
-            _compare(candidates, rows, self._neighbour_days, report)
+    def run(self, runner: TaskRunner) -> DuplicateReport:
+        # 1. Plan searches of the affected days: those of the new events and their neighbours.
+        searches = self._plan()
+        # 2. Make the index files that are missing.
+        self._make_missing_indexes(searches, runner)
+        # 3. Find suspects and compare them.
+        found = list(self._compare(searches, runner))
+        # 4. Where index files named rows with other ids than they should, make these again, and repeat.
+        if damaged := {number for each in found for number in each.unpaired_files}:
+            self._make_indexes([(self._files[number].path, self._files[number].rows) for number in damaged], runner)
+            found = list(self._compare(searches, runner))
+        return self._report(found)
 
-    def _follow_links(self, days: set[date]) -> tuple[pa.Table, set[date]]:
-        """Duplicates of the new events that earlier batches left out; and ``days`` with all days that these are linked to."""
-        links = [_link_rows(pa.array([], pa.string()), date(1970, 1, 1))]
-        ids: pa.ChunkedArray | None = None
-        seen: set[date] = set()
-        while unseen := days - seen:
-            seen |= unseen
-            for day in sorted(unseen):
-                known = self._left_out.on(day, self._app_id)
-                if not len(known):
-                    continue
-                if ids is None:
-                    chunks = [chunk for file in self._new for chunk in self._read_ids(file).chunks]
-                    ids = pa.chunked_array(chunks, pa.string())
-                    hashes = stable_hashes(ids)
-                found = pc.unique(ids.filter(pa.array(isin_sorted(hashes, known))))
-                if len(found):
-                    links.append(_link_rows(found, day))
-                    days = days | _around(day, self._neighbour_days)
-        return pa.concat_tables(links), days
+    def _compare(self, searches: list[Search], runner: TaskRunner) -> Iterator[Comparison]:
+        rows: defaultdict[int, list[bytes]] = defaultdict(list)
+        links: list[AppLink] = []
+        # 1. Find suspects by their hashes. Earlier duplicates may link new events to further days: repeat with these.
+        while searches:
+            found = self._search(searches, runner)
+            for each in found.values():
+                links += [AppLink(each.app_id, *link) for link in each.links]
+                for number, indexes in each.rows.items():
+                    rows[number].append(indexes)
+            searches = self._with_missing_days(searches, found)
+        # 2. Compare them by their ids.
+        suspects = [self._suspect_file(number, b"".join(parts)) for number, parts in sorted(rows.items())]
+        comparing = Comparing(self._lake.for_workers, self._table.name, self._new_count, self._rules.neighbour_days)
+        return compare_suspects([*suspects, *links], comparing, runner)
 
-    def _find_candidates(self, stored: list[DataFile]) -> list[_Candidate]:
-        new = [(file, self._read_hashes(file)) for file in self._new]
-        known = np.sort(np.concatenate([hashes for _, hashes in new]))
-        repeated = [duplicates_in_sorted(known)]
-        found = []
-        for file in stored:
-            hashes = self._read_hashes(file)
-            mask = isin_sorted(hashes, known)
-            if mask.any():
-                repeated.append(hashes[mask])
-                found.append(_Candidate(file, False, mask))
-        again = np.unique(np.concatenate(repeated))
-        of_batch = [_Candidate(file, True, isin_sorted(hashes, again)) for file, hashes in new]
-        return [each for each in of_batch if each.mask.any()] + found
+    def _plan(self) -> list[Search]:
+        by_app: dict[str, list[IdFile]] = {}
+        days: dict[str, set[date]] = {}
+        for number, file in enumerate(self._files):
+            by_app.setdefault(file.app_id, []).append(IdFile(number, file.path, file.rows))
+            days.setdefault(file.app_id, set()).update(days_around(file.day, self._rules.neighbour_days))
+        self._find_stored(days)
+        whole = (Search(app_id, HashRange(), new, [], days[app_id]) for app_id, new in sorted(by_app.items()))
+        return [search for each in whole for search in self._split(each)]
 
-    def _read_ids(self, file: DataFile) -> pa.ChunkedArray:
-        return read_columns(f"{self._lake.uri(self._table)}/{file.path}", ["event_id"], self._lake.storage)["event_id"]
+    def _split(self, search: Search) -> Iterator[Search]:
+        stored = self._stored_files(search.app_id, search.days)
+        count = -(-sum(file.rows for file in (*search.new, *stored)) // RANGE_HASHES) or 1
+        return (search._replace(part=HashRange(number, count), stored=stored) for number in range(count))
 
-    def _read_hashes(self, file: DataFile) -> IdHashes:
-        return _hashes(self._read_ids(file))
+    def _with_missing_days(self, searches: Iterable[Search], found: Mapping[RangeKey, Suspects]) -> list[Search]:
+        """The searches that need the stored files of more days, with these."""
+        missing = {(each.app_id, each.part): found[each.app_id, each.part].missing_days for each in searches}
+        by_app: dict[str, set[date]] = {}
+        for (app_id, _), days in missing.items():
+            by_app.setdefault(app_id, set()).update(days)
+        self._find_stored(by_app)
+        again = []
+        for each in searches:
+            if more := missing[each.app_id, each.part]:
+                all_days = each.days | more
+                again.append(each._replace(days=all_days, stored=self._stored_files(each.app_id, all_days)))
+        return again
 
-    def _read_candidates(self, candidates: list[_Candidate]) -> Iterator[pa.Table]:
-        """Rows in the columns that are compared; ``file`` is the candidate's number."""
-        for number, candidate in enumerate(candidates):
-            rank = int(candidate.is_new != self._prefer_new)
-            for rows in self._read_rows(candidate):
-                ingested, lineage = pc.fill_null(rows["ingest_time_msec"], 0), read_lineage(rows)
-                yield (
-                    rows.set_column(rows.column_names.index("ingest_time_msec"), "ingest_time_msec", ingested)
-                    .select([*_DETAILS, "row"])
-                    .append_column("source_position", lineage.source_positions)
-                    .append_column("request", lineage.request_ids)
-                    .append_column("file", pa.repeat(pa.scalar(number, pa.int64()), rows.num_rows))
-                    .append_column("preferred_first", pa.repeat(pa.scalar(rank, pa.int64()), rows.num_rows))
-                    .combine_chunks()
-                )
+    def _find_stored(self, days: Mapping[str, set[date]]) -> None:
+        """Number the stored files of some days, by app, unless they are known."""
+        wanted = {(app_id, day) for app_id, of_app in days.items() for day in of_app if (app_id, day) not in self._stored_numbers}
+        if not wanted:
+            return
+        self._stored_numbers |= {each: [] for each in wanted}
+        for file in self._stored({app_id for app_id, _ in wanted}, {day for _, day in wanted}):
+            if (file.app_id, file.day) in wanted:
+                self._stored_numbers[file.app_id, file.day].append(len(self._files))
+                self._files.append(file)
 
-    def _read_rows(self, candidate: _Candidate) -> Iterator[pa.Table]:
-        """The rows of a candidate with their index; only row groups that hold one are read."""
-        for first, rows in iter_row_groups(self._lake, self._table, candidate.file, _DETAILS, candidate.mask, lineage=True):
-            mask = candidate.mask[first : first + len(rows)]
-            yield rows.append_column("row", pa.array(np.arange(first, first + len(rows)))).filter(pa.array(mask))
+    def _stored_files(self, app_id: str, days: Iterable[date]) -> list[IdFile]:
+        numbers = [number for day in sorted(days) for number in self._stored_numbers[app_id, day]]
+        return [IdFile(number, self._files[number].path, self._files[number].rows) for number in numbers]
 
+    def _make_missing_indexes(self, searches: Iterable[Search], runner: TaskRunner) -> None:
+        """Make them in tasks where that is much work; a few are made by the search itself."""
+        root = self._lake.uri(self._table)
+        stored = {(file.path, file.rows) for search in searches for file in search.stored}
+        unknown = sorted(file for file in stored if f"{root}/{file[0]}" not in _indexed)
+        if sum(rows for _, rows in unknown) * _SECONDS_TO_INDEX <= SMALL_SECONDS:
+            return
+        self._make_indexes(IdIndex(root, self._lake.storage).find_missing(unknown), runner)
+        _indexed.update(f"{root}/{path}" for path, _ in unknown)
 
-def _around(day: date, days: int) -> set[date]:
-    return {day + timedelta(days=shift) for shift in range(-days, days + 1)}
+    def _make_indexes(self, files: Sequence[tuple[str, int]], runner: TaskRunner) -> None:
+        work = partial(_make_indexes, self._lake.for_workers, self._table.name)
+        list(runner.run(files, lambda file: file[1] * _SECONDS_TO_INDEX, work))
 
+    def _search(self, searches: list[Search], runner: TaskRunner) -> dict[RangeKey, Suspects]:
+        lake, name = self._lake.for_workers, self._table.name
+        work = partial(search_in_task, lake, name, self._left_out, self._rules.neighbour_days)
+        messages = runner.run(searches, lambda search: search.seconds, work)
+        found = (msgspec.msgpack.decode(each, type=Suspects) for each in messages)
+        return {(each.app_id, each.part): each for each in found}
 
-def _hashes(event_ids: pa.ChunkedArray) -> IdHashes:
-    ids = pa.table({"event_id": event_ids})
-    return np.asarray(query("SELECT hash(event_id) AS hash FROM ids", ids=ids)["hash"].to_numpy(), np.uint64)
+    def _suspect_file(self, number: int, indexes: bytes) -> SuspectFile:
+        file, is_new = self._files[number], number < self._new_count
+        return SuspectFile(number, file.app_id, file.path, file.rows, int(is_new != self._rules.prefer_new), indexes)
 
-
-def _link_rows(ids: pa.Array, day: date) -> pa.Table:
-    """Duplicates of a day that are not stored, in the columns that are compared."""
-    count = len(ids)
-    epoch_ms = (day - date(1970, 1, 1)).days * DAY_MS
-    texts = pa.repeat(pa.scalar("", pa.string()), count)
-    zeros = pa.repeat(pa.scalar(0, pa.int64()), count)
-    return pa.table(
-        {
-            "event_id": ids,
-            "event_time_msec": pa.repeat(pa.scalar(epoch_ms, pa.int64()), count),
-            "ingest_time_msec": zeros,
-            "user_pseudo_id": texts,
-            "row": zeros,
-            "source_position": texts,
-            "request": texts,
-            "file": pa.repeat(pa.scalar(_LEFT_OUT, pa.int64()), count),
-            "preferred_first": zeros,
-        }
-    )
-
-
-def _compare(candidates: list[_Candidate], rows: pa.Table, neighbour_days: int, report: DuplicateReport) -> None:
-    """Find the chains of each event; of each chain, all rows but the first are duplicates."""
-    app_id = candidates[0].file.app_id
-    # 1. Sort all rows by precedence.
-    rows = rows.sort_by([("event_id", "ascending"), *((name, "ascending") for name in _ORDER)])
-    # 2. Number the chains: one ends where the id changes, or where the next row is too many days later.
-    days = rows["event_time_msec"].to_numpy() // DAY_MS
-    same_id = pc.equal(rows["event_id"][1:], rows["event_id"][:-1]).to_numpy()
-    begins = np.concatenate([[True], ~same_id | (np.diff(days) > neighbour_days)])
-    chains = np.cumsum(begins) - 1
-    # 3. Keep the first stored or new row of each chain.
-    numbers = rows["file"].to_numpy()
-    real = np.flatnonzero(numbers != _LEFT_OUT)
-    _, first = np.unique(chains[real], return_index=True)
-    winners = np.full(len(begins), -1)  # of each chain, -1 where no row is stored or new
-    winners[chains[real[first]]] = real[first]
-    lost = real[winners[chains[real]] != real]
-    for number in np.unique(numbers[lost]):
-        duplicates = DuplicateRows(candidates[number].file, rows.take(pa.array(lost[numbers[lost] == number])))
-        (report.new if candidates[number].is_new else report.stored).append(duplicates)
-    # 4. Collect the users of stored rows that are now duplicates, and of the rows that replace them.
-    replaced = [row for row in lost if not candidates[numbers[row]].is_new]
-    for chosen in (replaced, winners[chains[replaced]]):
-        report.changed_users |= _users(app_id, rows.take(pa.array(chosen, pa.int64())))
-    # 5. Remember the duplicates on whose day no row is stored.
-    apart = lost[days[lost] != days[winners[chains[lost]]]]
-    hashes = stable_hashes(rows["event_id"].take(pa.array(apart))).tolist() if len(apart) else []
-    for row, hashed in zip(apart, hashes, strict=True):
-        day = date(1970, 1, 1) + timedelta(days=int(days[row]))
-        report.left_out.setdefault(day, {}).setdefault(app_id, []).append(hashed)
+    def _report(self, comparisons: Iterable[Comparison]) -> DuplicateReport:
+        report = DuplicateReport()
+        lost: defaultdict[int, list[bytes]] = defaultdict(list)
+        for each in comparisons:
+            report.changed_users.update(each.users)
+            for number, indexes in each.lost.items():
+                lost[number].append(indexes)
+            for day, app_id, hashed in each.left_out:
+                report.left_out.setdefault(day, {}).setdefault(app_id, []).append(hashed)
+        for number, parts in sorted(lost.items()):
+            duplicates = DuplicateRows(self._files[number], np.sort(np.frombuffer(b"".join(parts), "<u4")))
+            (report.new if number < self._new_count else report.stored).append(duplicates)
+        return report
 
 
-def _users(app_id: str, rows: pa.Table) -> set[tuple[str, str]]:
-    return {(app_id, user) for user in rows["user_pseudo_id"].to_pylist() if user is not None}
+def _make_indexes(lake: Lake, table: str, files: Iterable[tuple[str, int]]) -> Iterator[bytes]:
+    """Run in tasks: make the index files of some data files, of (path, rows); yields nothing."""
+    index = IdIndex(lake.uri(TABLES[table]), lake.storage)
+    for path, rows in files:
+        if has_index(rows):
+            index.make(path)
+    yield from ()
+
+
+def read_keys(lake: Lake, table: Table, duplicates: DuplicateRows) -> pa.Table:
+    """The columns event_id, user_pseudo_id and source_position (raw file and line) of duplicates."""
+    columns = ("event_id", "user_pseudo_id")
+    mask = duplicates.mask.to_numpy(zero_copy_only=False)
+    parts = [pa.table({name: pa.array([], pa.string()) for name in (*columns, "source_position")})]
+    for first, group in iter_row_groups(lake, table, duplicates.file, columns, mask, lineage=True):
+        rows = group.filter(pa.array(mask[first : first + len(group)]))
+        parts.append(rows.select(columns).append_column("source_position", read_lineage(rows).source_positions))
+    return pa.concat_tables(parts)

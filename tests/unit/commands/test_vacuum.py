@@ -17,10 +17,12 @@ from streaming_app.commands import optimize, vacuum
 from streaming_app.commands.operation import operation
 from streaming_app.commands.vacuum import RETENTION_HOURS
 from streaming_app.environment import lock_lake
+from streaming_app.lake import id_index
 from streaming_app.lake.lake import live_files
 from streaming_app.lake.maintenance import LOG_RETENTION_DAYS, StoredFile, find_expired_log
 from streaming_app.model.tables import EVENT, OPERATION, TABLES
 from tests.support.lake import LocalPipeline
+from tests.support.raw import NOW, event, line, write
 from tests.support.upkeep import HOURS, QUIET, busy_lake, contents, copied, derived
 
 DAY = 86_400
@@ -91,6 +93,39 @@ def test_replaced_files_go_when_nothing_needs_them(pipeline: LocalPipeline) -> N
     assert vacuum.plan(pipeline.config, pipeline.lake, 0) == []
     protocol = pipeline.lake.open(EVENT).protocol()
     assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
+
+
+def test_index_files_go_with_their_data_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(id_index, "MIN_ROWS", 1)
+    pipeline, folder = LocalPipeline(tmp_path), tmp_path / "lake/event"
+    for rid, time_ms in (("r-2", NOW - 1_000), ("r-1", NOW - 5_000)):  # the second duplicate replaces the first
+        sent = (
+            line(event("e"), event("f"), rid=rid, ingest_time=time_ms)
+            if rid == "r-2"
+            else line(event("e"), rid=rid, ingest_time=time_ms)
+        )
+        pipeline.ingest(write(tmp_path / "raw", f"{rid}.gz", sent))
+    derived(pipeline)
+    live = {file.path for file in live_files(pipeline.lake.open(EVENT))}
+    replaced = {str(path.relative_to(folder)) for path in data_files(pipeline, "event")} - live
+    assert index_files(folder) == live | replaced
+    aged(folder / "_ids/x.ids.1.tmp", 400)
+    # Delta's own vacuum, of both kinds, leaves them alone.
+    for full in (False, True):
+        pipeline.lake.open(EVENT).vacuum(0, dry_run=False, enforce_retention_duration=False, full=full)
+    assert index_files(folder) == live | replaced
+    before = sum(path.stat().st_size for path in (folder / "_ids").rglob("*.*"))
+    result = vacuum.run(pipeline.config, 0, QUIET)
+    assert index_files(folder) == live
+    assert [path.name for path in (folder / "_ids").rglob("*.tmp")] == []
+    assert result["bytes"] >= before - sum(path.stat().st_size for path in (folder / "_ids").rglob("*.*")) > 0
+    assert vacuum.plan(pipeline.config, pipeline.lake, 0) == []
+
+
+def index_files(folder: Path) -> set[str]:
+    """The data files that have an index file."""
+    found = (id_index.data_path(str(path.relative_to(folder))) for path in (folder / "_ids").rglob("*.ids"))
+    return {path for path in found if path is not None}
 
 
 # names of entries with their age in days: those that go, at version 30

@@ -1,4 +1,4 @@
-"""What makes the tables known to Athena: every table, by its location, without columns."""
+"""What makes the tables known to Athena: every table, by its location and, in Glue, with its columns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ddl(folder: Path, lake: str, *options: str) -> int:
 @pytest.mark.parametrize(
     ("lake", "options", "database"),
     [
-        ("s3://b/lake/", [], "my_shop"),
+        ("s3://b/lake/", [], "clickstream_my_shop"),
         ("s3://b/lake", ["--database", "web"], "web"),
         ("s3a://b/lake/", ["--database", "2026_web"], "2026_web"),  # Athena knows no s3a://
     ],
@@ -73,4 +73,10 @@ def test_glue_takes_the_table(table: Table) -> None:
         glue.create_table(DatabaseName="web", TableInput=given)
     storage = given["StorageDescriptor"]
     assert storage["Location"] == storage["SerdeInfo"]["Parameters"]["path"] == f"s3://b/lake/{table.name}/"
-    assert (given["Parameters"], given["PartitionKeys"]) == ({"spark.sql.sources.provider": "delta"}, [])
+    assert given["Parameters"] == {"EXTERNAL": "TRUE", "spark.sql.sources.provider": "delta"}
+    assert given["PartitionKeys"] == []
+    # Views and filters compare them with the log, by name and type, in their order.
+    types = {"int64": "bigint", "int32": "int", "bool": "boolean", "date32[day]": "date", "timestamp[us, tz=UTC]": "timestamp"}
+    in_log = [(field.name, types.get(str(field.type), str(field.type))) for field in table.schema]
+    assert [(column["Name"], column["Type"]) for column in storage["Columns"]] == in_log
+    assert all(0 < len(column["Comment"].encode()) <= 255 for column in storage["Columns"])

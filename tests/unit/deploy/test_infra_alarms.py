@@ -13,15 +13,16 @@ from streaming_app.metrics.cloudwatch import JOB_METRICS, print_metrics
 from streaming_app.metrics.summary import Summary
 from submitter.decision_report import SUBMITTER_METRICS
 from submitter.handler import metrics
-from tests.support.infra import DEFAULTS, OPTIONS, PARSED, every_option, stack
+from tests.support.infra import DEFAULTS, OPTIONS, PARSED, every_option, nested, stack
 from tests.support.stack import Stack
 
+ALARMS_OF_DEFAULTS = nested(DEFAULTS, "Alarms")
 METRICS = {*SUBMITTER_METRICS, *JOB_METRICS}
 
 
 @every_option
 def test_every_alarm_tells_the_topic(any_stack: Stack) -> None:
-    alarms = any_stack.of_type("AWS::CloudWatch::Alarm")
+    alarms = nested(any_stack, "Alarms").of_type("AWS::CloudWatch::Alarm")
     assert len(alarms) == 8
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == ["<Topic>"]
@@ -37,8 +38,9 @@ SLOW_RUN_HOURS = 2.0
 @pytest.mark.parametrize("every", HOURS_OF)
 def test_alarms_follow_from_the_schedule(every: str) -> None:
     """Looks that find files, whose runs take between no time and two hours: no alarm. Two looks a day apart that do nothing: both."""
-    hours, resources = HOURS_OF[every], stack(RunEvery=every).resources
-    assert _hours_between(resources["Schedule"]["ScheduleExpression"]) == hours
+    hours, whole = HOURS_OF[every], stack(RunEvery=every)
+    resources = nested(whole, "Alarms").resources
+    assert _hours_between(whole.resources["Schedule"]["ScheduleExpression"]) == hours
     no_data, backlog = int(resources["NoDataAlarm"]["EvaluationPeriods"]), int(resources["BacklogAlarm"]["Threshold"])
     healthy_gap, oldest = hours + SLOW_RUN_HOURS, hours + SLOW_RUN_HOURS
     assert no_data >= healthy_gap + 1, "rows are counted by whole hours"
@@ -56,8 +58,9 @@ def _hours_between(expression: str) -> float:
 
 
 def test_hours_may_be_set_and_must_be_with_a_schedule_of_its_own() -> None:
-    own = stack(**OPTIONS["a schedule of its own"]).resources
-    assert own["Schedule"]["ScheduleExpression"] == "cron(0 1 * * ? *)"
+    whole = stack(**OPTIONS["a schedule of its own"])
+    own = nested(whole, "Alarms").resources
+    assert whole.resources["Schedule"]["ScheduleExpression"] == "cron(0 1 * * ? *)"
     assert (own["NoDataAlarm"]["EvaluationPeriods"], own["BacklogAlarm"]["Threshold"]) == (30, 26)
     assert "26 hours" in own["BacklogAlarm"]["AlarmDescription"]
     rule = PARSED["Rules"]["OwnScheduleNeedsHours"]
@@ -66,7 +69,7 @@ def test_hours_may_be_set_and_must_be_with_a_schedule_of_its_own() -> None:
 
 
 def test_a_hung_run_is_told_after_some_hours() -> None:
-    alarm = stack(AlarmRunHours=3).resources["HungRunAlarm"]
+    alarm = nested(stack(AlarmRunHours=3), "Alarms").resources["HungRunAlarm"]
     assert alarm["Threshold"] == 3
     assert [each.get("Expression") for each in alarm["Metrics"]] == ["minutes / 60", None]
     assert alarm["Metrics"][1]["MetricStat"]["Metric"]["MetricName"] == "ActiveRunMinutes"
@@ -80,7 +83,7 @@ def test_alarms_and_dashboard_show_what_is_emitted() -> None:
 
 
 def _alarm_metrics() -> list[tuple[str, ...]]:
-    alarms = DEFAULTS.of_type("AWS::CloudWatch::Alarm").values()
+    alarms = ALARMS_OF_DEFAULTS.of_type("AWS::CloudWatch::Alarm").values()
     inner = [each["MetricStat"]["Metric"] for alarm in alarms for each in alarm.get("Metrics", ()) if "MetricStat" in each]
     return [
         (each["Namespace"], each["MetricName"], *(text for one in each["Dimensions"] for text in (one["Name"], one["Value"])))
@@ -90,7 +93,7 @@ def _alarm_metrics() -> list[tuple[str, ...]]:
 
 def _dashboard_metrics() -> list[tuple[str, ...]]:
     """The metrics of all widgets, with "." replaced by what stands above it."""
-    widgets = json.loads(DEFAULTS.resources["Dashboard"]["DashboardBody"])["widgets"]
+    widgets = json.loads(ALARMS_OF_DEFAULTS.resources["Dashboard"]["DashboardBody"])["widgets"]
     found = []
     for widget in widgets:
         rows = [[each for each in row if isinstance(each, str)] for row in widget["properties"].get("metrics", ())]
@@ -117,11 +120,13 @@ def test_the_job_emits_the_dimension_that_alarms_look_at(capsys: pytest.CaptureF
 
 
 def test_widgets_do_not_overlap_and_name_the_alarms() -> None:
-    widgets = json.loads(DEFAULTS.resources["Dashboard"]["DashboardBody"])["widgets"]
+    widgets = json.loads(ALARMS_OF_DEFAULTS.resources["Dashboard"]["DashboardBody"])["widgets"]
     cells = [(x, y) for w in widgets for x in range(w["x"], w["x"] + w["width"]) for y in range(w["y"], w["y"] + w["height"])]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) < 24
-    assert set(widgets[0]["properties"]["alarms"]) == {f"arn:<{name}>" for name in DEFAULTS.of_type("AWS::CloudWatch::Alarm")}
+    assert set(widgets[0]["properties"]["alarms"]) == {
+        f"arn:<{name}>" for name in ALARMS_OF_DEFAULTS.of_type("AWS::CloudWatch::Alarm")
+    }
 
 
 @pytest.mark.parametrize(
@@ -145,12 +150,12 @@ def test_failed_runs_of_this_application_are_told(application: str, state: str, 
         "resources": [],
         "detail": {"jobRunId": "00abc", "applicationId": application, "state": state, "previousState": "RUNNING"},
     }
-    pattern = EventPattern.load(json.dumps(DEFAULTS.resources["FailedRunRule"]["EventPattern"]))
+    pattern = EventPattern.load(json.dumps(ALARMS_OF_DEFAULTS.resources["FailedRunRule"]["EventPattern"]))
     assert pattern.matches_event(event) == told
 
 
 def test_the_message_about_a_failed_run_is_a_sentence_with_its_values() -> None:
-    transformer = DEFAULTS.resources["FailedRunRule"]["Targets"][0]["InputTransformer"]
+    transformer = ALARMS_OF_DEFAULTS.resources["FailedRunRule"]["Targets"][0]["InputTransformer"]
     message = json.loads(transformer["InputTemplate"].replace("<JobLogs>", "/clickstream/demo/job"))
     assert message.startswith("Clickstream demo: run <run> is <state>")
     assert set(re.findall(r"<(\w+)>", message)) == set(transformer["InputPathsMap"])

@@ -12,7 +12,7 @@ from streaming_app.deploy.ddl import glue_table
 from streaming_app.deploy.template import saved_queries
 from streaming_app.model.tables import TABLES
 from submitter.deployment import Deployment
-from tests.support.infra import DEFAULTS, KEY, LAKE, OPTIONS, PARSED, ROOT, every_option, stack
+from tests.support.infra import DEFAULTS, KEY, LAKE, OPTIONS, PARSED, ROLE, ROOT, every_option, nested, stack
 from tests.support.stack import Stack
 
 
@@ -36,6 +36,7 @@ def test_buckets_are_private_encrypted_kept_and_reached_by_tls(any_stack: Stack)
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
+APPLICATION = "AWS::EMRServerless::Application"
 VERSIONS = ["old-versions", "delete-markers"]
 
 
@@ -74,10 +75,11 @@ def test_markers_of_deleted_objects_do_not_pile_up(any_stack: Stack) -> None:
 
 @every_option
 def test_one_writer_and_nothing_paid_while_idle(any_stack: Stack) -> None:
-    application = any_stack.resources["Application"]
-    assert application["SchedulerConfiguration"]["MaxConcurrentRuns"] == 1
     reserved = any_stack.given.get("ReservedConcurrency")  # new accounts have none to give
     assert any_stack.resources["Submitter"].get("ReservedConcurrentExecutions") == reserved
+    if (application := any_stack.resources.get("Application")) is None:
+        return
+    assert application["SchedulerConfiguration"]["MaxConcurrentRuns"] == 1
     assert "InitialCapacity" not in application
     assert application["AutoStopConfiguration"]["Enabled"]
     assert ("NetworkConfiguration" in application) == ("SubnetIds" in any_stack.given)
@@ -87,7 +89,8 @@ def test_one_writer_and_nothing_paid_while_idle(any_stack: Stack) -> None:
 def test_the_submitter_runs_on_the_processor_of_the_job(any_stack: Stack) -> None:
     """The package is made for one."""
     (architecture,) = any_stack.resources["Submitter"]["Architectures"]
-    assert architecture.upper() == any_stack.resources["Application"]["Architecture"]
+    assert architecture.upper() == any_stack.given.get("Architecture", "ARM64")
+    assert all(each["Architecture"] == architecture.upper() for each in any_stack.of_type(APPLICATION).values())
 
 
 def test_the_largest_run_fits_the_application() -> None:
@@ -119,6 +122,40 @@ def test_the_submitter_is_told_what_it_needs() -> None:
     assert json.loads(DEFAULTS.resources["Schedule"]["Target"]["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
 
 
+def test_what_exists_is_used() -> None:
+    """Everything that names the application, the roles or the bucket names the existing one."""
+    whole = stack(**OPTIONS["existing application"], **OPTIONS["existing roles"], **OPTIONS["existing bucket of logs"])
+    submitter = whole.resources["Submitter"]
+    variables = submitter["Environment"]["Variables"]
+    assert variables["CLICKSTREAM_APPLICATION_ID"] == nested(whole, "Alarms").given["Application"] == "00f1abcdefgh"
+    assert (variables["CLICKSTREAM_JOB_ROLE_ARN"], submitter["Role"]) == (f"{ROLE}/job", f"{ROLE}/submitter")
+    assert variables["CLICKSTREAM_LOG_URI"] == "s3://my-logs/logs/"
+    results = whole.resources["Workgroup"]["WorkGroupConfiguration"]["ResultConfiguration"]
+    assert results["OutputLocation"] == "s3://my-logs/athena/"
+    outputs = {name: whole.value(output["Value"]) for name, output in PARSED["Outputs"].items()}
+    assert outputs.items() >= {"JobRoleArn": f"{ROLE}/job", "WorkBucketName": "my-logs"}.items()
+
+
+def test_names_follow_the_rules_of_an_account() -> None:
+    whole = stack(**OPTIONS["names of roles"], **OPTIONS["name of the database"])
+    roles = whole.of_type("AWS::IAM::Role").values()
+    assert {(role["Path"], role["RoleName"]) for role in roles} == {
+        ("/data/", f"web-clicks-{name}") for name in ("schedule", "submitter", "job")
+    }
+    assert not [role for role in DEFAULTS.of_type("AWS::IAM::Role").values() if "RoleName" in role]
+    assert whole.resources["Database"]["DatabaseInput"]["Name"] == "web"
+    assert stack(ProjectId="my-shop").resources["Database"]["DatabaseInput"]["Name"] == "clickstream_my_shop"
+
+
+def test_the_submitter_joins_the_network_if_asked() -> None:
+    inside = stack(**OPTIONS["submitter in the network"])
+    assert inside.resources["Submitter"]["VpcConfig"] == {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    assert inside.allows("SubmitterRole", "ec2:CreateNetworkInterface", "*")
+    outside = stack(**OPTIONS["network"])
+    assert "VpcConfig" not in outside.resources["Submitter"]
+    assert not outside.allows("SubmitterRole", "ec2:CreateNetworkInterface", "*")
+
+
 def test_failures_to_submit_end_in_the_queue() -> None:
     queue = "arn:<DeadLetters>"
     assert DEFAULTS.resources["Schedule"]["Target"]["DeadLetterConfig"]["Arn"] == queue
@@ -129,12 +166,15 @@ def test_failures_to_submit_end_in_the_queue() -> None:
 @every_option
 def test_the_catalog_has_all_tables(any_stack: Stack) -> None:
     lake = f"s3://{any_stack.given.get('SinkBucket', LAKE.rpartition(':')[2])}/lake"
-    in_catalog = [each["TableInput"] for each in any_stack.of_type("AWS::Glue::Table").values()]
+    tables = nested(any_stack, "Tables")
+    in_catalog = [each["TableInput"] for each in tables.of_type("AWS::Glue::Table").values()]
     assert in_catalog == [glue_table(table, lake) for table in TABLES.values()]
+    assert {each["DatabaseName"] for each in tables.resources.values()} == {"<Database>"}
+    assert any_stack.resources["Database"]["DatabaseInput"]["LocationUri"] == f"{lake}/"
 
 
 def test_saved_queries_run_in_the_database_and_its_workgroup() -> None:
-    queries = DEFAULTS.of_type("AWS::Athena::NamedQuery").values()
+    queries = nested(DEFAULTS, "Queries").of_type("AWS::Athena::NamedQuery").values()
     assert {each["Name"]: each["QueryString"].strip() for each in queries} == {
         name: sql.strip() for name, sql in saved_queries(ROOT / "conf/athena").items()
     }

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_app.ingest.commit import deduplicate
-from streaming_app.ingest.commit.deduplicate import find_duplicates
+from streaming_app.ingest.commit.deduplicate import Rules, find_duplicates, read_keys
 from streaming_app.ingest.commit.duplicate_days import DuplicateDays
 from streaming_app.ingest.write import task_deduplicator
 from streaming_app.ingest.write.task_deduplicator import COMPARED, TaskDeduplicator
+from streaming_app.lake import id_index
 from streaming_app.lake.files import DataFile
+from streaming_app.lake.hashes import stable_hashes
 from streaming_app.lake.lake import Lake
 from streaming_app.model.tables import EVENT
 from streaming_app.storage.files import Storage
@@ -64,16 +65,17 @@ def test_ids_that_look_alike_are_no_copies(tmp_path: Path, monkeypatch: pytest.M
         info = [f'{{"rid":"{name}","input_file_name":"{name}","input_file_line":{line}}}' for line in range(len(ids))]
         columns = {"event_id": ids, "event_time_msec": [1] * len(ids), "ingest_time_msec": [1] * len(ids), "process_info": info}
         pq.write_table(pa.table({**columns, "user_pseudo_id": ids}), tmp_path / "event" / name)
-        return DataFile(name, {"app_id": "shop", "year": "1970", "month": "1", "day": "1"}, 0)
+        return DataFile(name, {"app_id": "shop", "year": "1970", "month": "1", "day": "1"}, 0, len(ids))
 
     (tmp_path / "event").mkdir()
     new = [written("b", ["1", "2"]), written("c", ["3", "2"])]
     stored = [written("a", ["3", "4"])]
     lake, left_out = Lake(str(tmp_path), Storage()), DuplicateDays(config_for(tmp_path), Storage(), EVENT)
-    for hashes in (deduplicate._hashes, lambda ids: np.ones(len(ids), np.uint64)):
-        monkeypatch.setattr(deduplicate, "_hashes", hashes)
-        report = find_duplicates(lake, EVENT, new, stored, left_out, 1)
+    for hashes in (stable_hashes, lambda ids: np.ones(len(ids), np.uint64)):
+        monkeypatch.setattr(id_index, "stable_hashes", hashes)
+        report = find_duplicates(lake, EVENT, new, lambda *_: stored, left_out, Rules(1))
         [lost] = report.new
         assert lost.file.path == "c"
-        assert dict(zip(*(lost.rows[name].to_pylist() for name in ("event_id", "row")), strict=True)) == {"2": 1, "3": 0}
+        lost_ids = read_keys(lake, EVENT, lost)["event_id"].to_pylist()
+        assert dict(zip(lost_ids, lost.rows.tolist(), strict=True)) == {"2": 1, "3": 0}
         assert (report.stored, report.changed_users) == ([], set())

@@ -113,7 +113,7 @@ def test_the_request(emr: EmrServerless, deployment: Deployment, tmp_path: Path)
     assert (request["executionTimeoutMinutes"], request["retryPolicy"], request["mode"]) == (60, {"maxAttempts": 1}, "BATCH")
     assert spark["entryPoint"] == "s3://artifacts/clickstream/0.1.0/main.py"
     job_id = f"clickstream-my-shop-{token[:12]}"
-    run = ["run", "--config", deployment.config_uri, "--json", "--metrics", "--job-id", job_id, "--batch-bytes", "128000000"]
+    run = ["run", "--config", deployment.config_uri, "--json", "--metrics", "--job-id", job_id, "--batch-bytes", "1024000000"]
     assert spark["entryPointArguments"] == run
     monitoring = request["configurationOverrides"]["monitoringConfiguration"]
     assert monitoring["s3MonitoringConfiguration"] == {"logUri": "s3://logs/job/"}
@@ -313,11 +313,12 @@ def test_from_a_laptop(emr: EmrServerless, deployment: Deployment, tmp_path: Pat
     [
         (10, {}, 1),
         (GB, {}, 1),
-        (20 * GB, {}, 13),
-        (2000 * GB, {}, 14),  # more would wait for the driver
+        (20 * GB, {}, 7),
+        (2000 * GB, {}, 16),
         (20 * GB, {"sizing": {"max_vcpu": 8}}, 2),
         (20 * GB, {"sizing": {"target_minutes": 60}}, 2),
-        (20 * GB, {"executor": {"vcpu": 16, "memory_gb": 32}}, 4),
+        (20 * GB, {"executor": {"vcpu": 16, "memory_gb": 32}}, 2),
+        (20 * GB, {"sizing": {"driver_seconds_per_decoded_gb": 3, "target_minutes": 1}}, 7),  # more would wait for the driver
         (10, {"sizing": {"min_vcpu": 32}}, 8),
         (10, {"sizing": {"target_minutes": 1}}, 1),  # not to be met, by no number of executors
         (10, {"sizing": {"max_vcpu": 2, "min_vcpu": 1}}, 1),  # less than a worker has
@@ -342,16 +343,22 @@ def test_minutes_and_dollars() -> None:
         "decoded_mb_per_vcpu_second": 10,
         "target_minutes": 10,
         "driver_seconds_per_decoded_gb": 5,
+        "driver_seconds_per_batch": 3,
+        "users_per_vcpu_second": 100_000,
     }
     worker = {"vcpu": 4, "memory_gb": 10, "disk_gb": 30}
     emr = EmrSection.model_validate({"price": price, "sizing": sizing, "driver": {"vcpu": 2, "memory_gb": 5}, "executor": worker})
     plan = plan_for(emr, GB, 4)
-    # 40 + 4000 MB / 10 = 440 vCPU-seconds on 4 vCPU = 110 s, after 100 s of start, and 4 GB * 5 s of the driver
-    assert (plan.executors, round(plan.minutes * 60)) == (1, 230)
+    # 40 + 4000 MB / 10 = 440 vCPU-seconds on 4 vCPU = 110 s, after 100 s of start, 4 GB * 5 s of the driver, and 3 s for each of four
+    # micro-batches: one, and three for 308 MB of events. 1,000 MB are 7.8 tasks a processor: it waits 0.75 of one at the end.
+    seconds = 100 + 110 + 20 + 12 + 0.75 * 100 / 7.8125
+    assert (plan.executors, plan.minutes * 60) == (1, pytest.approx(seconds))
     driver, executor = 2 * 0.04 + 5 * 0.004, 4 * 0.04 + 10 * 0.004 + 10 * 0.0001
-    assert plan.dollars == pytest.approx(230 / 3600 * (driver + executor))
+    assert plan.dollars == pytest.approx(seconds / 3600 * (driver + executor))
     short = emr.model_copy(update={"sizing": emr.sizing.model_copy(update={"start_seconds": 1, "fixed_vcpu_seconds": 1})})
     assert plan_for(short, 0, 4).dollars == pytest.approx(60 / 3600 * (driver + executor))  # a minute is billed at least
+    # 1,000,000 stored users, each written in each of the three: 30 vCPU-seconds more, and the wait for the last of as many tasks.
+    assert plan_for(emr, GB, 4, users=1_000_000).minutes * 60 == pytest.approx(seconds + 30 / 4 + 0.75 * 30 / 4)
 
 
 def test_counting_further_than_enough_would_change_nothing() -> None:
@@ -366,7 +373,7 @@ def test_a_large_backlog_is_not_counted_to_its_end(emr: EmrServerless, deploymen
     for number in range(20):
         raw(tmp_path, f"{number:02}.gz", size=200 * GB)
     shown = describe_decision(submit(deployment, {}).decision)
-    assert (shown["files"], shown["counted_all"], shown["vcpu"]) == (1, False, 56)
+    assert (shown["files"], shown["counted_all"], shown["vcpu"]) == (1, False, 64)
 
 
 def test_the_ratio_is_that_of_the_last_batches(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
