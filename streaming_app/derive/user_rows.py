@@ -20,7 +20,8 @@ from streaming_app.derive.rules import (
     to_sql,
 )
 from streaming_app.lake.duckdb import query
-from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
+from streaming_app.model.arrow import as_date, as_epoch_ms, as_timestamp, drop_largest
+from streaming_app.model.merge_state import MERGE_STATE, flat_types, pack_merge_state, unpack_merge_state
 from streaming_app.model.tables import EVENT, TRAFFIC, USER
 from streaming_app.model.times import LATEST_MS, is_time, iso_time
 
@@ -50,9 +51,8 @@ AGGREGATE_COLUMNS = (
     *(name for pick in USER_FIRST_OR_LAST for name in (pick.as_of, *pick.columns)),
     *_PROPERTIES,
 )
-AGGREGATE_SCHEMA = pa.schema(
-    [(name, pa.int64() if name == "last_msec" else USER.schema.field(name).type) for name in AGGREGATE_COLUMNS]
-)
+_TYPES = {"last_msec": pa.int64(), **flat_types(USER)}
+AGGREGATE_SCHEMA = pa.schema([(name, _TYPES[name]) for name in AGGREGATE_COLUMNS])
 
 _COMBINED_PROPERTIES = {
     "properties": "list(user_properties_json_str) FILTER (user_properties_json_str IS NOT NULL)",
@@ -150,13 +150,13 @@ def _is_time(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def aggregates_of_rows(rows: pa.Table) -> pa.Table:
     """Rows of ``user`` as aggregates."""
-    last = as_epoch_ms(rows["event_timestamp"])
-    apart = pc.or_(pc.is_valid(rows["changed_as_of"]), pc.is_valid(rows["event_properties_json_str"]))
-    from_events = pc.if_else(apart, rows["event_properties_json_str"], rows["user_properties_json_str"])
-    rows = rows.set_column(rows.column_names.index("user_properties_json_str"), "user_properties_json_str", from_events)
-    first_touch = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
-    rows = rows.set_column(rows.column_names.index("first_touch_time_msec"), "first_touch_time_msec", first_touch)
-    return rows.append_column("last_msec", last).select(AGGREGATE_COLUMNS).cast(AGGREGATE_SCHEMA)
+    columns = {name: rows[name] for name in rows.column_names} | unpack_merge_state(USER, rows)
+    columns["last_msec"] = as_epoch_ms(rows["event_timestamp"])
+    apart = pc.or_(pc.is_valid(columns["changed_as_of"]), pc.is_valid(columns["event_properties_json_str"]))
+    from_events = pc.if_else(apart, columns["event_properties_json_str"], rows["user_properties_json_str"])
+    columns["user_properties_json_str"] = from_events
+    columns["first_touch_time_msec"] = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
+    return pa.table([columns[name] for name in AGGREGATE_COLUMNS], names=list(AGGREGATE_COLUMNS)).cast(AGGREGATE_SCHEMA)
 
 
 MAX_ATTRIBUTES = 256
@@ -204,7 +204,7 @@ def rows_from_aggregates(aggregates: pa.Table, job_id: str, created_ms: int) -> 
     first_touch = aggregates["first_touch_time_msec"]
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(aggregates))])
     columns["event_timestamp"], columns["created_time"] = as_timestamp(aggregates["last_msec"]), as_timestamp(created)
-    columns["first_visit_date"] = as_timestamp(first_touch).cast(pa.timestamp("us")).cast(pa.date32())
+    columns["first_visit_date"] = as_date(as_timestamp(first_touch))
     from_events, from_changes = aggregates["user_properties_json_str"], aggregates["changed_properties_json_str"]
     is_long = pc.fill_null(pc.greater(pc.binary_length(from_events), _MAX_BYTES), False)
     columns["event_properties_json_str"] = pc.if_else(pc.or_(pc.is_valid(from_changes), is_long), from_events, None)
@@ -214,6 +214,7 @@ def rows_from_aggregates(aggregates: pa.Table, job_id: str, created_ms: int) -> 
     columns["process_info"] = pa.array(
         [_process_info(first, latest, job_id, created_ms) for first, latest in orders], pa.string()
     )
+    columns[MERGE_STATE] = pack_merge_state(USER, columns)
     return pa.table([columns[column.name] for column in USER.columns], schema=USER.schema)
 
 

@@ -3,8 +3,8 @@
 A bucket is the set of ids whose hash, modulo a power of two, is a number. Both are in the names of its files
 (``b064-017-….parquet``: the ids with 17 as the remainder of 64), so that an upsert reads and rewrites the files of the ids that
 change, and no other. A bucket that grows too large is split when it is rewritten, into buckets of a multiple of its modulus; the
-moduli of one partition may therefore differ. A file without such a name, which an older layout or somebody's OPTIMIZE wrote,
-belongs to every bucket. Readers see none of this. Model: the bucket index of Hudi (RFC-29, RFC-42).
+moduli of one partition may therefore differ. A file without such a name, which an older layout or another program wrote, belongs
+to every bucket. Readers see none of this. Model: the bucket index of Hudi (RFC-29, RFC-42).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.id_index import IdIndex, is_indexed
 from streaming_app.lake.lake import Lake
+from streaming_app.lake.older_rows import complete_rows, is_complete
 from streaming_app.lake.parquet import UNIQUE, PartitionWriter
 from streaming_app.lake.rows import RowMask, conform_to_schema, iter_row_groups
 from streaming_app.model.tables import Table
@@ -52,6 +53,8 @@ def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> li
     keep = pc.invert(mask)
     for first, rows in iter_row_groups(lake, table, file, as_dictionaries=_dictionary_columns(table)):
         kept = rows.filter(keep.slice(first, len(rows)))
+        if not is_complete(table, kept):
+            kept = complete_rows(table, _decode_dictionaries(kept))
         if len(kept):
             writer.add_row_group(partition, compact_dictionaries(conform_to_schema(kept, table.file_schema, keep_encoded=True)))
     return writer.close()
@@ -61,6 +64,13 @@ def _dictionary_columns(table: Table) -> list[str]:
     """The text columns that are stored with a dictionary, without those of statistics, whose values are compared."""
     plain = UNIQUE.union(table.stats_columns)
     return [field.name for field in table.file_schema if pa.types.is_string(field.type) and field.name not in plain]
+
+
+def _decode_dictionaries(rows: pa.Table) -> pa.Table:
+    for number, column in enumerate(rows.columns):
+        if pa.types.is_dictionary(column.type):
+            rows = rows.set_column(number, rows.column_names[number], column.cast(column.type.value_type))
+    return rows
 
 
 def compact_dictionaries(rows: pa.Table) -> pa.Table:
@@ -102,7 +112,7 @@ def add_partition_columns(rows: pa.Table, table: Table, partition: dict[str, str
     for name in table.partition_by:
         value = pa.scalar(partition[name]).cast(table.schema.field(name).type)
         rows = rows.append_column(name, pa.repeat(value, len(rows)))
-    return conform_to_schema(rows, table.schema)
+    return conform_to_schema(complete_rows(table, rows), table.schema)
 
 
 def row_mask(rows: int, indices: pa.Array) -> pa.Array:
