@@ -12,7 +12,7 @@ from streaming_app.lake.files import DataFile
 from streaming_app.lake.id_index import IdIndex, is_indexed
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.parquet import UNIQUE, PartitionWriter
-from streaming_app.lake.rows import conform_to_schema, iter_row_groups
+from streaming_app.lake.rows import column_names, conform_to_schema, iter_row_groups
 from streaming_app.model.tables import Table
 
 RowTransform = Callable[[DataFile, int, pa.Table], pa.Table]
@@ -44,8 +44,11 @@ def read_row_groups(lake: Lake, table: Table, file: DataFile) -> Iterator[tuple[
 def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> list[DataFile]:
     """Write a file's rows to a new file, except those where ``mask`` is true; returns [] if no row is left.
 
-    Texts stay dictionary-encoded as they are stored, which takes half the time. Nothing of a dropped row stays in a dictionary.
+    Texts stay dictionary-encoded as they are stored, which takes half the time; nothing of a dropped row stays in a dictionary.
+    Rows of an older layout are read in full, so that they are brought up to date.
     """
+    if not set(column_names(lake, table, file)).issuperset(table.file_schema.names):
+        return rewrite(lake, table, [file], drop_rows({file.path: mask}), "rewrite")
     writer = PartitionWriter(table, lake.uri(table), lake.storage, "rewrite")
     partition = tuple((name, file.partition[name]) for name in table.partition_by)
     keep = pc.invert(mask)
