@@ -30,15 +30,6 @@ def complete_rows(table: Table, rows: pa.Table) -> pa.Table:
     return rows
 
 
-def is_complete(table: Table, rows: pa.Table) -> bool:
-    """Whether :func:`complete_rows` would leave rows as they are."""
-    if merge_state_fields(table) and MERGE_STATE not in rows.column_names:
-        return False
-    if table.name in _DAYS and _lacks(rows, _DAYS[table.name][0]):
-        return False
-    return not set(LINEAGE) <= set(table.schema.names) or not _lacks(rows, "source_file")
-
-
 def day_column(table: Table) -> str | None:
     """The column with the day of a row, which layout 3 added and whose range is in the table's log; None for other tables."""
     return _DAYS[table.name][0] if table.name in _DAYS else None

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.id_index import IdIndex, is_indexed
 from streaming_app.lake.lake import Lake
-from streaming_app.lake.older_rows import complete_rows, is_complete
+from streaming_app.lake.older_rows import complete_rows
 from streaming_app.lake.parquet import UNIQUE, PartitionWriter
-from streaming_app.lake.rows import RowMask, conform_to_schema, iter_row_groups
+from streaming_app.lake.rows import RowMask, column_names, conform_to_schema, iter_row_groups
 from streaming_app.model.tables import Table
 
 RowTransform = Callable[[DataFile, int, pa.Table], pa.Table]
@@ -46,15 +46,16 @@ def read_row_groups(lake: Lake, table: Table, file: DataFile, mask: RowMask | No
 def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> list[DataFile]:
     """Write a file's rows to a new file, except those where ``mask`` is true; returns [] if no row is left.
 
-    Texts stay dictionary-encoded as they are stored, which takes half the time. Nothing of a dropped row stays in a dictionary.
+    Texts stay dictionary-encoded as they are stored, which takes half the time; nothing of a dropped row stays in a dictionary.
+    Rows of an older layout are read in full, so that they are brought up to date.
     """
+    if not set(column_names(lake, table, file)).issuperset(table.file_schema.names):
+        return rewrite(lake, table, [file], drop_rows({file.path: mask}), "rewrite")
     writer = PartitionWriter(table, lake.uri(table), lake.storage, "rewrite")
     partition = tuple((name, file.partition[name]) for name in table.partition_by)
     keep = pc.invert(mask)
     for first, rows in iter_row_groups(lake, table, file, as_dictionaries=_dictionary_columns(table)):
         kept = rows.filter(keep.slice(first, len(rows)))
-        if not is_complete(table, kept):
-            kept = complete_rows(table, _decode_dictionaries(kept))
         if len(kept):
             writer.add_row_group(partition, compact_dictionaries(conform_to_schema(kept, table.file_schema, keep_encoded=True)))
     return writer.close()
@@ -64,13 +65,6 @@ def _dictionary_columns(table: Table) -> list[str]:
     """The text columns that are stored with a dictionary, without those of statistics, whose values are compared."""
     plain = UNIQUE.union(table.stats_columns)
     return [field.name for field in table.file_schema if pa.types.is_string(field.type) and field.name not in plain]
-
-
-def _decode_dictionaries(rows: pa.Table) -> pa.Table:
-    for number, column in enumerate(rows.columns):
-        if pa.types.is_dictionary(column.type):
-            rows = rows.set_column(number, rows.column_names[number], column.cast(column.type.value_type))
-    return rows
 
 
 def compact_dictionaries(rows: pa.Table) -> pa.Table:
