@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scale_files, scale_runs, scale_writers
+from benchmarks import scale_dedupe, scale_files, scale_runs, scale_writers
 from benchmarks.run import FOLDER
+from streaming_app.ingest.commit import task_runner
 
 RESULTS = FOLDER / "scale.json"
 
@@ -71,7 +72,22 @@ def files(factor: float) -> Iterator[Line]:
     yield Line(f"{what}: memory", 0.3, many["gb"] - none["gb"], "GB of the driver")
 
 
-BARS: dict[str, Callable[[float], Iterator[Line]]] = {"writers": writers, "executors": executors, "files": files}
+def dedupe(factor: float) -> Iterator[Line]:
+    """New ids against stored ones of five days."""
+    stored, new = round(scale_dedupe.STORED * factor), round(scale_dedupe.NEW * factor)
+    found = scale_dedupe.in_a_process(stored, new)
+    what = f"{new:,} new ids against {stored:,} stored"
+    steps = ", ".join(f"{name} {seconds:.2f}" for name, seconds in found.by_step.items())
+    yield Line(f"{what}: tasks", 2 * factor, found.in_tasks, "CPU-s", steps or "all of it in the driver")
+    yield Line(f"{what}: driver", task_runner.SMALL_SECONDS, found.driver, "CPU-s")
+
+
+BARS: dict[str, Callable[[float], Iterator[Line]]] = {
+    "writers": writers,
+    "executors": executors,
+    "files": files,
+    "dedupe": dedupe,
+}
 
 
 def show(lines: list[Line], factor: float) -> None:

@@ -52,7 +52,7 @@ def one_task(apps: int, events: int) -> dict[str, Any]:
     """One pass over all files, in this process: CPU-microseconds an event, files, and the process's peak of memory."""
     raw, geo = raw_files(apps, events), FOLDER.absolute() / "geo.mmdb"
     write_geo_database(geo)
-    lake = FOLDER / "apps-lake"
+    lake = FOLDER / f"apps-lake-{apps}-{events}"
     shutil.rmtree(lake, ignore_errors=True)
     names = [APP] if apps == 1 else [f"app-{number}" for number in range(apps)]
     config = parse_config(

@@ -12,8 +12,8 @@ from streaming_app.storage.objects import Objects
 from streaming_app.storage.uris import absolute
 from submitter.deployment import Deployment
 from submitter.in_use import tables_in_use
-from submitter.job_run_request import JobRunRequest, client_token, start_job_run
-from submitter.ratio import compression_ratio
+from submitter.job_run_request import JobRunRequest, client_token, maintain_arguments, process_arguments, start_job_run
+from submitter.ratio import DEFAULT, compression_ratio
 from submitter.runs import ActiveRun, Runs
 from submitter.sizing import Plan, enough_bytes, plan_for
 from submitter.stored_users import stored_users
@@ -74,8 +74,18 @@ def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs)
     if holder := tables_in_use(config, objects):  # the run would end at once, and raise an alarm
         return Decision(Action.IN_USE, active_run=holder, work=work, ratio=ratio)
     plan = plan_for(config.emr, work.bytes, ratio, users)
-    request = start_job_run(config, deployment, plan, client_token(work.identity, runs.last()))
+    token = client_token(work.identity, runs.last())
+    request = start_job_run(config, deployment, plan, token, process_arguments(config, deployment, plan, token))
     return Decision(Action.SUBMIT, work=work, ratio=ratio, users=users, plan=plan, request=request)
+
+
+def decide_maintenance(config: Config, deployment: Deployment, runs: Runs, moment: float | None) -> Decision:
+    """The start of the maintenance, once for a moment of its schedule. Where a run is active, EMR Serverless queues it."""
+    identity = f"maintain {config.project_id} {moment}"
+    token = client_token(identity, None if moment is not None else runs.last())
+    plan = plan_for(config.emr, 0, DEFAULT)
+    request = start_job_run(config, deployment, plan, token, maintain_arguments(config, deployment, token))
+    return Decision(Action.SUBMIT, plan=plan, request=request)
 
 
 def _wait_for(active: ActiveRun) -> Decision:

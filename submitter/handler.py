@@ -27,6 +27,8 @@ def handler(event: object, _context: Any) -> dict[str, Any]:
     logger.info(done.decision.action.value, extra={"pipeline": done.project_id, **shown})
     if done.trigger.dry_run:
         return shown  # and no metric: alarms and the dashboard look at runs
+    if done.trigger.command != "run":
+        return shown  # the same
     metrics.add_dimension("Pipeline", done.project_id)
     for name, unit, value in decision_metrics(done.decision, done.trigger.moment):
         metrics.add_metric(name, unit, value)

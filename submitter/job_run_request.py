@@ -33,13 +33,27 @@ def client_token(identity: str, last_run: str | None) -> str:
     return sha256(f"{identity} {last_run}".encode()).hexdigest()
 
 
-def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str) -> JobRunRequest:
-    """All parameters of ``start_job_run``."""
-    name = job_name(config)
-    run_id = f"{name}-{token[:12]}"
-    arguments = ["run", "--config", deployment.config_uri, "--json", "--metrics", "--job-id", run_id]
+def process_arguments(config: Config, deployment: Deployment, plan: Plan, token: str) -> list[str]:
+    """The command line of a run."""
+    arguments = ["run", "--config", deployment.config_uri, "--json", "--metrics", "--job-id", job_id(config, token)]
     if config.source.max_files_per_batch is None and config.source.max_bytes_per_batch is None:
         arguments += ["--batch-bytes", str(plan.batch_bytes)]
+    return arguments
+
+
+def maintain_arguments(config: Config, deployment: Deployment, token: str) -> list[str]:
+    """The command line of the maintenance."""
+    return ["maintain", "--config", deployment.config_uri, "--json", "--job-id", job_id(config, token)]
+
+
+def job_id(config: Config, token: str) -> str:
+    """The name of one run in logs and tables."""
+    return f"{job_name(config)}-{token[:12]}"
+
+
+def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str, arguments: list[str]) -> JobRunRequest:
+    """All parameters of ``start_job_run``; ``arguments`` are those of the command line."""
+    name, run_id = job_name(config), job_id(config, token)
     emr = config.emr
     return {
         "applicationId": deployment.application_id,

@@ -6,7 +6,7 @@ Everything that names code, files or further settings comes from the configurati
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -27,6 +27,8 @@ class Trigger(Section):
 
     emr: dict[str, Any] = Field(default_factory=dict)
     """Laid over the configuration's section of that name for this run: :data:`OVERRIDABLE` only."""
+    command: Literal["run", "maintain"] = "run"
+    """Process raw files, or maintain the tables."""
     dry_run: bool = False
     """Decide, and start nothing."""
     scheduled_time: AwareDatetime | None = None

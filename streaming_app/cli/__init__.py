@@ -19,6 +19,7 @@ from streaming_app.cli.demo_command import demo
 from streaming_app.cli.doctor_command import doctor
 from streaming_app.cli.erase_command import erase
 from streaming_app.cli.explain_command import explain
+from streaming_app.cli.maintain_command import maintain
 from streaming_app.cli.maintenance_commands import optimize, vacuum
 from streaming_app.cli.operation_commands import backfill, rebuild, replay, reprocess
 from streaming_app.cli.package_command import package
@@ -47,6 +48,7 @@ app.command(reprocess)
 app.command(replay)
 app.command(rebuild)
 app.command(erase)
+app.command(maintain)
 app.command(doctor)
 app.command(optimize)
 app.command(vacuum)

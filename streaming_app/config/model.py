@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from streaming_app.config.emr import EmrSection
+from streaming_app.config.references import is_reference
 from streaming_app.config.section import Section, Uri
+from streaming_app.errors import ConfigError
 
 ByteCount = Annotated[int, Field(gt=0)]
 
@@ -116,18 +118,40 @@ class LimitsSection(Section):
     """Longer raw text in quarantine is cut there; source_file and source_line say where the whole is."""
 
 
+MIN_KEY_CHARS = 16
+
+
 class PrivacySection(Section):
     ip: Literal["keep", "truncate", "hash", "drop"] = "keep"
     """What is stored of client addresses, in all tables, after they were looked up: all; the /24 (IPv4) or /48 (IPv6) network; a
     keyed hash; nothing. Other than keep, addresses are looked for in all texts but ids; see docs/how-to/operations.md."""
-    hash_key: SecretStr | None = Field(default=None, min_length=16)
-    """Key of the hash, and of the audit of erasures; who has it can test whether an address, or a person, was here."""
+    hash_key: SecretStr | None = None
+    """Key of the hash, and of the audit of erasures, 16 characters or more; who has it can test whether an address, or a person,
+    was here. Best a reference: secretsmanager:NAME, secretsmanager:NAME#KEY (of a JSON secret) or ssm:NAME."""
 
     @model_validator(mode="after")
     def _check_key(self) -> PrivacySection:
         if self.ip == "hash" and self.hash_key is None:
             raise ValueError("ip: hash needs a hash_key of 16 characters or more")
         return self
+
+    @field_validator("hash_key")
+    @classmethod
+    def _check_length(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None and not is_reference(given.get_secret_value()) and len(given.get_secret_value()) < MIN_KEY_CHARS:
+            raise ValueError(f"a key has {MIN_KEY_CHARS} characters or more")
+        return given
+
+    def key(self) -> str | None:
+        """The key; None where there is none.
+
+        Raises:
+            ConfigError: the configuration was read without its secrets.
+        """
+        text = self.hash_key.get_secret_value() if self.hash_key else None
+        if is_reference(text):
+            raise ConfigError("privacy.hash_key: is a reference that was not resolved", "this command must not need the key")
+        return text
 
 
 class S3Section(Section):

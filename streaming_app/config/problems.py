@@ -8,6 +8,13 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 from ruamel.yaml.comments import CommentedMap
 
+
+class ResolvedSecret(str):
+    """A secret that a reference in the configuration named: messages do not repeat it."""
+
+    __slots__ = ()
+
+
 KeyPath = tuple[str | int, ...]
 Problem = tuple[KeyPath, str]
 """Path of a key in the configuration, and what is wrong there."""
@@ -37,7 +44,8 @@ def _message(path: KeyPath, error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "missing":
         return "is required"
     given = error.get("input")
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) and not _is_secret(path, model) else ""
+    is_secret = isinstance(given, ResolvedSecret) or _is_secret(path, model)
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) and not is_secret else ""
     message: str = error["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     return message.partition(" or instance of ")[0] + shown
 

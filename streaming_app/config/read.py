@@ -11,14 +11,15 @@ from ruamel.yaml.error import YAMLError
 
 from streaming_app.config.model import Config
 from streaming_app.config.problems import Problem, format_problem, problems_of
+from streaming_app.config.references import Resolve, resolve_references
 from streaming_app.errors import ConfigError
 
 ConfigCheck = Callable[[Mapping[str, Any]], Iterable[Problem]]
 """Takes the document as it was read, finds what the model cannot know."""
 
 
-def read_config(text: str, name: str, check: ConfigCheck = lambda _: ()) -> Config:
-    """The configuration in a text; ``name`` is used in messages.
+def read_config(text: str, name: str, check: ConfigCheck = lambda _: (), resolve: Resolve | None = None) -> Config:
+    """The configuration in a text; ``name`` is used in messages. References to secrets stay as they are without ``resolve``.
 
     Raises:
         ConfigError: with every problem that was found, one a line.
@@ -29,7 +30,8 @@ def read_config(text: str, name: str, check: ConfigCheck = lambda _: ()) -> Conf
         raise ConfigError(f"{name}: not YAML: {_describe_error(error)}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{name}: must be a mapping of keys", "see conf/pipeline.minimal.yaml")
-    problems = list(check(document))
+    unresolved = list(resolve_references(document, resolve)) if resolve else []
+    problems = [*unresolved, *check(document)]
     try:
         config = Config.model_validate(document)
     except ValidationError as error:

@@ -22,17 +22,17 @@ log = logging.getLogger("clickstream")
 class Recipe:
     """What goes into a folder beside the project itself."""
 
-    extra: str | None
-    """The extra of the project whose requirements are taken; None takes those of the project."""
+    extras: tuple[str | None, ...]
+    """The extras of the project whose requirements are taken; None stands for those of the project itself."""
     left_out: frozenset[str]
     """Distributions that the target has of its own, or has no use for."""
 
 
 # EMR's image has its own Spark and Delta, patched by Amazon: a second copy would hide them. aiohttp is for geoip2's web service,
 # which the job never calls.
-ENVIRONMENT = Recipe(None, frozenset({"pyspark", "py4j", "delta-spark", "aiohttp"}))
+ENVIRONMENT = Recipe((None, "report"), frozenset({"pyspark", "py4j", "delta-spark", "aiohttp"}))
 # Lambda's runtime has boto3; Arrow, DuckDB and Spark are the job's, and more than a Lambda could hold.
-SUBMITTER = Recipe("submitter", frozenset({"boto3", "botocore", "s3transfer"}))
+SUBMITTER = Recipe(("submitter",), frozenset({"boto3", "botocore", "s3transfer"}))
 
 # Tests and C headers are 29 MB of the 503 that the job's libraries take. Scripts and records of the installation name folders
 # of this machine, so that no two archives would be the same; nothing reads them where nothing is installed or removed.
@@ -61,7 +61,7 @@ def assemble(uv: Uv, target: Target, recipe: Recipe, added: Iterable[str], proje
     work = folder.with_name(f"{folder.name}.work")
     work.mkdir()
     requirements, left_out, resolved = (work / f"{name}.txt" for name in ("requirements", "left_out", "resolved"))
-    requirements.write_text("\n".join([*requirements_of(project, recipe.extra), *added]))
+    requirements.write_text("\n".join([*(each for extra in recipe.extras for each in requirements_of(project, extra)), *added]))
     left_out.write_text("\n".join(sorted({NAME, *recipe.left_out})))  # the project is there already, whoever requires it
     shutil.copytree(project, folder)
     export_locked = locked_requirements(uv)

@@ -88,7 +88,7 @@ def check_fits(function: Artifact) -> None:
     if function.unpacked > LAMBDA_BYTES:
         raise MissingDependencyError(
             f"{function.path.name} would be {function.unpacked:,} bytes unpacked, Lambda takes {LAMBDA_BYTES:,}",
-            f"leave something out of the extra {SUBMITTER.extra!r} in pyproject.toml: {', '.join(function.packages)}",
+            f"leave something out of the extra {SUBMITTER.extras[0]!r} in pyproject.toml: {', '.join(function.packages)}",
         )
 
 

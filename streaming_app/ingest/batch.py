@@ -38,7 +38,7 @@ class Batch:
     def address_privacy(self) -> AddressPrivacy:
         """How client addresses are treated before they are stored, from the configuration."""
         privacy = self.config.privacy
-        return AddressPrivacy(privacy.ip, privacy.hash_key.get_secret_value() if privacy.hash_key else None)
+        return AddressPrivacy(privacy.ip, privacy.key())
 
     def make_lineage_writer(self) -> LineageWriter:
         """The writer of ``process_info`` for the requests of this batch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,8 +12,9 @@ from streaming_app.lake.files import DataFile
 from streaming_app.lake.id_index import IdIndex, is_indexed
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.older_rows import complete_rows
-from streaming_app.lake.parquet import PartitionWriter
+from streaming_app.lake.parquet import UNIQUE, PartitionWriter
 from streaming_app.lake.rows import conform_to_schema, iter_row_groups
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.tables import Table
 
 RowTransform = Callable[[DataFile, int, pa.Table], pa.Table]
@@ -42,8 +44,43 @@ def read_row_groups(lake: Lake, table: Table, file: DataFile) -> Iterator[tuple[
 
 
 def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> list[DataFile]:
-    """Write a file's rows to a new file, except those where ``mask`` is true; returns [] if no row is left."""
-    return rewrite(lake, table, [file], drop_rows({file.path: mask}), "rewrite")
+    """Write a file's rows to a new file, except those where ``mask`` is true; returns [] if no row is left.
+
+    Texts stay dictionary-encoded as they are stored, which takes half the time. Nothing of a dropped row stays in a dictionary.
+    """
+    writer = PartitionWriter(table, lake.uri(table), lake.storage, "rewrite")
+    partition = tuple((name, file.partition[name]) for name in table.partition_by)
+    keep = pc.invert(mask)
+    for first, rows in iter_row_groups(lake, table, file, as_dictionaries=_dictionary_columns(table)):
+        kept = complete_rows(table, rows.filter(keep.slice(first, len(rows))))
+        if len(kept):
+            writer.add_row_group(partition, compact_dictionaries(conform_to_schema(kept, table.file_schema, keep_encoded=True)))
+    return writer.close()
+
+
+def _dictionary_columns(table: Table) -> list[str]:
+    """The text columns that are stored with a dictionary, without those of statistics, whose values are compared, and those of the
+    lineage, which are completed in some row groups of older files."""
+    plain = UNIQUE.union(table.stats_columns, LINEAGE)
+    return [field.name for field in table.file_schema if pa.types.is_string(field.type) and field.name not in plain]
+
+
+def compact_dictionaries(rows: pa.Table) -> pa.Table:
+    """The rows without the values of their dictionaries that no row has."""
+    for number, column in enumerate(rows.columns):
+        if pa.types.is_dictionary(column.type):
+            chunks = [_compact_dictionary(chunk) for chunk in column.chunks]
+            rows = rows.set_column(number, rows.schema.field(number), pa.chunked_array(chunks, column.type))
+    return rows
+
+
+def _compact_dictionary(values: pa.DictionaryArray) -> pa.DictionaryArray:
+    used = np.zeros(len(values.dictionary), bool)
+    used[values.indices.drop_null().to_numpy()] = True
+    if used.all():
+        return values
+    renumbered = pa.array(np.cumsum(used) - 1, values.indices.type)
+    return pa.DictionaryArray.from_arrays(renumbered.take(values.indices), values.dictionary.filter(pa.array(used)))
 
 
 def drop_rows(masks: Mapping[str, pa.Array]) -> RowTransform:

@@ -45,11 +45,16 @@ def iter_row_groups(
     mask: RowMask | None = None,
     *,
     lineage: bool = False,
+    as_dictionaries: Sequence[str] = (),
 ) -> Iterator[tuple[int, pa.Table]]:
     """Read the row groups of a file, each with the index of its first row; only those with a row where ``mask``, which has a
-    value for each row of the file, is true. ``lineage`` is for :func:`read_batches`'s columns, where not all are read."""
+    value for each row of the file, is true. With ``lineage``, also the columns that its readers need, where not all
+    are read. Some text columns may be read dictionary-encoded, as they are stored."""
     system, root = lake.storage.filesystem(lake.uri(table))
-    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True) as parquet:
+    path = f"{root}/{file.path}"
+    metadata = pq.read_metadata(path, filesystem=system) if as_dictionaries else None
+    encoded = set(as_dictionaries).intersection(metadata.schema.names) if metadata else None
+    with pq.ParquetFile(path, filesystem=system, metadata=metadata, pre_buffer=True, read_dictionary=encoded) as parquet:
         if columns is not None and lineage:
             columns = [*columns, *lineage_columns(parquet)]
         first = 0
@@ -99,9 +104,14 @@ def lineage_columns(parquet: pq.ParquetFile) -> list[str]:
     return [name for name in LINEAGE_COLUMNS if name in names]
 
 
-def conform_to_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Rows with the schema's columns, in its order; missing columns are null."""
-    for field in schema:
+def conform_to_schema(rows: pa.Table, schema: pa.Schema, *, keep_encoded: bool = False) -> pa.Table:
+    """Rows with the schema's columns, in its order; missing columns are null.
+
+    With ``keep_encoded``, texts that are dictionary-encoded stay so.
+    """
+    for number, field in enumerate(schema):
         if field.name not in rows.column_names:
             rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+        elif keep_encoded and pa.types.is_dictionary(encoded := rows.schema.field(field.name).type):
+            schema = schema.set(number, field.with_type(encoded))
     return rows.select(schema.names).cast(schema)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from streaming_app.config.model import Config
 from streaming_app.config.read import read_config
+from streaming_app.config.references import is_reference
 from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.plugins.validate_config import built_in_problems, plugin_problems
+from streaming_app.storage.aws_secrets import read_secret
 from streaming_app.storage.files import read_text
+
+log = logging.getLogger("clickstream")
 
 
 def load_config(uri: str) -> Config:
@@ -15,11 +21,20 @@ def load_config(uri: str) -> Config:
     Raises:
         ConfigError: it cannot be read, or has problems; the message lists all of them.
     """
-    return parse_config(_text(uri), uri)
+    text = _text(uri)
+    config = read_config(text, uri, plugin_problems, read_secret)
+    _warn_of_plain_secret(config, text, uri)
+    return config
+
+
+def _warn_of_plain_secret(config: Config, text: str, uri: str) -> None:
+    key = read_config(text, uri).privacy.hash_key if config.privacy.hash_key else None
+    if key and not is_reference(key.get_secret_value()):
+        log.warning("%s: privacy.hash_key is there for whoever reads the file: secretsmanager:NAME or ssm:NAME keeps it out", uri)
 
 
 def load_settings(uri: str) -> Config:
-    """Read and check the configuration without its plugins, for commands that only read: no plugin code runs.
+    """Read and check the configuration without its plugins and secrets, for commands that only read: no plugin code runs.
 
     Raises:
         ConfigError: as above, except for problems that only plugins can find.

@@ -5,11 +5,12 @@ Each line of its input is the arguments of a command, each line of its output wh
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,10 +47,11 @@ class Cli:
 
 
 @contextmanager
-def cli_process(log: Path) -> Iterator[Cli]:
-    """What its JVM has to say goes to a file."""
+def cli_process(log: Path, constants: Mapping[tuple[str, str], float] | None = None) -> Iterator[Cli]:
+    """What its JVM has to say goes to a file. ``constants`` are values that it has in place of a module's own, by module and name."""
+    given = json.dumps([[*names, value] for names, value in (constants or {}).items()])
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
-    with log.open("w") as errors, subprocess.Popen([sys.executable, "-m", __name__], stderr=errors, **pipes) as process:
+    with log.open("w") as errors, subprocess.Popen([sys.executable, "-m", __name__, given], stderr=errors, **pipes) as process:
         try:
             yield Cli(process)
         finally:
@@ -66,5 +68,8 @@ def _serve(answers: IO[str]) -> None:
 
 if __name__ == "__main__":
     # A JVM writes to its parent's output: the answers have one of their own.
+    for module, name, value in json.loads(sys.argv[1]):
+        assert hasattr(importlib.import_module(module), name)
+        setattr(importlib.import_module(module), name, value)
     own = open(1, "w", closefd=False)  # noqa: SIM115 - a descriptor, open until the end
     _serve(own)

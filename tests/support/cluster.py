@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 from threading import Event, Lock
 from typing import Any
 
 import boto3
 import psutil
+import pyspark
 
+from streaming_app.config.java_options import SHORT_JOB_JVM
 from streaming_app.lake.lake import Lake
+from streaming_app.spark.java import ensure_java
 from streaming_app.storage.files import Storage
 from tests.support.cli_process import ROOT, Cli, Done
 from tests.support.digest import TABLES, digest
@@ -37,6 +42,14 @@ spark:
 a file that kills executors kills few of them."""
 
 
+IN_TASKS = {
+    ("streaming_app.derive.update", "COLLECT_BYTES"): -1,
+    ("streaming_app.derive.update", "SHARE_EVENT_BYTES"): 20_000,
+    ("streaming_app.ingest.commit.task_runner", "SMALL_SECONDS"): -1,
+}
+"""Constants of a driver that leaves all steps to tasks, as with much data."""
+
+
 @dataclass
 class BucketJob:
     """A pipeline over ``raw`` into ``lake`` of a bucket; ``extra`` is further YAML. Its processes are led to ``endpoint``."""
@@ -48,6 +61,9 @@ class BucketJob:
     straight: str
     extra: str = ""
     transformer: str = "clickstream_sdk"
+    files_per_batch: int = 100
+    spark: str = CLUSTER
+    """The section of the configuration."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -64,8 +80,8 @@ class BucketJob:
     def run(self, *command: str) -> Done:
         path = self.folder / "pipeline.yaml"
         path.write_text(
-            f"project_id: test\nsource: {{uri: s3://{self.bucket}/raw}}\nsink: {{uri: s3://{self.bucket}/lake}}\n"
-            f's3: {{endpoint: "{self.endpoint}", region: {REGION}}}\napps:\n  shop: {{transformer: "{self.transformer}"}}\n{self.extra}{CLUSTER}'
+            f"project_id: test\nsource: {{uri: s3://{self.bucket}/raw, max_files_per_batch: {self.files_per_batch}}}\nsink: {{uri: s3://{self.bucket}/lake}}\n"
+            f's3: {{endpoint: "{self.endpoint}", region: {REGION}}}\napps:\n  shop: {{transformer: "{self.transformer}"}}\n{self.extra}{self.spark}'
         )
         return self.cli(*command, "--config", str(path), "--json")
 
@@ -127,7 +143,7 @@ class ExecutorKiller:
 
 
 @dataclass
-class Once:
+class AfterCall:
     """An answer that passes calls to ``answer`` from the moment on when ``begin`` was called."""
 
     answer: Answer
@@ -142,7 +158,71 @@ class Once:
         return self.answer(app, environ, start) if self.begun.is_set() else list(app(environ, start))
 
 
-def executors() -> list[psutil.Process]:
-    """The JVMs of executors of this process's children."""
-    below = psutil.Process().children(recursive=True)
-    return [each for each in below if re.search("CoarseGrainedExecutorBackend", " ".join(each.cmdline()))]
+@dataclass
+class Straggler:
+    """The first reader of the first file waits until another executor reads the same one. ``readers`` are these executors.
+
+    An answer of :class:`tests.support.faults.Fault`.
+    """
+
+    readers: set[int] = field(default_factory=set)
+    path: str = ""
+    both: Event = field(default_factory=Event)
+    lock: Lock = field(default_factory=Lock)
+
+    def __call__(self, app: Any, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        process = caller(environ)
+        executor = process and executor_above(process)
+        with self.lock:
+            self.path = self.path or (environ["PATH_INFO"] if executor else "")
+            waits = executor is not None and environ["PATH_INFO"] == self.path
+            if executor is not None and waits:
+                self.readers.add(executor.pid)
+                if len(self.readers) > 1:
+                    self.both.set()
+        if waits:
+            assert self.both.wait(120)
+        return list(app(environ, start))
+
+
+SPECULATIVE = """
+spark:
+  master: {master}
+  conf:
+    spark.sql.shuffle.partitions: "2"
+    spark.sql.adaptive.enabled: "false"
+    spark.databricks.delta.snapshotPartitions: "1"
+    spark.default.parallelism: "2"
+    spark.speculation: "true"
+    spark.speculation.interval: 100ms
+    spark.speculation.multiplier: "1"
+    spark.speculation.quantile: "0.1"
+    spark.speculation.minTaskRuntime: 100ms
+"""
+
+
+@contextmanager
+def standalone_cluster(folder: Path) -> Iterator[str]:
+    """Spark's own cluster: a master, and two workers with a core each, which are on hosts of their own; yields the master's URL."""
+    ensure_java()
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    master = f"spark://127.0.0.1:{port}"
+    commands = [["master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"]]
+    for host in ("127.0.0.2", "127.0.0.3"):
+        sizes = ["--cores", "1", "--memory", "1g", "--webui-port", "0", "--work-dir", str(folder / host)]
+        commands.append(["worker.Worker", "--host", host, *sizes, master])
+    home = Path(pyspark.__file__).parent
+    environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_DAEMON_JAVA_OPTS": SHORT_JOB_JVM}
+    processes = []
+    try:
+        for name, *arguments in commands:
+            command = [str(home / "bin/spark-class"), f"org.apache.spark.deploy.{name}", *arguments]
+            with (folder / f"{len(processes)}.log").open("w") as log:
+                processes.append(subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log))
+        yield master
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(60)

@@ -17,6 +17,8 @@ PARSED = load(TEMPLATE)
 
 REQUIRED = {"ArtifactBucket": "artifacts"}
 KEY = "arn:aws:kms:eu-test-1:111122223333:key/1234abcd"
+SECRET = "arn:aws:secretsmanager:eu-test-1:111122223333:secret:clickstream/hash-key-a1b2c3"  # noqa: S105 - a name
+PARAMETER = "arn:aws:ssm:eu-test-1:111122223333:parameter/clickstream/hash-key"
 ROLE = "arn:aws:iam::111122223333:role/data"
 OPTIONS: dict[str, dict[str, Any]] = {
     "defaults": {},
@@ -26,6 +28,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no versions, all work kept": {"VersionDays": 0, "WorkDays": 0},
     "key": {"KmsKeyArn": KEY},
     "keys of existing buckets": {"DataKeyArns": f"{KEY}1,{KEY}2"},
+    "secrets": {"SecretArns": f"{SECRET},{PARAMETER}"},
     "a run a day": {"RunEvery": "day"},
     "a schedule of its own": {"ScheduleExpression": "cron(0 1 * * ? *)", "AlarmNoDataHours": 30, "AlarmBacklogHours": 26},
     "concurrency reserved": {"ReservedConcurrency": 1},
@@ -40,6 +43,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "mail": {"AlarmEmail": "ops@example.org"},
     "paused": {"ScheduleState": "DISABLED"},
     "Intel": {"Architecture": "X86_64"},
+    "no maintenance": {"MaintenanceExpression": ""},
     "no saved queries": {"SavedQueries": "false"},
 }
 OPTIONS["all"] = {

@@ -34,8 +34,8 @@ def audit_key(config: Config, storage: Storage) -> bytes:
 
 def find_audit_key(config: Config, storage: Storage) -> bytes | None:
     """The key; None where no erasure has needed one yet. Writes nothing."""
-    if configured := config.privacy.hash_key:
-        return hashlib.blake2b(configured.get_secret_value().encode(), digest_size=32, person=b"erasure audit").digest()
+    if configured := config.privacy.key():
+        return hashlib.blake2b(configured.encode(), digest_size=32, person=b"erasure audit").digest()
     return _read(_slot(config, storage))
 
 

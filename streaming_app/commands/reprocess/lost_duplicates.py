@@ -61,7 +61,7 @@ def find_lost_duplicates(
     keys: dict[str, list[pa.Array]] = defaultdict(list)
     for each in (*report.new, *report.stored):
         app_id = each.file.app_id
-        rows = read_keys(lake, table, each)
+        rows = read_keys(lake, table, each, ["user_pseudo_id"])
         lost.rows.setdefault(each.file.path, set()).update(each.rows.tolist())
         lost.users |= {(app_id, user) for user in rows["user_pseudo_id"].to_pylist() if user is not None}
         lost.partitions.add(partitions[each.file.path])

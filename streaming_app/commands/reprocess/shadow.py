@@ -39,7 +39,6 @@ def _clear_if_rules_changed(config: Config, folder: str, storage: Storage) -> No
 
 
 def _digest(config: Config) -> str:
-    key = config.privacy.hash_key
     made_from = config.model_dump(mode="json", include=set(_MADE_FROM))
-    secret = key.get_secret_value() if key else ""
+    secret = config.privacy.key() or ""
     return hashlib.blake2b(msgspec.json.encode([__version__, made_from], order="sorted"), key=secret.encode()[:64]).hexdigest()

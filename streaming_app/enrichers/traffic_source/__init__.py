@@ -53,29 +53,33 @@ class TrafficSource:
         return {"rules": self._loader.used}
 
     def enrich(self, events: pa.Table) -> pa.Table:
+        # Apps without rules of their own, which may be thousands, are one part.
         ids, which = distinct(column(events, "app_id", pa.string()))
-        if len(ids) <= 1:
-            return self._enrich_app(ids[0] if ids else None, events)
-        rows = which.to_numpy()
-        rows_by_app = [np.flatnonzero(rows == number) for number in range(len(ids))]
-        parts = [self._enrich_app(app_id, events.take(pa.array(own))) for app_id, own in zip(ids, rows_by_app, strict=True)]
-        return pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(rows_by_app))))
+        of_ids = [self._apps.get(app_id) or self._apps["*"] for app_id in ids]
+        inferences = list(dict.fromkeys(of_ids))
+        if len(inferences) <= 1:
+            return _enrich_apps(inferences[0] if inferences else self._apps["*"], events)
+        rows = np.array([inferences.index(each) for each in of_ids])[which.to_numpy()]
+        parts = [np.flatnonzero(rows == number) for number in range(len(inferences))]
+        enriched = [_enrich_apps(app, events.take(pa.array(own))) for app, own in zip(inferences, parts, strict=True)]
+        return pa.concat_tables(enriched).take(pa.array(np.argsort(np.concatenate(parts))))
 
-    def _enrich_app(self, app_id: str | None, events: pa.Table) -> pa.Table:
-        app = self._apps.get(app_id) or self._apps["*"]
-        # 1. Each column of URLs as numbers of distinct pages. 2. The inference once for each distinct combination of inputs.
-        # 3. Each column of results by one take.
-        pages, codes = zip(*(_encode_pages(column(events, name, pa.string()), app.read_page) for name in _URLS), strict=True)
-        combinations, which = distinct_rows([*codes, *(column(events, name, pa.string()) for name in _COLUMNS)])
-        count = len(_URLS)
-        traffics = [
-            app.traffic(*(known[code] for known, code in zip(pages, each[:count], strict=True)), Traffic(*each[count:]))
-            for each in combinations
-        ]
-        for position, name in enumerate(_COLUMNS):
-            values = pa.array([traffic[position] for traffic in traffics], pa.string()).take(which)
-            events = with_column(events, name, values)
-        return events
+
+def _enrich_apps(app: _AppInference, events: pa.Table) -> pa.Table:
+    """Enrich the events of apps with the same rules."""
+    # 1. Each column of URLs as numbers of distinct pages. 2. The inference once for each distinct combination of inputs.
+    # 3. Each column of results by one take.
+    pages, codes = zip(*(_encode_pages(column(events, name, pa.string()), app.read_page) for name in _URLS), strict=True)
+    combinations, which = distinct_rows([*codes, *(column(events, name, pa.string()) for name in _COLUMNS)])
+    count = len(_URLS)
+    traffics = [
+        app.traffic(*(known[code] for known, code in zip(pages, each[:count], strict=True)), Traffic(*each[count:]))
+        for each in combinations
+    ]
+    for position, name in enumerate(_COLUMNS):
+        values = pa.array([traffic[position] for traffic in traffics], pa.string()).take(which)
+        events = with_column(events, name, values)
+    return events
 
 
 class _AppInference:

@@ -235,9 +235,9 @@ def _make_indexes(lake: Lake, table: str, files: Iterable[tuple[str, int]]) -> I
     yield from ()
 
 
-def read_keys(lake: Lake, table: Table, duplicates: DuplicateRows) -> pa.Table:
-    """The columns event_id, user_pseudo_id and source_position (raw file and line) of duplicates."""
-    columns = ("event_id", "user_pseudo_id")
+def read_keys(lake: Lake, table: Table, duplicates: DuplicateRows, more: Sequence[str] = ()) -> pa.Table:
+    """The columns event_id and source_position (raw file and line) of duplicates, and ``more`` of their text columns."""
+    columns = ("event_id", *more)
     mask = duplicates.mask.to_numpy(zero_copy_only=False)
     parts = [pa.table({name: pa.array([], pa.string()) for name in (*columns, "source_position")})]
     for first, group in iter_row_groups(lake, table, duplicates.file, columns, mask, lineage=True):

@@ -6,11 +6,11 @@ from types import ModuleType
 
 import pytest
 
-from streaming_app.commands import backfill, erase, optimize, rebuild, replay, reprocess, vacuum
+from streaming_app.commands import backfill, erase, maintain, optimize, rebuild, replay, reprocess, vacuum
 
 
 @pytest.mark.parametrize(
-    "command", [backfill, erase, optimize, rebuild, replay, reprocess, vacuum], ids=lambda module: module.__name__
+    "command", [backfill, erase, maintain, optimize, rebuild, replay, reprocess, vacuum], ids=lambda module: module.__name__
 )
 def test_every_command_has_plan_and_run(command: ModuleType) -> None:
     assert callable(command.plan)

@@ -12,6 +12,7 @@ from streaming_app.deploy.ddl import glue_table
 from streaming_app.deploy.template import saved_queries
 from streaming_app.model.tables import TABLES
 from submitter.deployment import Deployment
+from submitter.trigger import read_trigger
 from tests.support.infra import DEFAULTS, KEY, LAKE, OPTIONS, PARSED, ROLE, ROOT, every_option, nested, stack
 from tests.support.stack import Stack
 
@@ -154,6 +155,22 @@ def test_the_submitter_joins_the_network_if_asked() -> None:
     outside = stack(**OPTIONS["network"])
     assert "VpcConfig" not in outside.resources["Submitter"]
     assert not outside.allows("SubmitterRole", "ec2:CreateNetworkInterface", "*")
+
+
+@every_option
+def test_the_tables_are_maintained_by_a_schedule_of_their_own(any_stack: Stack) -> None:
+    """The same Lambda, by an event that it understands."""
+    schedules = any_stack.of_type("AWS::Scheduler::Schedule")
+    expression = any_stack.given.get("MaintenanceExpression", "cron(30 2 * * ? *)")
+    assert ("MaintenanceSchedule" in schedules) == bool(expression)
+    for name, schedule in schedules.items():
+        event = json.loads(schedule["Target"]["Input"])
+        moment = {"scheduled_time": "2030-01-01T02:30:00Z"}
+        trigger, _ = read_trigger(event | moment, EmrSection(), None)
+        assert trigger.command == ("maintain" if name == "MaintenanceSchedule" else "run")
+        assert event["scheduled_time"] == "<aws.scheduler.scheduled-time>"
+        assert schedule["Target"]["Arn"] == "arn:<Submitter>"
+        assert schedule["State"] == any_stack.given.get("ScheduleState", "ENABLED")
 
 
 def test_failures_to_submit_end_in_the_queue() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.aws_calls import calls_of
-from tests.support.infra import DEFAULTS, KEY, LAKE, OPTIONS, RAW, ROOT, every_option, stack
+from tests.support.infra import DEFAULTS, KEY, LAKE, OPTIONS, PARAMETER, RAW, ROOT, SECRET, every_option, stack
 from tests.support.stack import Stack
 
 ROLES = ("ScheduleRole", "SubmitterRole", "JobRole")
@@ -30,6 +30,7 @@ CALLS: dict[tuple[str, str], list[Need]] = {
         ("s3:ListBucket", LAKE, {"prefix": "lake/_checkpoints/ingest/commits/"}),
         ("s3:ListBucket", LAKE, {"prefix": "lake/event/_delta_log/"}),
     ],
+    ("emr-serverless", "get_job_run"): [],  # the right of who follows a command by clickstream submit --wait, not the Lambda's
     ("emr-serverless", "list_job_runs"): [
         ("emr-serverless:ListJobRuns", "arn:aws:emr-serverless:eu-test-1:111122223333:/applications/<Application>", {})
     ],
@@ -75,6 +76,21 @@ THE_DOCTORS = ROOT / "streaming_app/lake/lock/identity.py"
 """Asks AWS who it is, which needs no right."""
 
 
+OF_SECRETS = ROOT / "streaming_app/storage/aws_secrets.py"
+"""Reads what the configuration refers to, for the job alone."""
+
+
+def test_the_job_may_read_the_secrets_that_the_configuration_refers_to() -> None:
+    assert calls_of([OF_SECRETS]) == {("secretsmanager", "get_secret_value"), ("ssm", "get_parameter")}
+    secrets = stack(**OPTIONS["secrets"])
+    needs = [("secretsmanager:GetSecretValue", SECRET), ("ssm:GetParameter", PARAMETER)]
+    for action, secret in needs:
+        assert secrets.allows("JobRole", action, secret)
+        assert not secrets.allows("JobRole", action, f"{secret}-other")
+        assert not secrets.allows("SubmitterRole", action, secret)
+        assert not DEFAULTS.allows("JobRole", action, secret)
+
+
 def test_no_other_module_calls_aws_by_boto3() -> None:
     """The job reaches S3 by Spark, pyarrow and deltalake but for the lease; what these need is in the table below."""
     assert calls_of([THE_JOBS_OWN, S3_OBJECTS]) == {("s3", "get_object"), ("s3", "put_object"), ("s3", "list_objects_v2")}
@@ -84,7 +100,7 @@ def test_no_other_module_calls_aws_by_boto3() -> None:
         for path in (ROOT / "streaming_app").rglob("*.py")
         if re.search(r"^\s*(import|from) boto3", path.read_text(), re.MULTILINE)
     }
-    assert importing <= {*code_of_the_submitter(), THE_JOBS_OWN, THE_DOCTORS}
+    assert importing <= {*code_of_the_submitter(), THE_JOBS_OWN, THE_DOCTORS, OF_SECRETS}
 
 
 JOB_MAY: list[Need] = [

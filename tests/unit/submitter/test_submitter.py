@@ -506,6 +506,37 @@ def test_a_dry_run_by_event(
     assert "_aws" in capsys.readouterr().out
 
 
+NIGHT = {"command": "maintain", "scheduled_time": "2030-01-01T02:30:00Z"}
+
+
+def test_maintenance_is_started_once_a_night(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    """Beside an active run, where EMR queues it; and the next run waits for it."""
+    raw(tmp_path)
+    submit(deployment, {})
+    done = submit(deployment, NIGHT)
+    assert (done.job_run_id, describe_decision(done.decision)["decision"]) == ("run-2", "submit")
+    emr.end("QUEUED")
+    assert submit(deployment, NIGHT).job_run_id == "run-2", "the schedule says everything at least once"
+    request = emr.requests[1]
+    arguments = request["jobDriver"]["sparkSubmit"]["entryPointArguments"]
+    job_id = f"clickstream-my-shop-{request['clientToken'][:12]}"
+    assert arguments == ["maintain", "--config", deployment.config_uri, "--json", "--job-id", job_id]
+    assert settings(request)["spark.executor.instances"] == "1"
+    emr.runs[0]["state"] = "SUCCESS"
+    assert describe_decision(submit(deployment, {}).decision)["active_run"] == "run-2"
+    emr.end()
+    assert submit(deployment, NIGHT | {"scheduled_time": "2030-01-02T02:30:00Z"}).job_run_id == "run-3"
+    emr.end()
+    by_hand = [submit(deployment, {"command": "maintain"}).job_run_id for _ in range(2) if not emr.end()]
+    assert by_hand == ["run-4", "run-5"]
+
+
+def test_an_event_names_no_other_command(emr: EmrServerless, deployment: Deployment) -> None:
+    with pytest.raises(ConfigError, match="command: "):
+        submit(deployment, {"command": "erase --user-id a"})
+    assert not emr.requests
+
+
 def test_a_setting_with_a_blank_is_refused(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
     raw(tmp_path)
     configure(deployment, emr={"spark_conf": {"spark.driver.extraJavaOptions": "-Xss4m -Xmx1g"}})
