@@ -14,6 +14,7 @@ from streaming_app.lake.lake import Lake
 from streaming_app.lake.older_rows import complete_rows
 from streaming_app.lake.parquet import UNIQUE, PartitionWriter
 from streaming_app.lake.rows import RowMask, column_names, conform_to_schema, iter_row_groups
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.tables import Table
 
 RowTransform = Callable[[DataFile, int, pa.Table], pa.Table]
@@ -55,15 +56,16 @@ def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> li
     partition = tuple((name, file.partition[name]) for name in table.partition_by)
     keep = pc.invert(mask)
     for first, rows in iter_row_groups(lake, table, file, as_dictionaries=_dictionary_columns(table)):
-        kept = rows.filter(keep.slice(first, len(rows)))
+        kept = complete_rows(table, rows.filter(keep.slice(first, len(rows))))
         if len(kept):
             writer.add_row_group(partition, compact_dictionaries(conform_to_schema(kept, table.file_schema, keep_encoded=True)))
     return writer.close()
 
 
 def _dictionary_columns(table: Table) -> list[str]:
-    """The text columns that are stored with a dictionary, without those of statistics, whose values are compared."""
-    plain = UNIQUE.union(table.stats_columns)
+    """The text columns that are stored with a dictionary, without those of statistics, whose values are compared, and those of
+    the lineage, which are completed where another program has merged files of older layouts."""
+    plain = UNIQUE.union(table.stats_columns, LINEAGE)
     return [field.name for field in table.file_schema if pa.types.is_string(field.type) and field.name not in plain]
 
 

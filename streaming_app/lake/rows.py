@@ -48,8 +48,8 @@ def iter_row_groups(
     as_dictionaries: Sequence[str] = (),
 ) -> Iterator[tuple[int, pa.Table]]:
     """Read the row groups of a file, each with the index of its first row; only those with a row where ``mask``, which has a
-    value for each row of the file, is true. ``lineage`` is for :func:`read_batches`'s columns, where not all are read. Some text
-    columns may be read dictionary-encoded, as they are stored."""
+    value for each row of the file, is true. With ``lineage``, also the columns that its readers need, where not all
+    are read. Some text columns may be read dictionary-encoded, as they are stored."""
     system, root = lake.storage.filesystem(lake.uri(table))
     encoded = list(as_dictionaries) or None
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True, read_dictionary=encoded) as parquet:

@@ -108,18 +108,15 @@ _SCHEMA = pa.schema([("request_id", pa.string()), ("source_file", pa.string()), 
 def _read(rows: pa.Table) -> pa.Table:
     """The columns of the lineage: as they are stored, or from ``process_info`` where an older layout did not have them."""
     if any(name not in rows.column_names for name in LINEAGE):
-        return _from_text(rows["process_info"])
-    stored = rows.select(LINEAGE)
+        return _from_text(rows["process_info"].cast(pa.string()))  # which may be dictionary-encoded
+    stored = rows.select(LINEAGE).cast(_SCHEMA)
     if not stored["source_file"].null_count:
         return stored
     # An OPTIMIZE of another program may have merged files of both kinds.
     is_old = pc.is_null(stored["source_file"]).combine_chunks()
-    found = _from_text(rows["process_info"].filter(is_old))
-    columns = [
-        pc.replace_with_mask(stored[name].combine_chunks(), is_old, found[name].combine_chunks().cast(stored[name].type))
-        for name in LINEAGE
-    ]
-    return pa.table(columns, names=list(LINEAGE))
+    found = _from_text(rows["process_info"].filter(is_old).cast(pa.string()))
+    columns = [pc.replace_with_mask(stored[name].combine_chunks(), is_old, found[name].combine_chunks()) for name in LINEAGE]
+    return pa.table(columns, _SCHEMA)
 
 
 def _from_text(process_info: pa.ChunkedArray) -> pa.Table:

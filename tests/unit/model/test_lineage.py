@@ -77,6 +77,13 @@ def test_rows_of_both_layouts_may_be_merged() -> None:
     assert read_lineage(merged).request_ids.to_pylist() == [info.get("rid", "") for info, _ in both]
     assert complete_lineage(merged)["source_line"].to_pylist() == [info["input_file_line"] for info, _ in both]
     assert complete_lineage(merged)["process_info"] == merged["process_info"]
+    encoded = pa.table(
+        {
+            name: each.dictionary_encode() if name != "source_line" else each
+            for name, each in zip(SCHEMA.names, merged.columns, strict=True)
+        }
+    )
+    assert read_lineage(encoded) == read_lineage(merged)
 
 
 @pytest.mark.parametrize("text", ["{}", None, '{"input_file_name":"a","input_file_line":' + "9" * 30 + "}"])
