@@ -59,8 +59,8 @@ def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> li
 
 
 def _dictionary_columns(table: Table) -> list[str]:
-    """The text columns that are stored with a dictionary, without those of statistics, whose values are compared, and those of the
-    lineage, which are completed in some row groups of older files."""
+    """The text columns that are stored with a dictionary, without those of statistics, whose values are compared, and those of
+    the lineage, which are completed in some row groups of older files."""
     plain = UNIQUE.union(table.stats_columns, LINEAGE)
     return [field.name for field in table.file_schema if pa.types.is_string(field.type) and field.name not in plain]
 
