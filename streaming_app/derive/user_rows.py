@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.derive.attributes import fold, merge_attributes
+from streaming_app.derive.attributes import Folded, FoldedSoFar, fold, merge_attributes
 from streaming_app.derive.rules import (
     EVENT_ORDER,
     USER_FIRST_OR_LAST,
@@ -86,26 +86,48 @@ def aggregate_events(events: pa.Table, in_all_events: Collection[str] = ()) -> p
     return _combine({"by_event": by_event}, events=events)
 
 
-def aggregate_changes(changes: pa.Table) -> pa.Table:
-    """Aggregate changes by user; ``changes`` must include all changes of these users."""
+def aggregate_changes(changes: pa.Table, so_far: Mapping[tuple[str, str], FoldedSoFar] | None = None) -> pa.Table:
+    """Aggregate changes by user; ``changes`` must include all changes of these users, or all that are later than those of
+    ``so_far`` (by app and user)."""
     of_users = changes.filter(pc.and_(pc.is_valid(changes["user_pseudo_id"]), pc.starts_with(changes["event_name"], "profile_")))
     missing = [name for name in EVENT_COLUMNS if name not in of_users.column_names]
     events = pa.table({name: of_users[name] for name in ("app_id", *EVENT_COLUMNS) if name not in missing})
     for name in missing:
         events = events.append_column(name, pa.nulls(len(events), EVENT.schema.field(name).type))
     aggregates = aggregate_events(events)
-    folded = {each.key: each for each in fold(of_users, "app_id", "user_pseudo_id")}
+    folded = {each.key: each for each in fold(of_users, "app_id", "user_pseudo_id", so_far=so_far)}
     users = zip(aggregates["app_id"].to_pylist(), aggregates["user_pseudo_id"].to_pylist(), strict=True)
     of_users_in_order = [folded[user] for user in users]
-    texts = [_as_text(each.attributes) for each in of_users_in_order]
+    changed = [_as_columns(each) for each in of_users_in_order]
     columns = {
-        "changed_properties_json_str": pa.array(texts, pa.string()),
-        "changed_as_of": pa.array([each.as_of for each in of_users_in_order], pa.string()),
+        "changed_properties_json_str": pa.array([text for text, _ in changed], pa.string()),
+        "changed_as_of": pa.array([as_of for _, as_of in changed], pa.string()),
         "first_touch_time_msec": pa.nulls(len(aggregates), pa.int64()),  # a change is not a visit
     }
     for name, values in columns.items():
         aggregates = aggregates.set_column(aggregates.column_names.index(name), name, values)
     return aggregates.cast(AGGREGATE_SCHEMA)
+
+
+_COMPLETE, _SHORTENED = "all", "shortened"
+
+
+def _as_columns(folded: Folded) -> tuple[str, str]:
+    """The attributes that changes made as text, and the state that it is of: how many changes, the time of the latest, and
+    whether the text has all attributes. The larger of two is the later state."""
+    text = msgspec.json.encode(folded.attributes, order="sorted").decode()
+    shortened, _ = drop_largest(text, _MAX_BYTES)
+    completeness = _COMPLETE if shortened == text else _SHORTENED
+    return shortened, f"{folded.count:015d}\t{folded.last['event_time_msec']:015d}\t{completeness}"
+
+
+def folded_so_far(text: str | None, as_of: str | None) -> FoldedSoFar | None:
+    """What the changes of a user made so far, from the columns of an aggregate; None if it cannot be continued: attributes were
+    left out, or an older version wrote it."""
+    if as_of is None:
+        return FoldedSoFar()
+    count, last_msec, *completeness = as_of.split("\t")
+    return FoldedSoFar(int(count), int(last_msec), _properties(text or "{}")) if completeness == [_COMPLETE] else None
 
 
 def combine_aggregates(aggregates: pa.Table) -> pa.Table:

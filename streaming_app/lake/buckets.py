@@ -24,7 +24,9 @@ from streaming_app.lake.rows import RowMask
 from streaming_app.model.tables import Table
 
 BUCKET_BYTES = 64 << 20
-"""Stored bytes of a bucket from which on it is split: rewriting that much costs about 3 CPU-s."""
+"""Stored bytes of a bucket from which on it is split."""
+BUCKET_ROWS = 600_000
+"""Rows of a bucket from which on it is split: rewriting that many costs about 2 CPU-s."""
 
 _NAME = re.compile(r"(?:^|/)b(\d+)-(\d+)-[^/]*$")
 
@@ -80,10 +82,10 @@ def files_with_ids(files: Iterable[DataFile], ids: Mapping[str, pa.Array]) -> li
     return found
 
 
-def modulus_for(size: float, at_least: int) -> int:
-    """The smallest modulus whose buckets of a partition of so many bytes are not too large."""
-    modulus = at_least
-    while size / modulus > BUCKET_BYTES:
+def modulus_for(size: float, rows: float) -> int:
+    """The smallest modulus whose buckets of so many bytes and rows together are not too large."""
+    modulus = 1
+    while size / modulus > BUCKET_BYTES or rows / modulus > BUCKET_ROWS:
         modulus *= 2
     return modulus
 

@@ -50,7 +50,7 @@ def _rewrite_all(lake: Lake, table: Table) -> None:
         partitions.setdefault(tuple(file.partition[name] for name in table.partition_by), []).append(file)
     writer = BucketWriter(lake, table)
     for _, files in sorted(partitions.items()):
-        modulus = modulus_for(sum(file.size for file in files), 1)
+        modulus = modulus_for(sum(file.size for file in files), sum(file.rows for file in files))
         for file in files:
             for _, rows in read_row_groups(lake, table, file):
                 writer.divide(rows, modulus)

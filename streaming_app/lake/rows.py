@@ -51,10 +51,8 @@ def iter_row_groups(
     value for each row of the file, is true. With ``lineage``, also the columns that its readers need, where not all
     are read. Some text columns may be read dictionary-encoded, as they are stored."""
     system, root = lake.storage.filesystem(lake.uri(table))
-    path = f"{root}/{file.path}"
-    metadata = pq.read_metadata(path, filesystem=system) if as_dictionaries else None
-    encoded = set(as_dictionaries).intersection(metadata.schema.names) if metadata else None
-    with pq.ParquetFile(path, filesystem=system, metadata=metadata, pre_buffer=True, read_dictionary=encoded) as parquet:
+    encoded = list(as_dictionaries) or None
+    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True, read_dictionary=encoded) as parquet:
         if columns is not None and lineage:
             columns = [*columns, *lineage_columns(parquet)]
         first = 0
@@ -63,6 +61,12 @@ def iter_row_groups(
             if mask is None or mask[first : first + count].any():
                 yield first, parquet.read_row_group(group, columns=columns and list(columns))
             first += count
+
+
+def column_names(lake: Lake, table: Table, file: DataFile) -> list[str]:
+    """The columns that a file has; one of an older layout may lack some."""
+    system, root = lake.storage.filesystem(lake.uri(table))
+    return list(pq.read_schema(f"{root}/{file.path}", filesystem=system).names)
 
 
 def in_chunks(batches: Iterable[pa.RecordBatch], max_rows: int, max_bytes: int) -> Iterator[pa.Table]:

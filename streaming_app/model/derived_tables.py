@@ -56,7 +56,8 @@ USER = Table(
         merge_state=struct(
             _MERGE_STATE + "event_properties_json_str: what events told of user_properties_json_str, where there are changes "
             "besides or that had to be shortened; changed_properties_json_str: what changes made of user attributes, {name: "
-            "{value or null, set_time_msec}}; changed_as_of: how many changes (15 digits), and when the latest was",
+            "{value or null, set_time_msec}}; changed_as_of: how many changes (15 digits), when the latest was, "
+            "and whether the text has all attributes",
             *with_names(
                 user_id_as_of=text("user_id", LONG),
                 user_properties_as_of=text("user_properties_json_str", LONG),
