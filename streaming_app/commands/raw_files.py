@@ -17,7 +17,7 @@ from streaming_app.config.model import Config
 from streaming_app.errors import Reason
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
-from streaming_app.model.lineage import source_files
+from streaming_app.model.lineage import read_source_files
 from streaming_app.model.tables import CHANGE, EVENT, QUARANTINE
 from streaming_app.storage.objects import ObjectInfo, Objects
 from streaming_app.storage.uris import absolute
@@ -69,8 +69,8 @@ def count_stored_sources(lake: Lake, days: Days) -> Counter[str]:
     for table in (EVENT, CHANGE):
         for file in live_files(lake.open(table)):
             if file.day in days:
-                for rows in read_batches(lake, table, file, ["process_info"]):
-                    for each in pc.value_counts(source_files(rows["process_info"])).to_pylist():
+                for rows in read_batches(lake, table, file, [], lineage=True):
+                    for each in pc.value_counts(read_source_files(rows)).to_pylist():
                         found[each["values"]] += each["counts"]
     del found[""]
     return found
