@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scale_dedupe, scale_files, scale_runs, scale_writers
+from benchmarks import scale_dedupe, scale_files, scale_runs, scale_upsert, scale_writers
 from benchmarks.run import FOLDER
 from streaming_app.ingest.commit import task_runner
 
@@ -75,6 +75,20 @@ def files(factor: float) -> Iterator[Line]:
     yield Line(f"{what}: memory", 0.3, many["gb"] - none["gb"], "GB of the driver")
 
 
+def upserts(factor: float) -> Iterator[Line]:
+    """A micro-batch of some users of 20,000,000, and of one."""
+    stored, touched = round(20_000_000 * factor), round(100_000 * factor)
+    many, one = (scale_upsert.in_a_process(stored, count, with_spark=False) for count in (touched, 1))
+    driver = scale_upsert.in_a_process(stored, touched, with_spark=True)
+    what = f"{touched:,} of {stored:,} users"
+    note = f"{many['rewritten']} of {many['buckets']} buckets, {many['rewritten_mb']:,.0f} MB"
+    yield Line(f"upsert of {what}", 80 * factor, many["cpu_seconds"], "CPU-s in tasks", note)
+    yield Line(f"upsert of {what}: driver", 1, driver["cpu_seconds"], "CPU-s")
+    yield Line(f"upsert of {what}: driver's memory", 0.5, driver["peak_gb"], "GB", f"{driver['peak_gb_before']:.2f} before")
+    note = f"{one['rewritten']} of {one['buckets']} buckets, {one['rewritten_mb']:,.0f} MB"
+    yield Line(f"upsert of one of {stored:,} users", 3, one["cpu_seconds"], "CPU-s", note)
+
+
 def dedupe(factor: float) -> Iterator[Line]:
     """New ids against stored ones of five days."""
     stored, new = round(scale_dedupe.STORED * factor), round(scale_dedupe.NEW * factor)
@@ -115,6 +129,7 @@ def driver(factor: float) -> Iterator[Line]:
 
 
 BARS: dict[str, Callable[[float], Iterator[Line]]] = {
+    "upserts": upserts,
     "writers": writers,
     "executors": executors,
     "files": files,

@@ -71,7 +71,9 @@ def start_job_run(config: Config, deployment: Deployment, plan: Plan, token: str
         "configurationOverrides": {
             "applicationConfiguration": [{"classification": "spark-defaults", "properties": dict(_JVM_DEFAULTS)}],
             "monitoringConfiguration": _monitoring(deployment, run_id),
+            **_disk_encryption(deployment),
         },
+        **({"flexExecution": {"enabled": True}} if emr.flex.enabled else {}),
         "executionTimeoutMinutes": emr.timeout_minutes,
         "retryPolicy": {"maxAttempts": emr.attempts},
         "tags": {"clickstream:pipeline": config.project_id, **emr.tags},
@@ -133,6 +135,12 @@ def _as_text(settings: dict[str, str]) -> str:
         if re.search(r"\s", f"{key}{value}"):
             raise ConfigError(f"emr.spark_conf: {key}: EMR Serverless splits settings at blanks", "put it into spark.conf")
     return " ".join(f"--conf {key}={value}" for key, value in settings.items())
+
+
+def _disk_encryption(deployment: Deployment) -> dict[str, Any]:
+    """The disks of workers, which hold parts of raw files, are encrypted by the key of the stack, else by EMR's own."""
+    key = deployment.kms_key_arn
+    return {"diskEncryptionConfiguration": {"encryptionKeyArn": key}} if key else {}
 
 
 def _monitoring(deployment: Deployment, run_id: str) -> dict[str, Any]:

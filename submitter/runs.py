@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
+from streaming_app.config.emr import PriceSection
 from submitter.job_run_request import JobRunRequest
 
 ACTIVE = ("SUBMITTED", "PENDING", "SCHEDULED", "QUEUED", "RUNNING", "CANCELLING")
@@ -22,6 +23,28 @@ class ActiveRun(NamedTuple):
 
     id: str
     submitted: float
+
+
+_BILLED = {"vcpu_hours": "vCPUHour", "gb_hours": "memoryGBHour", "disk_gb_hours": "storageGBHour"}
+
+
+class RunState(NamedTuple):
+    """The state of a job run, why it ended, and what of it is billed."""
+
+    state: str
+    details: str
+    vcpu_hours: float
+    gb_hours: float
+    disk_gb_hours: float
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
+
+    def dollars(self, price: PriceSection) -> float:
+        """What is billed for it."""
+        disk = self.disk_gb_hours * price.disk_gb_hour
+        return self.vcpu_hours * price.vcpu_hour + self.gb_hours * price.gb_hour + disk
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,13 @@ class Runs:
         """Id of the run that ended last; None without one."""
         recent = [run for state in ENDED for run in islice(self._list_runs((state,)), RECENT)]
         return max(recent, key=lambda run: (run["createdAt"], run["id"]))["id"] if recent else None
+
+    def state(self, job_run_id: str) -> RunState:
+        """How far a run is."""
+        run = self.client.get_job_run(applicationId=self.application_id, jobRunId=job_run_id)["jobRun"]
+        billed = run.get("billedResourceUtilization") or {}
+        hours = {name: float(billed.get(key, 0)) for name, key in _BILLED.items()}
+        return RunState(run["state"], run.get("stateDetails", ""), **hours)
 
     def start(self, request: JobRunRequest) -> str:
         """Start a run; returns the id of the job run."""

@@ -111,7 +111,9 @@ def estimate(emr: EmrSection, stored_bytes: int, ratio: float, users: int, execu
     alone += (batches + derive_batches) * sizing.driver_seconds_per_batch
     busy = sizing.fixed_vcpu_seconds + ingest + derive
     seconds = sizing.start_seconds + alone + busy / vcpu + waiting
-    dollars = worker_dollars(emr, emr.driver, seconds) + executors * worker_dollars(emr, emr.executor, seconds)
+    of_full_price = 1 - emr.flex.discount if emr.flex.enabled else 1.0
+    of_executors = executors * worker_dollars(emr, emr.executor, seconds) * of_full_price
+    dollars = worker_dollars(emr, emr.driver, seconds) + of_executors
     return Estimate(executors, vcpu, seconds, busy, alone, dollars)
 
 

@@ -12,8 +12,8 @@ WITH added AS (
   JOIN item i ON i.app_id = e.app_id AND i.event_id = e.event_id
   WHERE e.app_id IN ('shop', 'shop-gtm', 'shop-sensors')
     AND i.app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND e.year * 10000 + e.month * 100 + e.day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
-    AND i.year * 10000 + i.month * 100 + i.day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+    AND e.event_date >= current_date - INTERVAL '30' DAY
+    AND i.event_date >= current_date - INTERVAL '30' DAY
     AND e.event_name = 'add_to_cart'
     AND NOT coalesce(e.is_bot, false)
   GROUP BY 1, 2, 3
@@ -22,7 +22,7 @@ ordered AS (
   SELECT app_id, user_pseudo_id, session_id, max(event_time_msec) AS at_msec
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '30' DAY
     AND event_name = 'purchase'
   GROUP BY 1, 2, 3
 ),

@@ -2,10 +2,10 @@
 -- Tables: event
 -- Adapt: apps, days (read are 29 days more than shown, for the first day's MAU)
 WITH active AS (
-  SELECT DISTINCT app_id, user_pseudo_id, date(event_timestamp) AS active_day
+  SELECT DISTINCT app_id, user_pseudo_id, event_date AS active_day
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '59' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '59' DAY
     AND NOT coalesce(is_bot, false)
 ),
 shown AS (

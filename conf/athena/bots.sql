@@ -3,7 +3,7 @@
 -- Adapt: apps, days
 SELECT
   app_id,
-  date(event_timestamp) AS event_day,
+  event_date AS event_day,
   count(*) AS events,
   count_if(is_bot) AS bot_events,
   round(100.0 * count_if(is_bot) / count(*), 1) AS bot_percent,
@@ -11,6 +11,6 @@ SELECT
   array_join(array_sort(array_agg(DISTINCT bot_source) FILTER (WHERE is_bot)), ', ') AS sources
 FROM event
 WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-  AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+  AND event_date >= current_date - INTERVAL '30' DAY
 GROUP BY 1, 2
 ORDER BY 1, 2

@@ -5,7 +5,7 @@ WITH latest_order AS (
   SELECT max_by(user_id, event_timestamp) AS user_id
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '7' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '7' DAY
     AND event_name IN ('purchase', 'SubmitOrder')
     AND user_id IS NOT NULL
 )
@@ -20,7 +20,7 @@ SELECT
 FROM event e
 JOIN "user" u ON u.app_id = e.app_id AND u.user_pseudo_id = e.user_pseudo_id
 WHERE e.app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-  AND e.year * 10000 + e.month * 100 + e.day >= CAST(date_format(current_date - INTERVAL '7' DAY, '%Y%m%d') AS integer)
+  AND e.event_date >= current_date - INTERVAL '7' DAY
   AND u.user_id = (SELECT user_id FROM latest_order)
 ORDER BY e.event_timestamp, e.event_id
 LIMIT 1000

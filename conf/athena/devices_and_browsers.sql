@@ -10,7 +10,7 @@ WITH used AS (
     user_pseudo_id
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '30' DAY
     AND NOT coalesce(is_bot, false)
 )
 SELECT

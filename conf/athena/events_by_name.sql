@@ -9,6 +9,6 @@ SELECT
   max(event_timestamp) AS latest
 FROM event
 WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-  AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+  AND event_date >= current_date - INTERVAL '30' DAY
 GROUP BY 1, 2
 ORDER BY app_id, events DESC, event_name

@@ -9,7 +9,7 @@ WITH clicks AS (
     json_extract_scalar(custom_parameters_json_str, '$.experiment.variant') AS variant
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '30' DAY
     AND event_name = 'button_click'
     AND NOT coalesce(is_bot, false)
 )

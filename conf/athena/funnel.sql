@@ -16,7 +16,7 @@ WITH steps AS (
   FROM event e
   JOIN "user" u ON u.app_id = e.app_id AND u.user_pseudo_id = e.user_pseudo_id
   WHERE e.app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND e.year * 10000 + e.month * 100 + e.day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+    AND e.event_date >= current_date - INTERVAL '30' DAY
 ),
 -- Each step counts from the earliest time at which the one before it is done.
 visited AS (

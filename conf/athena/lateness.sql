@@ -3,10 +3,10 @@
 -- Tables: event
 -- Adapt: apps, days, what is late
 WITH delays AS (
-  SELECT app_id, date(event_timestamp) AS event_day, greatest(ingest_time_msec - event_time_msec, 0) / 1e3 AS delay_seconds
+  SELECT app_id, event_date AS event_day, greatest(ingest_time_msec - event_time_msec, 0) / 1e3 AS delay_seconds
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '30' DAY
 )
 SELECT
   app_id,

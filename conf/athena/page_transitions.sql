@@ -11,7 +11,7 @@ WITH views AS (
     split_part(coalesce(page_view_page_url, screen_view_screen_name), '?', 1) AS page
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '30' DAY
     AND event_name IN ('_page_view', '_screen_view', '$pageview', '$AppViewScreen', '$MPViewScreen')
     AND NOT coalesce(is_bot, false)
     AND coalesce(page_view_page_url, screen_view_screen_name) IS NOT NULL

@@ -6,7 +6,7 @@ WITH views AS (
   SELECT
     app_id,
     user_pseudo_id,
-    coalesce(session_id, CAST(date(event_timestamp) AS varchar)) AS visit,
+    coalesce(session_id, CAST(event_date AS varchar)) AS visit,
     page_view_hostname AS own_host,
     coalesce(
       nullif(page_view_latest_referrer_host, ''),
@@ -14,7 +14,7 @@ WITH views AS (
     ) AS referrer_host
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '30' DAY
     AND event_name IN ('_page_view', '_screen_view', '$pageview', '$AppViewScreen', '$MPViewScreen')
     AND NOT coalesce(is_bot, false)
 )

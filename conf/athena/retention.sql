@@ -2,10 +2,10 @@
 -- Tables: event, user
 -- Adapt: apps, days; a day that is not over may still grow, one to come is null
 WITH active AS (
-  SELECT DISTINCT app_id, user_pseudo_id, date(event_timestamp) AS active_day
+  SELECT DISTINCT app_id, user_pseudo_id, event_date AS active_day
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '60' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '60' DAY
     AND NOT coalesce(is_bot, false)
 ),
 -- A client may tell of a first visit that is not in the tables: only who was seen on the first day can be missed later.

@@ -11,7 +11,7 @@ SELECT
   round(sum(price * coalesce(quantity, 1)), 2) AS revenue
 FROM item
 WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-  AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+  AND event_date >= current_date - INTERVAL '30' DAY
   AND event_name = 'purchase'
 GROUP BY app_id, item_id, currency
 ORDER BY revenue DESC, app_id, item_id

@@ -12,7 +12,7 @@ WITH searches AS (
     ))) AS term
   FROM event
   WHERE app_id IN ('shop', 'shop-gtm', 'shop-sensors')
-    AND year * 10000 + month * 100 + day >= CAST(date_format(current_date - INTERVAL '30' DAY, '%Y%m%d') AS integer)
+    AND event_date >= current_date - INTERVAL '30' DAY
     AND event_name IN ('_search', 'view_search_results', 'Search')
     AND NOT coalesce(is_bot, false)
 )

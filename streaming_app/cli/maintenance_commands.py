@@ -10,10 +10,12 @@ from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption
 from streaming_app.cli.query_commands import TableName
 from streaming_app.cli.results import print_plan, print_result
 from streaming_app.cli.terminal import console
+from streaming_app.commands import fill as filling
 from streaming_app.commands import optimize as optimizing
 from streaming_app.commands import vacuum as vacuuming
 from streaming_app.environment import open_lake
 from streaming_app.lake.compaction import Compaction
+from streaming_app.lake.fill import OlderFiles
 from streaming_app.lake.maintenance import ExpiredFiles
 from streaming_app.metrics.progress import progress_for
 from streaming_app.model.tables import TABLES
@@ -27,21 +29,27 @@ def optimize(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Merge the many small files of partitions that hourly runs leave into few; the rows stay the same.
+    """Merge the many small files of partitions that hourly runs leave into few, and fill columns that are newer than a file; the
+    rows stay the same.
 
     Example: clickstream optimize --table event --dry-run
     """
     loaded = load_settings(config)
     chosen = [TABLES[name] for name in dict.fromkeys(table or TABLES)]
-    plan = optimizing.plan(open_lake(loaded), chosen)
+    lake = open_lake(loaded)
+    older, plan = filling.plan(lake, chosen), optimizing.plan(lake, chosen)
     if dry_run:
-        print_plan([_compaction_row(each) for each in plan], json=json)
+        print_plan([*map(_older_row, older), *map(_compaction_row, plan)], json=json)
         return
     result: dict[str, Any] = {"partitions": 0}
-    if plan:  # where nothing is due, the lock is not taken and no audit row is written
+    if older or plan:  # where nothing is due, the lock is not taken and no audit row is written
         with progress_for(console(stderr=True), ()) as progress:
             result = optimizing.run(loaded, chosen, progress)
     print_result(result, json=json, nothing="no partition has enough small files to be worth it")
+
+
+def _older_row(each: OlderFiles) -> dict[str, Any]:
+    return {"table": each.table, "partition": each.partition, "filled_files": len(each.files), "bytes": each.bytes}
 
 
 def _compaction_row(each: Compaction) -> dict[str, Any]:

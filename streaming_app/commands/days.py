@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -46,6 +47,16 @@ class Days:
         """Whether a year=, month= or day= folder can hold files of these days."""
         first, last = (tuple(f"{day:%Y-%m-%d}".split("-"))[: len(folder)] for day in (self.first, self.last))
         return first <= folder <= last
+
+
+CLOCK_DAYS = 1
+"""Days by which the server may have received an event before its own time: clocks that run ahead, and midnight."""
+
+
+def received_days(config: Config, days: Days) -> Days:
+    """The days on which the server can have received events of some days, or duplicates that are compared with them."""
+    near = config.dedupe.neighbour_days + CLOCK_DAYS
+    return days.widen(near, math.ceil(config.rules.freshness_hours / 24) + near)
 
 
 def find_raw_folders(config: Config, days: Days, objects: Objects) -> tuple[list[ObjectInfo], list[ObjectInfo]]:

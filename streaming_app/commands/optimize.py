@@ -1,4 +1,5 @@
-"""``optimize``: merges the many small files that hourly runs leave, partition by partition, each in a commit of its own.
+"""``optimize``: brings files of older layouts up to date, then merges the many small files that hourly runs leave, partition by
+partition, each in a commit of its own.
 
 The rows stay the same, and the commits say so: a stream that reads the table, such as derive, sees no change.
 """
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from streaming_app.commands import fill
 from streaming_app.commands.operation import Operation, operation
 from streaming_app.config.model import Config
 from streaming_app.lake.compaction import Compaction, CompactionResult, compact, find_compactions
@@ -27,7 +29,7 @@ def plan(lake: Lake, tables: Iterable[Table]) -> list[Compaction]:
 
 
 def run(config: Config, tables: Iterable[Table], progress: Progress) -> dict[str, Any]:
-    """Compact what is due; returns counts: partitions, files and bytes before and after.
+    """Fill and compact what is due; returns counts: partitions, files and bytes before and after, and files that were filled.
 
     Raises:
         LockError: another process writes to these tables.
@@ -36,6 +38,7 @@ def run(config: Config, tables: Iterable[Table], progress: Progress) -> dict[str
     chosen = list(tables)
     with operation(config, "optimize", {"tables": [table.name for table in chosen]}) as this:
         this.result = asdict(CompactionResult(0, 0, 0, 0, 0))
+        fill.run(this, chosen, progress)
         # Merged files are smaller than the sum of their parts: some may be merged once more.
         while due := plan(this.lake, chosen):
             progress.expect(sum(each.bytes for each in due))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,18 +12,15 @@ import pyarrow.compute as pc
 from streaming_app.backlog.source_partitions import SourcePartition
 from streaming_app.backlog.unprocessed import matching_files
 from streaming_app.backlog.unreadable_names import unreadable_name
-from streaming_app.commands.days import Days, find_raw_folders
+from streaming_app.commands.days import Days, find_raw_folders, received_days
 from streaming_app.config.model import Config
 from streaming_app.errors import Reason
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rows import read_batches
-from streaming_app.model.lineage import source_files
+from streaming_app.model.lineage import read_source_files
 from streaming_app.model.tables import CHANGE, EVENT, QUARANTINE
 from streaming_app.storage.objects import ObjectInfo, Objects
 from streaming_app.storage.uris import absolute
-
-_CLOCK_DAYS = 1
-"""Days by which the server may have received an event before its own time: clocks that run ahead, and midnight."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +40,7 @@ class RawFiles:
 def find_raw_files(config: Config, lake: Lake, days: Days, objects: Objects, checkpoint: str) -> RawFiles:
     """Find the raw files of the events of some days: in the folders of the days on which they, or duplicates that dedupe
     compares with them, can have been received, and by the names in the lineage of stored rows."""
-    near = config.dedupe.neighbour_days + _CLOCK_DAYS
-    received = days.widen(near, math.ceil(config.rules.freshness_hours / 24) + near)
+    received = received_days(config, days)
     folders, strays = find_raw_folders(config, received, objects)
     source_partition = SourcePartition(f"reprocess {days}", (*folders, *strays), absolute(checkpoint), fully_read=False)
     listed = {found.uri for found, _ in matching_files(source_partition, config.source.glob, objects)}
@@ -74,8 +69,8 @@ def count_stored_sources(lake: Lake, days: Days) -> Counter[str]:
     for table in (EVENT, CHANGE):
         for file in live_files(lake.open(table)):
             if file.day in days:
-                for rows in read_batches(lake, table, file, ["process_info"]):
-                    for each in pc.value_counts(source_files(rows["process_info"])).to_pylist():
+                for rows in read_batches(lake, table, file, [], lineage=True):
+                    for each in pc.value_counts(read_source_files(rows)).to_pylist():
                         found[each["values"]] += each["counts"]
     del found[""]
     return found

@@ -79,6 +79,14 @@ class PriceSection(Section):
     """The same of disk beyond the first 20 GB of a worker."""
 
 
+class FlexSection(Section):
+    enabled: bool = False
+    """Whether executors are taken from spare capacity, which costs less and may begin or end later; the driver is not. Source:
+    EMR Serverless user guide, "Flex execution"."""
+    discount: float = Field(default=0, ge=0, lt=1, allow_inf_nan=False)
+    """Part of the price that executors cost less, for the expected cost; AWS's prices name it."""
+
+
 class EmrSection(Section):
     driver: WorkerSection = WorkerSection(vcpu=2, memory_gb=8)
     """The worker that plans, commits, and combines users and sessions."""
@@ -86,6 +94,7 @@ class EmrSection(Section):
     """The workers that read raw files."""
     sizing: SizingSection = SizingSection()
     price: PriceSection = PriceSection()
+    flex: FlexSection = FlexSection()
     delta_jars: tuple[str, ...] = ("/usr/share/aws/delta/lib/delta-*.jar",)
     """Delta's jars on the image, as paths or patterns. Source of the folder: EMR Serverless user guide, "Using Delta Lake"; the
     names in it differ between releases."""

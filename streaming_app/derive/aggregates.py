@@ -27,7 +27,7 @@ CHANGE_SCHEMA = pa.schema([CHANGE.schema.field(name) for name in (*LOG_COLUMNS, 
 
 @dataclass(frozen=True)
 class Aggregates:
-    """Aggregates of events, all changes of users that have new ones, and the users whose events could not be aggregated."""
+    """Aggregates of events, changes of users, and the users whose events could not be aggregated."""
 
     users: pa.Table = field(default_factory=user_rows.AGGREGATE_SCHEMA.empty_table)
     sessions: pa.Table = field(default_factory=session_rows.AGGREGATE_SCHEMA.empty_table)

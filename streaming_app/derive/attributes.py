@@ -1,15 +1,16 @@
-"""Computes the attributes of users and items from all of their changes in order of time, by the rules of Sensors Data.
+"""Computes the attributes of users and items from their changes in order of time, by the rules of Sensors Data.
 
-All changes of a user or an item are folded again whenever a new one arrives, since an increment or a first value cannot be
-corrected afterwards by a change that arrives late.
+New changes are folded onto the stored attributes if all of them are later than what was folded before. An increment or a first
+value cannot be corrected afterwards by a change that arrives late: then all changes are folded again.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -33,26 +34,40 @@ Attributes = dict[str, dict[str, Any]]
 """Name to {value, set_time_msec}; the value is null if the attribute was unset or deleted."""
 
 
-class Folded(NamedTuple):
-    """The result of the changes of one key. ``as_of`` grows with every change; ``last`` is the latest change."""
+@dataclass(frozen=True)
+class FoldedSoFar:
+    """What the changes of one key made that were folded before: how many, and the time of the latest, epoch ms."""
+
+    count: int = 0
+    last_msec: int = -1
+    attributes: Attributes = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """The result of the changes of one key; ``last`` is the latest change."""
 
     key: tuple[Any, ...]
     attributes: Attributes
-    as_of: str
+    count: int
     last: dict[str, Any]
 
 
-def fold(changes: pa.Table, *key: str) -> Iterator[Folded]:
-    """Fold changes by ``key``, one result for each; ``changes`` must include all changes of each key."""
+def fold(changes: pa.Table, *key: str, so_far: Mapping[tuple[Any, ...], FoldedSoFar] | None = None) -> Iterator[Folded]:
+    """Fold changes by ``key``, one result for each.
+
+    ``changes`` must include all changes of a key, or all that are new, which must then be later than those of ``so_far``.
+    """
     rows = changes.sort_by([(name, "ascending") for name in (*key, "event_time_msec", "event_id")]).to_pylist()
     for found, group in groupby(rows, lambda row: tuple(row[name] for name in key)):
+        before = (so_far or {}).get(found, FoldedSoFar())
         count = 0
         last: dict[str, Any] = {}
-        state = _AttributeState()
-        for count, last in enumerate(group, 1):  # noqa: B007 - both are used after the loop
+        state = _AttributeState(before.attributes)
+        for count, last in enumerate(group, before.count + 1):  # noqa: B007 - both are used after the loop
             apply = _RULES[last["event_name"]]
             apply(state, _properties(last["properties_json_str"]), last["event_time_msec"])
-        yield Folded(found, state.attributes(), f"{count:015d}\t{last['event_time_msec']:015d}", last)
+        yield Folded(found, state.attributes(), count, last)
 
 
 def _properties(text: str | None) -> dict[str, Any]:
@@ -70,8 +85,8 @@ class _AttributeState:
     there until they get a value again: each name is moved at most once for each time that it was set.
     """
 
-    def __init__(self) -> None:
-        self._known: Attributes = {}
+    def __init__(self, known: Attributes) -> None:
+        self._known: Attributes = dict(known)
         self._deleted: set[str] = set()
         self._deleted_at = 0
 

@@ -50,11 +50,11 @@ def compute_isolated(
         if len(ids) == 1:
             [(app_id, key)] = ids
             log.debug("%s %s of app %s is set aside", column, key, app_id, exc_info=True)
-            others = [_split(each, column, ids_by_app(ids))[1] for each in inputs]
+            others = [split_by_ids(each, column, ids_by_app(ids))[1] for each in inputs]
             computed = [compute(*others)] if any(map(len, others)) else []  # rows without a value in the column
             return computed, [SetAside(app_id, column, key, type(error).__name__, " ".join(str(error).split()))]
     half = ids_by_app(ids[: len(ids) // 2])
-    parts = [_split(each, column, half) for each in inputs]
+    parts = [split_by_ids(each, column, half) for each in inputs]
     first, first_failed = compute_isolated(compute, *(part[0] for part in parts), column=column)
     second, second_failed = compute_isolated(compute, *(part[1] for part in parts), column=column)
     return first + second, first_failed + second_failed
@@ -63,7 +63,7 @@ def compute_isolated(
 def drop_failed(rows: pa.Table, failed: Iterable[SetAside], column: str = USER) -> pa.Table:
     """The rows of users (or items) that did not fail."""
     ids = failed_by_app(failed)
-    return _split(rows, column, ids)[1] if ids else rows
+    return split_by_ids(rows, column, ids)[1] if ids else rows
 
 
 def failed_by_app(failed: Iterable[SetAside]) -> dict[str, pa.Array]:
@@ -85,7 +85,7 @@ def _ids(rows: pa.Table, column: str) -> set[tuple[str, str]]:
     return {(app_id, key) for app_id, key in pairs if key}
 
 
-def _split(rows: pa.Table, column: str, ids: dict[str, pa.Array]) -> tuple[pa.Table, pa.Table]:
+def split_by_ids(rows: pa.Table, column: str, ids: dict[str, pa.Array]) -> tuple[pa.Table, pa.Table]:
     """The rows with some ids, and all others."""
     chosen = pa.chunked_array([pa.repeat(False, len(rows))])
     for app_id, keys in ids.items():

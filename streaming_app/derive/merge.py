@@ -18,9 +18,8 @@ from typing import Protocol
 import msgspec
 
 from streaming_app.config.model import SessionsSection
-from streaming_app.derive import user_rows
 from streaming_app.derive.aggregates import Aggregates
-from streaming_app.derive.isolate import SetAside, compute_isolated, drop_failed
+from streaming_app.derive.isolate import SetAside, drop_failed
 from streaming_app.derive.read_events import NewRows, TableReader
 from streaming_app.derive.session_table import write_sessions
 from streaming_app.derive.shares import Share, group_shares, plan_shares
@@ -76,11 +75,10 @@ class ShareMerger:
 
     def merge(self, share: Share, new: Aggregates) -> Merged:
         """Write the rows of the users that have new aggregates or changes."""
-        # 1. The users, with all changes of those that have new ones.
-        changed, failed = compute_isolated(user_rows.aggregate_changes, new.changes)
-        users = Aggregates.concat([new, *(Aggregates(users=each) for each in changed)]).users
-        failed += new.failed
-        user, aside = write_users(self.lake, share, drop_failed(users, failed), self.job_id, self.created_ms)
+        failed = list(new.failed)
+        # 1. The users.
+        due = Aggregates(drop_failed(new.users, failed), changes=drop_failed(new.changes, failed))
+        user, aside = write_users(self.lake, share, due, self.job_id, self.created_ms)
         failed += aside
         # 2. The sessions of the users whose rows could be computed.
         session, aside = write_sessions(self.lake, share, drop_failed(new.sessions, failed), self.sessions, self.created_ms)

@@ -43,12 +43,10 @@ class NewRows:
 
 @dataclass(frozen=True)
 class TableReader:
-    """Reads files in tasks. ``changed_users`` are those of whose changes rows are read; ``users`` those of whose events, or None
-    for all."""
+    """Reads files in tasks: the rows of some ``users``, or with None of all."""
 
     storage: Storage
     config: Config
-    changed_users: SomeUsers | None = None
     users: SomeUsers | None = None
 
     def read(self, files: Iterable[TableFile]) -> Iterator[Aggregates]:
@@ -57,9 +55,9 @@ class TableReader:
         aggregate_sessions = partial(session_rows.aggregate_events, sessions=self.config.sessions)
         for file in files:
             if file.table == CHANGE.name:
-                yield from (Aggregates(changes=rows) for rows in self._read_chunks(file, _CHANGE_SCHEMA, self.changed_users))
+                yield from (Aggregates(changes=rows) for rows in self._read_chunks(file, _CHANGE_SCHEMA))
                 continue
-            for events in self._read_chunks(file, _EVENT_SCHEMA, self.users):
+            for events in self._read_chunks(file, _EVENT_SCHEMA):
                 users, failed = compute_isolated(aggregate_users, events)
                 sessions, further = compute_isolated(aggregate_sessions, events)
                 parts = [Aggregates(users=each) for each in users] + [Aggregates(sessions=each) for each in sessions]
@@ -77,9 +75,9 @@ class TableReader:
                 for share, aggregates in new.divide(router).items():
                     yield part_of[share], aggregates.encode(share)
 
-    def _read_chunks(self, file: TableFile, schema: pa.Schema, users: SomeUsers | None) -> Iterator[pa.Table]:
+    def _read_chunks(self, file: TableFile, schema: pa.Schema) -> Iterator[pa.Table]:
         """Read the rows of one file in chunks that fit a worker's memory; columns that an older layout lacks are null."""
-        ids = None if users is None else users.get(file.app_id, pa.array([], pa.string()))
+        ids = None if self.users is None else self.users.get(file.app_id, pa.array([], pa.string()))
         system, path = self.storage.filesystem(file.uri)
         with pq.ParquetFile(path, filesystem=system) as parquet:
             groups = range(parquet.num_row_groups) if ids is None else _groups_with(parquet, ids)

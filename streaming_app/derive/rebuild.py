@@ -142,7 +142,7 @@ class Rebuild:
 
     def _merge(self, users: list[DataFile], sessions: list[DataFile]) -> Merged:
         files = files_of_users(self.lake, self.users)
-        reader = TableReader(self.lake.storage, self.config, self.users, self.users)
+        reader = TableReader(self.lake.storage, self.config, self.users)
         if sum(file.size for file in files) <= HERE_BYTES:
             new = Aggregates.concat(reader.read(files))
             return merge_here(self._rebuilder(self.lake), new, self._apps(files), users, sessions)
@@ -187,5 +187,5 @@ def rebuild_users(config: Config, lake: Lake, job_id: str, users: Users) -> User
 def compute_rows_of(config: Config, lake: Lake, job_id: str, users: Users) -> tuple[dict[str, pa.Table], list[SetAside]]:
     """Compute the rows of ``user`` and ``session`` of some users, by table, and the users whose rows cannot be computed."""
     chosen = ids_by_app(sorted(users))
-    found = TableReader(lake.storage, config, chosen, chosen).read(files_of_users(lake, chosen))
+    found = TableReader(lake.storage, config, chosen).read(files_of_users(lake, chosen))
     return RowComputer(config, job_id, int(time.time() * 1_000)).compute(Aggregates.concat(found))

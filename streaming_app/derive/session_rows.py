@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from streaming_app.config.model import SessionsSection
 from streaming_app.derive.rules import SESSION_FIRST_OR_LAST, SESSION_FOLDS, Steps, combine_steps, event_to_aggregate_sql, to_sql
 from streaming_app.lake.duckdb import query
-from streaming_app.model.arrow import as_epoch_ms, as_timestamp
+from streaming_app.model.arrow import as_date, as_epoch_ms, as_timestamp
+from streaming_app.model.merge_state import MERGE_STATE, flat_types, pack_merge_state, unpack_merge_state
 from streaming_app.model.tables import SESSION
 from streaming_app.model.times import LATEST_MS
 
@@ -51,8 +52,8 @@ AGGREGATE_COLUMNS = (
     *(name for pick in SESSION_FIRST_OR_LAST for name in (pick.as_of, *pick.columns)),
 )
 
-_STATE_TYPES = {"first_msec": pa.int64(), "last_msec": pa.int64(), "is_inferred": pa.bool_()}
-AGGREGATE_SCHEMA = pa.schema([(name, _STATE_TYPES.get(name) or SESSION.schema.field(name).type) for name in AGGREGATE_COLUMNS])
+_TYPES = {"first_msec": pa.int64(), "last_msec": pa.int64(), **flat_types(SESSION)}
+AGGREGATE_SCHEMA = pa.schema([(name, _TYPES[name]) for name in AGGREGATE_COLUMNS])
 STORED_SCHEMA = pa.schema([*AGGREGATE_SCHEMA, ("stored_id", pa.string()), ("stored_msec", pa.int64())])
 """An aggregate and, if it was made from a stored row of ``session``, that row's session_id and first event (epoch ms)."""
 MERGE_SCHEMA = (
@@ -93,7 +94,7 @@ def mark_as_new(aggregates: pa.Table) -> pa.Table:
 def aggregates_of_rows(rows: pa.Table) -> pa.Table:
     """Rows of ``session`` as aggregates, marked as stored."""
     first = as_epoch_ms(rows["event_timestamp"])
-    columns = {name: rows[name] for name in rows.column_names}
+    columns = {name: rows[name] for name in rows.column_names} | unpack_merge_state(SESSION, rows)
     columns |= {"first_msec": first, "last_msec": as_epoch_ms(rows["session_end"])}
     columns |= {"stored_id": rows["session_id"], "stored_msec": first}
     start = columns["session_start_time_msec"]
@@ -150,11 +151,12 @@ def _as_rows(found: pa.Table, created_ms: int) -> pa.Table:
     start = columns["session_start_time_msec"]
     columns["event_timestamp"], columns["session_end"] = as_timestamp(first), as_timestamp(last)
     columns["session_start"] = as_timestamp(start)
-    columns["start_date"] = columns["event_timestamp"].cast(pa.timestamp("us")).cast(pa.date32())
+    columns["start_date"] = as_date(columns["event_timestamp"])
     columns["duration_msec"] = pc.subtract(last, start)
     columns["is_bounce"] = pc.and_(
         pc.less_equal(columns["page_view_count"], 1), pc.less(columns["engagement_time_msec"], BOUNCE_ENGAGEMENT_MS)
     )
     columns["created_time"] = as_timestamp(pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(found))]))
+    columns[MERGE_STATE] = pack_merge_state(SESSION, columns)
     columns["match_start"] = as_timestamp(columns["match_msec"].cast(pa.int64()))
     return pa.table([columns[name] for name in MERGE_SCHEMA.names], names=MERGE_SCHEMA.names).cast(MERGE_SCHEMA)

@@ -70,6 +70,7 @@ def _key(app_id: str, raw: str) -> DerivedKey:
 
 
 def _row(key: DerivedKey, failed: SetAside, created_ms: int) -> dict[str, Any]:
+    created = datetime.fromtimestamp(created_ms / 1_000, UTC)
     return {
         "reason": Reason.DERIVE_ERROR,
         "stage": STAGE,
@@ -77,5 +78,6 @@ def _row(key: DerivedKey, failed: SetAside, created_ms: int) -> dict[str, Any]:
         "message": cut(f"its rows cannot be computed: {failed.message}", LONG),
         "raw": msgspec.json.encode({key.column: key.id}).decode(),
         "app_id": key.app_id,
-        "created_time": datetime.fromtimestamp(created_ms / 1_000, UTC),
+        "created_time": created,
+        "ingest_date": created.date(),
     }

@@ -12,7 +12,7 @@ from streaming_app.config.model import Config
 from streaming_app.derive.aggregates import Aggregates
 from streaming_app.derive.changes import changed_keys, upsert_items
 from streaming_app.derive.merge import Merged, ShareMerger, merge_here, merge_in_tasks
-from streaming_app.derive.read_events import NewRows, SomeUsers, TableReader
+from streaming_app.derive.read_events import NewRows, TableReader
 from streaming_app.derive.session_table import max_distance_ms
 from streaming_app.derive.set_aside import quarantine_keys
 from streaming_app.derive.shares import count_for, files_near
@@ -24,7 +24,7 @@ from streaming_app.lake.upsert import values_by_app
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import CHANGE, EVENT, SESSION, USER
 from streaming_app.spark.session import Session
-from streaming_app.spark.table_stream import NewFiles, TableFile, table_files
+from streaming_app.spark.table_stream import NewFiles, TableFile
 from streaming_app.spark.tasks import group_by_size, parallelism, run_tasks
 
 COLLECT_BYTES = 16 << 20
@@ -79,19 +79,12 @@ class Update:
             self._commit(merged)
 
     @cached_property
-    def _changed_users(self) -> SomeUsers:
-        """The users with new changes."""
-        return changed_keys(self.lake, self.files[CHANGE.name], "user_pseudo_id")
-
-    @cached_property
     def _to_be_read(self) -> list[TableFile]:
-        """The new files of ``event``, and all files of ``change`` of the apps whose users have new ones."""
-        changes = table_files(self.lake, CHANGE, self._changed_users) if self._changed_users else []
-        return [*self.files[EVENT.name], *changes]
+        return [*self.files[EVENT.name], *self.files[CHANGE.name]]
 
     @property
     def _reader(self) -> TableReader:
-        return TableReader(self.lake.storage, self.config, self._changed_users)
+        return TableReader(self.lake.storage, self.config)
 
     def _merger(self, lake: Lake) -> ShareMerger:
         return ShareMerger(lake, self.config.sessions, self.summary.job_id, self.created_ms)

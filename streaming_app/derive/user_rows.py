@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.derive.attributes import fold, merge_attributes
+from streaming_app.derive.attributes import Folded, FoldedSoFar, fold, merge_attributes
 from streaming_app.derive.rules import (
     EVENT_ORDER,
     USER_FIRST_OR_LAST,
@@ -20,7 +20,8 @@ from streaming_app.derive.rules import (
     to_sql,
 )
 from streaming_app.lake.duckdb import query
-from streaming_app.model.arrow import as_epoch_ms, as_timestamp, drop_largest
+from streaming_app.model.arrow import as_date, as_epoch_ms, as_timestamp, drop_largest
+from streaming_app.model.merge_state import MERGE_STATE, flat_types, pack_merge_state, unpack_merge_state
 from streaming_app.model.tables import EVENT, TRAFFIC, USER
 from streaming_app.model.times import LATEST_MS, is_time, iso_time
 
@@ -50,9 +51,8 @@ AGGREGATE_COLUMNS = (
     *(name for pick in USER_FIRST_OR_LAST for name in (pick.as_of, *pick.columns)),
     *_PROPERTIES,
 )
-AGGREGATE_SCHEMA = pa.schema(
-    [(name, pa.int64() if name == "last_msec" else USER.schema.field(name).type) for name in AGGREGATE_COLUMNS]
-)
+_TYPES = {"last_msec": pa.int64(), **flat_types(USER)}
+AGGREGATE_SCHEMA = pa.schema([(name, _TYPES[name]) for name in AGGREGATE_COLUMNS])
 
 _COMBINED_PROPERTIES = {
     "properties": "list(user_properties_json_str) FILTER (user_properties_json_str IS NOT NULL)",
@@ -86,26 +86,48 @@ def aggregate_events(events: pa.Table, in_all_events: Collection[str] = ()) -> p
     return _combine({"by_event": by_event}, events=events)
 
 
-def aggregate_changes(changes: pa.Table) -> pa.Table:
-    """Aggregate changes by user; ``changes`` must include all changes of these users."""
+def aggregate_changes(changes: pa.Table, so_far: Mapping[tuple[str, str], FoldedSoFar] | None = None) -> pa.Table:
+    """Aggregate changes by user; ``changes`` must include all changes of these users, or all that are later than those of
+    ``so_far`` (by app and user)."""
     of_users = changes.filter(pc.and_(pc.is_valid(changes["user_pseudo_id"]), pc.starts_with(changes["event_name"], "profile_")))
     missing = [name for name in EVENT_COLUMNS if name not in of_users.column_names]
     events = pa.table({name: of_users[name] for name in ("app_id", *EVENT_COLUMNS) if name not in missing})
     for name in missing:
         events = events.append_column(name, pa.nulls(len(events), EVENT.schema.field(name).type))
     aggregates = aggregate_events(events)
-    folded = {each.key: each for each in fold(of_users, "app_id", "user_pseudo_id")}
+    folded = {each.key: each for each in fold(of_users, "app_id", "user_pseudo_id", so_far=so_far)}
     users = zip(aggregates["app_id"].to_pylist(), aggregates["user_pseudo_id"].to_pylist(), strict=True)
     of_users_in_order = [folded[user] for user in users]
-    texts = [_as_text(each.attributes) for each in of_users_in_order]
+    changed = [_as_columns(each) for each in of_users_in_order]
     columns = {
-        "changed_properties_json_str": pa.array(texts, pa.string()),
-        "changed_as_of": pa.array([each.as_of for each in of_users_in_order], pa.string()),
+        "changed_properties_json_str": pa.array([text for text, _ in changed], pa.string()),
+        "changed_as_of": pa.array([as_of for _, as_of in changed], pa.string()),
         "first_touch_time_msec": pa.nulls(len(aggregates), pa.int64()),  # a change is not a visit
     }
     for name, values in columns.items():
         aggregates = aggregates.set_column(aggregates.column_names.index(name), name, values)
     return aggregates.cast(AGGREGATE_SCHEMA)
+
+
+_COMPLETE, _SHORTENED = "all", "shortened"
+
+
+def _as_columns(folded: Folded) -> tuple[str, str]:
+    """The attributes that changes made as text, and the state that it is of: how many changes, the time of the latest, and
+    whether the text has all attributes. The larger of two is the later state."""
+    text = msgspec.json.encode(folded.attributes, order="sorted").decode()
+    shortened, _ = drop_largest(text, _MAX_BYTES)
+    completeness = _COMPLETE if shortened == text else _SHORTENED
+    return shortened, f"{folded.count:015d}\t{folded.last['event_time_msec']:015d}\t{completeness}"
+
+
+def folded_so_far(text: str | None, as_of: str | None) -> FoldedSoFar | None:
+    """What the changes of a user made so far, from the columns of an aggregate; None if it cannot be continued: attributes were
+    left out, or an older version wrote it."""
+    if as_of is None:
+        return FoldedSoFar()
+    count, last_msec, *completeness = as_of.split("\t")
+    return FoldedSoFar(int(count), int(last_msec), _properties(text or "{}")) if completeness == [_COMPLETE] else None
 
 
 def combine_aggregates(aggregates: pa.Table) -> pa.Table:
@@ -128,13 +150,13 @@ def _is_time(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def aggregates_of_rows(rows: pa.Table) -> pa.Table:
     """Rows of ``user`` as aggregates."""
-    last = as_epoch_ms(rows["event_timestamp"])
-    apart = pc.or_(pc.is_valid(rows["changed_as_of"]), pc.is_valid(rows["event_properties_json_str"]))
-    from_events = pc.if_else(apart, rows["event_properties_json_str"], rows["user_properties_json_str"])
-    rows = rows.set_column(rows.column_names.index("user_properties_json_str"), "user_properties_json_str", from_events)
-    first_touch = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
-    rows = rows.set_column(rows.column_names.index("first_touch_time_msec"), "first_touch_time_msec", first_touch)
-    return rows.append_column("last_msec", last).select(AGGREGATE_COLUMNS).cast(AGGREGATE_SCHEMA)
+    columns = {name: rows[name] for name in rows.column_names} | unpack_merge_state(USER, rows)
+    columns["last_msec"] = as_epoch_ms(rows["event_timestamp"])
+    apart = pc.or_(pc.is_valid(columns["changed_as_of"]), pc.is_valid(columns["event_properties_json_str"]))
+    from_events = pc.if_else(apart, columns["event_properties_json_str"], rows["user_properties_json_str"])
+    columns["user_properties_json_str"] = from_events
+    columns["first_touch_time_msec"] = pc.if_else(_is_time(rows["first_touch_time_msec"]), rows["first_touch_time_msec"], None)
+    return pa.table([columns[name] for name in AGGREGATE_COLUMNS], names=list(AGGREGATE_COLUMNS)).cast(AGGREGATE_SCHEMA)
 
 
 MAX_ATTRIBUTES = 256
@@ -182,7 +204,7 @@ def rows_from_aggregates(aggregates: pa.Table, job_id: str, created_ms: int) -> 
     first_touch = aggregates["first_touch_time_msec"]
     created = pa.chunked_array([pa.repeat(pa.scalar(created_ms, pa.int64()), len(aggregates))])
     columns["event_timestamp"], columns["created_time"] = as_timestamp(aggregates["last_msec"]), as_timestamp(created)
-    columns["first_visit_date"] = as_timestamp(first_touch).cast(pa.timestamp("us")).cast(pa.date32())
+    columns["first_visit_date"] = as_date(as_timestamp(first_touch))
     from_events, from_changes = aggregates["user_properties_json_str"], aggregates["changed_properties_json_str"]
     is_long = pc.fill_null(pc.greater(pc.binary_length(from_events), _MAX_BYTES), False)
     columns["event_properties_json_str"] = pc.if_else(pc.or_(pc.is_valid(from_changes), is_long), from_events, None)
@@ -192,6 +214,7 @@ def rows_from_aggregates(aggregates: pa.Table, job_id: str, created_ms: int) -> 
     columns["process_info"] = pa.array(
         [_process_info(first, latest, job_id, created_ms) for first, latest in orders], pa.string()
     )
+    columns[MERGE_STATE] = pack_merge_state(USER, columns)
     return pa.table([columns[column.name] for column in USER.columns], schema=USER.schema)
 
 

@@ -3,8 +3,8 @@
 A bucket is the set of ids whose hash, modulo a power of two, is a number. Both are in the names of its files
 (``b064-017-….parquet``: the ids with 17 as the remainder of 64), so that an upsert reads and rewrites the files of the ids that
 change, and no other. A bucket that grows too large is split when it is rewritten, into buckets of a multiple of its modulus; the
-moduli of one partition may therefore differ. A file without such a name, which an older layout or somebody's OPTIMIZE wrote,
-belongs to every bucket. Readers see none of this. Model: the bucket index of Hudi (RFC-29, RFC-42).
+moduli of one partition may therefore differ. A file without such a name, which an older layout or another program wrote, belongs
+to every bucket. Readers see none of this. Model: the bucket index of Hudi (RFC-29, RFC-42).
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from streaming_app.lake.rows import RowMask
 from streaming_app.model.tables import Table
 
 BUCKET_BYTES = 64 << 20
-"""Stored bytes of a bucket from which on it is split: rewriting that much costs about 3 CPU-s."""
+"""Stored bytes of a bucket from which on it is split."""
+BUCKET_ROWS = 600_000
+"""Rows of a bucket from which on it is split: rewriting that many costs about 2 CPU-s."""
 
 _NAME = re.compile(r"(?:^|/)b(\d+)-(\d+)-[^/]*$")
 
@@ -80,10 +82,10 @@ def files_with_ids(files: Iterable[DataFile], ids: Mapping[str, pa.Array]) -> li
     return found
 
 
-def modulus_for(size: float, at_least: int) -> int:
-    """The smallest modulus whose buckets of a partition of so many bytes are not too large."""
-    modulus = at_least
-    while size / modulus > BUCKET_BYTES:
+def modulus_for(size: float, rows: float) -> int:
+    """The smallest modulus whose buckets of so many bytes and rows together are not too large."""
+    modulus = 1
+    while size / modulus > BUCKET_BYTES or rows / modulus > BUCKET_ROWS:
         modulus *= 2
     return modulus
 

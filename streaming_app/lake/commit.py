@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -110,6 +110,29 @@ def commit(lake: Lake, table: Table, change: TableChange, transaction: Transacti
             commit_properties=CommitProperties(app_transactions=[Transaction(*transaction)]),
         )
     return True
+
+
+def overwrite(lake: Lake, table: Table, files: Iterable[DataFile], target: DeltaTable) -> None:
+    """Replace all files of a table, which the caller has opened as ``target``, and its schema by that of the contract.
+
+    Raises:
+        LockError: this process may no longer write.
+        SinkError: it could not be written.
+    """
+    lake.guard()
+    schema = Schema.from_arrow(table.schema)
+
+    def is_done() -> bool:
+        target.update_incremental()
+        return bool(target.schema() == schema)
+
+    with _tolerate_own_commit(target, is_done):
+        target.create_write_transaction(
+            [*_add_actions(files, int(time.time() * 1000), data_change=True)],
+            mode="overwrite",
+            schema=schema,
+            partition_by=list(table.partition_by) or None,
+        )
 
 
 def roll_back(lake: Lake, table: Table, transaction: TransactionId, version: int) -> None:

@@ -110,7 +110,7 @@ def _pack_by_size(table: Table, files: Sequence[DataFile]) -> Iterator[MergeGrou
 
 def _pack_buckets(table: Table, files: Sequence[DataFile]) -> Iterator[MergeGroup]:
     """Group files by the buckets that a partition of this size needs; a file of a coarser bucket stays."""
-    modulus = modulus_for(sum(file.size for file in files), 1)
+    modulus = modulus_for(sum(file.size for file in files), sum(file.rows for file in files))
     groups: dict[int, list[DataFile]] = {}
     for file in files:
         found = bucket_of(file)

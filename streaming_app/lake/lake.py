@@ -15,7 +15,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from streaming_app.errors import SinkError
 from streaming_app.lake.files import DataFile
-from streaming_app.lake.layout import check_readable, migrate, properties_of
+from streaming_app.lake.layout import check_readable, properties_of
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage.files import Storage
 
@@ -84,9 +84,11 @@ class Lake:
 
     def _create(self, table: Table, found: DeltaTable | None) -> None:
         """Create or migrate a table, without any table feature beyond reader version 1, since Athena must read every table."""
+        from streaming_app.lake.migrate import migrate  # noqa: PLC0415 - it reads and writes the tables of this module
+
         try:
             if found:
-                migrate(found, table)
+                migrate(self, table, found)
                 return
             DeltaTable.create(
                 self.uri(table),

@@ -1,18 +1,19 @@
 """Versions of the table layout: newer code migrates older tables, older code refuses newer ones.
 
-A version of the layout differs from the previous one by added columns and changed properties only: existing readers keep working,
-and old files need not be rewritten, since a column that a file does not have is null.
+How tables become those of the newest version is in :mod:`.migrate`; how rows of older files are completed, in :mod:`.older_rows`.
 """
 
 from __future__ import annotations
 
-from deltalake import DeltaTable, Schema
+from deltalake import DeltaTable
 
 from streaming_app.errors import SinkError
 from streaming_app.model.tables import Table
 
-LAYOUT_VERSION = 2
-"""1: the first. 2: quarantine.resolved_*, run_metrics of latency and files, the table operation, no ids of users in the log."""
+LAYOUT_VERSION = 3
+"""1: the first. 2: quarantine.resolved_*, run_metrics of latency and files, the table operation, no ids of users in the log.
+3: event_date and the columns of the lineage in event, item and change; merge_state in user and session, in place of a column for
+each of its fields; ingest_date in quarantine and run_metrics."""
 LAYOUT_KEY = "clickstream.formatVersion"
 
 RETENTION_DAYS = 7
@@ -47,15 +48,3 @@ def check_readable(table: DeltaTable) -> None:
             f"{table.table_uri}: has layout {found}, this version of clickstream-lake knows {LAYOUT_VERSION}",
             "install the version that wrote it, or a newer one; nothing was touched",
         )
-
-
-def migrate(table: DeltaTable, contract: Table) -> None:
-    """Add the columns that a table lacks, and set its properties. Safe to interrupt: the version is set last."""
-    present = {field.name for field in table.schema().fields}
-    missing = [field for field in Schema.from_arrow(contract.schema).fields if field.name not in present]
-    if missing:
-        table.alter.add_columns(missing)
-    wanted = properties_of(contract)
-    current = table.metadata().configuration
-    if any(current.get(key) != value for key, value in wanted.items()):
-        table.alter.set_table_properties(wanted, raise_if_not_exists=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -254,8 +255,8 @@ def delta_stats(rows: int, parts: list[dict[str, Any]]) -> str:
 
 def _stat_value(value: Any, *, up: bool = False) -> Any:
     """A value in Delta's statistics: timestamps are in milliseconds, rounded down for a minimum and up for a maximum."""
-    if not hasattr(value, "isoformat"):
-        return value
+    if not isinstance(value, datetime):
+        return value.isoformat() if isinstance(value, date) else value
     if up and value.microsecond % 1000:
         value = value.replace(microsecond=min(value.microsecond // 1000 + 1, 999) * 1000)
     return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"

@@ -55,10 +55,19 @@ def dataset(lake: Lake, table: Table, files: Iterable[DataFile] | None = None) -
     fragments = []
     for file in live_files(lake.open(table)) if files is None else files:
         known = ds.scalar(True)
-        for name, value in file.partition.items():
-            known = known & (ds.field(name) == pa.scalar(value).cast(table.schema.field(name).type))
+        for name, value in known_values(table, file).items():
+            known = known & (ds.field(name) == value)
         fragments.append(parquet.make_fragment(f"{root}/{file.path}", system, partition_expression=known))
     return ds.FileSystemDataset(fragments, table.schema, parquet, system)
+
+
+def known_values(table: Table, file: DataFile) -> dict[str, pa.Scalar]:
+    """Values that all rows of a file have, by column: those of its partition, and so its day, which is no column in files of
+    table layouts 1 and 2."""
+    known = {name: pa.scalar(value).cast(table.schema.field(name).type) for name, value in file.partition.items()}
+    if "event_date" in table.schema.names:
+        known["event_date"] = pa.scalar(file.day)
+    return known
 
 
 @dataclass(frozen=True)

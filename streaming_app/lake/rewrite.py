@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.id_index import IdIndex, is_indexed
 from streaming_app.lake.lake import Lake
+from streaming_app.lake.older_rows import complete_rows
 from streaming_app.lake.parquet import UNIQUE, PartitionWriter
-from streaming_app.lake.rows import conform_to_schema, iter_row_groups
+from streaming_app.lake.rows import RowMask, column_names, conform_to_schema, iter_row_groups
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.tables import Table
 
 RowTransform = Callable[[DataFile, int, pa.Table], pa.Table]
@@ -35,30 +37,35 @@ def rewrite(
     return writer.close()
 
 
-def read_row_groups(lake: Lake, table: Table, file: DataFile) -> Iterator[tuple[int, pa.Table]]:
-    """All rows of a data file, in the table's schema: each row group with the index of its first row."""
-    for first, rows in iter_row_groups(lake, table, file):
+def read_row_groups(lake: Lake, table: Table, file: DataFile, mask: RowMask | None = None) -> Iterator[tuple[int, pa.Table]]:
+    """The row groups of a data file, in the table's schema, each with the index of its first row; only those with a row where
+    ``mask`` is true, if given."""
+    for first, rows in iter_row_groups(lake, table, file, mask=mask):
         yield first, add_partition_columns(rows, table, file.partition)
 
 
 def without_rows(lake: Lake, table: Table, file: DataFile, mask: pa.Array) -> list[DataFile]:
     """Write a file's rows to a new file, except those where ``mask`` is true; returns [] if no row is left.
 
-    Texts stay dictionary-encoded as they are stored, which takes half the time. Nothing of a dropped row stays in a dictionary.
+    Texts stay dictionary-encoded as they are stored, which takes half the time; nothing of a dropped row stays in a dictionary.
+    Rows of an older layout are read in full, so that they are brought up to date.
     """
+    if not set(column_names(lake, table, file)).issuperset(table.file_schema.names):
+        return rewrite(lake, table, [file], drop_rows({file.path: mask}), "rewrite")
     writer = PartitionWriter(table, lake.uri(table), lake.storage, "rewrite")
     partition = tuple((name, file.partition[name]) for name in table.partition_by)
     keep = pc.invert(mask)
     for first, rows in iter_row_groups(lake, table, file, as_dictionaries=_dictionary_columns(table)):
-        kept = rows.filter(keep.slice(first, len(rows)))
+        kept = complete_rows(table, rows.filter(keep.slice(first, len(rows))))
         if len(kept):
             writer.add_row_group(partition, compact_dictionaries(conform_to_schema(kept, table.file_schema, keep_encoded=True)))
     return writer.close()
 
 
 def _dictionary_columns(table: Table) -> list[str]:
-    """The text columns that are stored with a dictionary, without those of statistics, whose values are compared."""
-    plain = UNIQUE.union(table.stats_columns)
+    """The text columns that are stored with a dictionary, without those of statistics, whose values are compared, and those of
+    the lineage, which are completed where another program has merged files of older layouts."""
+    plain = UNIQUE.union(table.stats_columns, LINEAGE)
     return [field.name for field in table.file_schema if pa.types.is_string(field.type) and field.name not in plain]
 
 
@@ -101,7 +108,7 @@ def add_partition_columns(rows: pa.Table, table: Table, partition: dict[str, str
     for name in table.partition_by:
         value = pa.scalar(partition[name]).cast(table.schema.field(name).type)
         rows = rows.append_column(name, pa.repeat(value, len(rows)))
-    return conform_to_schema(rows, table.schema)
+    return conform_to_schema(complete_rows(table, rows), table.schema)
 
 
 def row_mask(rows: int, indices: pa.Array) -> pa.Array:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake
+from streaming_app.model.lineage import LINEAGE, LINEAGE_COLUMNS
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
 
@@ -21,11 +22,15 @@ _BATCH_ROWS_OF_LONG_TEXTS = 256
 """Rows that are read at a time if one of the columns may hold a megabyte of text in each row."""
 
 
-def read_batches(lake: Lake, table: Table, file: DataFile, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Read some columns of a file in batches, in the file's order; columns that it does not have are null."""
+def read_batches(
+    lake: Lake, table: Table, file: DataFile, columns: Sequence[str], *, lineage: bool = False
+) -> Iterator[pa.Table]:
+    """Read some columns of a file in batches, in the file's order; columns that it does not have are null. With ``lineage``
+    also those that the readers of :mod:`streaming_app.model.lineage` need."""
     system, root = lake.storage.filesystem(lake.uri(table))
-    schema = pa.schema([table.schema.field(name) for name in columns])
     with pq.ParquetFile(f"{root}/{file.path}", filesystem=system) as parquet:
+        columns = [*columns, *(lineage_columns(parquet) if lineage else ())]
+        schema = pa.schema([table.schema.field(name) for name in columns])
         present = [name for name in columns if name in parquet.schema_arrow.names]
         has_long_texts = not table.unbounded_columns.isdisjoint(present)
         for batch in parquet.iter_batches(_BATCH_ROWS_OF_LONG_TEXTS if has_long_texts else _BATCH_ROWS, columns=present):
@@ -39,21 +44,29 @@ def iter_row_groups(
     columns: Sequence[str] | None = None,
     mask: RowMask | None = None,
     *,
+    lineage: bool = False,
     as_dictionaries: Sequence[str] = (),
 ) -> Iterator[tuple[int, pa.Table]]:
     """Read the row groups of a file, each with the index of its first row; only those with a row where ``mask``, which has a
-    value for each row of the file, is true. Some text columns may be read dictionary-encoded, as they are stored."""
+    value for each row of the file, is true. With ``lineage``, also the columns that its readers need, where not all
+    are read. Some text columns may be read dictionary-encoded, as they are stored."""
     system, root = lake.storage.filesystem(lake.uri(table))
-    path = f"{root}/{file.path}"
-    metadata = pq.read_metadata(path, filesystem=system) if as_dictionaries else None
-    encoded = set(as_dictionaries).intersection(metadata.schema.names) if metadata else None
-    with pq.ParquetFile(path, filesystem=system, metadata=metadata, pre_buffer=True, read_dictionary=encoded) as parquet:
+    encoded = list(as_dictionaries) or None
+    with pq.ParquetFile(f"{root}/{file.path}", filesystem=system, pre_buffer=True, read_dictionary=encoded) as parquet:
+        if columns is not None and lineage:
+            columns = [*columns, *lineage_columns(parquet)]
         first = 0
         for group in range(parquet.num_row_groups):
             count = parquet.metadata.row_group(group).num_rows
             if mask is None or mask[first : first + count].any():
                 yield first, parquet.read_row_group(group, columns=columns and list(columns))
             first += count
+
+
+def column_names(lake: Lake, table: Table, file: DataFile) -> list[str]:
+    """The columns that a file has; one of an older layout may lack some."""
+    system, root = lake.storage.filesystem(lake.uri(table))
+    return list(pq.read_schema(f"{root}/{file.path}", filesystem=system).names)
 
 
 def in_chunks(batches: Iterable[pa.RecordBatch], max_rows: int, max_bytes: int) -> Iterator[pa.Table]:
@@ -74,6 +87,25 @@ def read_columns(uri: str, columns: Sequence[str] | None, storage: Storage) -> p
     """Read some or all columns of a whole Parquet file."""
     system, path = storage.filesystem(uri)
     return pq.read_table(path, columns=columns and list(columns), filesystem=system, partitioning=None)
+
+
+def read_with_lineage(uri: str, columns: Sequence[str], storage: Storage) -> pa.Table:
+    """Read some columns of a whole file of ``event``, ``item`` or ``change``, and those that its lineage needs."""
+    system, path = storage.filesystem(uri)
+    with pq.ParquetFile(path, filesystem=system, pre_buffer=True) as parquet:
+        return parquet.read(columns=[*columns, *lineage_columns(parquet)])
+
+
+def lineage_columns(parquet: pq.ParquetFile) -> list[str]:
+    """The columns of a file that the readers of :mod:`streaming_app.model.lineage` need, by its footer: ``process_info``, by far
+    the largest, only where the file has rows of an older layout."""
+    names = parquet.schema_arrow.names
+    if LINEAGE[1] in names:
+        position, metadata = names.index(LINEAGE[1]), parquet.metadata
+        chunks = (metadata.row_group(group).column(position) for group in range(metadata.num_row_groups))
+        if all(each.is_stats_set and each.statistics.has_null_count and not each.statistics.null_count for each in chunks):
+            return list(LINEAGE)
+    return [name for name in LINEAGE_COLUMNS if name in names]
 
 
 def conform_to_schema(rows: pa.Table, schema: pa.Schema, *, keep_encoded: bool = False) -> pa.Table:

@@ -6,9 +6,9 @@ do not split a table into ever smaller files. Of the rows that are kept, at most
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,7 +52,8 @@ def find_matching_files(
         mask = select(file.app_id, read_columns(f"{lake.uri(table)}/{file.path}", columns, lake.storage))
         if mask is not None and pc.any(mask).as_py():
             mask = mask.combine_chunks()
-            rows = [group.filter(mask.slice(first, len(group))) for first, group in read_row_groups(lake, table, file)]
+            groups = read_row_groups(lake, table, file, mask.fill_null(False).to_numpy(zero_copy_only=False))
+            rows = [group.filter(mask.slice(first, len(group))) for first, group in groups]
             found.append(MatchedFile(file, pa.concat_tables(rows), mask))
     return found
 
@@ -135,19 +136,38 @@ def _plan_moduli(
 ) -> dict[Partition, int]:
     """The modulus of the buckets to be written, by partition: that of the finest bucket, or more if buckets get too large."""
     moduli: dict[Partition, int] = {}
-    sizes: dict[Partition, Counter[Bucket]] = {}
+    stored: dict[Partition, dict[Bucket, _Amount]] = {}
     for file in files:
         partition, bucket = _partition_of(table, file), bucket_of(file)
         moduli[partition] = max(moduli.get(partition, within.modulus), bucket.modulus)
-        sizes.setdefault(partition, Counter())[bucket] += file.size
-    per_row = sum(file.size for file in files) / (sum(file.rows for file in files) or 1)
-    of_new = {partition: len(rows) * (per_row or rows.nbytes / len(rows) / _COMPRESSION_RATIO) for partition, rows in added}
+        of_partition = stored.setdefault(partition, {})
+        of_partition[bucket] = of_partition.get(bucket, _Amount()).plus(_Amount(file.size, file.rows))
+    row_bytes = sum(file.size for file in files) / (sum(file.rows for file in files) or 1)
+    of_new = {
+        partition: _Amount(len(rows) * (row_bytes or rows.nbytes / len(rows) / _COMPRESSION_RATIO), len(rows))
+        for partition, rows in added
+    }
     for partition in moduli | of_new:
         modulus = moduli.get(partition, within.modulus)
-        stored = [size * bucket.modulus / modulus for bucket, size in sizes.get(partition, Counter()).items()]
-        largest = max(stored, default=0.0) + of_new.get(partition, 0.0) * within.modulus / modulus
-        moduli[partition] = modulus * modulus_for(largest, 1)
+        largest = max(
+            (each.times(bucket.modulus / modulus) for bucket, each in stored.get(partition, {}).items()), default=_Amount()
+        )
+        most = largest.plus(of_new.get(partition, _Amount()).times(within.modulus / modulus))
+        moduli[partition] = modulus * modulus_for(most.bytes, most.rows)
     return moduli
+
+
+class _Amount(NamedTuple):
+    """Stored bytes and rows."""
+
+    bytes: float = 0.0
+    rows: float = 0.0
+
+    def plus(self, other: _Amount) -> _Amount:
+        return _Amount(self.bytes + other.bytes, self.rows + other.rows)
+
+    def times(self, factor: float) -> _Amount:
+        return _Amount(self.bytes * factor, self.rows * factor)
 
 
 def _partition_of(table: Table, file: DataFile) -> Partition:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from streaming_app.model.client_text import cut
 from streaming_app.model.coerce import COERCE
 from streaming_app.model.columns import Column
+from streaming_app.model.times import LATEST_MS
 
 _PYTHON_TYPES = {"string": str, "bigint": int, "int": int, "double": float, "boolean": bool}
 
@@ -72,6 +73,18 @@ def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 def as_timestamp(epoch_ms: pa.Array) -> pa.Array:
     """Epoch milliseconds as a UTC timestamp in microseconds."""
     return epoch_ms.cast(pa.timestamp("ms", tz="UTC")).cast(pa.timestamp("us", tz="UTC"))
+
+
+def as_date(timestamp: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """The day of a timestamp, UTC."""
+    return timestamp.cast(pa.timestamp("us")).cast(pa.date32())
+
+
+def day_received(epoch_ms: pa.ChunkedArray, otherwise: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The day of a receive time, UTC; where it is not known, or no time that a server can have had, that of another timestamp."""
+    is_time = pc.and_(pc.greater_equal(epoch_ms, 0), pc.less_equal(epoch_ms, LATEST_MS))
+    known = pc.if_else(is_time, epoch_ms, pa.scalar(None, pa.int64()))
+    return as_date(pc.coalesce(as_timestamp(known), otherwise))
 
 
 def to_rows(table: pa.Table) -> list[dict[str, Any]]:

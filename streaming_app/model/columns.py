@@ -26,10 +26,10 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 class Column:
     """A column's contract.
 
-    ``type`` is a key of :data:`ARROW_TYPES` (Spark SQL and Athena spell them alike); ``max_bytes`` is the longest UTF-8
-    text kept; ``is_json`` marks text that must stay parseable when it is shortened; ``stats`` asks for min and max in
-    the Delta log (only for what people filter by). A number outside of ``bounds``, both included, is null, or the nearer
-    bound where it ``is_clamped``.
+    ``type`` is a key of :data:`ARROW_TYPES` (Spark SQL and Athena spell them alike), or of a struct its ``fields``, spelled as
+    there; ``max_bytes`` is the longest UTF-8 text kept; ``is_json`` marks text that must stay parseable when it is shortened;
+    ``stats`` asks for min and max in the Delta log (only for what people filter by). A number outside of ``bounds``, both
+    included, is null, or the nearer bound where it ``is_clamped``.
     """
 
     type: str
@@ -40,9 +40,12 @@ class Column:
     name: str = ""
     bounds: tuple[int, int] | None = None
     is_clamped: bool = False
+    fields: tuple[Column, ...] = ()
 
     @property
     def arrow(self) -> pa.DataType:
+        if self.fields:
+            return pa.struct([(each.name, each.arrow) for each in self.fields])
         return ARROW_TYPES[self.type]
 
 
@@ -86,8 +89,13 @@ def timestamp(meaning: str, *, stats: bool = False) -> Column:
     return Column("timestamp", meaning, stats=stats)
 
 
-def date(meaning: str) -> Column:
-    return Column("date", meaning)
+def date(meaning: str, *, stats: bool = False) -> Column:
+    return Column("date", meaning, stats=stats)
+
+
+def struct(meaning: str, *fields: Column) -> Column:
+    """Several values in one column, each by its name; all of them may be null."""
+    return Column(f"struct<{','.join(f'{each.name}:{each.type}' for each in fields)}>", meaning, fields=fields)
 
 
 def columns_of(struct: type[Any]) -> Iterator[Column]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
 
 class BatchMetrics(msgspec.Struct, kw_only=True, frozen=True):
-    """The metrics of one micro-batch; each field is the column of that name (:data:`streaming_app.model.tables.RUN_METRICS`)."""
+    """The metrics of one micro-batch; each field is the column of that name (:data:`streaming_app.model.tables.RUN_METRICS`), and
+    so is ``ingest_date``."""
 
     job_id: str
     window: str
@@ -47,9 +48,15 @@ class BatchMetrics(msgspec.Struct, kw_only=True, frozen=True):
         """Number of elements that were written, left out or rejected; equal to ``received`` unless there is a bug."""
         return self.written + self.duplicate + self.filtered + self.quarantined
 
+    @property
+    def ingest_date(self) -> date | None:
+        """The day on which the newest of its requests was received, UTC; where no request says so, the day of the batch."""
+        received = self.last_ingest_time or self.created_time
+        return received and received.date()
+
     def to_row(self) -> dict[str, Any]:
         """The values of the table's columns; mappings are JSON text with sorted keys."""
-        row = msgspec.structs.asdict(self)
+        row = msgspec.structs.asdict(self) | {"ingest_date": self.ingest_date}
         return row | {name: _to_json(row[name]) for name in ("quarantined_by_reason", "enrichers", "files_by_table")}
 
     def describe(self) -> str:

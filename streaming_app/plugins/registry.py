@@ -118,7 +118,7 @@ def _options(name: str, model: type[BaseModel], options: Mapping[str, Any]) -> B
 
 def is_built_in(group: str, name: str) -> bool:
     """Whether the name is that of a built-in transformer or enricher; nothing is imported."""
-    found = _installed(group)
+    found = _find_installed(group)
     return name in found and found[name].module.partition(".")[0] == _OWN
 
 
@@ -126,7 +126,7 @@ _OWN = __name__.partition(".")[0]
 
 
 @cache
-def _installed(group: str) -> dict[str, EntryPoint]:
+def _find_installed(group: str) -> dict[str, EntryPoint]:
     """The plugins of a group that are installed, by name: finding them takes 15 ms, for each app of a task."""
     return {each.name: each for each in entry_points(group=group)}
 
@@ -146,7 +146,7 @@ def load_function(name: str) -> Any:
 def _load(group: str, name: str) -> Any:
     if ":" in name:
         return _import_object(name)
-    found = _installed(group)
+    found = _find_installed(group)
     if name not in found:
         close = get_close_matches(name, found, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"installed are: {', '.join(sorted(found)) or 'none'}"

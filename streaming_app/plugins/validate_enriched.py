@@ -8,14 +8,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.tables import EVENT
 from streaming_app.plugins.enricher import TRANSIENT
 from streaming_app.plugins.validate_elements import json_problem
 
 _KNOWN = {column.name: column for column in EVENT.columns}
 _JSON = tuple(column.name for column in EVENT.columns if column.is_json)
-KEYS = ("app_id", "event_id", "event_time_msec")
-"""Columns that identify and place a row, which an enricher must not change; it may fill and change all others."""
+KEYS = ("app_id", "event_id", "event_time_msec", *LINEAGE)
+"""Columns that identify and place a row and say where it comes from, which an enricher must not change; it may fill and change
+all others."""
 
 
 def conform_to_schema(made: Any, given: pa.Table, *, trusted: bool) -> pa.Table:
@@ -42,7 +44,7 @@ def conform_to_schema(made: Any, given: pa.Table, *, trusted: bool) -> pa.Table:
 
 def _check_contents(made: pa.Table, given: pa.Table) -> None:
     for name in KEYS:
-        if not made[name].equals(given[name]):
+        if name in given.column_names and not made[name].equals(given[name]):
             raise ValueError(f"enrich() changed {name}, or the order of rows")
     for name in _JSON:
         if name in made.column_names and not (name in given.column_names and made[name].equals(given[name])):

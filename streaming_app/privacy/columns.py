@@ -12,6 +12,7 @@ from streaming_app.errors import InputError
 from streaming_app.model.arrow import one_array
 from streaming_app.model.change import Change
 from streaming_app.model.event import Event
+from streaming_app.model.lineage import LINEAGE_COLUMNS
 from streaming_app.model.request import Request
 from streaming_app.plugins.payload import payload_bytes
 from streaming_app.plugins.transformer import Limits
@@ -22,7 +23,7 @@ _PAYLOAD = re.compile(r"((?:^|[?&])data(?:_list)?=)[^&]*")
 _GZIP = re.compile(r"H4sI[A-Za-z0-9+/=%]{8,}")
 _PACKED = re.compile(r"(?:H4sI|e[AFJN])[A-Za-z0-9+/=%]{8,}|[A-Za-z0-9+/=%]{33,}")
 """Text that may be compressed: base64 of gzip or zlib by its first bytes, and any run longer than a request id."""
-_AS_SENT = frozenset({"process_info", "event_id", "app_id", "project_id", "user_pseudo_id", "user_id", "session_id"})
+_AS_SENT = frozenset({*LINEAGE_COLUMNS, "event_id", "app_id", "project_id", "user_pseudo_id", "user_id", "session_id"})
 """Columns that are not treated as free text: the lineage, whose addresses are treated already, and ids."""
 
 _HOSTS = frozenset({"page_view_hostname", "page_view_latest_referrer_host", "outbound_link_domain"})

@@ -33,7 +33,7 @@ WITH seen AS (
   SELECT
     app_id,
     user_pseudo_id,
-    coalesce(session_id, CAST(CAST(event_timestamp AS DATE) AS VARCHAR)) AS visit,
+    coalesce(session_id, CAST(event_date AS VARCHAR)) AS visit,
     page_view_hostname AS own_host,
     coalesce(
       nullif(page_view_latest_referrer_host, ''),

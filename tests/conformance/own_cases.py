@@ -6,7 +6,8 @@ table have in common; a null takes a common key away again. ``config`` is furthe
 
 A row lists **every** column that has a value, so an unexpected one fails; JSON text is written as the object it says, times as UTC.
 Left out is what names the run: when it wrote, its job, and the path of the raw file. Columns that only repeat ``event_timestamp``
-(``year``, ``month``, ``day``) are compared with it here.
+(``event_date``, ``year``, ``month``, ``day``) or ``process_info`` (``request_id``, ``source_line``) are compared with it here. The
+fields of ``merge_state`` are listed like columns.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from urllib.parse import quote
 import msgspec
 from ruamel.yaml import YAML
 
+from streaming_app.model.lineage import LINEAGE
+from streaming_app.model.merge_state import MERGE_STATE, merge_state_fields
 from streaming_app.model.tables import TABLES
 from tests.support.lake import LocalPipeline
 from tests.support.raw import write
@@ -42,14 +45,21 @@ INGESTED, DERIVED = ("event", "item", "change", "quarantine"), ("user", "session
 
 _NAMES_THE_RUN = {"created_time", "batch_id", "source_file"}
 _DAY = ("year", "month", "day")
-NOT_COMPARED = _NAMES_THE_RUN | set(_DAY)
+
+
+def column_names(table: str) -> set[str]:
+    """The columns of a table as cases list them."""
+    return {*TABLES[table].schema.names, *merge_state_fields(TABLES[table])} - {MERGE_STATE}
+
+
+NOT_COMPARED = _NAMES_THE_RUN | {*_DAY, "event_date", "ingest_date"}
 """Columns that no row lists."""
 _OF_THE_RUN = {"process_job_id", "process_time", "input_file_name"}
 """Keys of ``process_info``."""
 _OF_THE_FILE = {"source_file", "source_line"}
 """Keys of ``envelope``."""
 _JSON = {
-    *(column.name for table in TABLES.values() for column in table.columns if column.is_json),
+    *(column.name for table in TABLES.values() for each in table.columns for column in (each, *each.fields) if column.is_json),
     *("envelope", "traffic_source_clid", "first_traffic_clid", "session_clid"),
 }
 
@@ -169,6 +179,14 @@ def stored(pipeline: LocalPipeline, table: str) -> list[Row]:
 
 
 def _as_written(row: Row) -> Row:
+    if "event_date" in row:
+        info = msgspec.json.decode(row["process_info"])
+        assert (info.get("rid"), info["input_file_name"], info["input_file_line"]) == tuple(row.pop(name) for name in LINEAGE)
+    if "ingest_date" in row:
+        received = row.get("ingest_time_msec")
+        since = row["created_time"] if received is None else datetime.fromtimestamp(received / 1_000, UTC)
+        assert row.pop("ingest_date") == since.date()
+    row |= row.pop(MERGE_STATE, {})
     row = {name: _shown(name, value) for name, value in row.items() if value is not None and name not in _NAMES_THE_RUN}
     for name, left_out in (("process_info", _OF_THE_RUN), ("envelope", _OF_THE_FILE)):
         if name in row:
@@ -176,6 +194,7 @@ def _as_written(row: Row) -> Row:
     if "year" in row:
         day = "{}-{:02}-{:02}".format(*(row.pop(name) for name in _DAY))
         assert row["event_timestamp"].startswith(day), row
+        assert row.pop("event_date") == day
     return row
 
 

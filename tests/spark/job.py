@@ -20,7 +20,7 @@ from streaming_app.metrics.progress import LogProgress
 from streaming_app.metrics.summary import Summary
 from streaming_app.model.tables import TABLES
 from streaming_app.storage.files import Storage
-from tests.support.lake import LINEAGE, config_for, rows_of
+from tests.support.lake import config_for, rows_of, without_lineage
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Job:
     def rows(self, table: str, where: str = "true") -> list[dict[str, Any]]:
         """Rows without lineage, ordered by everything."""
         found = rows_of(self.lake, f'SELECT * FROM "{table}" WHERE {where} ORDER BY ALL')
-        rows: list[dict[str, Any]] = found.select([name for name in found.column_names if name not in LINEAGE]).to_pylist()
+        rows: list[dict[str, Any]] = found.select(without_lineage(table, found.column_names)).to_pylist()
         return rows
 
     def query(self, sql: str) -> list[dict[str, Any]]:

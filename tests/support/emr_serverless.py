@@ -40,6 +40,8 @@ class EmrServerless:
     """Bodies of StartJobRun."""
     failures: list[tuple[int, str]] = field(default_factory=list)
     """Status and error code of the next answers."""
+    moves: list[str] = field(default_factory=list)
+    """States that a run is found in, one after the other, each time it is asked for."""
     lock: Lock = field(default_factory=Lock)
 
     def start(self, application: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +68,15 @@ class EmrServerless:
         more = {"nextToken": str(begin + PAGE)} if begin + PAGE < len(found) else {}
         return {"jobRuns": [{k: v for k, v in run.items() if k != "token"} for run in found[begin : begin + PAGE]], **more}
 
+    def found(self, job_run_id: str) -> dict[str, Any]:
+        """A run as GetJobRun tells it; one that has ended has used something."""
+        [run] = [run for run in self.runs if run["id"] == job_run_id]
+        moved = self.moves.pop(0) if self.moves else run["state"]
+        run["state"] = moved
+        needed = {"jobDriver": self.requests[0]["jobDriver"], "attempt": 1}
+        billed = {"vCPUHour": 1.5, "memoryGBHour": 4.0, "storageGBHour": 0.0} if moved == "SUCCESS" else {}
+        return {"jobRun": {**{k: v for k, v in run.items() if k != "token"}, **needed, "billedResourceUtilization": billed}}
+
     def end(self, state: str = "SUCCESS") -> None:
         """The run that started last ends."""
         self.runs[-1]["state"] = state
@@ -78,7 +89,10 @@ def serving_emr() -> Iterator[tuple[EmrServerless, str]]:
 
     class Handler(JsonHandler):
         def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
-            self._answer(lambda: emr.listed(parse_qs(urlsplit(self.path).query)))
+            parts = urlsplit(self.path)
+            _, _, _, kind, *job_run = parts.path.split("/")
+            assert kind == "jobruns"
+            self._answer(lambda: emr.found(job_run[0]) if job_run else emr.listed(parse_qs(parts.query)))
 
         def do_POST(self) -> None:  # noqa: N802 - the same
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -37,6 +37,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "existing roles": {"ExistingJobRoleArn": f"{ROLE}/job", "ExistingSubmitterRoleArn": f"{ROLE}/submitter"},
     "names of roles": {"RolePath": "/data/", "RoleNamePrefix": "web-clicks"},
     "existing application": {"ExistingApplicationId": "00f1abcdefgh"},
+    "access logs": {"AccessLogBucket": "my-access-logs"},
     "existing bucket of logs": {"LogBucket": "my-logs"},
     "name of the database": {"DatabaseName": "web"},
     "boundary": {"PermissionsBoundaryArn": "arn:aws:iam::111122223333:policy/bound"},

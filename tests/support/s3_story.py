@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.query import query_session, snapshot
+from streaming_app.model.tables import TABLES
 from streaming_app.storage.files import Storage
 from tests.spark.conftest import FAST
 from tests.spark.test_crash import write_first, write_second
 from tests.support.cli_process import Cli, Done
-from tests.support.lake import LINEAGE
+from tests.support.lake import without_lineage
 from tests.support.raw import NOW, event, line, write
 from tests.support.sources import APPS
 
@@ -104,13 +105,10 @@ class Place:
     def state(self) -> dict[str, Any]:
         """What must be the same everywhere: derived tables, quarantine, balance."""
         with query_session(self.lake, snapshot(self.lake)) as ask:
-            tables = {name: ask(f'SELECT * EXCLUDE ({", ".join(_lineage(name))}) FROM "{name}" ORDER BY ALL') for name in DERIVED}
+            columns = {name: ", ".join(without_lineage(name, TABLES[name].schema.names)) for name in DERIVED}
+            tables = {name: ask(f'SELECT {columns[name]} FROM "{name}" ORDER BY ALL') for name in DERIVED}
             found = {name: rows.to_pylist() for name, rows in tables.items()}
             return {**found, "quarantine": ask(OPEN).to_pylist(), "off": ask(OFF)["off"].to_pylist()}
-
-
-def _lineage(name: str) -> Iterator[str]:
-    return (column for column in sorted(LINEAGE) if name != "item_attributes" or column != "process_info")
 
 
 def tale(place: Place, cli: Cli, steps: Iterable[str]) -> dict[str, dict[str, Any]]:

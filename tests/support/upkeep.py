@@ -7,14 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from streaming_app.backlog.derive_log import DERIVED_FROM
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.lake.lake import live_files
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.tables import TABLES
-from tests.support.lake import ALL_TABLES, LINEAGE, LocalPipeline
+from tests.support.lake import ALL_TABLES, LocalPipeline, without_lineage
 from tests.support.raw import NOW, event, line, write
 
 ODD = "my shop/é'%2F"
@@ -83,11 +81,10 @@ def copied(pipeline: LocalPipeline, folder: Path) -> LocalPipeline:
 def contents(pipeline: LocalPipeline, *, lineage: bool = True) -> dict[str, list[dict[str, Any]]]:
     """All rows of all tables but :data:`LOGS`, to the last column."""
     found = {name: pipeline.query(f'SELECT * FROM "{name}" ORDER BY ALL') for name in ALL_TABLES if name not in LOGS}
-    return {name: _without(rows, () if lineage else tuple(LINEAGE)).to_pylist() for name, rows in found.items()}
-
-
-def _without(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
-    return rows.drop_columns([name for name in names if name in rows.column_names])
+    return {
+        name: rows.select(rows.column_names if lineage else without_lineage(name, rows.column_names)).to_pylist()
+        for name, rows in found.items()
+    }
 
 
 def files_of(pipeline: LocalPipeline) -> dict[str, int]:

@@ -12,7 +12,7 @@ from streaming_app.commands.check.check_context import CheckContext, TableNote, 
 from streaming_app.commands.check.count_checks import balance, stored_rows
 from streaming_app.commands.check.derived_checks import known_users, rebuilt_sample
 from streaming_app.commands.check.key_checks import unique_keys
-from streaming_app.commands.check.log_checks import files, layouts, operations
+from streaming_app.commands.check.log_checks import files, layouts, older_files, operations
 from streaming_app.commands.check.set_aside_checks import set_aside
 from streaming_app.config.model import Config
 from streaming_app.environment import open_lake
@@ -22,7 +22,17 @@ from streaming_app.metrics.progress import Progress
 
 TableCheck = Callable[[CheckContext], Iterable[TableProblem]]
 
-CHECKS: tuple[TableCheck, ...] = (files, operations, set_aside, balance, stored_rows, unique_keys, known_users, rebuilt_sample)
+CHECKS: tuple[TableCheck, ...] = (
+    files,
+    older_files,
+    operations,
+    set_aside,
+    balance,
+    stored_rows,
+    unique_keys,
+    known_users,
+    rebuilt_sample,
+)
 """The quick ones first; their docstrings are what they promise."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_app.model.lineage import LINEAGE_COLUMNS
 from streaming_app.model.tables import EVENT, ITEM, Table
 
 REPLACED = frozenset({"event_id", "user_pseudo_id", "session_id"})
@@ -21,7 +22,7 @@ WITHOUT_QUERY = frozenset({"page_view_page_url"})
 """URLs whose query and fragment, where people are named, are cut off."""
 
 _DAY = ("year", "month", "day")
-_WHEN = ("event_timestamp", "event_time_msec", "ingest_time_msec", "session_start_time_msec", "created_time", *_DAY)
+_WHEN = ("event_timestamp", "event_date", "event_time_msec", "ingest_time_msec", "session_start_time_msec", "created_time", *_DAY)
 _WHAT = ("event_name", "event_value", "event_value_currency", "project_id", "app_id", "app_package_id", "app_version", "platform")
 _HOW_LONG = (
     "screen_view_engagement_time_msec",
@@ -56,7 +57,7 @@ _BY_WHAT = (
 
 STAYING = {
     EVENT.name: frozenset((*_WHEN, *_WHAT, *_HOW_LONG, *_WHERE, *_FROM, *_BY_WHAT)),
-    ITEM.name: frozenset(ITEM.schema.names) - {"user_id", "custom_parameters_json_str", "process_info"} - REPLACED,
+    ITEM.name: frozenset(ITEM.schema.names) - {"user_id", "custom_parameters_json_str", *LINEAGE_COLUMNS} - REPLACED,
 }
 """Columns that stay as they are, by table."""
 

@@ -1,8 +1,8 @@
 """Finding the stored rows that come from some raw files, on whatever day they are.
 
 Events that are always fresh, and those that other rules let in before, may lie on any day: so all files of a table are asked,
-but by their receive times first, a column that takes a byte or two a row. The lineage (``process_info``) is read only of files
-with a row that was received while the raw files were, or whose receive time is not known.
+but by their receive times first, a column that takes a byte or two a row. The lineage is read only of files with a row that was
+received while the raw files were, or whose receive time is not known.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
-from streaming_app.lake.rows import RowMask, read_columns
+from streaming_app.lake.rows import RowMask, lineage_columns, read_columns
 from streaming_app.model.arrow import as_epoch_ms
-from streaming_app.model.lineage import source_files
+from streaming_app.model.lineage import read_source_files
 from streaming_app.model.tables import RUN_METRICS, TABLES, Table
 from streaming_app.model.times import LATEST_MS
 from streaming_app.spark.tasks import SizedFile
@@ -97,13 +97,11 @@ def _may_hold(table: Table, file: SizedFile, affected: AffectedFiles, lake: Lake
 
 
 def _mask(file: SizedFile, names: pa.Array, lake: Lake) -> RowMask:
-    """The events of a request share their lineage: each text of a row group is looked at once."""
     system, path = lake.storage.filesystem(file.uri)
     masks = [np.zeros(0, bool)]
-    with pq.ParquetFile(path, filesystem=system, pre_buffer=True, read_dictionary=["process_info"]) as parquet:
+    with pq.ParquetFile(path, filesystem=system, pre_buffer=True) as parquet:
+        columns = lineage_columns(parquet)
         for group in range(parquet.num_row_groups):
-            for chunk in parquet.read_row_group(group, columns=["process_info"])["process_info"].chunks:
-                wanted = pc.is_in(source_files(pa.chunked_array([chunk.dictionary])), names)
-                here = pc.take(wanted.combine_chunks(), chunk.indices)
-                masks.append(pc.fill_null(here, False).to_numpy(zero_copy_only=False))
+            here = pc.is_in(read_source_files(parquet.read_row_group(group, columns=columns)), names)
+            masks.append(here.to_numpy())
     return np.concatenate(masks)

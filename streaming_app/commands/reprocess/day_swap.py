@@ -17,14 +17,15 @@ import pyarrow.parquet as pq
 from streaming_app.commands.reprocess.affected_rows import AffectedFiles, find_affected_rows
 from streaming_app.commands.reprocess.lost_duplicates import LostDuplicates, find_lost_duplicates, partition_of
 from streaming_app.config.model import Config
+from streaming_app.ingest.commit.changes import row_keys
 from streaming_app.ingest.commit.task_runner import TaskRunner
 from streaming_app.lake.commit import TableChange, TransactionId, commit
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import column_stats, delta_stats
 from streaming_app.lake.rewrite import without_rows
-from streaming_app.lake.rows import RowMask, read_batches, read_columns
-from streaming_app.model.lineage import source_positions
+from streaming_app.lake.rows import RowMask, read_batches, read_with_lineage
+from streaming_app.model.lineage import read_lineage
 from streaming_app.model.tables import CHANGE, EVENT, ITEM, Table
 
 IN_ORDER = (ITEM, CHANGE, EVENT)
@@ -116,8 +117,8 @@ def _plan_items(
     for file in (*parts.from_shadow, *parts.from_others):
         keys = event.lost.keys.get(file.partition["app_id"])
         if keys is not None and partition_of(ITEM, file) in event.lost.partitions:
-            rows = read_columns(f"{lake.uri(ITEM)}/{file.path}", ["event_id", "process_info"], lake.storage)
-            mine = pc.is_in(pc.binary_join_element_wise(rows["event_id"], source_positions(rows["process_info"]), "\n"), keys)
+            rows = read_with_lineage(f"{lake.uri(ITEM)}/{file.path}", ["event_id"], lake.storage)
+            mine = pc.is_in(row_keys(rows["event_id"], read_lineage(rows).source_positions), keys)
             if pc.any(mine).as_py():
                 lost.rows[file.path] = set(pc.indices_nonzero(mine).to_pylist())
     return _make_swap(ITEM, parts, lost, set(), lake)

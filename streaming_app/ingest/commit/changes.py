@@ -21,8 +21,8 @@ from streaming_app.lake.commit import TableChange
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.rewrite import without_rows
-from streaming_app.lake.rows import read_columns
-from streaming_app.model.lineage import source_positions
+from streaming_app.lake.rows import read_with_lineage
+from streaming_app.model.lineage import read_lineage
 from streaming_app.model.tables import EVENT, ITEM, TABLES, Table
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def _remove_items(lake: Lake, searches: Iterable[_ItemSearch]) -> Iterator[bytes
     for search in searches:
         lost = pa.concat_arrays([key for each in search.events for key in _keys_of(lake, each).chunks])
         for file in search.files:
-            items = read_columns(f"{lake.uri(ITEM)}/{file.path}", ["event_id", "process_info"], lake.storage)
-            mask = pc.is_in(row_keys(items["event_id"], source_positions(items["process_info"])), lost).combine_chunks()
+            items = read_with_lineage(f"{lake.uri(ITEM)}/{file.path}", ["event_id"], lake.storage)
+            mask = pc.is_in(row_keys(items["event_id"], read_lineage(items).source_positions), lost).combine_chunks()
             if pc.any(mask).as_py():
                 yield msgspec.msgpack.encode(Rewritten(file.path, without_rows(lake, ITEM, file, mask)))
 

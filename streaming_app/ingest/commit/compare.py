@@ -21,14 +21,14 @@ from streaming_app.lake.hashes import IdHashes, stable_hashes
 from streaming_app.lake.ipc import from_ipc, to_ipc
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import iter_row_groups
-from streaming_app.model.lineage import request_ids, source_positions
+from streaming_app.model.lineage import read_lineage
 from streaming_app.model.tables import TABLES
 from streaming_app.model.times import DAY_MS
 from streaming_app.storage.side_by_side import map_side_by_side
 
 _EVENT = ("app_id", "event_id")
 _PRECEDENCE = ("event_time_msec", "ingest_time_msec", "request", "rank", "source_position")
-_DETAILS = ("event_id", "event_time_msec", "ingest_time_msec", "process_info", "user_pseudo_id")
+_DETAILS = ("event_id", "event_time_msec", "ingest_time_msec", "user_pseudo_id")
 _LEFT_OUT = -1
 """File number of a duplicate that is not stored in any file."""
 _SCHEMA = pa.schema(
@@ -134,18 +134,19 @@ def _read_file(comparing: Comparing, file: SuspectFile) -> pa.Table:
     mask[np.frombuffer(file.indexes, "<u4")] = True
     stored = DataFile(file.path, {}, 0, file.rows)
     parts = [_SCHEMA.empty_table()]
-    for first, rows in iter_row_groups(comparing.lake, TABLES[comparing.table], stored, _DETAILS, mask):
+    for first, rows in iter_row_groups(comparing.lake, TABLES[comparing.table], stored, _DETAILS, mask, lineage=True):
         indexes = np.flatnonzero(mask[first : first + len(rows)])
         found = rows.take(pa.array(indexes))
+        lineage = read_lineage(found)
         parts.append(
             _conform(
                 found,
                 app_id=_repeat(file.app_id, len(found)),
                 hash=pa.array(stable_hashes(found["event_id"])),
                 ingest_time_msec=pc.fill_null(found["ingest_time_msec"], 0),
-                request=request_ids(found["process_info"]),
+                request=lineage.request_ids,
                 rank=_repeat(file.rank, len(found)),
-                source_position=source_positions(found["process_info"]),
+                source_position=lineage.source_positions,
                 file=_repeat(file.number, len(found)),
                 row=pa.array(first + indexes),
             )

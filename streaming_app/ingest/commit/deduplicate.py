@@ -33,7 +33,7 @@ from streaming_app.lake.files import DataFile
 from streaming_app.lake.id_index import HashRange, IdIndex, RowIndexes, has_index
 from streaming_app.lake.lake import Lake
 from streaming_app.lake.rows import iter_row_groups
-from streaming_app.model.lineage import source_positions
+from streaming_app.model.lineage import read_lineage
 from streaming_app.model.tables import TABLES, Table
 
 _indexed: set[str] = set()
@@ -237,11 +237,10 @@ def _make_indexes(lake: Lake, table: str, files: Iterable[tuple[str, int]]) -> I
 
 def read_keys(lake: Lake, table: Table, duplicates: DuplicateRows, more: Sequence[str] = ()) -> pa.Table:
     """The columns event_id and source_position (raw file and line) of duplicates, and ``more`` of their text columns."""
-    columns = ("event_id", "process_info", *more)
+    columns = ("event_id", *more)
     mask = duplicates.mask.to_numpy(zero_copy_only=False)
-    parts = [
-        rows.filter(pa.array(mask[first : first + len(rows)]))
-        for first, rows in iter_row_groups(lake, table, duplicates.file, columns, mask)
-    ]
-    rows = pa.concat_tables([pa.table({name: pa.array([], pa.string()) for name in columns}), *parts])
-    return rows.append_column("source_position", source_positions(rows["process_info"])).drop_columns(["process_info"])
+    parts = [pa.table({name: pa.array([], pa.string()) for name in (*columns, "source_position")})]
+    for first, group in iter_row_groups(lake, table, duplicates.file, columns, mask, lineage=True):
+        rows = group.filter(pa.array(mask[first : first + len(group)]))
+        parts.append(rows.select(columns).append_column("source_position", read_lineage(rows).source_positions))
+    return pa.concat_tables(parts)

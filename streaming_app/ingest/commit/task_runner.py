@@ -37,7 +37,7 @@ class TaskRunner:
         weights = [seconds(unit) for unit in units]
         if self.spark is None or sum(weights) <= SMALL_SECONDS:
             return work(list(units))
-        return run_tasks(self.spark, _group_by_weight(units, weights, parallelism(self.spark)), work)
+        return run_tasks(self.spark, group_by_weight(units, weights, parallelism(self.spark)), work)
 
     def exchange(
         self,
@@ -53,11 +53,11 @@ class TaskRunner:
         weights = [seconds(unit) for unit in units]
         if self.spark is None or sum(weights) <= SMALL_SECONDS:
             return exchange(None, [list(units)], partial(read, 1), [0], combine)
-        groups = _group_by_weight(units, weights, parallelism(self.spark))
+        groups = group_by_weight(units, weights, parallelism(self.spark))
         return exchange(self.spark, groups, partial(read, len(groups)), range(len(groups)), combine)
 
 
-def _group_by_weight(units: Sequence[U], weights: Sequence[float], cores: int) -> list[list[U]]:
+def group_by_weight(units: Sequence[U], weights: Sequence[float], cores: int) -> list[list[U]]:
     """Group units to about equal weight: the heaviest first, each to the lightest group."""
     count = min(len(units), max(cores, math.ceil(sum(weights) / TASK_SECONDS)))
     groups: list[list[U]] = [[] for _ in range(count)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +22,7 @@ from streaming_app.model.arrow import to_columns
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.item import Item
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT, ITEM, Table
 from streaming_app.plugins.loading import open_worker_enrichers
@@ -100,24 +100,26 @@ class EventRows:
     def _flush(self) -> None:
         if not len(self._events):
             return
-        request_ids = self._events.request_ids
         events = clean_columns(self._enrichment.apply(self._events.make()), self._privacy)
-        keep = self._keep_mask(events, request_ids)
+        keep = self._keep_mask(events)
         written = _filter(events, keep)
         self.latency.observe(written, self._batch.created_ms)
         self._write(EVENT, written)
         if items := [item for item in self._items if keep[item[-1]]]:
             table = pa.table(to_columns(items, _ITEM_COLUMNS), [column.name for column in _ITEM_COLUMNS])
+            lineage = events.select(LINEAGE).take(pa.array([item[-1] for item in items]))
+            for name in LINEAGE:
+                table = table.append_column(name, lineage[name])
             self._write(ITEM, clean_columns(table, self._privacy))
         self._items = []
 
-    def _keep_mask(self, events: pa.Table, request_ids: list[str]) -> RowMask:
+    def _keep_mask(self, events: pa.Table) -> RowMask:
         """Per row, whether it is written: neither filtered by an enricher nor a duplicate. Filtered events are not compared."""
         keep = np.ones(len(events), dtype=bool)
         if "is_filtered" in events.column_names:
             keep = ~pc.fill_null(events["is_filtered"], False).to_numpy()
             self.filtered += len(keep) - int(keep.sum())
-        unique = self._deduplicator.keep_mask(_filter(events.select(COMPARED), keep), compress(request_ids, keep))
+        unique = self._deduplicator.keep_mask(_filter(events.select(COMPARED), keep))
         self.duplicate += len(unique) - int(unique.sum())
         keep[keep] = unique
         return keep

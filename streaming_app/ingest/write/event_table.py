@@ -15,7 +15,7 @@ from streaming_app.model.client_text import cut
 from streaming_app.model.column_limits import note_misfits
 from streaming_app.model.columns import columns_of, json_text, text
 from streaming_app.model.event import URL, Event
-from streaming_app.model.lineage import request_id_of
+from streaming_app.model.lineage import LINEAGE, lineage_values
 from streaming_app.model.request import Request
 from streaming_app.model.tables import EVENT
 from streaming_app.privacy.addresses import AddressPrivacy
@@ -27,7 +27,8 @@ _EVENT_COLUMNS = tuple(columns_of(Event))
 _KNOWN = {column.name: column for column in EVENT.columns}
 _LONGEST_HEADER = 2_048
 _AGENT, _ADDRESS = text("user agent", _LONGEST_HEADER), text("address", _LONGEST_HEADER)
-_REQUEST_COLUMNS = (_KNOWN["ingest_time_msec"], _KNOWN["device_ua"], _KNOWN["process_info"], _AGENT, _ADDRESS)
+_LINEAGE_COLUMNS = tuple(_KNOWN[name] for name in LINEAGE)
+_REQUEST_COLUMNS = (*_LINEAGE_COLUMNS, _KNOWN["ingest_time_msec"], _KNOWN["device_ua"], _KNOWN["process_info"], _AGENT, _ADDRESS)
 _TRANSIENT = {"ua": _AGENT, "ip": _ADDRESS, "client_hints": json_text("client hints")}
 """Fields of an event that follow its columns, in the order of the class."""
 
@@ -56,8 +57,6 @@ class EventTable:
         self._infos: dict[int, str] = {}
         self.bytes = 0
         """Approximate memory of the buffered events, bytes."""
-        self.request_ids: list[str] = []
-        """The request id of each event in the form of the lineage's readers; duplicates are ordered by it."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -86,10 +85,9 @@ class EventTable:
         agent = _encode({"string": ua}).decode() if ua else None
         # The end of the address list was written by our own proxies; the client can make its beginning arbitrarily long.
         address = request.ip and request.ip[-_LONGEST_HEADER:]
-        self._requests.append((request.ingest_time, agent, shared, ua, address))
+        self._requests.append((*lineage_values(info), request.ingest_time, agent, shared, ua, address))
         self.bytes += len(events) * (len(shared) + len(agent or "") + len(ua or "") + len(address or ""))
         self._sizes.append(len(events))
-        self.request_ids += [request_id_of(info)] * len(events)
         return infos
 
     def _to_rows(self, events: list[Event]) -> list[tuple[Any, ...]]:
@@ -110,14 +108,16 @@ class EventTable:
         arrays = to_columns(self._rows, (*_EVENT_COLUMNS, *_TRANSIENT.values()), misfits)
         table = dict(zip([*(column.name for column in _EVENT_COLUMNS), *_TRANSIENT], arrays, strict=True))
         which = pa.array(np.repeat(np.arange(len(self._sizes)), self._sizes))
-        ingest, agent, info, ua, ip = (array.take(which) for array in to_columns(self._requests, _REQUEST_COLUMNS))
+        arrays = [array.take(which) for array in to_columns(self._requests, _REQUEST_COLUMNS)]
+        table |= zip(LINEAGE, arrays, strict=False)
+        ingest, agent, info, ua, ip = arrays[len(LINEAGE) :]
         table["ingest_time_msec"], table["process_info"] = ingest, self._with_own_infos(info)
         agent = pc.if_else(pc.is_null(table["ua"]), agent, None)
         table["device_ua"] = pc.coalesce(table["device_ua"], agent)
         table["ua"], table["ip"] = pc.coalesce(table["ua"], ua), pc.coalesce(table["ip"], ip)
         note_misfits(table, misfits)
         table["project_id"] = pa.repeat(self._project_id, len(self._rows))
-        self._rows, self._requests, self._sizes, self._infos, self.request_ids = [], [], [], {}, []
+        self._rows, self._requests, self._sizes, self._infos = [], [], [], {}
         self.bytes = 0
         return pa.table(table)
 

@@ -12,7 +12,8 @@ from streaming_app.ingest.transform.run_plugin import raw_elements
 from streaming_app.ingest.write.rows import BUFFER_BYTES
 from streaming_app.lake.files import DataFile
 from streaming_app.lake.parquet import PartitionWriter
-from streaming_app.model.arrow import as_timestamp, to_columns
+from streaming_app.lake.rows import conform_to_schema
+from streaming_app.model.arrow import as_timestamp, day_received, to_columns
 from streaming_app.model.client_text import cut, storable
 from streaming_app.model.event import LONG
 from streaming_app.model.request import Request
@@ -24,7 +25,8 @@ from streaming_app.privacy.columns import clean_json, clean_payload, clean_text,
 if TYPE_CHECKING:
     from streaming_app.ingest.batch import Batch
 
-_COLUMNS = QUARANTINE.columns[:-4]  # created_time is the same for all rows, no row is resolved yet, and elements are counted
+_COLUMNS = QUARANTINE.columns[: QUARANTINE.schema.names.index("created_time")]
+"""Columns of a buffered row; those that follow are the same for all rows, null while no row is resolved, or follow from these."""
 _LISTED = 100
 """Maximum number of rows for elements of one request rejected for the same reason; one more row counts the others."""
 _ENVELOPE_BYTES = 2_048
@@ -146,10 +148,11 @@ class QuarantineRows:
         if not self._rows:
             return
         arrays = to_columns(self._rows, _COLUMNS)
-        created = as_timestamp(pa.repeat(pa.scalar(self._batch.created_ms, pa.int64()), len(self._rows)))
-        nothing = (pa.nulls(len(self._rows), field.type) for field in list(QUARANTINE.schema)[-3:-1])
-        elements = pa.array(self._elements, pa.int64())
-        self._writer.add(pa.table([*arrays, created, *nothing, elements], schema=QUARANTINE.schema))
+        rows = pa.table(dict(zip((column.name for column in _COLUMNS), arrays, strict=True)))
+        rows = rows.append_column("created_time", as_timestamp(pa.repeat(self._batch.created_ms, len(rows))))
+        rows = rows.append_column("elements", pa.array(self._elements, pa.int64()))
+        rows = rows.append_column("ingest_date", day_received(rows["ingest_time_msec"], rows["created_time"]))
+        self._writer.add(conform_to_schema(rows, QUARANTINE.schema))
         self._rows, self._elements, self._bytes = [], [], 0
 
 

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_app.model.arrow import as_timestamp, one_array
+from streaming_app.model.arrow import as_date, as_timestamp, one_array
 from streaming_app.model.column_limits import limit_columns
 from streaming_app.model.tables import Table
 
@@ -37,13 +37,13 @@ def _length(value: Any) -> int:
 def add_partition_columns(table: Table, rows: pa.Table, created_ms: int) -> pa.Table:
     """Complete rows that have an ``event_time_msec`` for a table that is partitioned by day.
 
-    Columns are brought within their limits and into the table's order; timestamp, year, month, day and ``created_time`` (from
-    ``created_ms``, epoch ms) are added.
+    Columns are brought within their limits and into the table's order; timestamp, date, year, month, day and ``created_time``
+    (from ``created_ms``, epoch ms) are added.
     """
     columns = {name: one_array(rows[name]) for name in rows.column_names}
     limit_columns(columns, table.columns)
     time = as_timestamp(columns["event_time_msec"])
-    columns["event_timestamp"] = time
+    columns["event_timestamp"], columns["event_date"] = time, as_date(time)
     columns["year"], columns["month"], columns["day"] = (part(time).cast(pa.int32()) for part in (pc.year, pc.month, pc.day))
     columns["created_time"] = as_timestamp(pa.repeat(pa.scalar(created_ms, pa.int64()), len(time)))
     return pa.table([columns[name] for name in table.schema.names], schema=table.schema)

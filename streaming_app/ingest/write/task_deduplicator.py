@@ -6,7 +6,6 @@ Duplicates across tasks and batches are found before the commit, see ``ingest/co
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -58,16 +57,16 @@ class TaskDeduplicator:
     def __init__(self) -> None:
         self._generations = [_Generation()]  # the newest first
 
-    def keep_mask(self, events: pa.Table, request_ids: Iterable[str]) -> RowMask:
+    def keep_mask(self, events: pa.Table) -> RowMask:
         """Per row, whether it takes precedence over all its duplicates so far; those written before it are removed at the commit.
 
-        ``events`` has the columns :data:`COMPARED`; ``request_ids`` are those of its rows.
+        ``events`` has the columns :data:`COMPARED`.
 
         1. Find suspects: rows whose hash was seen before, or occurs twice here.
         2. Compare the suspects by their keys with the best duplicate so far, in order.
         3. Remember all rows.
         """
-        rows = _compact(events, request_ids)
+        rows = _compact(events)
         hashes = _hash_keys(events)  # not taken from the compact rows: decoding a dictionary takes 1.8 µs an event
         suspect = isin_sorted(hashes, duplicates_in_sorted(np.sort(hashes)))
         for each in self._generations:
@@ -127,15 +126,15 @@ class _Generation:
 
 
 _KEY = ("app_id", "event_id")
-COMPARED = (*_KEY, "event_time_msec", "ingest_time_msec")
-"""The columns by which duplicates are found and compared, in addition to the request id."""
+COMPARED = (*_KEY, "event_time_msec", "ingest_time_msec", "request_id")
+"""The columns by which duplicates are found and compared."""
 
 
-def _compact(events: pa.Table, request_ids: Iterable[str]) -> pa.Table:
+def _compact(events: pa.Table) -> pa.Table:
     """The columns to remember, those with few distinct values dictionary-encoded."""
     columns = {name: events[name] for name in (*_KEY, "event_time_msec")}
     columns["ingest_time_msec"] = pc.fill_null(events["ingest_time_msec"], 0)
-    columns["request"] = pa.array(request_ids, pa.string()).dictionary_encode()
+    columns["request"] = pc.fill_null(events["request_id"], "").dictionary_encode()
     columns["app_id"] = events["app_id"].dictionary_encode()
     return pa.table(columns)
 

@@ -170,7 +170,7 @@ DAMAGES: dict[str, tuple[Callable[[Patient], Any], tuple[str, str, str]]] = {
         ("backlog", "problem", "offsets/0: unknown version 'v9'"),
     ),
     "a table is missing": (remove("lake/change"), ("tables", "warning", "not there yet: change")),
-    "an older layout": (layout(1), ("tables", "warning", "have an older layout than 2: item")),
+    "an older layout": (layout(1), ("tables", "warning", "have an older layout than 3: item")),
     "a newer layout": (layout(99), ("tables", "problem", "lake/item/: has layout 99, this version of clickstream-lake knows")),
     "a broken log": (added(f"lake/item/_delta_log/{9:020}.json", b"{"), ("tables", "problem", "lake/item")),
     "a silent holder": (silent_holder, ("lease", "warning", "run far since 2026-01-01")),

@@ -68,7 +68,7 @@ def test_each_stage_of_a_request(tmp_path: Path) -> None:
     told: dict[str, Any] = {**shown.transformed, **{k: v for each in shown.enriched.values() for k, v in each.items()}}
     stored = {name: value for name, value in row.items() if value is not None}
     assert {name: value for name, value in told.items() if name in stored} | {
-        name: stored[name] for name in ("event_timestamp", "year", "month", "day")
+        name: stored[name] for name in ("event_timestamp", "event_date", "year", "month", "day")
     } == stored
 
 

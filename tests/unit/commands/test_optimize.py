@@ -7,6 +7,7 @@ import random
 import shutil
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def test_parquet_is_as_our_writer_makes_it(tmp_path: Path) -> None:
     """Row groups of the same size, the same compression, statistics and dictionaries."""
     pipeline = LocalPipeline(tmp_path)
     times = pa.array([NOW * 1_000] * 30_000, pa.timestamp("us", tz="UTC"))
-    day = {"app_id": "shop", "year": 2026, "month": 5, "day": 28}
+    day = {"app_id": "shop", "event_date": date(2026, 5, 28), "year": 2026, "month": 5, "day": 28}
     for number in range(6):
         ids = pa.array([f"{number}-{row}-{random.random()}" for row in range(len(times))])
         known = {"event_timestamp": times, "event_id": ids, "event_name": pa.repeat("x", len(times))} | {

@@ -77,6 +77,6 @@ def test_glue_takes_the_table(table: Table) -> None:
     assert given["PartitionKeys"] == []
     # Views and filters compare them with the log, by name and type, in their order.
     types = {"int64": "bigint", "int32": "int", "bool": "boolean", "date32[day]": "date", "timestamp[us, tz=UTC]": "timestamp"}
-    in_log = [(field.name, types.get(str(field.type), str(field.type))) for field in table.schema]
+    in_log = [(field.name, types.get(str(field.type), str(field.type).replace(" ", ""))) for field in table.schema]
     assert [(column["Name"], column["Type"]) for column in storage["Columns"]] == in_log
     assert all(0 < len(column["Comment"].encode()) <= 255 for column in storage["Columns"])

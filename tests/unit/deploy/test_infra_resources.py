@@ -32,6 +32,8 @@ def test_buckets_are_private_encrypted_kept_and_reached_by_tls(any_stack: Stack)
         key = any_stack.given.get("KmsKeyArn")
         assert rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID") == key
         assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == ("aws:kms" if key else "AES256")
+        logged = bucket.get("LoggingConfiguration", {}).get("DestinationBucketName")
+        assert logged == any_stack.given.get("AccessLogBucket")
         (deny,) = policies[bucket.get("BucketName", f"<{name}>")]
         assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "s3:*")
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -171,6 +173,19 @@ def test_the_tables_are_maintained_by_a_schedule_of_their_own(any_stack: Stack) 
         assert event["scheduled_time"] == "<aws.scheduler.scheduled-time>"
         assert schedule["Target"]["Arn"] == "arn:<Submitter>"
         assert schedule["State"] == any_stack.given.get("ScheduleState", "ENABLED")
+
+
+def test_a_key_of_ones_own_is_that_of_everything() -> None:
+    """Which may be used by whoever writes there."""
+    whole = stack(KmsKeyArn=KEY)
+    resources = whole.resources
+    assert resources["Submitter"]["KmsKeyArn"] == resources["DeadLetters"]["KmsMasterKeyId"] == KEY
+    assert "SqsManagedSseEnabled" not in resources["DeadLetters"]
+    assert {each["KmsKeyId"] for each in whole.of_type("AWS::Logs::LogGroup").values()} == {KEY}
+    assert nested(whole, "Alarms").resources["Topic"]["KmsMasterKeyId"] == KEY
+    assert all(whole.allows(role, "kms:GenerateDataKey", KEY) for role in whole.of_type("AWS::IAM::Role"))
+    assert DEFAULTS.resources["DeadLetters"]["SqsManagedSseEnabled"]
+    assert "KmsKeyArn" not in DEFAULTS.resources["Submitter"]
 
 
 def test_failures_to_submit_end_in_the_queue() -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_app.derive import user_rows
-from streaming_app.derive.attributes import ALL, LOG_COLUMNS, fold, merge_attributes, remaining
+from streaming_app.derive.attributes import ALL, LOG_COLUMNS, FoldedSoFar, fold, merge_attributes, remaining
 from streaming_app.model.tables import CHANGE
 
 Message = tuple[int, str, Any]
@@ -155,7 +156,43 @@ def test_keys_are_kept_apart_and_later_states_are_larger() -> None:
     both = pa.concat_tables([log([(1, "set", {"a": 1}), (2, "set", {"a": 2})]), log([(1, "set", {"a": 3})], user="v")])
     folded = {each.key: each for each in fold(both, "app_id", "user_pseudo_id")}
     assert {key: values(each.attributes) for key, each in folded.items()} == {("shop", "u"): {"a": 2}, ("shop", "v"): {"a": 3}}
-    assert folded["shop", "u"].as_of > folded["shop", "v"].as_of
+    assert (folded["shop", "u"].count, folded["shop", "v"].count) == (2, 1)
+    states = user_rows.aggregate_changes(both)["changed_as_of"].to_pylist()
+    assert max(states).startswith("000000000000002")
+
+
+@given(
+    st.lists(
+        st.one_of(
+            MESSAGES, st.tuples(st.integers(0, 9), st.just("increment"), st.sampled_from([{"n": each} for each in EXTREMES]))
+        )
+    ),
+    st.integers(0, 9),
+)
+def test_new_changes_are_folded_onto_what_is_stored(messages: list[Message], until: int) -> None:
+    """As if all had been folded at once, if the new ones are later."""
+    messages = sorted(messages, key=lambda message: message[0])
+    rows = log(messages)
+    earlier, later = (
+        rows.filter(mask) for mask in (pc.less(rows["event_time_msec"], until), pc.greater_equal(rows["event_time_msec"], until))
+    )
+    if not len(earlier) or not len(later):
+        return
+    [stored], [whole] = (user_rows.aggregate_changes(each).to_pylist() for each in (earlier, rows))
+    so_far = user_rows.folded_so_far(stored["changed_properties_json_str"], stored["changed_as_of"])
+    assert so_far is not None
+    [continued] = user_rows.aggregate_changes(later, {("shop", "u"): so_far}).to_pylist()
+    for name in ("changed_properties_json_str", "changed_as_of"):
+        assert continued[name] == whole[name]
+
+
+def test_shortened_attributes_are_not_continued() -> None:
+    """What was left out is missing in the next fold."""
+    [stored] = user_rows.aggregate_changes(log([(1, "append", {"l": ["x" * 70_000]}), (1, "set", {"a": 1})])).to_pylist()
+    assert user_rows.folded_so_far(stored["changed_properties_json_str"], stored["changed_as_of"]) is None
+    older = "000000000000006\t001773476906000"
+    assert user_rows.folded_so_far("{}", older) is None
+    assert user_rows.folded_so_far(None, None) == FoldedSoFar()
 
 
 def test_fold_gives_the_rows_of_items() -> None:

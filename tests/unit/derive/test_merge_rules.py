@@ -41,6 +41,7 @@ def stored(rows: pa.Table) -> pa.Table:
     made = [
         {
             **row,
+            **row["merge_state"],
             "first_msec": int(row["event_timestamp"].timestamp() * 1000),
             "last_msec": int(row["session_end"].timestamp() * 1000),
             "stored_id": row["session_id"],

@@ -86,5 +86,5 @@ def test_attributes_kept_for_merging_are_bounded() -> None:
         profile(at, {f"n{at}-{number}": ("v" * (MAX_ATTRIBUTE_BYTES - 2), None) for number in range(3)}) for at in range(120)
     ]
     row = stored_after([events])
-    assert LIMIT < len(row["event_properties_json_str"]) <= MERGED_BYTES + 64 * MAX_ATTRIBUTES
+    assert LIMIT < len(row["merge_state"]["event_properties_json_str"]) <= MERGED_BYTES + 64 * MAX_ATTRIBUTES
     assert len(row["user_properties_json_str"]) <= LIMIT

@@ -336,7 +336,7 @@ def test_addresses_are_private_in_lineage_and_quarantine(mode: str, tmp_path: Pa
     envelopes = [json.loads(row["envelope"]).get("ip") for row in rows if row["envelope"]]
     assert len(envelopes) == 2
     assert {info.get("source_ip"), *envelopes} == ({PRIVACY[mode]} if mode in PRIVACY else {envelopes[0]})
-    seen = json.dumps([info, rows])
+    seen = json.dumps([info, rows], default=str)
     assert ("203.0.113.7" in seen) == (mode == "keep")
     if mode == "hash":
         assert len(envelopes[0].split(", ")) == 2

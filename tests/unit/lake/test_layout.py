@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pyarrow as pa
@@ -12,49 +13,76 @@ import pytest
 from deltalake import DeltaTable
 
 from streaming_app.cli import _exit_code
+from streaming_app.commands import fill as filling
+from streaming_app.commands import optimize
+from streaming_app.commands.check.check_context import TableProblem
+from streaming_app.commands.check.check_tables import check_tables
 from streaming_app.commands.operation import operation
 from streaming_app.commands.replay import QuarantineFilter
 from streaming_app.commands.replay.replay import replay_into
 from streaming_app.derive.changes import upsert_items
 from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
+from streaming_app.lake import fill
 from streaming_app.lake.commit import TransactionId
-from streaming_app.lake.lake import Lake
+from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogProgress
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.tables import TABLES
 from streaming_app.storage.files import Storage
-from tests.support.killed import life_of
+from tests.support.killed import life_of, other_process_is_dead
 from tests.support.lake import ALL_TABLES, LocalPipeline
-from tests.support.old_layout import LAYOUT_1, as_layout, as_layout_1
+from tests.support.old_layout import LAYOUTS, as_layout, as_older
 from tests.support.raw import NOW, event, line, write
-from tests.support.upkeep import busy_lake, contents, copied, derived
+from tests.support.upkeep import QUIET, busy_lake, contents, copied, derived
 
 ADDED = {
-    "quarantine": {"resolved_time", "resolved_by"},
-    "run_metrics": {"commit_cpu_seconds", "latency_p50_seconds", "latency_p95_seconds", "latency_max_seconds", "late"}
-    | {"files_by_table"},
+    1: {
+        "quarantine": {"resolved_time", "resolved_by", "elements"},
+        "run_metrics": {"commit_cpu_seconds", "latency_p50_seconds", "latency_p95_seconds", "latency_max_seconds", "late"}
+        | {"files_by_table"},
+    },
+    2: {
+        **{name: set(LINEAGE) for name in ("event", "item", "change")},
+        **{name: {"ingest_date"} for name in ("quarantine", "run_metrics")},
+    },
 }
-"""Columns of layout 2."""
+"""Columns that came after these layouts, and are null until a file is rewritten."""
 WRONG_CLOCK = NOW + 40 * 86_400_000
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
-    """A lake of layout 1 with rows in all of its tables."""
-    pipeline = busy_lake(tmp_path_factory.mktemp("old"), 3)
+def today(tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
+    """A lake with rows in all of its tables."""
+    pipeline = busy_lake(tmp_path_factory.mktemp("today"), 3)
     upsert_items(pipeline.lake, {"sensors": pa.array([f"u-{number}" for number in range(3)])}, NOW, TransactionId("items", 0))
     sent = line(event("moved", timestamp=WRONG_CLOCK), rid="r-9", client_timestamp=WRONG_CLOCK)
     pipeline.ingest(write(pipeline.folder / "raw", "moved.gz", sent, line(event("strange", app_id="blog"))))
+    with operation(pipeline.config, "vacuum", {}):
+        pass
     derived(pipeline)
-    as_layout_1(pipeline.folder / "lake")
+    return pipeline
+
+
+@pytest.fixture(scope="module", params=LAYOUTS)
+def version(request: pytest.FixtureRequest) -> int:
+    found: int = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(today: LocalPipeline, version: int, tmp_path_factory: pytest.TempPathFactory) -> LocalPipeline:
+    """The same lake in an older layout."""
+    pipeline = copied(today, tmp_path_factory.mktemp("old"))
+    as_older(pipeline.folder / "lake", version)
     return pipeline
 
 
 @pytest.fixture
 def old(made: LocalPipeline, tmp_path: Path) -> LocalPipeline:
-    """The same lake for one test; ``Lake`` would bring it up to date."""
+    """The same for one test; ``Lake`` would bring it up to date."""
     with patch("streaming_app.lake.lake.Lake.create_all"):
         return copied(made, tmp_path)
 
@@ -71,14 +99,14 @@ def is_up_to_date(pipeline: LocalPipeline) -> bool:
     return True
 
 
-def test_fixture_has_the_old_layout(old: LocalPipeline) -> None:
-    for name, described in LAYOUT_1.items():
+def test_fixture_has_the_old_layout(old: LocalPipeline, version: int) -> None:
+    for name, described in LAYOUTS[version].items():
         table = DeltaTable(f"{old.config.sink.uri}/{name}")
         assert [field.name for field in table.schema().fields] == list(described["columns"])
         assert table.metadata().configuration == described["properties"]
         assert table.metadata().partition_columns == described["partition_by"]
         assert sum(pq.read_metadata(path).num_rows for path in table.file_uris()) > 0
-    assert not DeltaTable.is_deltatable(f"{old.config.sink.uri}/operation")
+    assert DeltaTable.is_deltatable(f"{old.config.sink.uri}/operation") == (version > 1)
 
 
 def test_old_layout_is_readable_without_migration(old: LocalPipeline, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,6 +115,7 @@ def test_old_layout_is_readable_without_migration(old: LocalPipeline, capsys: py
     for command in (
         ["sql", "SELECT count(*) AS n FROM event"],
         ["sql", "SELECT reason, resolved_time FROM quarantine WHERE resolved_by IS NULL"],
+        ["sql", "SELECT event_date, source_file FROM event WHERE event_date >= DATE '2026-05-28'"],
         ["sql", "SELECT * FROM operation"],
         *(["inspect", name] for name in ALL_TABLES),
         ["report", "--out", str(old.folder / "report.html")],
@@ -95,38 +124,86 @@ def test_old_layout_is_readable_without_migration(old: LocalPipeline, capsys: py
     assert digests(old.folder) == before
 
 
-def test_migration_keeps_all_rows(old: LocalPipeline) -> None:
-    before = contents(old)
+def test_migration_keeps_all_rows(old: LocalPipeline, today: LocalPipeline, version: int) -> None:
     assert not is_up_to_date(old)
     old.lake.create_all()
     assert is_up_to_date(old)
-    assert contents(old) == before
-    for name, columns in ADDED.items():
-        rows = old.query(f"SELECT {', '.join(sorted(columns))} FROM {name}").to_pylist()
-        assert rows
-        assert {value for row in rows for value in row.values()} == {None}
+    assert in_any_order(old) == contents_in(version, today)
     versions = {name: old.lake.open(table).version() for name, table in TABLES.items()}
     old.lake.create_all()
     assert {name: old.lake.open(table).version() for name, table in TABLES.items()} == versions
 
 
-STEPS = 11
-"""Columns are added to two tables, properties set of eight, and one table is made."""
+def contents_in(version: int, today: LocalPipeline) -> dict[str, list[dict[str, Any]]]:
+    """Today's rows, without what older files do not say."""
+    found = contents(today)
+    for layout in range(version, LAYOUT_VERSION):
+        for name, columns in ADDED[layout].items():
+            found[name] = [row | dict.fromkeys(columns) for row in found[name]]
+    return _sorted(found)
 
 
-def test_migration_can_be_interrupted_after_each_step(made: LocalPipeline, tmp_path: Path) -> None:
-    before = None
-    for steps in range(STEPS):
+def in_any_order(pipeline: LocalPipeline) -> dict[str, list[dict[str, Any]]]:
+    return _sorted(contents(pipeline))
+
+
+def _sorted(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    return {name: sorted(rows, key=str) for name, rows in found.items()}
+
+
+STEPS = {1: 16, 2: 16}
+"""Columns are added to five tables, two tables are written again, properties are set of eight or nine, and one table is made."""
+
+
+def test_migration_can_be_interrupted_after_each_step(
+    made: LocalPipeline, today: LocalPipeline, version: int, tmp_path: Path
+) -> None:
+    wanted = contents_in(version, today)
+    for steps in range(STEPS[version]):
         with patch("streaming_app.lake.lake.Lake.create_all"):
             pipeline = copied(made, tmp_path / str(steps))
-        before = before or contents(pipeline)
         with life_of(steps) as life:
             pipeline.lake.create_all()
         assert life.is_over
         assert not is_up_to_date(pipeline)
         pipeline.lake.create_all()
         assert is_up_to_date(pipeline)
-        assert contents(pipeline) == before
+        assert in_any_order(pipeline) == wanted
+
+
+FILLED = {"event", "item", "change", "quarantine", "run_metrics"}
+
+
+def test_optimize_fills_what_older_files_lack(old: LocalPipeline, today: LocalPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Afterwards the rows are those that today's code writes; in a commit that says so, killed at any of them."""
+    monkeypatch.setattr(fill, "PART_BYTES", 1)
+    old.lake.create_all()
+    assert {each.table for each in filling.plan(old.lake, TABLES.values())} == FILLED
+    assert {each.table for each in notes(old, "older_files")} == FILLED
+    for steps in range(100):
+        with life_of(steps) as life, other_process_is_dead():
+            optimize.run(old.config, TABLES.values(), LogProgress())
+        if not life.is_over:
+            break
+    assert steps > len(FILLED)
+    assert filling.plan(old.lake, TABLES.values()) == []
+    assert notes(old, "older_files") == []
+    found = in_any_order(old)
+    for name in FILLED - {"event", "item", "change"}:
+        unknown = {column for layout in range(1, 2) for column in ADDED[layout].get(name, ())}
+        assert [without(row, unknown) for row in found[name]] == [without(row, unknown) for row in _sorted(contents(today))[name]]
+    for name in ("event", "item", "change"):
+        assert found[name] == _sorted(contents(today))[name]
+        for file in live_files(old.lake.open(TABLES[name])):
+            assert file.min_values["event_date"] == file.max_values["event_date"] == file.day
+
+
+def without(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def notes(pipeline: LocalPipeline, check: str) -> list[TableProblem]:
+    return [note for checked in check_tables(pipeline.config, 1, QUIET) for note in checked.notes if checked.name == check]
 
 
 def test_files_of_the_old_layout_are_rewritten(old: LocalPipeline) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -18,6 +19,7 @@ from streaming_app.model.column_limits import fit_json
 from streaming_app.model.columns import Column, bigint, boolean, columns_of, double, integer, json_text, text
 from streaming_app.model.event import REQUIRED, Event
 from streaming_app.model.item import Item
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.tables import EVENT, ITEM, TABLES, Table
 from tests.support.lake import LocalPipeline
 from tests.support.raw import NOW, event, line, write
@@ -159,7 +161,7 @@ def names(table: Table) -> list[str]:
 
 def test_event_is_what_transformers_yield_and_what_the_job_adds() -> None:
     declared = [column.name for column in columns_of(Event)]
-    assert names(EVENT) == ["event_timestamp", *declared, "created_time", "year", "month", "day"]
+    assert names(EVENT) == ["event_timestamp", *declared, *LINEAGE, "created_time", "event_date", "year", "month", "day"]
     assert set(Event.__struct_fields__) - set(declared) == {
         "ua",
         "ip",
@@ -251,3 +253,4 @@ def test_what_is_written_is_the_contract(tmp_path: Path) -> None:
         assert pipeline.query(f'SELECT * FROM "{name}"').schema.names == TABLES[name].schema.names
     [row] = pipeline.rows("event")
     assert (row["year"], row["month"], row["day"], row["event_time_msec"]) == (2026, 5, 28, NOW - 1_000)
+    assert row["event_date"] == date(2026, 5, 28)

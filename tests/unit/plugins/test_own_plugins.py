@@ -19,6 +19,7 @@ from streaming_app.errors import MalformedPayload, Reason
 from streaming_app.model.columns import columns_of
 from streaming_app.model.event import Event
 from streaming_app.model.item import Item
+from streaming_app.model.lineage import LINEAGE
 from streaming_app.model.request import Request
 from streaming_app.plugins.payload import payload_bytes
 from streaming_app.plugins.transformer import Limits, Rejected
@@ -279,7 +280,7 @@ def test_an_enricher_fills_columns_of_the_contract(tmp_path: Path) -> None:
         ("c", "WEB", None, None),
     ]
     assert not {"my_own_column", "ip", "ua"} & rows[0].keys()
-    assert set(OPENED[-2].given) == {column.name for column in columns_of(Event)} | {"ua", "ip", "client_hints"}
+    assert set(OPENED[-2].given) == {column.name for column in columns_of(Event)} | {*LINEAGE, "ua", "ip", "client_hints"}
 
 
 def test_an_enricher_is_opened_once_in_each_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

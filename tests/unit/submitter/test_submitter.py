@@ -33,7 +33,7 @@ from submitter.deployment import Deployment
 from submitter.handler import handler
 from submitter.job_run_request import client_token
 from submitter.runs import ACTIVE, ENDED, Runs
-from submitter.sizing import enough_bytes, plan_for
+from submitter.sizing import enough_bytes, plan_for, worker_dollars
 from submitter.submit import submit
 from submitter.trigger import OVERRIDABLE
 from tests.support.emr_serverless import EmrServerless, serving_emr
@@ -504,6 +504,25 @@ def test_a_dry_run_by_event(
     assert "_aws" not in capsys.readouterr().out  # an alarm must not take it for a run
     assert handler({"dry_run": False}, context)["job_run_id"] == "run-1"
     assert "_aws" in capsys.readouterr().out
+
+
+def test_hardening_of_a_run(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    """botocore checks the requests against the service's own model."""
+    raw(tmp_path)
+    submit(deployment, {})
+    assert "flexExecution" not in emr.requests[0]
+    assert "diskEncryptionConfiguration" not in emr.requests[0]["configurationOverrides"]
+    emr.end()
+    configure(deployment, emr={"flex": {"enabled": True, "discount": 0.5}})
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    cheaper = submit(deployment.model_copy(update={"kms_key_arn": key}), {}).decision.plan
+    request = emr.requests[1]
+    assert request["flexExecution"] == {"enabled": True}
+    assert request["configurationOverrides"]["diskEncryptionConfiguration"] == {"encryptionKeyArn": key}
+    full = plan_for(EmrSection(), 10, 10)
+    assert cheaper is not None
+    executors = full.executors * worker_dollars(EmrSection(), EmrSection().executor, full.minutes * 60)
+    assert cheaper.dollars == pytest.approx(full.dollars - executors / 2)
 
 
 NIGHT = {"command": "maintain", "scheduled_time": "2030-01-01T02:30:00Z"}

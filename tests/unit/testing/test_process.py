@@ -17,7 +17,7 @@ from streaming_app.model.tables import TABLES
 from streaming_app.plugins.load_config import parse_config
 from streaming_app.testing import process
 from streaming_app.testing.pipeline import TABLE_NAMES
-from tests.support.lake import LINEAGE, LocalPipeline
+from tests.support.lake import LocalPipeline, without_lineage
 from tests.support.raw import event, line, write
 from tests.support.sources import APPS
 
@@ -43,8 +43,8 @@ class Mine:
         yield Event(app_id="mine", event_id=sent["id"], event_name=sent["name"], event_time_msec=1_779_999_990_000)
 
 
-def without_lineage(table: pa.Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.drop_columns([name for name in table.column_names if name in LINEAGE]).to_pylist()
+def rows_of(name: str, table: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.select(without_lineage(name, table.column_names)).to_pylist()
     return sorted(rows, key=str)
 
 
@@ -55,7 +55,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[st
     pipeline.ingest(write(pipeline.folder / "raw", "a.gz", *LINES))
     pipeline.derive()
     tables = pipeline.read_tables(("event", "item", "change", "user", "session", "item_attributes"))
-    return {name: without_lineage(table) for name, table in tables.items()}
+    return {name: rows_of(name, table) for name, table in tables.items()}
 
 
 CONFIGS: dict[str, Callable[[Path], Any]] = {
@@ -90,7 +90,7 @@ def test_every_form_gives_the_same_tables(
     tables = process(CONFIGS[config](tmp_path), RAW[raw](tmp_path), created_ms=1_780_000_100_000)
     assert tuple(tables) == TABLE_NAMES
     assert {name: table.schema.names for name, table in tables.items()} == {name: TABLES[name].schema.names for name in tables}
-    assert {name: without_lineage(tables[name]) for name in expected} == expected
+    assert {name: rows_of(name, tables[name]) for name in expected} == expected
     [metrics] = tables["run_metrics"].to_pylist()
     assert (metrics["received"], metrics["written"], metrics["duplicate"], metrics["quarantined"]) == (7, 3, 2, 2)
     assert sorted(tables["quarantine"]["reason"].to_pylist()) == ["malformed_event", "malformed_line"]
