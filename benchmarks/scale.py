@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -99,25 +96,6 @@ def dedupe(factor: float) -> Iterator[Line]:
     yield Line(f"{what}: driver", task_runner.SMALL_SECONDS, found.driver, "CPU-s")
 
 
-def upserts(factor: float) -> Iterator[Line]:
-    """Many touched users of many stored ones, and one."""
-    stored, touched = round(20_000_000 * factor), round(100_000 * factor)
-    here, driver, one = (_upsert(*arguments) for arguments in ((stored, touched), (stored, touched, "--spark"), (stored, 1)))
-    what = f"upsert of {touched:,} users into {stored:,}"
-    rewritten = f"{here['rewritten']} of {here['buckets']} buckets, {here['rewritten_mb']:.0f} MB"
-    yield Line(f"{what}: tasks", 80 * factor, here["cpu_seconds"], "CPU-s", rewritten)
-    yield Line(f"{what}: driver", 1, driver["cpu_seconds"], "CPU-s")
-    yield Line(f"{what}: driver's memory", 0.5, driver["peak_gb"], "GB", f"{driver['peak_gb_before']:.2f} before")
-    yield Line(f"one touched user among {stored:,}", 3, one["cpu_seconds"], "CPU-s", f"{one['rewritten_mb']:.0f} MB rewritten")
-
-
-def _upsert(*arguments: object) -> dict[str, Any]:
-    """One measurement of :mod:`benchmarks.scale_upsert`."""
-    command = [sys.executable, "-m", "benchmarks.scale_upsert", *map(str, arguments)]
-    found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    return found
-
-
 def driver(factor: float) -> Iterator[Line]:
     """The same new events on tables with few and with many users."""
     events = round(1_000_000 * factor)
@@ -134,7 +112,6 @@ BARS: dict[str, Callable[[float], Iterator[Line]]] = {
     "executors": executors,
     "files": files,
     "dedupe": dedupe,
-    "upserts": upserts,
     "driver": driver,
 }
 
