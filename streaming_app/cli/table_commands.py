@@ -9,9 +9,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
-from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption
+from streaming_app.cli.options import DEFAULT_CONFIG, ConfigOption, DryRunOption, JsonOption
+from streaming_app.cli.results import print_plan, print_result
 from streaming_app.cli.terminal import console, say, say_json, say_json_text
 from streaming_app.commands.check.check_tables import CheckResult, check_tables
+from streaming_app.deploy import glue
 from streaming_app.deploy.ddl import athena_ddl, default_database, glue_table
 from streaming_app.environment import holder_of, open_lake
 from streaming_app.errors import BalanceError, QueryError
@@ -52,6 +54,29 @@ def ddl(
         say_json_text("\n".join(json_text.dumps(glue_table(table, loaded.sink.uri)) for table in TABLES.values()))
     else:
         say(athena_ddl(loaded.sink.uri, database or default_database(loaded.project_id)))
+
+
+@tables_app.command(name="sync-glue")
+def sync_glue(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    database: Annotated[str | None, Parameter(help="database of the tables; by default clickstream_<project_id>")] = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Bring the Glue catalog up to date with the columns of the tables as they are, for views and filters of Athena.
+
+    Example: clickstream tables sync-glue --dry-run
+    """
+    loaded = load_settings(config)
+    name, client = database or default_database(loaded.project_id), glue.glue_client(loaded.s3.region)
+    changes = [each for each in glue.plan(open_lake(loaded), name, client) if each.action != "none"]
+    rows = [{"table": each.table, "action": each.action, "columns": list(each.columns)} for each in changes]
+    if dry_run:
+        print_plan(rows, json=json)
+        return
+    glue.run(changes, name, client)
+    print_result({"database": name, "changed": [each.table for each in changes]}, json=json)
 
 
 @tables_app.command

@@ -12,7 +12,6 @@ from typing import Any
 
 from streaming_app.errors import ConfigError
 from streaming_app.model.client_text import cut
-from streaming_app.model.columns import Column
 from streaming_app.model.tables import TABLES, Table
 from streaming_app.storage.uris import absolute, is_s3
 
@@ -46,13 +45,24 @@ def default_database(project_id: str) -> str:
     return "clickstream_" + re.sub("[^a-z0-9]+", "_", project_id.lower())
 
 
-def glue_table(table: Table, sink_uri: str) -> dict[str, Any]:
+GlueColumn = dict[str, str]
+"""Name, Type and Comment."""
+
+
+def glue_table(table: Table, sink_uri: str, columns: list[GlueColumn] | None = None) -> dict[str, Any]:
     """The TableInput of Glue's CreateTable for one table, in the form that lets Athena read it as Delta.
+
+    Args:
+        table: Its contract.
+        sink_uri: The folder of the tables.
+        columns: Those of the table as it is; the contract's where None.
 
     Raises:
         ConfigError: Athena cannot read tables there.
     """
     location = _location(table, sink_uri)
+    if columns is None:
+        columns = [glue_column(each.name, each.type, each.meaning) for each in table.columns]
     return {
         "Name": table.name,
         "Description": table.meaning,
@@ -60,7 +70,7 @@ def glue_table(table: Table, sink_uri: str) -> dict[str, Any]:
         # By this way not table_type, which is the DDL's.
         "Parameters": {"EXTERNAL": "TRUE", "spark.sql.sources.provider": "delta"},
         "StorageDescriptor": {
-            "Columns": [_glue_column(column) for column in table.columns],
+            "Columns": columns,
             "Location": location,
             "SerdeInfo": {"Parameters": {"serialization.format": "1", "path": location}},
         },
@@ -68,9 +78,9 @@ def glue_table(table: Table, sink_uri: str) -> dict[str, Any]:
     }
 
 
-def _glue_column(column: Column) -> dict[str, str]:
-    """A column of the contract, whose types Athena spells alike."""
-    return {"Name": column.name, "Type": column.type, "Comment": cut(column.meaning, MAX_COMMENT_BYTES)}
+def glue_column(name: str, kind: str, meaning: str) -> GlueColumn:
+    """A column in Glue; Athena spells types as the contracts do."""
+    return {"Name": name, "Type": kind, "Comment": cut(meaning, MAX_COMMENT_BYTES)}
 
 
 def _location(table: Table, sink_uri: str) -> str:
