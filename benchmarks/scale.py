@@ -96,12 +96,23 @@ def dedupe(factor: float) -> Iterator[Line]:
     yield Line(f"{what}: driver", task_runner.SMALL_SECONDS, found.driver, "CPU-s")
 
 
+def driver(factor: float) -> Iterator[Line]:
+    """The same new events on tables with few and with many users."""
+    events = round(1_000_000 * factor)
+    few, many = (round(count * factor) for count in (1_000_000, 20_000_000))
+    with_few, with_many = (scale_runs.driver_of_a_run(events, count) for count in (few, many))
+    bar = 2.5 + 0.3 * events / 1_000_000
+    yield Line(f"driver's Python, {events:,} new events, {many:,} stored users", bar, with_many, "CPU-s")
+    yield Line(f"the same against {few:,} stored users", 1.15, with_many / with_few, "times", f"{with_few:.1f} CPU-s with those")
+
+
 BARS: dict[str, Callable[[float], Iterator[Line]]] = {
     "upserts": upserts,
     "writers": writers,
     "executors": executors,
     "files": files,
     "dedupe": dedupe,
+    "driver": driver,
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 
 from benchmarks.process_tree import Usage
@@ -29,6 +31,17 @@ def executors_of_a_run(events: int) -> ExecutorUsage:
     if not summary["counts"]["written"]:
         raise subprocess.CalledProcessError(used.exit_code, ["clickstream", "run"])
     return ExecutorUsage(_of(used, "executor"), sum(_of(used, "jvm")))
+
+
+def driver_of_a_run(events: int, users: int) -> float:
+    """CPU-seconds of the driver's Python in a run over new events, on tables that have so many other users."""
+    raw, _ = raw_files(events)
+    lake = FOLDER / "driver-lake"
+    shutil.rmtree(lake, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.scale_upsert", str(users), "1"], check=True, capture_output=True)
+    shutil.copytree(FOLDER / f"users-{users}" / "lake", lake, copy_function=os.link)  # data files are never changed in place
+    used, _ = run(write_config(raw, lake))
+    return used.cpu_of("driver")
 
 
 def _of(used: Usage, kind: str) -> list[float]:

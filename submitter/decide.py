@@ -48,16 +48,22 @@ class Decision:
     request: JobRunRequest | None = None
 
 
-def read_configuration(uri: str, objects: Objects) -> Config:
-    """The pipeline's configuration, without its plugins.
+def read_configuration(uri: str, objects: Objects, project_id: str | None = None) -> Config:
+    """The pipeline's configuration, without its plugins; ``project_id`` is that of the stack, where there is one.
 
     Raises:
-        ConfigError: it cannot be read or has problems; the message lists all of them.
+        ConfigError: it cannot be read or has problems, of which the message lists all, or it is another pipeline's.
     """
     try:
-        return read_config("\n".join(objects.lines(uri)), uri)
+        config = read_config("\n".join(objects.lines(uri)), uri)
     except OSError as error:
         raise ConfigError(f"{uri}: cannot be read: {error}", "CLICKSTREAM_CONFIG says where it is") from None
+    if project_id is not None and config.project_id != project_id:
+        raise ConfigError(
+            f"{uri}: project_id is {config.project_id}, ProjectId of the stack is {project_id}",
+            "alarms and the dashboard look at the stack's: make them the same",
+        )
+    return config
 
 
 def decide(config: Config, objects: Objects, deployment: Deployment, runs: Runs) -> Decision:

@@ -23,6 +23,8 @@ class Deployment(BaseModel):
     maximum_vcpu: int | None = Field(default=None, alias="CLICKSTREAM_MAXIMUM_VCPU")
     """Of all workers together; an event may not ask for more."""
     kms_key_arn: str | None = Field(default=None, alias="CLICKSTREAM_KMS_KEY_ARN")
+    project_id: str | None = Field(default=None, alias="CLICKSTREAM_PROJECT_ID")
+    """Of the stack, after which its alarms and tables are named; None where there is no stack."""
     region: str | None = Field(default=None, alias="AWS_REGION")
     """Of the application. Lambda sets it; elsewhere it may be absent, and boto3's own region is taken."""
 

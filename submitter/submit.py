@@ -54,7 +54,7 @@ def submit(deployment: Deployment, event: object, *, dry_run: bool = False) -> S
     Raises:
         ClickstreamError: the configuration or the event has problems, or something cannot be listed, read or started.
     """
-    config = read_configuration(deployment.config_uri, AnyObjects())
+    config = read_configuration(deployment.config_uri, AnyObjects(), deployment.project_id)
     trigger, emr = read_trigger(event, config.emr, deployment.maximum_vcpu)
     config = config.model_copy(update={"emr": emr})
     objects = AnyObjects(config.s3.endpoint, config.s3.region)

@@ -19,6 +19,7 @@ from streaming_app.lake.id_index import ID_COLUMN, IdCollector, IdIndex, is_inde
 from streaming_app.lake.spill import Partition, PartitionSpill, partition_codes
 from streaming_app.model.tables import Table
 from streaming_app.storage.files import Storage
+from streaming_app.storage.uploads import Uploads
 from streaming_app.storage.uris import is_s3
 
 ROW_GROUP_ROWS = 65_536
@@ -87,6 +88,7 @@ class PartitionWriter:
         self._pending_rows: dict[_FileKey, int] = {}
         self._pending_bytes: dict[_FileKey, int] = {}
         self._open: dict[_FileKey, _OpenFile] = {}  # the least recently used one first
+        self._uploads = Uploads(in_threads=is_s3(root))
         self._spill = PartitionSpill((*table.partition_by, _NAME))
         self._written: list[DataFile] = []
 
@@ -133,6 +135,7 @@ class PartitionWriter:
             self._finish(key)
         for key in list(self._open):
             self._finish(key)
+        self._uploads.wait()
         return self._written
 
     def _spill_pending(self) -> None:
@@ -188,7 +191,7 @@ class PartitionWriter:
             return
         file.writer.close()
         size = file.stream.tell()
-        file.stream.close()
+        self._uploads.close(file.stream)
         if self._id_index and (hashes := file.ids.hashes()) is not None:
             self._id_index.write(file.path, hashes)
         stats = delta_stats(file.rows, file.stats)

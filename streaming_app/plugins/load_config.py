@@ -6,7 +6,7 @@ import logging
 
 from streaming_app.config.model import Config
 from streaming_app.config.read import read_config
-from streaming_app.config.references import is_reference
+from streaming_app.config.references import Resolve, is_reference
 from streaming_app.errors import ClickstreamError, ConfigError
 from streaming_app.plugins.validate_config import built_in_problems, plugin_problems
 from streaming_app.storage.aws_secrets import read_secret
@@ -22,7 +22,7 @@ def load_config(uri: str) -> Config:
         ConfigError: it cannot be read, or has problems; the message lists all of them.
     """
     text = _text(uri)
-    config = read_config(text, uri, plugin_problems, read_secret)
+    config = parse_config(text, uri, read_secret)
     _warn_of_plain_secret(config, text, uri)
     return config
 
@@ -58,10 +58,11 @@ def _text(uri: str) -> str:
         raise ConfigError(f"{uri}: cannot be read: {error}", "make one with: clickstream config init") from None
 
 
-def parse_config(text: str, name: str = "configuration") -> Config:
-    """Check the text of a configuration and create every plugin once; ``name`` is used in messages.
+def parse_config(text: str, name: str = "configuration", resolve: Resolve | None = None) -> Config:
+    """Check the text of a configuration and create every plugin once; ``name`` is used in messages. References to secrets stay as
+    they are without ``resolve``.
 
     Raises:
         ConfigError: the message has a line for each problem.
     """
-    return read_config(text, name, plugin_problems)
+    return read_config(text, name, plugin_problems, resolve)

@@ -149,6 +149,23 @@ def test_exit_codes(
     assert clickstream("config", "validate") == (code, "", shown)
 
 
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_an_unexpected_error_is_logged_where_there_is_no_terminal(
+    is_terminal: bool, clickstream: Clickstream, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log of a job that failed on a cluster: its reader cannot repeat it with --debug."""
+
+    def fails(_: str) -> Config:
+        raise KeyError("deep inside")
+
+    monkeypatch.setattr(configuration, "load_config", fails)
+    monkeypatch.setattr("rich.console.Console.is_terminal", is_terminal)
+    clickstream("config", "validate")
+    traced = [record for record in caplog.records if record.exc_info]
+    assert [record.getMessage() for record in traced] == ([] if is_terminal else ["unexpected error"])
+    assert is_terminal or "in fails" in caplog.text
+
+
 def test_debug_shows_where(clickstream: Clickstream) -> None:
     code, _, errors = clickstream("config", "validate", "-c", "{}/bad.yaml", debug=True)
     assert code == 2

@@ -108,6 +108,7 @@ def test_the_largest_run_fits_the_application() -> None:
 def test_the_submitter_is_told_what_it_needs() -> None:
     submitter = stack(KmsKeyArn=KEY).resources["Submitter"]
     assert submitter["Environment"]["Variables"] == {
+        "CLICKSTREAM_PROJECT_ID": "demo",
         "CLICKSTREAM_CONFIG": "s3://artifacts/clickstream/pipeline.yaml",
         "CLICKSTREAM_APPLICATION_ID": "<Application>",
         "CLICKSTREAM_JOB_ROLE_ARN": "arn:<JobRole>",

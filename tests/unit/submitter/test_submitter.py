@@ -285,6 +285,15 @@ def test_a_configuration_that_is_not_there(emr: EmrServerless, deployment: Deplo
         submit(deployment, {})
 
 
+def test_the_configuration_of_another_pipeline_is_refused(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
+    """Its metrics would have a dimension that no alarm of the stack looks at."""
+    raw(tmp_path)
+    with pytest.raises(ConfigError, match="project_id is my shop, ProjectId of the stack is demo"):
+        submit(deployment.model_copy(update={"project_id": "demo"}), {})
+    assert not emr.requests
+    assert submit(deployment.model_copy(update={"project_id": "my shop"}), {}).job_run_id == "run-1"
+
+
 def test_a_dry_run_starts_nothing(emr: EmrServerless, deployment: Deployment, tmp_path: Path) -> None:
     raw(tmp_path)
     done = submit(deployment, {}, dry_run=True)
