@@ -57,8 +57,16 @@ def _is_secret(path: KeyPath, model: type[BaseModel]) -> bool:
 
 
 def _takes_secret(annotation: Any) -> bool:
-    below = [field.annotation for model in _models(annotation) for field in model.model_fields.values()]
-    return annotation is SecretStr or any(map(_takes_secret, [*getattr(annotation, "__args__", ()), *below]))
+    waiting, seen = [annotation], set[str]()  # sections may be nested in themselves
+    while waiting:
+        each = waiting.pop()
+        if each is SecretStr:
+            return True
+        if repr(each) not in seen:
+            seen.add(repr(each))
+            waiting += getattr(each, "__args__", ())
+            waiting += [field.annotation for model in _models(each) for field in model.model_fields.values()]
+    return False
 
 
 def _suggestion(path: KeyPath, model: type[BaseModel]) -> str:
