@@ -136,6 +136,16 @@ def rows(emr: EmrSection, days: Iterable[int], users: Iterable[int], executors: 
                 )
 
 
+DOCUMENTED = (10_000_000, 100_000_000, 1_000_000_000), (1_000_000, 100_000_000), (1, 2, 8, 32)
+"""Days, users and executors of the table in docs/explanation/performance.md; a test compares the two."""
+
+
+def markdown(emr: EmrSection) -> str:
+    """The table of the documentation."""
+    lines = (HEAD, ("---",) * len(HEAD), *rows(emr, *DOCUMENTED))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, values in {"days": DAYS, "users": USERS, "executors": EXECUTORS}.items():

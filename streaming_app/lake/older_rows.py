@@ -16,7 +16,8 @@ from streaming_app.model.tables import CHANGE, EVENT, ITEM, QUARANTINE, RUN_METR
 def complete_rows(table: Table, rows: pa.Table) -> pa.Table:
     """Fill the columns that rows of an older layout lack from those that they have; rows of today's stay as they are.
 
-    ``rows`` are whole rows of the table, with all columns of their file; none may be dictionary-encoded.
+    ``rows`` are whole rows of the table, with all columns of their file, of which only ``process_info`` and columns
+    that do not change may be dictionary-encoded.
     """
     if merge_state_fields(table) and MERGE_STATE not in rows.column_names:
         fields = {name: _column_or_null(rows, name) for name in merge_state_fields(table)}

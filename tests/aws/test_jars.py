@@ -107,6 +107,6 @@ def test_a_missing_class_is_a_clear_error(run: Any, purpose: Any, name: str, who
     [error] = [row for row in rows if row.startswith("error: ")]
     assert error.startswith(f"error: the class {name} cannot be loaded (java.lang.ClassNotFoundException: ")
     assert f"{whose} are missing" in error
-    remedy = "spark-submit gives as spark.jars" if run is submitted else "python -m streaming_app.spark.jars --checksums"
+    remedy = "spark.jars or the image must bring it" if run is submitted else "python -m streaming_app.spark.jars --checksums"
     [hint] = [row for row in rows if row.startswith("hint: ")]
     assert remedy in hint

@@ -56,6 +56,7 @@ class Job:
             yield self
             shutil.rmtree(self.folder)
             shutil.copytree(kept, self.folder)
+        self.lake = Lake(self.config.sink.uri, Storage())  # which remembers them as well
         session = SparkSession.getActiveSession()
         assert session
         session._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # it remembers versions that are no more

@@ -25,7 +25,7 @@ from streaming_app.storage.files import Storage
 from tests.support.cli_process import ROOT, Cli, Done
 from tests.support.digest import TABLES, digest
 from tests.support.faults import Answer, reset
-from tests.support.lake import LINEAGE, rows_of
+from tests.support.lake import rows_of, without_lineage
 from tests.support.moto import REGION
 
 CLUSTER = f"""
@@ -101,7 +101,7 @@ class BucketJob:
 
     def _rows(self, table: str) -> list[dict[str, Any]]:
         found = rows_of(self.lake, f'SELECT * FROM "{table}"')
-        return list(found.select([name for name in found.column_names if name not in LINEAGE]).to_pylist())
+        return list(found.select(without_lineage(table, found.column_names)).to_pylist())
 
 
 def executor_above(process: psutil.Process) -> psutil.Process | None:

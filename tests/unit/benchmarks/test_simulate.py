@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.simulate import Day, makespan, play
+from benchmarks.simulate import Day, makespan, markdown, play
 from streaming_app.config.emr import EmrSection
 from streaming_app.spark import tasks
 from submitter import sizing
 from submitter.ratio import DEFAULT
 from submitter.sizing import estimate
+
+PERFORMANCE = Path(__file__).parents[3] / "docs/explanation/performance.md"
 
 
 @pytest.mark.parametrize("events", [1_000_000, 30_000_000, 1_000_000_000])
@@ -29,6 +33,12 @@ def test_a_billion_events_a_day_of_a_hundred_million_users() -> None:
     two, eight = (play(EmrSection(), day, executors).estimate for executors in (2, 8))
     assert two.seconds / eight.seconds / 4 >= 0.85
     assert eight.dollars / (day.events * sizing.EVENT_BYTES / 1e9) <= 0.003
+
+
+def test_the_documented_table_is_what_the_module_prints() -> None:
+    section = PERFORMANCE.read_text().split("\n## Runs of any size, simulated\n")[1].split("\n## ")[0]
+    table = [line for line in section.splitlines(keepends=True) if line.startswith("|")]
+    assert "".join(table) == markdown(EmrSection())
 
 
 def test_a_hot_file_is_as_long_as_one_task_takes() -> None:

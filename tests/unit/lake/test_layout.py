@@ -25,18 +25,19 @@ from streaming_app.derive.rebuild import rebuild_users
 from streaming_app.errors import SinkError
 from streaming_app.lake import fill
 from streaming_app.lake.commit import TransactionId
+from streaming_app.lake.files import DataFile
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.layout import LAYOUT_VERSION, properties_of
 from streaming_app.lake.query import query
 from streaming_app.metrics.progress import LogProgress
 from streaming_app.model.lineage import LINEAGE
-from streaming_app.model.tables import TABLES
+from streaming_app.model.tables import EVENT, TABLES
 from streaming_app.storage.files import Storage
 from tests.support.killed import life_of, other_process_is_dead
 from tests.support.lake import ALL_TABLES, LocalPipeline
 from tests.support.old_layout import LAYOUTS, as_layout, as_older
 from tests.support.raw import NOW, event, line, write
-from tests.support.upkeep import QUIET, busy_lake, contents, copied, derived
+from tests.support.upkeep import QUIET, busy_lake, contents, copied, derived, of_hour
 
 ADDED = {
     1: {
@@ -196,6 +197,35 @@ def test_optimize_fills_what_older_files_lack(old: LocalPipeline, today: LocalPi
         assert found[name] == _sorted(contents(today))[name]
         for file in live_files(old.lake.open(TABLES[name])):
             assert file.min_values["event_date"] == file.max_values["event_date"] == file.day
+
+
+def test_another_program_may_merge_files_of_both_layouts(old: LocalPipeline) -> None:
+    """Rows that have the new columns and rows that do not are in one file then, which duplicates are found in and removed from."""
+    old.lake.create_all()
+    old.ingest(write(old.folder / "raw", "new.gz", line(event("n-1", items=[{"id": "i"}]), rid="r-n"), *of_hour(7)))
+    wanted = {name: old.rows(name) for name in ("event", "item", "change")}
+    for name in wanted:
+        DeltaTable(old.lake.uri(TABLES[name])).optimize.compact()
+    mixed = [file for file in live_files(old.lake.open(EVENT)) if 0 < unknown_sources(old, file) < file.rows]
+    assert mixed
+    assert {each.table for each in filling.plan(old.lake, TABLES.values())} == FILLED
+    assert {name: old.rows(name) for name in wanted} == wanted
+    again = old.ingest(*sorted((old.folder / "raw").glob("*.gz")))
+    assert (again["written"], again["quarantined"]) == (0, 0)
+    better = line(event("n-1", timestamp=NOW - 2_000, items=[{"id": "j"}, {"id": "k"}]), rid="r-o")
+    assert old.ingest(write(old.folder / "raw", "better.gz", better))["duplicate"] == 1
+    assert not {file.path for file in mixed} <= {file.path for file in live_files(old.lake.open(EVENT))}
+    [row] = old.rows("event", where="event_id = 'n-1'")
+    assert (row["request_id"], row["event_time_msec"]) == ("r-o", NOW - 2_000)
+    assert [row["item_id"] for row in old.rows("item", "item_index", "event_id = 'n-1'")] == ["j", "k"]
+    optimize.run(old.config, TABLES.values(), LogProgress())
+    assert filling.plan(old.lake, TABLES.values()) == []
+    assert old.query("SELECT count(*) AS n FROM event WHERE source_file IS NULL OR request_id IS NULL").to_pylist() == [{"n": 0}]
+
+
+def unknown_sources(pipeline: LocalPipeline, file: DataFile) -> int:
+    rows = pq.read_table(f"{pipeline.lake.uri(EVENT)}/{file.path}", columns=["source_file"], partitioning=None)
+    return int(rows["source_file"].null_count)
 
 
 def without(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
