@@ -94,6 +94,8 @@ def spark_settings(config: Config, deployment: Deployment, plan: Plan) -> dict[s
         # EMR's own bound is infinity.
         "spark.dynamicAllocation.maxExecutors": str(plan.executors),
         "spark.sql.shuffle.partitions": str(plan.vcpu),
+        # A file that kills executors is found by trials: cluster managers that count lost ones would end the run after three.
+        "spark.executor.maxNumFailures": "64",
         # Otherwise the first query has as many tasks as the executors that have registered by then have cores.
         "spark.default.parallelism": str(plan.vcpu),
         # Workers of a run know one another by certificates that EMR Serverless makes. Source: its user guide, "Inter-worker

@@ -36,8 +36,9 @@ ID_COLUMN = "event_id"
 
 MIN_ROWS = 1_024
 """Smaller data files have no index file: their ids are read about as fast."""
-_HASHED_ROWS = 65_536
-"""Ids that are collected before they are hashed: a query for a few costs as much as for thousands."""
+_HASHED_ROWS = 32_768
+"""Ids that are collected before they are hashed: a query for a few costs as much as for thousands. A task may have 64 open files,
+and so many ids of each in memory."""
 
 RowIndexes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint32]]"
 

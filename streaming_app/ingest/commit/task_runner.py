@@ -14,7 +14,7 @@ from streaming_app.spark.session import Session
 from streaming_app.spark.tasks import parallelism, run_tasks
 
 SMALL_SECONDS = 0.5
-"""CPU-seconds up to which a step is run in this process: a job of Spark costs about as much."""
+"""CPU-seconds up to which a step is run in this process: for less, a job of Spark is not worth its start."""
 TASK_SECONDS = 10.0
 """CPU-seconds that one task should take."""
 

@@ -132,6 +132,7 @@ def test_the_request(emr: EmrServerless, deployment: Deployment, tmp_path: Path)
             "spark.dynamicAllocation.maxExecutors": "1",
             "spark.sql.shuffle.partitions": "4",
             "spark.default.parallelism": "4",
+            "spark.executor.maxNumFailures": "64",
             "spark.ssl.internode.enabled": "true",
             "spark.archives": "s3://artifacts/clickstream/0.1.0/environment.tar.gz#environment",
             "spark.emr-serverless.driverEnv.PYTHONPATH": "./environment",
