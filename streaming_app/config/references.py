@@ -31,15 +31,19 @@ def is_reference(text: object) -> bool:
 
 def resolve_references(document: Any, resolve: Resolve) -> Iterator[Problem]:
     """Put secrets in the place of their references, in the document itself; yields what cannot be resolved."""
-    for holder, key, path in list(_references(document, ())):
+    for holder, key, path in list(_references(document, (), set())):
         try:
             holder[key] = ResolvedSecret(resolve(holder[key]))
         except ConfigError as error:
             yield path, f"{error} ({error.hint})"
 
 
-def _references(value: Any, path: KeyPath) -> Iterator[tuple[Any, Any, KeyPath]]:
-    """Where references are: the mapping or list, the key in it, and the path."""
+def _references(value: Any, path: KeyPath, seen: set[int]) -> Iterator[tuple[Any, Any, KeyPath]]:
+    """Where references are: the mapping or list, the key in it, and the path. What aliases of YAML repeat is searched once: a few
+    lines of them can stand for billions of values."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
     if isinstance(value, dict):
         entries = [(key, each) for key, each in value.items() if path or key != NOT_RESOLVED]
     elif isinstance(value, list):
@@ -50,4 +54,4 @@ def _references(value: Any, path: KeyPath) -> Iterator[tuple[Any, Any, KeyPath]]
         if is_reference(each):
             yield value, key, (*path, key)
         else:
-            yield from _references(each, (*path, key))
+            yield from _references(each, (*path, key), seen)
