@@ -125,9 +125,11 @@ def test_the_commands_on_aws_are_those_of_the_guide() -> None:
 
 
 def test_the_cost_is_that_of_the_model() -> None:
-    month, gb = ({row[0]: row[column] for row in rows(EmrSection()) if row[1] == "hourly"} for column in (5, 6))
+    hourly = {volume: cells for volume, _, schedule, *cells in rows(EmrSection()) if schedule == "hourly"}
+    (*_, small_month, _, _), (*_, month, per_gb, _) = hourly["10"], hourly["1,000"]
     shown = re.sub(r"\s+", " ", README)
-    assert f"${month['10']} a month for hourly runs of 10 GB a day, ${month['1,000']} of 1,000 GB (${gb['1,000']} a GB;" in shown
+    assert f"${small_month} a month for hourly runs of 10 GB a day with 1,000,000 stored users," in shown
+    assert f"${month} of 1,000 GB with 100,000,000 (${per_gb} a GB;" in shown
 
 
 def test_documentation_of_the_tables_is_the_contract(outputs: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from streaming_app.commands import optimize, vacuum
 from streaming_app.commands.check.check_tables import check_tables
 from streaming_app.commands.doctor.doctor import diagnose
 from streaming_app.commands.doctor.finding import Finding
-from streaming_app.lake import maintenance
+from streaming_app.lake import compaction
 from streaming_app.model.tables import TABLES
 from tests.spark.job import Job
 from tests.spark.test_crash import write_first, write_second
@@ -47,7 +47,7 @@ def tidy(job: Job) -> None:
 
 @pytest.fixture
 def everything_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance, "MIN_FILES_SAVED", 1)
+    monkeypatch.setattr(compaction, "MIN_FILES_SAVED", 1)
 
 
 def test_the_job_continues_after_optimize_and_vacuum(spark: SparkSession, tmp_path: Path, everything_is_due: None) -> None:
