@@ -53,12 +53,8 @@ class Lake:
 
     def find(self, table: Table) -> DeltaTable | None:
         """The table at its newest version; None if it does not exist."""
-        found = self._opened.get(table.name)
         try:
-            if found is None:
-                found = DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
-            else:
-                found.update_incremental()
+            found = self._moved_forward(table) or DeltaTable(self.uri(table), storage_options=self.storage.delta_options())
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
@@ -66,6 +62,16 @@ class Lake:
         check_readable(found)
         self._opened[table.name] = found
         return found
+
+    def _moved_forward(self, table: Table) -> DeltaTable | None:
+        """The table at its newest version, if it was opened before and has not been replaced since."""
+        known = self._opened.pop(table.name, None)
+        try:
+            if known is not None:
+                known.update_incremental()
+        except (DeltaError, OSError):
+            return None
+        return known
 
     def create_all(self) -> None:
         """Create missing tables, empty, so that every reader finds all tables from the first run on.
