@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -13,17 +12,10 @@ from streaming_app.lake.files import DataFile
 from streaming_app.lake.fill import OlderFiles, write_filled
 from streaming_app.lake.lake import Lake
 from streaming_app.spark.session import get_session
-from streaming_app.spark.tasks import SizedFile, parallelism, run_tasks
+from streaming_app.spark.tasks import parallelism, run_tasks
 
 _PARTS_PER_CORE = 4
 """Parts that each of Spark's cores writes between two rounds of commits: what a kill may cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part(SizedFile):
-    """What a task fills; ``uri`` is its number in the round."""
-
-    older: OlderFiles
 
 
 def fill_in_tasks(this: Operation, due: Sequence[OlderFiles]) -> Iterator[tuple[OlderFiles, list[DataFile]]]:
@@ -31,13 +23,12 @@ def fill_in_tasks(this: Operation, due: Sequence[OlderFiles]) -> Iterator[tuple[
     spark = get_session(this.config, this.lake.storage)
     step = _PARTS_PER_CORE * parallelism(spark)
     for first in range(0, len(due), step):
-        parts = {str(number): each for number, each in enumerate(due[first : first + step])}
-        groups = [[_Part(number, each.bytes, each)] for number, each in parts.items()]
-        for message in run_tasks(spark, groups, partial(_write, this.lake.for_workers)):
-            number, filled = msgspec.msgpack.decode(message, type=tuple[str, list[DataFile]])
+        parts = due[first : first + step]
+        for message in run_tasks(spark, list(enumerate(parts)), partial(_write, this.lake.for_workers)):
+            number, filled = msgspec.msgpack.decode(message, type=tuple[int, list[DataFile]])
             yield parts[number], filled
 
 
-def _write(lake: Lake, group: list[_Part]) -> Iterator[bytes]:
-    for each in group:
-        yield msgspec.msgpack.encode((each.uri, write_filled(lake, each.older)))
+def _write(lake: Lake, part: tuple[int, OlderFiles]) -> Iterator[bytes]:
+    number, older = part
+    yield msgspec.msgpack.encode((number, write_filled(lake, older)))

@@ -38,7 +38,7 @@ class Aggregates:
     def concat(cls, parts: Iterable[Aggregates]) -> Aggregates:
         """All aggregates and changes of some parts."""
         chosen = [cls(), *parts]
-        tables = zip(*((part.users, part.sessions, part.changes) for part in chosen), strict=True)
+        tables = zip(*(part.tables for part in chosen), strict=True)
         return cls.of(map(pa.concat_tables, tables), [key for part in chosen for key in part.failed])
 
     @classmethod

@@ -11,6 +11,7 @@ from streaming_app.derive.attributes import FoldedSoFar
 from streaming_app.derive.changes import read_changes
 from streaming_app.derive.isolate import USER, SetAside, compute_isolated, ids_by_app, split_by_ids
 from streaming_app.lake.lake import Lake
+from streaming_app.lake.upsert import values_by_app
 
 _KEYS = ["app_id", USER]
 
@@ -25,7 +26,7 @@ def aggregate_new_changes(lake: Lake, changes: pa.Table, stored: pa.Table) -> tu
     if not len(changes):
         return [], []
     # 1. Find the users of whom a new change is not later than what is stored, or of whom that cannot be continued.
-    so_far = _folded_so_far(stored)
+    so_far = _folded_so_far(split_by_ids(stored, USER, values_by_app(changes, USER))[0])
     first = changes.group_by(_KEYS).aggregate([("event_time_msec", "min")])
     late: set[tuple[str, str]] = set()
     for app_id, user, msec in zip(*(first[name].to_pylist() for name in (*_KEYS, "event_time_msec_min")), strict=True):

@@ -10,7 +10,7 @@ import pyarrow as pa
 from streaming_app.errors import SinkError
 from streaming_app.lake.buckets import Bucket, BucketWriter, bucket_of, modulus_for
 from streaming_app.lake.commit import TableChange, TransactionId, commit
-from streaming_app.lake.files import DataFile
+from streaming_app.lake.files import DataFile, by_partition
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.parquet import PartitionWriter
 from streaming_app.lake.rewrite import read_row_groups
@@ -84,11 +84,8 @@ def find_compactions(lake: Lake, table: Table) -> list[Compaction]:
 
 def plan_compactions(table: Table, files: Iterable[DataFile]) -> Iterator[Compaction]:
     """The partitions in which a compaction would save at least :data:`MIN_FILES_SAVED` files; ``files`` are all of the table."""
-    partitions: dict[tuple[str, ...], list[DataFile]] = {}
-    for file in files:
-        partitions.setdefault(tuple(file.partition[name] for name in table.partition_by), []).append(file)
     pack = _pack_buckets if table.bucket_by else _pack_by_size
-    for values, of_partition in sorted(partitions.items()):
+    for values, of_partition in by_partition(files, table.partition_by).items():
         groups = [group for group in pack(table, of_partition) if len(group.files) > 1]
         found = Compaction(table, dict(zip(table.partition_by, values, strict=True)), groups)
         if found.saved >= MIN_FILES_SAVED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -32,3 +33,11 @@ class DataFile(msgspec.Struct, frozen=True, omit_defaults=True):
     def day(self) -> date:
         """The day, for tables that are partitioned by year, month and day."""
         return date(int(self.partition["year"]), int(self.partition["month"]), int(self.partition["day"]))
+
+
+def by_partition(files: Iterable[DataFile], names: Sequence[str]) -> dict[tuple[str, ...], list[DataFile]]:
+    """Files by the values of their partition, in ascending order; ``names`` are the columns that a table is partitioned by."""
+    found: dict[tuple[str, ...], list[DataFile]] = {}
+    for file in files:
+        found.setdefault(tuple(file.partition[name] for name in names), []).append(file)
+    return dict(sorted(found.items()))

@@ -12,7 +12,7 @@ from deltalake import DeltaTable, Schema
 
 from streaming_app.lake.buckets import BucketWriter, modulus_for
 from streaming_app.lake.commit import overwrite
-from streaming_app.lake.files import DataFile
+from streaming_app.lake.files import by_partition
 from streaming_app.lake.lake import Lake, live_files
 from streaming_app.lake.layout import properties_of
 from streaming_app.lake.rewrite import read_row_groups
@@ -45,11 +45,8 @@ def _rewrite_all(lake: Lake, table: Table) -> None:
     """Write all rows again, one row group at a time, into the buckets of their partition; memory grows with the number of files
     only."""
     target = lake.open(table)
-    partitions: dict[tuple[str, ...], list[DataFile]] = {}
-    for file in live_files(target):
-        partitions.setdefault(tuple(file.partition[name] for name in table.partition_by), []).append(file)
     writer = BucketWriter(lake, table)
-    for _, files in sorted(partitions.items()):
+    for files in by_partition(live_files(target), table.partition_by).values():
         modulus = modulus_for(sum(file.size for file in files), sum(file.rows for file in files))
         for file in files:
             for _, rows in read_row_groups(lake, table, file):
